@@ -1,0 +1,91 @@
+"""Everything revtrace raises, each error naming a place in the user's source.
+
+The first line of a message is the user's ``file:line``; then the source line with a
+caret, one sentence of why, and what to write instead.
+"""
+
+from __future__ import annotations
+
+import linecache
+
+from revtrace.loc import NOWHERE, Loc
+
+__all__ = [
+    "CacheError",
+    "GradientError",
+    "InternalError",
+    "InverseDriftError",
+    "RevtraceError",
+    "TypeMismatchError",
+    "UnsupportedError",
+]
+
+
+def _render(what: str, why: str, instead: str, loc: Loc) -> str:
+    lines = []
+    if loc != NOWHERE and loc.line:
+        where = f" in {loc.function}" if loc.function else ""
+        lines.append(f'File "{loc.file}", line {loc.line}{where}')
+        source = linecache.getline(loc.file, loc.line).rstrip("\n")
+        if source.strip():
+            stripped = source.lstrip()
+            indent = len(source) - len(stripped)
+            # Columns are byte offsets in UTF-8.
+            start = len(source.encode()[: loc.column].decode(errors="ignore")) - indent
+            end = len(source.encode()[: loc.end_column].decode(errors="ignore")) - indent
+            start = max(0, start)
+            width = max(1, min(end, len(stripped)) - start)
+            lines += [f"    {stripped}", "    " + " " * start + "^" * width]
+    lines.append(what)
+    if why:
+        lines.append(f"why: {why}")
+    if instead:
+        lines.append(f"try: {instead}")
+    return "\n".join(lines)
+
+
+class RevtraceError(Exception):
+    """Base of all of revtrace's errors.
+
+    Parameters
+    ----------
+    what : str
+        What is wrong, in one sentence.
+    why : str
+        The reason.
+    instead : str
+        What to write instead.
+    loc : Loc
+        The place in the user's source.
+    """
+
+    def __init__(self, what: str, why: str = "", instead: str = "", loc: Loc = NOWHERE) -> None:
+        self.what, self.why, self.instead, self.loc = what, why, instead, loc
+        super().__init__(_render(what, why, instead, loc))
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, str, Loc]]:
+        return type(self), (self.what, self.why, self.instead, self.loc)
+
+
+class UnsupportedError(RevtraceError, NotImplementedError):
+    """The function uses something revtrace does not differentiate."""
+
+
+class GradientError(RevtraceError, TypeError):
+    """A gradient was asked for that does not exist: non-scalar result, integer argument."""
+
+
+class TypeMismatchError(RevtraceError, TypeError):
+    """A cotangent or tangent does not have the structure, shape or dtype it must have."""
+
+
+class InverseDriftError(RevtraceError, ArithmeticError):
+    """Running the program backward did not return to its start."""
+
+
+class CacheError(RevtraceError, OSError):
+    """The disk cache cannot be used as asked."""
+
+
+class InternalError(RevtraceError, RuntimeError):
+    """A defect in revtrace; please report it with the output of ``revtrace info``."""

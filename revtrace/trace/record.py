@@ -1,0 +1,210 @@
+"""What tracing hands on: the program, where its inputs come from, and what it relied on.
+
+A `Source` is a path from the call (an argument, a global, a closure cell) through
+attributes and items to a Python object.  Inputs of a program are sources read
+afresh at every call; guards are facts about sources under which the program is
+valid: when one no longer holds, the function is traced again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from revtrace.program.nodes import Loc, Program
+
+__all__ = [
+    "Arg",
+    "Attr",
+    "Cell",
+    "Fixed",
+    "Global",
+    "Guard",
+    "Input",
+    "Item",
+    "Leaf",
+    "Made",
+    "Source",
+    "StaticLeaf",
+    "Traced",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Arg:
+    """A parameter of the traced function, by name (after binding and defaults)."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fixed:
+    """An object known when tracing and held strongly, such as a module or the function itself."""
+
+    value: Any
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Fixed) and other.value is self.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Global:
+    """A name in a function's globals, or in builtins when it is not there."""
+
+    namespace: dict[str, Any]
+    name: str
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Global) and other.namespace is self.namespace and other.name == self.name
+
+    def __hash__(self) -> int:
+        return hash((id(self.namespace), self.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Contents of a closure cell: ``function.__closure__[index].cell_contents``."""
+
+    function: Source
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attr:
+    """``base.name``."""
+
+    base: Source
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """``base[key]`` for a list, tuple or dict and a constant key."""
+
+    base: Source
+    key: Any
+
+
+Source = Arg | Fixed | Global | Cell | Attr | Item
+
+
+def fetch(source: Source, arguments: Mapping[str, Any]) -> Any:
+    """Read a source now; raises what Python raises when the path is gone."""
+    match source:
+        case Arg():
+            return arguments[source.name]
+        case Fixed():
+            return source.value
+        case Global():
+            if source.name in source.namespace:
+                return source.namespace[source.name]
+            builtins = source.namespace["__builtins__"]
+            return (builtins if isinstance(builtins, dict) else vars(builtins))[source.name]
+        case Cell():
+            return fetch(source.function, arguments).__closure__[source.index].cell_contents
+        case Attr():
+            return getattr(fetch(source.base, arguments), source.name)
+        case Item():
+            return fetch(source.base, arguments)[source.key]
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A fact about a source.
+
+    ``kind`` is one of ``"is"`` (identity with ``value``), ``"equal"`` (same type and ``==``;
+    used for numbers, strings and tuples of them), ``"type"`` (``type(x) is value``), ``"len"``,
+    ``"keys"`` (``tuple(x) == value``, for dicts), ``"shape"`` (``x.shape == value``), ``"code"`` (a plain
+    function whose ``__code__``, ``__defaults__`` and ``__kwdefaults__`` are those of ``value``, a
+    tuple of the three), ``"absent"`` (reading the source raises).
+    """
+
+    source: Source
+    kind: str
+    value: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Where one program input comes from.
+
+    ``kind`` is ``"array"`` (any layout; the caller makes it C-contiguous, of the
+    dtype and ndim of the input's type), ``"float"``, ``"int"``, ``"bool"``, ``"complex"`` (Python or
+    numpy scalars of exactly type ``python_type``).  ``written`` says the program stores to
+    it, so the caller passes a copy, and copies back where the user's function is
+    called for its effect.
+    """
+
+    source: Source
+    kind: str
+    python_type: type
+    written: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A result of the program: ``outputs[index]``, as a ``python_type``.
+
+    ``python_type`` is ``float``, ``int``, ``bool``, ``complex``, a numpy scalar type, or
+    ``numpy.ndarray``.  ``source`` is set when the result is one of the caller's own arrays.
+    """
+
+    index: int
+    python_type: type
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StaticLeaf:
+    """A result known when tracing (None, a string ...), and where it came from if it did."""
+
+    value: Any
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A container to build: ``kind`` is tuple, list, dict, or a class.
+
+    ``fields`` pairs keys (indices, dict keys, attribute names) with results.
+    """
+
+    kind: Any
+    fields: tuple[tuple[Any, Result], ...]
+
+
+Result = Leaf | StaticLeaf | Made
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """A traced specialisation.
+
+    Attributes
+    ----------
+    program : Program
+    inputs : tuple of Input
+        One per program input, in order.
+    result : Leaf, StaticLeaf or Made
+        How to build the Python result from the program's outputs.
+    guards : tuple of Guard
+    codes : tuple of code objects
+        Every code object traced into, for the disk cache's key.
+    side_effects : Loc or None
+        Where the function changes something other than array arguments (an
+        attribute or list of the caller's), if it does: calling the compiled primal would lose it.
+    catches : Loc or None
+        Where a ``try`` block's handlers were not traced.
+    """
+
+    program: Program
+    inputs: tuple[Input, ...]
+    result: Result
+    guards: tuple[Guard, ...]
+    codes: tuple[Any, ...] = ()
+    side_effects: Loc | None = None
+    catches: Loc | None = None
