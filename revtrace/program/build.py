@@ -10,7 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from revtrace.program.nodes import NOWHERE, Block, Const, Loc, Op, Operand, Stmt, Var, const
+from revtrace.program.nodes import (
+    NOWHERE,
+    Block,
+    Const,
+    Loc,
+    Op,
+    Operand,
+    Stmt,
+    Var,
+    const,
+)
 from revtrace.program.types import BOOL, INT, Array, Scalar, Stack, Type
 
 __all__ = ["Builder"]
@@ -52,7 +62,14 @@ class Builder:
 
     # operations -------------------------------------------------------------------
 
-    def op(self, name: str, *args: Operand, type: Type | None = None, hint: str = "", **attrs: object) -> Var:
+    def op(
+        self,
+        name: str,
+        *args: Operand,
+        type: Type | None = None,
+        hint: str = "",
+        **attrs: object,
+    ) -> Var:
         """Append an operation with a result and return it."""
         if type is None:
             type = args[0].type
@@ -71,7 +88,9 @@ class Builder:
         assert isinstance(x.type, Scalar)
         if x.type.dtype == dtype:
             return x
-        if isinstance(x, Const) and not (isinstance(x.value, complex) and dtype[0] != "c"):
+        if isinstance(x, Const) and not (
+            isinstance(x.value, complex) and dtype[0] != "c"
+        ):
             try:
                 return const(x.value, dtype)
             except (OverflowError, ValueError):
@@ -96,9 +115,13 @@ class Builder:
         assert isinstance(a.type, Array) and len(index) == a.type.ndim
         self.do("store", a, value, *index)
 
-    def alloc(self, dtype: str, *shape: Operand, zeros: bool = False, hint: str = "") -> Var:
+    def alloc(
+        self, dtype: str, *shape: Operand, zeros: bool = False, hint: str = ""
+    ) -> Var:
         """Return a new array; its contents are undefined unless ``zeros``."""
-        return self.op("alloc", *shape, type=Array(dtype, len(shape)), hint=hint, zeros=zeros)
+        return self.op(
+            "alloc", *shape, type=Array(dtype, len(shape)), hint=hint, zeros=zeros
+        )
 
     def stack(self, dtype: str, hint: str = "") -> Var:
         """Return a new empty stack."""

@@ -34,11 +34,11 @@ from revtrace.loc import NOWHERE, Loc
 from revtrace.program.types import Scalar, Type
 
 __all__ = [
+    "NOWHERE",
     "Block",
     "Const",
     "For",
     "If",
-    "NOWHERE",
     "Loc",
     "Op",
     "Operand",
@@ -70,7 +70,7 @@ class Var:
 class Const:
     """A literal number of a scalar type."""
 
-    value: bool | int | float | complex
+    value: bool | complex
     type: Scalar
 
     def __repr__(self) -> str:
@@ -191,12 +191,10 @@ def walk(block: Block) -> Iterator[Stmt]:
             yield from walk(inner)
 
 
-def const(value: bool | int | float | complex, dtype: str | None = None) -> Const:
+def const(value: bool | complex, dtype: str | None = None) -> Const:
     """Return a literal; the dtype follows Python's type when not given."""
     if dtype is None:
         dtype = {bool: "b1", int: "i8", float: "f8", complex: "c16"}[type(value)]
     kind = dtype[0]
     cast = {"b": bool, "i": int, "u": int, "f": float, "c": complex}[kind]
     return Const(cast(value), Scalar(dtype))
-
-

@@ -11,7 +11,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["BOOL", "F64", "INT", "Array", "Scalar", "Stack", "Type", "is_inexact", "real_dtype"]
+__all__ = [
+    "BOOL",
+    "F64",
+    "INT",
+    "Array",
+    "Scalar",
+    "Stack",
+    "Type",
+    "is_inexact",
+    "real_dtype",
+]
 
 
 @dataclass(frozen=True, slots=True)

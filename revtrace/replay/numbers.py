@@ -1,0 +1,389 @@
+"""The number systems the interpreter computes in.
+
+A program says ``f8``; what stands in for it is chosen by the inputs: floats
+(`Native`), complex numbers carrying a derivative in their imaginary part
+(`ComplexStep`), or any other type with Python's operators (`Exotic`: ``Fraction``,
+``Decimal``, ``mpmath.mpf``).  Integers and booleans are Python's in all of them,
+wrapped to the range of their dtype.
+
+Native values are held as Python ``bool``, ``int``, ``float`` and ``complex``; those of
+single precision are rounded to it after each operation.
+"""
+
+from __future__ import annotations
+
+import cmath
+import importlib
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from revtrace.program.types import Array, Scalar, Stack, Type
+from revtrace.rules.core import RULES
+
+__all__ = ["ComplexStep", "Exotic", "Native", "system_of"]
+
+_NATIVE = (bool, int, float, complex, np.generic)
+
+
+class Native:
+    """IEEE floats of the dtypes the program names."""
+
+    def scalar(self, value: Any, dtype: str) -> Any:
+        """Return a value as a number of the given dtype."""
+        kind = dtype[0]
+        if kind == "f":
+            return self.as_real(value, dtype)
+        if kind == "i":
+            return _wrap_signed(_integer(value), int(dtype[1:]))
+        if kind == "b":
+            return bool(value)
+        if kind == "u":
+            return _integer(value) & ((1 << 8 * int(dtype[1:])) - 1)
+        return self.as_complex(value, dtype)
+
+    def as_real(self, value: Any, dtype: str) -> Any:
+        """Return a value as a real number."""
+        if type(value) is not float:
+            value = _float(value)
+        return value if dtype == "f8" else float(np.float32(value))
+
+    def as_complex(self, value: Any, dtype: str) -> Any:
+        """Return a value as a complex number."""
+        if type(value) is not complex:
+            value = complex(value)
+        return value if dtype == "c16" else complex(np.complex64(value))
+
+    def cast(self, value: Any, source: str, dtype: str) -> Any:
+        """Convert between dtypes; complex to real drops the imaginary part."""
+        if source[0] == "c" and dtype[0] != "c":
+            value = value != 0 if dtype[0] == "b" else value.real
+        return self.scalar(value, dtype)
+
+    def apply(self, name: str, args: Sequence[Any], dtype: str) -> Any:
+        """Apply a primitive; ``dtype`` is that of its result."""
+        return self.scalar(RULES[name].forward(*args), dtype)
+
+    def storage(self, dtype: str) -> Any:
+        """Return the numpy dtype of buffers."""
+        return np.dtype(dtype)
+
+    def zeros(self, shape: Sequence[int], dtype: str) -> np.ndarray[Any, Any]:
+        """Return a new buffer of zeros."""
+        return np.zeros(shape, self.storage(dtype))
+
+    def input(self, value: Any, type: Type) -> Any:
+        """Take an argument of a program; arrays are taken by reference."""
+        match type:
+            case Scalar(dtype):
+                return self.scalar(value, dtype)
+            case Array(dtype, ndim):
+                value = np.asarray(value)
+                if value.ndim != ndim:
+                    raise TypeError(
+                        f"expected an array with {ndim} axes, got {value.ndim}"
+                    )
+                if value.dtype != self.storage(dtype) and value.dtype != object:
+                    raise TypeError(f"expected an array of {dtype}, got {value.dtype}")
+                return value
+        raise TypeError(f"a program takes no {type}")
+
+    def output(self, value: Any, type: Type) -> Any:
+        """Hand out a result: numpy scalars where Python has no such type."""
+        if (
+            isinstance(type, Scalar)
+            and type.dtype not in ("b1", "i8", "f8", "c16")
+            and isinstance(value, _NATIVE)
+        ):
+            return np.dtype(type.dtype).type(value)
+        return value
+
+
+class ComplexStep(Native):
+    """Reals held as complex numbers; the imaginary part carries a derivative.
+
+    Comparisons look at real parts only.  A function without a complex form is
+    continued by a central difference, so results stay independent of the rules'
+    derivatives.
+    """
+
+    def as_real(self, value: Any, dtype: str) -> Any:
+        """Return a value as a complex number that stands for a real one."""
+        return complex(value)
+
+    def as_complex(self, value: Any, dtype: str) -> Any:
+        """Refuse: the imaginary part is taken."""
+        raise TypeError("a program of complex numbers cannot be run by complex step")
+
+    def cast(self, value: Any, source: str, dtype: str) -> Any:
+        """Convert between dtypes."""
+        if source[0] == "f" and dtype[0] != "f":
+            value = value.real
+        return self.scalar(value, dtype)
+
+    def apply(self, name: str, args: Sequence[Any], dtype: str) -> Any:
+        """Apply a primitive to complex numbers that stand for real ones."""
+        if not any(isinstance(a, complex) for a in args):
+            return super().apply(name, args, dtype)
+        reals = [a.real if isinstance(a, complex) else a for a in args]
+        if dtype[0] != "f" or RULES[name].why_zero:
+            return super().apply(name, reals, dtype)
+        if name in _STEP:
+            return complex(_STEP[name](*args))
+        value = complex(RULES[name].forward(*reals))
+        slope = sum(
+            a.imag * _difference(name, reals, k)
+            for k, a in enumerate(args)
+            if isinstance(a, complex) and a.imag
+        )
+        return complex(value.real, slope)
+
+    def storage(self, dtype: str) -> Any:
+        """Return the numpy dtype of buffers."""
+        return np.dtype("c16") if dtype[0] == "f" else np.dtype(dtype)
+
+    def input(self, value: Any, type: Type) -> Any:
+        """Take an argument; real arrays are converted, so writes to them stay inside."""
+        if isinstance(type, Array) and type.dtype[0] == "f":
+            value = np.asarray(value).astype("c16", copy=False)
+        return super().input(value, type)
+
+
+class Exotic(Native):
+    """Reals of another type, taken from the inputs.
+
+    Operators are the type's own.  Functions are those of the type's module where
+    it has them (``mpmath.sin``), else the float function, converted back.
+    """
+
+    def __init__(self, real_type: type, complex_type: type | None = None) -> None:
+        self.real_type = real_type
+        self.complex_type = complex_type
+        package = real_type.__module__.partition(".")[0]
+        self.functions: Any = (
+            importlib.import_module(package) if package == "mpmath" else None
+        )
+
+    def as_real(self, value: Any, dtype: str) -> Any:
+        """Return a value in the exotic type; infinities and NaN it lacks stay floats."""
+        if isinstance(value, self.real_type):
+            return value
+        if isinstance(value, np.generic):
+            value = value.item()
+        try:
+            return self.real_type(value)
+        except (ValueError, OverflowError):
+            return float(value)
+
+    def as_complex(self, value: Any, dtype: str) -> Any:
+        """Return a value as the exotic type's complex numbers, or Python's."""
+        if self.complex_type is None:
+            return complex(value)
+        return (
+            value if isinstance(value, self.complex_type) else self.complex_type(value)
+        )
+
+    def apply(self, name: str, args: Sequence[Any], dtype: str) -> Any:
+        """Apply a primitive."""
+        function = (
+            getattr(self.functions, _MPMATH.get(name, name), None)
+            if self.functions
+            else None
+        )
+        if not callable(function) or name in _OPERATORS:
+            function = _OPERATORS.get(name, RULES[name].forward)
+        try:
+            return self.scalar(function(*args), dtype)
+        except (ArithmeticError, ValueError, TypeError):
+            # Where the type has no answer (Fraction has no infinity), IEEE's.
+            return super().scalar(RULES[name].forward(*map(_plain, args)), dtype)
+
+    def storage(self, dtype: str) -> Any:
+        """Return the numpy dtype of buffers."""
+        return np.dtype(object) if dtype[0] in "fc" else np.dtype(dtype)
+
+    def zeros(self, shape: Sequence[int], dtype: str) -> np.ndarray[Any, Any]:
+        """Return a new buffer of zeros."""
+        return np.full(shape, self.scalar(0, dtype), self.storage(dtype))
+
+    def input(self, value: Any, type: Type) -> Any:
+        """Take an argument; arrays of plain numbers are converted."""
+        if (
+            isinstance(type, Array)
+            and type.dtype[0] in "fc"
+            and np.asarray(value).dtype != object
+        ):
+            array = np.asarray(value)
+            lifted = np.empty(array.shape, object)
+            for index in np.ndindex(array.shape):
+                lifted[index] = self.scalar(array[index].item(), type.dtype)
+            return super().input(lifted, type)
+        return super().input(value, type)
+
+
+def system_of(inputs: Sequence[Any], types: Sequence[Type]) -> Native:
+    """Choose the number system from a program's inputs."""
+    for value, type_ in zip(inputs, types, strict=True):
+        if isinstance(type_, Stack) or type_.dtype[0] not in "fc":
+            continue
+        if isinstance(value, np.ndarray) and value.dtype == object:
+            samples: list[Any] = list(value.flat)
+        elif isinstance(value, np.ndarray):
+            samples = [value.dtype.type(0)]
+        else:
+            samples = [value]
+        for sample in samples:
+            if isinstance(sample, _NATIVE):
+                if type_.dtype[0] == "f" and isinstance(
+                    sample, complex | np.complexfloating
+                ):
+                    return ComplexStep()
+                continue
+            if type(sample).__module__.partition(".")[0] == "mpmath":
+                mpmath = importlib.import_module("mpmath")
+                return Exotic(mpmath.mpf, mpmath.mpc)
+            return Exotic(type(sample))
+    return Native()
+
+
+# Small parts -------------------------------------------------------------------------
+
+
+def _wrap_signed(value: int, size: int) -> int:
+    half = 1 << (8 * size - 1)
+    return value if -half <= value < half else (value + half) % (2 * half) - half
+
+
+def _integer(value: Any) -> int:
+    # Hardware's answer for what no integer can hold; a check in the program guards it.
+    try:
+        return int(value)
+    except (OverflowError, ValueError):
+        return -(2**63)
+
+
+def _float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bool | int | float | complex):
+        return value
+    try:
+        return float(value)
+    except TypeError:
+        return complex(value)
+
+
+def _difference(name: str, reals: Sequence[Any], k: int) -> float:
+    forward = RULES[name].forward
+    h = 1e-3 * max(1.0, abs(reals[k]))
+
+    def at(step: float) -> float:
+        shifted = list(reals)
+        shifted[k] = reals[k] + step
+        return float(forward(*shifted))
+
+    # Sixth order: error about 1e-12 for smooth functions.
+    return float(
+        (
+            45 * (at(h) - at(-h))
+            - 9 * (at(2 * h) - at(-2 * h))
+            + (at(3 * h) - at(-3 * h))
+        )
+        / (60 * h)
+    )
+
+
+def _add(a: Any, b: Any) -> Any:
+    return a + b
+
+
+def _sub(a: Any, b: Any) -> Any:
+    return a - b
+
+
+def _mul(a: Any, b: Any) -> Any:
+    return a * b
+
+
+def _div(a: Any, b: Any) -> Any:
+    return a / b
+
+
+def _neg(a: Any) -> Any:
+    return -a
+
+
+def _pow(a: Any, b: Any) -> Any:
+    return a**b
+
+
+_OPERATORS: dict[str, Callable[..., Any]] = {
+    "add": _add,
+    "accum": _add,
+    "sub": _sub,
+    "mul": _mul,
+    "div": _div,
+    "neg": _neg,
+    "pow": _pow,
+    "powi": _pow,
+    "abs": abs,
+}
+
+_MPMATH = {
+    "lgamma": "loggamma",
+    "arcsin": "asin",
+    "arccos": "acos",
+    "arctan": "atan",
+    "angle": "arg",
+}
+
+
+def _step_div(a: Any, b: Any) -> complex:
+    try:
+        return complex(a / b)
+    except ZeroDivisionError:
+        return complex(RULES["div"].forward(complex(a).real, complex(b).real))
+
+
+def _step_pow(a: Any, b: Any) -> complex:
+    if isinstance(b, complex) and b.imag == 0:
+        b = b.real
+        if b == int(b) and abs(b) < 64:
+            b = int(b)
+    try:
+        return complex(a**b)
+    except ArithmeticError:
+        return complex(RULES["pow"].forward(complex(a).real, complex(b).real))
+
+
+def _real_first(
+    function: Callable[[float, float], bool],
+) -> Callable[[complex, complex], complex]:
+    return lambda a, b: a if function(complex(a).real, complex(b).real) else b
+
+
+# Functions that continue analytically; the rest go by differences.
+_STEP: dict[str, Callable[..., Any]] = {
+    "add": _add,
+    "accum": _add,
+    "sub": _sub,
+    "mul": _mul,
+    "div": _step_div,
+    "neg": _neg,
+    "pow": _step_pow,
+    "powi": _step_pow,
+    "abs": lambda x: x if x.real >= 0 else -x,
+    "exp": lambda x: cmath.exp(x) if x.real < 709 else complex(math.inf, 0),
+    "sin": cmath.sin,
+    "cos": cmath.cos,
+    "tanh": cmath.tanh,
+    "max": _real_first(lambda a, b: not b > a),
+    "min": _real_first(lambda a, b: not b < a),
+}
