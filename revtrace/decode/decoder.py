@@ -7,6 +7,7 @@ from types import CodeType
 from typing import Any
 
 import bytecode as bc
+from bytecode.instr import UNSET, TryBegin, TryEnd
 
 from revtrace.decode.records import Decoded, Handler, Instr
 from revtrace.decode.table import row
@@ -31,53 +32,53 @@ def decode(code: CodeType) -> Decoded:
     >>> print(*(i.name for i in decode((lambda x: x[0]).__code__).instrs))
     LOAD_LOCAL LOAD_CONST SUBSCR RETURN
     """
-    raw = bc.Bytecode.from_code(code, conserve_exception_block_stackdepth=True)
-    cells: list[str] = []
-    entered = False
     instrs: list[Instr] = []
     labels: dict[bc.Label, int] = {}
-    jumps: list[tuple[int, bc.Label]] = []
-    regions: list[bc.TryBegin | None] = []
-    region: bc.TryBegin | None = None
-    loc = Loc(code.co_filename, code.co_firstlineno, 0, 0, code.co_qualname)
+    jumps: dict[int, bc.Label] = {}
+    regions: list[TryBegin | None] = []
+    region: TryBegin | None = None
+    cells: list[str] = []
+    entered = False
     keywords: tuple[str, ...] = ()
-    for item in raw:
+    loc = Loc(code.co_filename, code.co_firstlineno, 0, 0, code.co_qualname)
+    for item in bc.Bytecode.from_code(code, conserve_exception_block_stackdepth=True):
         if isinstance(item, bc.Label):
             labels[item] = len(instrs)
-        elif isinstance(item, bc.TryBegin):
+        elif isinstance(item, TryBegin):
             region = item
-        elif isinstance(item, bc.TryEnd):
+        elif isinstance(item, TryEnd):
             region = None if item.entry is region else region
-        elif isinstance(item, bc.Instr):
-            loc = _place(item, loc)
-            entered = entered or item.name == "RESUME"
-            for name, arg in _canonical(item):
-                if name == "KW_NAMES":
-                    keywords = arg
-                    continue
-                if name == "MAKE_CELL" and not entered:
-                    cells.append(arg)
-                    continue
-                if name == "CALL":
-                    arg, keywords = (arg[0], keywords), ()
-                elif name == "CALL_EX" and instrs and arg and instrs[-1].name == "PUSH_NULL":
-                    instrs.pop()
-                    regions.pop()
-                    arg = False
-                if isinstance(item.arg, bc.Label) and name != "REFUSED":
-                    jumps.append((len(instrs), item.arg))
-                instrs.append(Instr(name, arg, loc))
-                regions.append(region)
-    for index, label in jumps:
-        instrs[index] = replace(instrs[index], target=labels[label])
+        if not isinstance(item, bc.Instr):
+            continue
+        loc = _place(item, loc)
+        entered = entered or item.name == "RESUME"
+        for name, arg in _canonical(item):
+            if name == "KW_NAMES":
+                keywords = arg
+                continue
+            if name == "MAKE_CELL" and not entered:
+                cells.append(arg)
+                continue
+            if name == "CALL":
+                arg, keywords = (arg, keywords), ()
+            elif name == "CALL_EX" and arg and instrs[-1].name == "PUSH_NULL":
+                # The NULL that stands for no keyword dictionary.
+                arg = False
+                del instrs[-1], regions[-1]
+            if isinstance(item.arg, bc.Label) and name != "REFUSED":
+                jumps[len(instrs)] = item.arg
+            instrs.append(Instr(name, arg, loc))
+            regions.append(region)
+    _mark_closures(instrs)
     handlers: dict[int, Handler] = {}
     for index, entry in enumerate(regions):
+        handler = None
         if entry is not None:
             assert isinstance(entry.target, bc.Label)
-            target = labels[entry.target]
-            handlers[target] = Handler(target, int(entry.stack_depth), entry.push_lasti)
-            instrs[index] = replace(instrs[index], handler=target)
-    _mark_closures(instrs)
+            handler = labels[entry.target]
+            handlers[handler] = Handler(handler, int(entry.stack_depth), entry.push_lasti)
+        target = labels[jumps[index]] if index in jumps else None
+        instrs[index] = replace(instrs[index], target=target, handler=handler)
     return Decoded(code, tuple(instrs), handlers, tuple(cells), tuple(code.co_freevars))
 
 
@@ -89,17 +90,17 @@ def _mark_closures(instrs: list[Instr]) -> None:
     """
     for index, instr in enumerate(instrs):
         if instr.name == "LOAD_CONST" and isinstance(instr.arg, CodeType) and instr.arg.co_freevars:
-            built = instrs[index - 1]
-            assert built.name == "BUILD_TUPLE" and built.arg == len(instr.arg.co_freevars), built
-            for at in range(index - 1 - built.arg, index - 1):
-                instrs[at] = replace(instrs[at], name="LOAD_CLOSURE")
+            count = len(instr.arg.co_freevars)
+            loads = instrs[index - 1 - count : index - 1]
+            if all(load.name == "LOAD_LOCAL" for load in loads):
+                instrs[index - 1 - count : index - 1] = [replace(load, name="LOAD_CLOSURE") for load in loads]
 
 
 def _canonical(item: bc.Instr) -> tuple[tuple[str, Any], ...]:
     """Apply the table to one instruction."""
     known = row(item.name)
     if known.make is not None:
-        arg = None if item.arg is bc.UNSET else item.arg
+        arg = None if item.arg is UNSET else item.arg
         return known.make(arg)
     if known.status == "dropped":
         return ()

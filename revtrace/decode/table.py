@@ -2,8 +2,8 @@
 
 A row says that an opcode is *mapped* (with a function from its operand, as the ``bytecode``
 package resolves it, to canonical instructions), *dropped* (it means nothing to revtrace) or
-*refused*, with the reason.  `COMMON` holds the rows on which all releases agree; each
-release then lists only what is its own.  Nothing outside this module asks which
+*refused*, with the reason.  `COMMON` holds the rows that mean the same in every release that
+has the opcode; each release then lists only what is its own.  Nothing outside this module asks which
 CPython is running.
 
 To support a release: run ``python -m tools.opcodes`` under it and write a row for each opcode it
@@ -172,14 +172,13 @@ BUILD_CONST_KEY_MAP BUILD_STRING LIST_APPEND SET_ADD MAP_ADD LIST_EXTEND SET_UPD
 DICT_MERGE LIST_TO_TUPLE COPY SWAP GET_ITER RERAISE BEFORE_WITH WITH_EXCEPT_START
 PUSH_EXC_INFO POP_EXCEPT CHECK_EXC_MATCH GET_LEN MATCH_MAPPING MATCH_SEQUENCE MATCH_KEYS
 MATCH_CLASS RETURN_GENERATOR YIELD_VALUE END_SEND GET_YIELD_FROM_ITER LOAD_BUILD_CLASS LOAD_LOCALS
-LOAD_ASSERTION_ERROR LOAD_CONST PUSH_NULL LOAD_METHOD CALL_KW KW_NAMES
+LOAD_ASSERTION_ERROR LOAD_CONST PUSH_NULL LOAD_METHOD CALL CALL_KW KW_NAMES
 IMPORT_NAME IMPORT_FROM LOAD_NAME STORE_NAME DELETE_NAME STORE_GLOBAL DELETE_GLOBAL
 STORE_ATTR DELETE_ATTR
 """.split()
 
 COMMON: dict[str, Row] = {name: _as(name) for name in _SAME_NAME}
 COMMON |= {
-    "CALL": _by(lambda arg: (("CALL", (arg, ())),)),
     "POP_TOP": _are(("POP", None)),
     "UNARY_NEGATIVE": _are(("NEGATIVE", None)),
     "UNARY_NOT": _are(("NOT", None)),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from revtrace.decode.effect import depths
+from collections.abc import Sequence
+
 from revtrace.decode.records import Decoded
 from revtrace.structure.fold import Graph
 from revtrace.structure.records import BasicBlock
@@ -10,7 +11,7 @@ from revtrace.structure.records import BasicBlock
 __all__ = ["cut"]
 
 
-def cut(decoded: Decoded, graph: Graph) -> tuple[BasicBlock, ...]:
+def cut(decoded: Decoded, graph: Graph, depths: Sequence[int | None]) -> tuple[BasicBlock, ...]:
     """Return the basic blocks of a function, block 0 its entry.
 
     A FOR_ITER is alone in its block, and all instructions of a block have the same handler.
@@ -47,7 +48,6 @@ def cut(decoded: Decoded, graph: Graph) -> tuple[BasicBlock, ...]:
     for block, ways in enumerate(successors):
         for to in ways:
             predecessors[to].add(block)
-    depth = depths(decoded)
     blocks = [BasicBlock(0, (), (1,), (), None, 0)] if padded else []
     for run in runs:
         at = len(blocks)
@@ -59,7 +59,7 @@ def cut(decoded: Decoded, graph: Graph) -> tuple[BasicBlock, ...]:
                 successors=successors[at],
                 predecessors=tuple(sorted(predecessors[at])),
                 handler=None if handler is None else number[handler],
-                depth=depth[run[0]],
+                depth=depths[run[0]],
             )
         )
     return tuple(blocks)

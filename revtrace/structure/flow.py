@@ -11,7 +11,7 @@ from revtrace.errors import UnsupportedError
 from revtrace.loc import NOWHERE, Loc
 from revtrace.structure.blocks import cut
 from revtrace.structure.fold import fold
-from revtrace.structure.loops import Irreducible, find_loops, order_blocks
+from revtrace.structure.loops import IrreducibleError, find_loops, order_blocks
 from revtrace.structure.records import BasicBlock, LoopInfo
 
 __all__ = ["Flow", "analyse"]
@@ -91,55 +91,72 @@ class Flow:
 def analyse(decoded: Decoded) -> Flow:
     """Analyse the control flow of a function.
 
+    Parameters
+    ----------
+    decoded : Decoded
+
+    Returns
+    -------
+    Flow
+
     Raises
     ------
     UnsupportedError
         If a loop has more than one entry, which no Python source compiles to.
+
+    Examples
+    --------
+    >>> from revtrace.decode import decode
+    >>> def count(n):
+    ...     while n > 0:
+    ...         n -= 1
+    >>> list(analyse(decode(count.__code__)).loops)
+    [1]
     """
-    blocks = cut(decoded, fold(decoded, depths(decoded)))
+    depth = depths(decoded)
+    try:
+        try:
+            return _analyse(decoded, cut(decoded, fold(decoded, depth), depth))
+        except _Entered:
+            # Code whose lines are not those of a source may look copied where it is not.
+            return _analyse(decoded, cut(decoded, fold(decoded, depth, copies=True), depth))
+    except _Entered as error:
+        raise UnsupportedError(
+            "This loop is entered at more than one place.",
+            "no Python source compiles to it, so the bytecode was made by other means",
+            "give revtrace the function as CPython compiles it",
+            error.loc,
+        ) from None
+
+
+class _Entered(Exception):
+    """A loop has more than one entry."""
+
+    def __init__(self, loc: Loc) -> None:
+        self.loc = loc
+
+
+def _analyse(decoded: Decoded, blocks: tuple[BasicBlock, ...]) -> Flow:
     successors = {block.index: block.successors for block in blocks}
     try:
         loops = find_loops(successors, 0)
         order = order_blocks(successors, 0, loops)
         # Code that only exceptions reach is ordered for itself, as if called from a block -1.
-        rest = {index: tuple(to for to in successors[index] if to not in order) for index in successors}
-        rest[-1] = tuple(sorted({block.handler for block in blocks if block.handler is not None} - set(order)))
+        main = frozenset(order)
+        rest = {index: tuple(to for to in ways if to not in main) for index, ways in successors.items()}
+        rest[-1] = tuple(sorted({block.handler for block in blocks if block.handler is not None} - main))
         handler_loops = find_loops(rest, -1)
-        order += order_blocks(rest, -1, handler_loops)[1:]
-    except Irreducible as error:
-        loc = next((instr.loc for instr in blocks[error.block].instrs), NOWHERE)
-        raise UnsupportedError(
-            "This loop is entered at more than one place.",
-            "no Python source compiles to it, so the bytecode was made by other means.",
-            "give revtrace the function as CPython compiles it.",
-            loc,
-        ) from None
+        handler_order = order_blocks(rest, -1, handler_loops)[1:]
+    except IrreducibleError as error:
+        raise _Entered(next((instr.loc for instr in blocks[error.block].instrs), NOWHERE)) from None
     loops |= handler_loops
-    loop_of: dict[int, int | None] = dict.fromkeys(order)
+    loop_of: dict[int, int | None] = dict.fromkeys(order + handler_order)
     for header, loop in loops.items():
         loop_of |= dict.fromkeys(loop.blocks, header)
-    position = {block: at for at, block in enumerate(order)}
-    return Flow(decoded, blocks, position, loops, loop_of, _reach(successors, order, loops))
-
-
-def _reach(
-    successors: Mapping[int, tuple[int, ...]], order: list[int], loops: Mapping[int, LoopInfo]
-) -> dict[int, frozenset[int]]:
     back = {(latch, loop.header) for loop in loops.values() for latch in loop.latches}
     reach: dict[int, frozenset[int]] = {}
-
-    def found(block: int) -> frozenset[int]:
-        ways = [reach[to] for to in successors[block] if (block, to) not in back]
-        return frozenset({block}).union(*ways)
-
-    main = [block for block in order if block in _from(successors, 0)]
-    for block in reversed(main):
-        reach[block] = found(block)
-    for block in reversed(order):
-        if block not in reach:
-            reach[block] = found(block)
-    return reach
-
-
-def _from(successors: Mapping[int, tuple[int, ...]], entry: int) -> frozenset[int]:
-    return frozenset(order_blocks(successors, entry))
+    for block in (*reversed(order), *reversed(handler_order)):
+        ways = (reach[to] for to in successors[block] if (block, to) not in back)
+        reach[block] = frozenset({block}).union(*ways)
+    position = {block: at for at, block in enumerate(order + handler_order)}
+    return Flow(decoded, blocks, position, loops, loop_of, reach)

@@ -46,12 +46,21 @@ _OPPOSITE = {
 }
 
 
-def fold(decoded: Decoded, depths: tuple[int | None, ...]) -> Graph:
-    """Return the graph of a function's reachable instructions, without copies."""
+def fold(decoded: Decoded, depths: tuple[int | None, ...], copies: bool = False) -> Graph:
+    """Return the graph of a function's reachable instructions.
+
+    Parameters
+    ----------
+    decoded : Decoded
+    depths : tuple of (int or None)
+        The depth of the stack before each instruction.
+    copies : bool
+        Whether to leave copies of code as they are.
+    """
     instrs = decoded.instrs
     end = [_follow(instrs, index) for index in range(len(instrs))]
     successors = {index: _successors(instrs, index, end) for index in _reachable(decoded, end)}
-    same = _partition(decoded, depths, successors)
+    same = {index: index for index in successors} if copies else _partition(decoded, depths, successors)
     # The representative of a class is its first member: the test a loop is entered by.
     keep: dict[int, int] = {}
     for index in sorted(successors):

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from revtrace.structure.records import LoopInfo
 
-__all__ = ["Irreducible", "find_loops", "order_blocks"]
+__all__ = ["IrreducibleError", "find_loops", "order_blocks"]
 
 Successors = Mapping[int, Sequence[int]]
 
 
-class Irreducible(Exception):
+class IrreducibleError(Exception):
     """A loop that is entered at two places; ``block`` is one of them."""
 
     def __init__(self, block: int) -> None:
@@ -57,7 +57,7 @@ def find_loops(successors: Successors, entry: int) -> dict[int, LoopInfo]:
 
     Raises
     ------
-    Irreducible
+    IrreducibleError
         If a loop has more than one entry.
     """
     order = order_blocks(successors, entry)
@@ -72,7 +72,7 @@ def find_loops(successors: Successors, entry: int) -> dict[int, LoopInfo]:
         for to in dict.fromkeys(successors[block]):
             if position[to] <= position[block]:
                 if not _dominates(to, block, dominator, position):
-                    raise Irreducible(to)
+                    raise IrreducibleError(to)
                 latches.setdefault(to, []).append(block)
     headers = sorted(latches, key=position.__getitem__)
     bodies = {header: _body(header, latches[header], predecessors) for header in headers}
