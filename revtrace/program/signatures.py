@@ -60,21 +60,13 @@ def _indexed(skip: int) -> Checker:
 def _alloc(op: Op, types: Sequence[Type]) -> str | None:
     if any(t != INT for t in types):
         return "has a length that is not an i8"
-    if (
-        op.out is None
-        or not isinstance(op.out.type, Array)
-        or op.out.type.ndim != len(types)
-    ):
+    if op.out is None or not isinstance(op.out.type, Array) or op.out.type.ndim != len(types):
         return "must return an array with one axis per length"
     return None
 
 
 def _fill(op: Op, types: Sequence[Type]) -> str | None:
-    if (
-        len(types) == 2
-        and isinstance(types[0], Array)
-        and types[1] == Scalar(types[0].dtype)
-    ):
+    if len(types) == 2 and isinstance(types[0], Array) and types[1] == Scalar(types[0].dtype):
         return None
     return "takes an array and a number of its dtype"
 
@@ -99,23 +91,13 @@ def _dim(op: Op, types: Sequence[Type]) -> str | None:
 
 
 def _select(op: Op, types: Sequence[Type]) -> str | None:
-    if (
-        len(types) == 3
-        and types[0] == BOOL
-        and types[1] == types[2]
-        and isinstance(types[1], Scalar)
-    ):
+    if len(types) == 3 and types[0] == BOOL and types[1] == types[2] and isinstance(types[1], Scalar):
         return None
     return "takes a b1 and two numbers of one dtype"
 
 
 def _cast(op: Op, types: Sequence[Type]) -> str | None:
-    if (
-        len(types) == 1
-        and isinstance(types[0], Scalar)
-        and op.out is not None
-        and isinstance(op.out.type, Scalar)
-    ):
+    if len(types) == 1 and isinstance(types[0], Scalar) and op.out is not None and isinstance(op.out.type, Scalar):
         return None
     return "converts one number to a number"
 
@@ -137,11 +119,7 @@ def _stack(op: Op, types: Sequence[Type]) -> str | None:
 
 
 def _push(op: Op, types: Sequence[Type]) -> str | None:
-    if (
-        len(types) == 2
-        and isinstance(types[0], Stack)
-        and types[1] == Scalar(types[0].dtype)
-    ):
+    if len(types) == 2 and isinstance(types[0], Stack) and types[1] == Scalar(types[0].dtype):
         return None
     return "takes a stack and a number of its dtype"
 

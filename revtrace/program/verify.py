@@ -39,9 +39,7 @@ from revtrace.program.types import (
 
 __all__ = ["problems", "verify"]
 
-_DTYPES = frozenset(
-    ("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8", "c8", "c16")
-)
+_DTYPES = frozenset(("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8", "c8", "c16"))
 _CONST = {"b": bool, "i": int, "u": int, "f": float, "c": complex}
 _BOOLEAN = frozenset({"and", "or", "not", "xor"})
 
@@ -50,9 +48,7 @@ def verify(program: Program) -> None:
     """Raise `InternalError` listing what is wrong with a program, if anything is."""
     found = problems(program)
     if found:
-        lines = [
-            f"  {loc}: {text}" if loc != NOWHERE else f"  {text}" for text, loc in found
-        ]
+        lines = [f"  {loc}: {text}" if loc != NOWHERE else f"  {text}" for text, loc in found]
         raise InternalError(
             f"program {program.name!r} is not well formed:\n" + "\n".join(lines),
             loc=found[0][1],
@@ -96,11 +92,7 @@ class _Checker:
         elif not isinstance(x, Var):
             self.wrong(f"{what} is {x!r}, which is no operand")
         elif not any(x in names for names in self.scope):
-            reason = (
-                "is used outside its block"
-                if x in self.defined
-                else "is used before it is defined"
-            )
+            reason = "is used outside its block" if x in self.defined else "is used before it is defined"
             self.wrong(f"{x!r} {reason}, as {what}")
 
     def constant(self, x: Const, what: str) -> None:
@@ -111,11 +103,7 @@ class _Checker:
         if type(x.value) is not _CONST[kind]:
             self.wrong(f"{what}: the value of {x!r} is a {type(x.value).__name__}")
         elif kind in "iu":
-            low, high = (
-                (-(1 << 8 * size - 1), 1 << 8 * size - 1)
-                if kind == "i"
-                else (0, 1 << 8 * size)
-            )
+            low, high = (-(1 << 8 * size - 1), 1 << 8 * size - 1) if kind == "i" else (0, 1 << 8 * size)
             if not low <= int(x.value.real) < high:
                 self.wrong(f"{what}: {x!r} is out of range")
 
@@ -221,22 +209,16 @@ class _Checker:
     def carried(self, stmt: For | While) -> None:
         """Check a loop's entry values, and that its arrays are permuted."""
         if not len(stmt.params) == len(stmt.inits) == len(stmt.outs):
-            self.wrong(
-                f"{len(stmt.params)} params, {len(stmt.inits)} inits and {len(stmt.outs)} outs of a loop"
-            )
+            self.wrong(f"{len(stmt.params)} params, {len(stmt.inits)} inits and {len(stmt.outs)} outs of a loop")
         for k, (p, x) in enumerate(zip(stmt.params, stmt.inits, strict=False)):
             self.expect(x, p.type, f"init {k} of a loop")
         for k, (p, out) in enumerate(zip(stmt.params, stmt.outs, strict=False)):
             if p.type != out.type:
                 self.wrong(f"out {k} of a loop is {out!r}, not of type {p.type}")
         arrays = [p for p in stmt.params if isinstance(p.type, Array)]
-        given = [
-            x for x in stmt.body.results if isinstance(getattr(x, "type", None), Array)
-        ]
+        given = [x for x in stmt.body.results if isinstance(getattr(x, "type", None), Array)]
         if len(set(given)) != len(given) or set(given) != set(arrays):
-            self.wrong(
-                f"a loop yields arrays {given}, not a permutation of its params {arrays}"
-            )
+            self.wrong(f"a loop yields arrays {given}, not a permutation of its params {arrays}")
 
     def leave(self, stmt: For | While) -> None:
         if stmt.count.type != INT:
@@ -257,9 +239,7 @@ class _Checker:
             self.use(x, f"operand {k} of {op.name}")
         for key, value in op.attrs:
             if not isinstance(key, str) or not _plain(value):
-                self.wrong(
-                    f"{op.name} has setting {key!r}={value!r}, which cannot be written down"
-                )
+                self.wrong(f"{op.name} has setting {key!r}={value!r}, which cannot be written down")
         if len({key for key, _ in op.attrs}) != len(op.attrs):
             self.wrong(f"{op.name} has one setting twice")
         if len(self.found) == before:
@@ -297,9 +277,7 @@ class _Checker:
         dtype = types[0].dtype
         if op.name == "powi":
             if not is_inexact(dtype) or types[1] != INT:
-                self.wrong(
-                    f"powi takes a float or complex and an i8, not {types[0]}, {types[1]}"
-                )
+                self.wrong(f"powi takes a float or complex and an i8, not {types[0]}, {types[1]}")
         elif any(t != types[0] for t in types):
             self.wrong(f"{op.name} mixes {', '.join(map(str, types))}")
         if op.name in _BOOLEAN and dtype != "b1":

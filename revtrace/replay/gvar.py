@@ -42,18 +42,14 @@ class GVar:
 
     def __init__(self, value: Any, adjoint: Any = None) -> None:
         if isinstance(value, GVar):
-            raise TypeError(
-                "the value of a GVar is a number or an array, not another GVar"
-            )
+            raise TypeError("the value of a GVar is a number or an array, not another GVar")
         self.value = value
         if adjoint is None:
             adjoint = _zero(value)
         elif np.ndim(adjoint) == 0 and np.ndim(value) > 0:
             adjoint = _zero(value) + adjoint
         elif np.shape(adjoint) != np.shape(value):
-            raise TypeError(
-                f"an adjoint of shape {np.shape(adjoint)} does not fit a value of shape {np.shape(value)}"
-            )
+            raise TypeError(f"an adjoint of shape {np.shape(adjoint)} does not fit a value of shape {np.shape(value)}")
         self.adjoint = adjoint
 
     @property
@@ -115,9 +111,7 @@ def invert(
     results = execute(reverse, [*values, *seeds])
     primal, gradients = results[: len(outputs)], results[len(outputs) :]
     if len(gradients) != len(active_inputs):
-        raise TypeError(
-            f"the program returns {len(gradients)} gradients for {len(active_inputs)} active inputs"
-        )
+        raise TypeError(f"the program returns {len(gradients)} gradients for {len(active_inputs)} active inputs")
     left = tuple(GVar(_minus(g.value, p)) for g, p in zip(outputs, primal, strict=True))
     found = [GVar(_copy(g.value), _copy(g.adjoint)) for g in inputs]
     for k, gradient in zip(active_inputs, gradients, strict=True):

@@ -79,9 +79,7 @@ class Event:
 Observer = Callable[[Event], None]
 
 
-def run(
-    program: Program, inputs: Sequence[Any], *, observer: Observer | None = None
-) -> tuple[Any, ...]:
+def run(program: Program, inputs: Sequence[Any], *, observer: Observer | None = None) -> tuple[Any, ...]:
     """Execute a program and return its outputs.
 
     Parameters
@@ -107,19 +105,14 @@ def run(
         A check failed or an index was out of range.
     """
     if len(inputs) != len(program.inputs):
-        raise TypeError(
-            f"{program.name} takes {len(program.inputs)} inputs, got {len(inputs)}"
-        )
+        raise TypeError(f"{program.name} takes {len(program.inputs)} inputs, got {len(inputs)}")
     numbers = system_of(inputs, [v.type for v in program.inputs])
     machine = Machine(numbers, observer)
     with np.errstate(all="ignore"):
         for var, value in zip(program.inputs, inputs, strict=True):
             machine.env[var] = numbers.input(value, var.type)
         results = machine.block(program.body)
-        return tuple(
-            numbers.output(r, o.type)
-            for r, o in zip(results, program.body.results, strict=True)
-        )
+        return tuple(numbers.output(r, o.type) for r, o in zip(results, program.body.results, strict=True))
 
 
 class Machine:
@@ -225,9 +218,7 @@ class Machine:
             return self.numbers.apply("add", args, dtype)
         return self.numbers.apply(op.name, args, dtype)
 
-    def observe(
-        self, stmt: Stmt, args: tuple[Any, ...], out: Any = None, old: Any = None
-    ) -> None:
+    def observe(self, stmt: Stmt, args: tuple[Any, ...], out: Any = None, old: Any = None) -> None:
         """Tell the observer."""
         if self.observer is not None:
             self.observer(Event(self.steps, stmt, args, out, old))
@@ -237,9 +228,7 @@ class Machine:
 # Memory ------------------------------------------------------------------------------
 
 
-def position(
-    op: Op, array: np.ndarray[Any, Any], index: Sequence[int]
-) -> tuple[int, ...]:
+def position(op: Op, array: np.ndarray[Any, Any], index: Sequence[int]) -> tuple[int, ...]:
     """Return an index tuple counted from the front, or bail."""
     safe = op.attr("safe", False)
     found = []

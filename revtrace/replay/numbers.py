@@ -82,9 +82,7 @@ class Native:
             case Array(dtype, ndim):
                 value = np.asarray(value)
                 if value.ndim != ndim:
-                    raise TypeError(
-                        f"expected an array with {ndim} axes, got {value.ndim}"
-                    )
+                    raise TypeError(f"expected an array with {ndim} axes, got {value.ndim}")
                 if value.dtype != self.storage(dtype) and value.dtype != object:
                     raise TypeError(f"expected an array of {dtype}, got {value.dtype}")
                 return value
@@ -92,11 +90,7 @@ class Native:
 
     def output(self, value: Any, type: Type) -> Any:
         """Hand out a result: numpy scalars where Python has no such type."""
-        if (
-            isinstance(type, Scalar)
-            and type.dtype not in ("b1", "i8", "f8", "c16")
-            and isinstance(value, _NATIVE)
-        ):
+        if isinstance(type, Scalar) and type.dtype not in ("b1", "i8", "f8", "c16") and isinstance(value, _NATIVE):
             return np.dtype(type.dtype).type(value)
         return value
 
@@ -134,9 +128,7 @@ class ComplexStep(Native):
             return complex(_STEP[name](*args))
         value = complex(RULES[name].forward(*reals))
         slope = sum(
-            a.imag * _difference(name, reals, k)
-            for k, a in enumerate(args)
-            if isinstance(a, complex) and a.imag
+            a.imag * _difference(name, reals, k) for k, a in enumerate(args) if isinstance(a, complex) and a.imag
         )
         return complex(value.real, slope)
 
@@ -162,9 +154,7 @@ class Exotic(Native):
         self.real_type = real_type
         self.complex_type = complex_type
         package = real_type.__module__.partition(".")[0]
-        self.functions: Any = (
-            importlib.import_module(package) if package == "mpmath" else None
-        )
+        self.functions: Any = importlib.import_module(package) if package == "mpmath" else None
 
     def as_real(self, value: Any, dtype: str) -> Any:
         """Return a value in the exotic type; infinities and NaN it lacks stay floats."""
@@ -181,17 +171,11 @@ class Exotic(Native):
         """Return a value as the exotic type's complex numbers, or Python's."""
         if self.complex_type is None:
             return complex(value)
-        return (
-            value if isinstance(value, self.complex_type) else self.complex_type(value)
-        )
+        return value if isinstance(value, self.complex_type) else self.complex_type(value)
 
     def apply(self, name: str, args: Sequence[Any], dtype: str) -> Any:
         """Apply a primitive."""
-        function = (
-            getattr(self.functions, _MPMATH.get(name, name), None)
-            if self.functions
-            else None
-        )
+        function = getattr(self.functions, _MPMATH.get(name, name), None) if self.functions else None
         if not callable(function) or name in _OPERATORS:
             function = _OPERATORS.get(name, RULES[name].forward)
         try:
@@ -210,11 +194,7 @@ class Exotic(Native):
 
     def input(self, value: Any, type: Type) -> Any:
         """Take an argument; arrays of plain numbers are converted."""
-        if (
-            isinstance(type, Array)
-            and type.dtype[0] in "fc"
-            and np.asarray(value).dtype != object
-        ):
+        if isinstance(type, Array) and type.dtype[0] in "fc" and np.asarray(value).dtype != object:
             array = np.asarray(value)
             lifted = np.empty(array.shape, object)
             for index in np.ndindex(array.shape):
@@ -236,9 +216,7 @@ def system_of(inputs: Sequence[Any], types: Sequence[Type]) -> Native:
             samples = [value]
         for sample in samples:
             if isinstance(sample, _NATIVE):
-                if type_.dtype[0] == "f" and isinstance(
-                    sample, complex | np.complexfloating
-                ):
+                if type_.dtype[0] == "f" and isinstance(sample, complex | np.complexfloating):
                     return ComplexStep()
                 continue
             if type(sample).__module__.partition(".")[0] == "mpmath":
@@ -290,14 +268,7 @@ def _difference(name: str, reals: Sequence[Any], k: int) -> float:
         return float(forward(*shifted))
 
     # Sixth order: error about 1e-12 for smooth functions.
-    return float(
-        (
-            45 * (at(h) - at(-h))
-            - 9 * (at(2 * h) - at(-2 * h))
-            + (at(3 * h) - at(-3 * h))
-        )
-        / (60 * h)
-    )
+    return float((45 * (at(h) - at(-h)) - 9 * (at(2 * h) - at(-2 * h)) + (at(3 * h) - at(-3 * h))) / (60 * h))
 
 
 def _add(a: Any, b: Any) -> Any:
