@@ -59,15 +59,16 @@ def decode(code: CodeType) -> Decoded:
             if name == "MAKE_CELL" and not entered:
                 cells.append(arg)
                 continue
+            operand = arg
             if name == "CALL":
-                arg, keywords = (arg, keywords), ()
+                operand, keywords = (arg, keywords), ()
             elif name == "CALL_EX" and arg and instrs[-1].name == "PUSH_NULL":
                 # The NULL that stands for no keyword dictionary.
-                arg = False
+                operand = False
                 del instrs[-1], regions[-1]
             if isinstance(item.arg, bc.Label) and name != "REFUSED":
                 jumps[len(instrs)] = item.arg
-            instrs.append(Instr(name, arg, loc))
+            instrs.append(Instr(name, operand, loc))
             regions.append(region)
     _mark_closures(instrs)
     handlers: dict[int, Handler] = {}
