@@ -1,0 +1,1 @@
+"""Tests of revtrace; the tree mirrors the package's."""
