@@ -24,7 +24,7 @@ _TOKEN = re.compile(
     |(?P<complex>\([^()\n]*j\)|-?(?:inf|nan|[0-9][0-9.]*(?:e[+-]?[0-9]+)?)j\b)
     |(?P<float>-?(?:(?:inf|nan)\b|[0-9]+\.[0-9]*(?:e[+-]?[0-9]+)?|[0-9]+e[+-]?[0-9]+))
     |(?P<int>-?[0-9]+)
-    |(?P<word>[^\W\d][\w.]*|<[\w.<>]+>)
+    |(?P<word>(?:[^\W\d]|<)[\w.<>]*)
     |(?P<sign>->|\+=|[(){}\[\],:=])
     """,
     re.VERBOSE | re.MULTILINE,
@@ -150,9 +150,7 @@ class _Parser:
     def type(self) -> Type:
         start = self.at
         text = self.next("word", "a type")
-        if text == "stack":
-            text += self.next("word", "a dtype")
-        elif self.take("["):
+        if self.take("["):
             axes = self.many(self.axis, "]")
             text += f"[{','.join(axes)}]"
         try:

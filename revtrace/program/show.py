@@ -46,7 +46,7 @@ def show(program: Program, *, locs: bool = False, note: Callable[[Stmt], str] | 
     """
     printer = _Printer(names(program), _used(program), locs, note)
     printer.program(program)
-    width = min(60, max((len(text) for text, remark in printer.lines if remark), default=0))
+    width = min(72, max((len(text) for text, remark in printer.lines if remark), default=0))
     return "".join(f"{text:{width}}  # {remark}\n" if remark else f"{text}\n" for text, remark in printer.lines)
 
 

@@ -41,7 +41,6 @@ __all__ = ["problems", "verify"]
 
 _DTYPES = frozenset(("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8", "c8", "c16"))
 _CONST = {"b": bool, "i": int, "u": int, "f": float, "c": complex}
-_BOOLEAN = frozenset({"and", "or", "not", "xor"})
 
 
 def verify(program: Program) -> None:
@@ -128,7 +127,7 @@ class _Checker:
 
     def block(self, block: Block, top: bool = False) -> None:
         for stmt in block.stmts:
-            self.loc = stmt.loc
+            self.loc = getattr(stmt, "loc", NOWHERE)
             if isinstance(stmt, Op) and stmt.name == "stack" and not top:
                 self.wrong("stack is created inside a region")
             self.stmt(stmt)
@@ -280,17 +279,15 @@ class _Checker:
                 self.wrong(f"powi takes a float or complex and an i8, not {types[0]}, {types[1]}")
         elif any(t != types[0] for t in types):
             self.wrong(f"{op.name} mixes {', '.join(map(str, types))}")
-        if op.name in _BOOLEAN and dtype != "b1":
-            self.wrong(f"{op.name} takes b1, not {dtype}")
-        if op.name == "div" and not is_inexact(dtype):
-            self.wrong(f"div takes floats or complex numbers, not {dtype}")
-        if dtype[0] == "c" and rule.complex_source is None:
+        if dtype[0] not in rule.kinds:
+            self.wrong(f"{op.name} takes no {dtype}")
+        elif dtype[0] == "c" and rule.complex_source is None:
             self.wrong(f"{op.name} takes no complex numbers")
-        self.result(op, _result(op.name, rule.result, dtype))
+        self.result(op, _result(rule.result, dtype))
 
 
-def _result(name: str, kind: str, dtype: str) -> Scalar:
-    if name == "complex":
+def _result(kind: str, dtype: str) -> Scalar:
+    if kind == "complex":
         return Scalar({"f4": "c8", "f8": "c16"}.get(dtype, dtype))
     if kind == "bool":
         return BOOL

@@ -214,8 +214,6 @@ class Machine:
             source = op.args[0].type
             assert isinstance(source, Scalar)
             return self.numbers.cast(args[0], source.dtype, dtype)
-        if op.name == "accum":
-            return self.numbers.apply("add", args, dtype)
         return self.numbers.apply(op.name, args, dtype)
 
     def observe(self, stmt: Stmt, args: tuple[Any, ...], out: Any = None, old: Any = None) -> None:

@@ -122,13 +122,19 @@ class ComplexStep(Native):
         if not any(isinstance(a, complex) for a in args):
             return super().apply(name, args, dtype)
         reals = [a.real if isinstance(a, complex) else a for a in args]
-        if dtype[0] != "f" or RULES[name].why_zero:
+        rule = RULES[name]
+        if dtype[0] != "f" or rule.why_zero:
             return super().apply(name, reals, dtype)
+        value = complex(rule.forward(*reals))
         if name in _STEP:
             return complex(_STEP[name](*args))
-        value = complex(RULES[name].forward(*reals))
+        if rule.complex_source is not None and name not in _NOT_ANALYTIC:
+            # A complex logarithm has values where the real one has none.
+            return value if cmath.isnan(value) else complex(rule.forward(*args))
         slope = sum(
-            a.imag * _difference(name, reals, k) for k, a in enumerate(args) if isinstance(a, complex) and a.imag
+            a.imag * _difference(rule.forward, reals, k)
+            for k, a in enumerate(args)
+            if isinstance(a, complex) and a.imag
         )
         return complex(value.real, slope)
 
@@ -146,15 +152,13 @@ class ComplexStep(Native):
 class Exotic(Native):
     """Reals of another type, taken from the inputs.
 
-    Operators are the type's own.  Functions are those of the type's module where
-    it has them (``mpmath.sin``), else the float function, converted back.
+    Operators are the type's own, functions what the rules make of them: mpmath's
+    for its numbers, else the float function, converted back.
     """
 
     def __init__(self, real_type: type, complex_type: type | None = None) -> None:
         self.real_type = real_type
         self.complex_type = complex_type
-        package = real_type.__module__.partition(".")[0]
-        self.functions: Any = importlib.import_module(package) if package == "mpmath" else None
 
     def as_real(self, value: Any, dtype: str) -> Any:
         """Return a value in the exotic type; infinities and NaN it lacks stay floats."""
@@ -175,14 +179,12 @@ class Exotic(Native):
 
     def apply(self, name: str, args: Sequence[Any], dtype: str) -> Any:
         """Apply a primitive."""
-        function = getattr(self.functions, _MPMATH.get(name, name), None) if self.functions else None
-        if not callable(function) or name in _OPERATORS:
-            function = _OPERATORS.get(name, RULES[name].forward)
+        forward = RULES[name].forward
         try:
-            return self.scalar(function(*args), dtype)
+            return self.scalar(forward(*args), dtype)
         except (ArithmeticError, ValueError, TypeError):
             # Where the type has no answer (Fraction has no infinity), IEEE's.
-            return super().scalar(RULES[name].forward(*map(_plain, args)), dtype)
+            return self.scalar(forward(*map(_plain, args)), dtype)
 
     def storage(self, dtype: str) -> Any:
         """Return the numpy dtype of buffers."""
@@ -258,8 +260,7 @@ def _plain(value: Any) -> Any:
         return complex(value)
 
 
-def _difference(name: str, reals: Sequence[Any], k: int) -> float:
-    forward = RULES[name].forward
+def _difference(forward: Callable[..., Any], reals: Sequence[Any], k: int) -> float:
     h = 1e-3 * max(1.0, abs(reals[k]))
 
     def at(step: float) -> float:
@@ -271,90 +272,40 @@ def _difference(name: str, reals: Sequence[Any], k: int) -> float:
     return float((45 * (at(h) - at(-h)) - 9 * (at(2 * h) - at(-2 * h)) + (at(3 * h) - at(-3 * h))) / (60 * h))
 
 
-def _add(a: Any, b: Any) -> Any:
-    return a + b
+def _first_if(name: str) -> Callable[[complex, complex], complex]:
+    """Return the choice of the operand that the real function returns."""
+
+    def choose(a: complex, b: complex) -> complex:
+        out = RULES[name].forward(a.real, b.real)
+        if math.isnan(out):
+            return complex(math.nan)
+        if a.real == b.real and name in ("maximum", "minimum", "fmax", "fmin"):
+            return (a + b) / 2
+        return a if out == a.real else b
+
+    return choose
 
 
-def _sub(a: Any, b: Any) -> Any:
-    return a - b
+def _less_whole(name: str, whole: str) -> Callable[[complex, complex], complex]:
+    """Return ``a - k b``, where ``k`` is the whole number of times that a remainder takes off."""
+
+    def remainder(a: complex, b: complex) -> complex:
+        out = complex(RULES[name].forward(a.real, b.real))
+        times = RULES[whole].forward(RULES["div"].forward(a.real, b.real))
+        return complex(out.real, a.imag - times * b.imag if b.imag else a.imag)
+
+    return remainder
 
 
-def _mul(a: Any, b: Any) -> Any:
-    return a * b
-
-
-def _div(a: Any, b: Any) -> Any:
-    return a / b
-
-
-def _neg(a: Any) -> Any:
-    return -a
-
-
-def _pow(a: Any, b: Any) -> Any:
-    return a**b
-
-
-_OPERATORS: dict[str, Callable[..., Any]] = {
-    "add": _add,
-    "accum": _add,
-    "sub": _sub,
-    "mul": _mul,
-    "div": _div,
-    "neg": _neg,
-    "pow": _pow,
-    "powi": _pow,
-    "abs": abs,
+# What has no complex form that continues the real one, done by hand; the rest of it goes
+# by differences.
+_STEP: dict[str, Callable[..., complex]] = {
+    "abs": lambda x: x if x.real > 0 else -x if x.real < 0 else complex(abs(x.real)),
+    "copysign": lambda x, y: x if math.copysign(1, x.real) == math.copysign(1, y.real) else -x,
+    "mod": _less_whole("mod", "floor"),
+    "fmod": _less_whole("fmod", "trunc"),
+    "remainder": _less_whole("remainder", "rint"),
 }
+_STEP.update((name, _first_if(name)) for name in ("max", "min", "maximum", "minimum", "fmax", "fmin"))
 
-_MPMATH = {
-    "lgamma": "loggamma",
-    "arcsin": "asin",
-    "arccos": "acos",
-    "arctan": "atan",
-    "angle": "arg",
-}
-
-
-def _step_div(a: Any, b: Any) -> complex:
-    try:
-        return complex(a / b)
-    except ZeroDivisionError:
-        return complex(RULES["div"].forward(complex(a).real, complex(b).real))
-
-
-def _step_pow(a: Any, b: Any) -> complex:
-    if isinstance(b, complex) and b.imag == 0:
-        b = b.real
-        if b == int(b) and abs(b) < 64:
-            b = int(b)
-    try:
-        return complex(a**b)
-    except ArithmeticError:
-        return complex(RULES["pow"].forward(complex(a).real, complex(b).real))
-
-
-def _real_first(
-    function: Callable[[float, float], bool],
-) -> Callable[[complex, complex], complex]:
-    return lambda a, b: a if function(complex(a).real, complex(b).real) else b
-
-
-# Functions that continue analytically; the rest go by differences.
-_STEP: dict[str, Callable[..., Any]] = {
-    "add": _add,
-    "accum": _add,
-    "sub": _sub,
-    "mul": _mul,
-    "div": _step_div,
-    "neg": _neg,
-    "pow": _step_pow,
-    "powi": _step_pow,
-    "abs": lambda x: x if x.real >= 0 else -x,
-    "exp": lambda x: cmath.exp(x) if x.real < 709 else complex(math.inf, 0),
-    "sin": cmath.sin,
-    "cos": cmath.cos,
-    "tanh": cmath.tanh,
-    "max": _real_first(lambda a, b: not b > a),
-    "min": _real_first(lambda a, b: not b < a),
-}
+_NOT_ANALYTIC = frozenset({"abs", "sign", "conj", "real", "imag", "angle", "complex"})
