@@ -1,0 +1,120 @@
+"""Which statements are reversed, and which values of the primal their reversal reads.
+
+Facts for the plan pass; where those values come from is decided there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from revtrace.passes.activity import Activity
+from revtrace.passes.pullback import Pullback, pullback
+from revtrace.passes.scopes import Scopes, is_array, is_float
+from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While
+from revtrace.program.types import Stack
+
+__all__ = ["Demand", "permutation"]
+
+
+class Demand:
+    """What the backward sweep of a program does; answers are computed once."""
+
+    def __init__(self, program: Program, scopes: Scopes, activity: Activity) -> None:
+        self.scopes = scopes
+        self.activity = activity
+        self.pullbacks: dict[int, Pullback] = {}
+        self._works: dict[int, bool] = {}
+        self.works_in(program.body)
+
+    def pullback(self, op: Op) -> Pullback:
+        """Return the adjoint text of a scalar operation."""
+        found = self.pullbacks.get(id(op))
+        if found is None:
+            found = self.pullbacks[id(op)] = pullback(op, self.activity.is_active)
+        return found
+
+    def works_in(self, block: Block) -> bool:
+        """Whether reversing a block does anything."""
+        # No short circuit: every statement's answer is wanted later.
+        return any([self.works(s) for s in block.stmts])
+
+    def works(self, stmt: Stmt) -> bool:
+        """Whether reversing a statement does anything."""
+        found = self._works.get(id(stmt))
+        if found is None:
+            found = self._works[id(stmt)] = self._find(stmt)
+        return found
+
+    def _find(self, stmt: Stmt) -> bool:
+        on = self.activity.is_active
+        match stmt:
+            case Op():
+                if stmt.name in ("store", "addto", "fill", "copyto", "push"):
+                    return on(stmt.args[0])
+                if stmt.name == "copy":
+                    assert stmt.out is not None
+                    return on(stmt.out)
+                return stmt.out is not None and is_float(stmt.out) and on(stmt.out)
+            case If():
+                inner = [self.works_in(stmt.then), self.works_in(stmt.orelse)]
+                return any(inner) or any(on(v) for v in stmt.outs if not is_array(v))
+            case For() | While():
+                inner = [self.works_in(stmt.body)]
+                return any(inner) or any(on(v) for v in stmt.outs if not is_array(v))
+
+    def reads(self, stmt: Stmt) -> Iterator[Var]:
+        """Yield the primal numbers a statement's own reversal reads, without its blocks'."""
+        for x in self._reads(stmt):
+            if isinstance(x, Var):
+                yield x
+
+    def _reads(self, stmt: Stmt) -> Iterator[Operand]:
+        on = self.activity.is_active
+        match stmt:
+            case Op():
+                if stmt.name == "alloc":
+                    assert stmt.out is not None
+                    if on(stmt.out):
+                        yield from stmt.args
+                elif not self.works(stmt):
+                    return
+                elif stmt.name == "load":
+                    yield from stmt.args[1:]
+                elif stmt.name in ("store", "addto"):
+                    yield from stmt.args[2:]
+                elif stmt.name not in ("fill", "copy", "copyto", "push", "pop"):
+                    yield from self.pullback(stmt).needs
+            case If():
+                if self.works(stmt) or any(on(v) for v in stmt.outs if is_array(v)):
+                    yield stmt.cond
+            case For():
+                if self.works(stmt):
+                    yield stmt.start
+                    if stmt.exits:
+                        yield stmt.count
+                    else:
+                        yield stmt.stop
+                if self.turns(stmt):
+                    yield stmt.count
+            case While():
+                if self.works(stmt) or self.turns(stmt):
+                    yield stmt.count
+
+    def turns(self, stmt: For | While) -> bool:
+        """Whether a loop permutes active arrays."""
+        order = permutation(stmt)
+        return any(k != order[k] and self.activity.is_active(stmt.params[k]) for k in order)
+
+
+def permutation(stmt: For | While) -> dict[int, int]:
+    """Return which array param each array result of a loop's body is, by position."""
+    at = {p: k for k, p in enumerate(stmt.params) if is_array(p)}
+    order = {}
+    for k, p in enumerate(stmt.params):
+        if is_array(p):
+            y = stmt.body.results[k]
+            assert isinstance(y, Var)
+            order[k] = at[y]
+    return order
+
+

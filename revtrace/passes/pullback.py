@@ -1,0 +1,147 @@
+"""The adjoint of one scalar operation, as operations.
+
+Owns how a rule's formulas become program text.  The reverse pass writes this text
+down, the plan pass asks it which primal values it reads: both see the same one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from revtrace.errors import UnsupportedError
+from revtrace.program.build import Builder
+from revtrace.program.nodes import Const, Op, Operand, Var, const
+from revtrace.program.types import Scalar
+from revtrace.rules import formula
+from revtrace.rules.core import RULES, Rule
+from revtrace.rules.formula import Expr, operand
+
+__all__ = ["Pullback", "argument", "pullback", "rule_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pullback:
+    """Cotangents of an operation's operands.
+
+    Attributes
+    ----------
+    seed : Var
+        The cotangent of the result.
+    ops : tuple of Op
+        What computes the terms, from the seed and values of the primal.
+    terms : tuple of (Var, Operand)
+        An active operand, and what is added to its cotangent.
+    needs : tuple of Var
+        The values of the primal that ``ops`` and ``terms`` read.
+    """
+
+    seed: Var
+    ops: tuple[Op, ...]
+    terms: tuple[tuple[Var, Operand], ...]
+    needs: tuple[Var, ...]
+
+
+def rule_of(op: Op) -> Rule:
+    """Return an operation's rule, or refuse."""
+    rule = RULES.get(op.name)
+    if rule is None or (rule.partials is None and rule.adjoint is None and not rule.why_zero):
+        raise UnsupportedError(
+            f"revtrace has no derivative of {op.name!r}",
+            "no rule says how its result changes with its operands",
+            "add a rule with revtrace.rule, or compute it by other operations",
+            op.loc,
+        )
+    return rule
+
+
+def argument(b: Builder, x: Operand) -> Any:
+    """Return an operand as what formulas take: numbers stay numbers."""
+    return x.value if isinstance(x, Const) else Expr(b, x)
+
+
+def pullback(op: Op, is_active: Callable[[Operand], bool]) -> Pullback:
+    """Write the adjoint of an operation with a floating result."""
+    assert op.out is not None
+    b = Builder(op.loc)
+    seed = Var(op.out.type, f"{op.out.name}_bar" if op.out.name else "bar")
+    g = Expr(b, seed)
+    args = [argument(b, x) for x in op.args]
+    terms: list[tuple[Var, Operand]] = []
+    for k, x in enumerate(op.args):
+        if not isinstance(x, Var) or not is_active(x):
+            continue
+        ct = _cotangent(op, b, g, args, k)
+        if ct is None:
+            continue
+        assert isinstance(x.type, Scalar)
+        value = operand(b, ct, x.type.dtype)
+        if not isinstance(value, Const) or value.value != 0:
+            terms.append((x, value))
+    return _pruned(seed, [s for s in b.stmts if isinstance(s, Op)], terms)
+
+
+def _cotangent(op: Op, b: Builder, g: Expr, args: Sequence[Any], k: int) -> Any:
+    """Return what operand ``k`` receives; None for nothing."""
+    assert op.out is not None
+    match op.name:
+        case "accum":
+            return g
+        case "select":
+            zero = const(0, g.dtype)
+            sides = (g.operand, zero) if k == 1 else (zero, g.operand)
+            return Expr(b, b.op("select", op.args[0], *sides, type=op.out.type))
+        case "cast":
+            return _cast_back(b, g, op.args[0])
+    return formula.pullback(rule_of(op), k, g, args, Expr(b, op.out))
+
+
+def _cast_back(b: Builder, g: Expr, source: Operand) -> Any:
+    """Transpose a conversion between floating dtypes; a real part's cotangent is real."""
+    assert isinstance(source.type, Scalar)
+    dtype = source.type.dtype
+    if g.dtype[0] == "c" and dtype[0] == "f":
+        real = b.op("real", g.operand, type=Scalar({"c16": "f8", "c8": "f4"}[g.dtype]))
+        return Expr(b, b.cast(real, dtype))
+    return Expr(b, b.cast(g.operand, dtype))
+
+
+def _pruned(seed: Var, ops: list[Op], terms: list[tuple[Var, Operand]]) -> Pullback:
+    """Drop what the terms do not need and list what is read of the primal."""
+    ops, terms = _merged(ops, terms)
+    wanted = {t for _, t in terms if isinstance(t, Var)}
+    kept: list[Op] = []
+    for op in reversed(ops):
+        if op.out in wanted:
+            kept.append(op)
+            wanted.update(x for x in op.args if isinstance(x, Var))
+    made = {op.out for op in kept}
+    kept.reverse()
+    needs: dict[Var, None] = {}
+    for x in [x for op in kept for x in op.args] + [t for _, t in terms]:
+        if isinstance(x, Var) and x is not seed and x not in made:
+            needs.setdefault(x)
+    return Pullback(seed, tuple(kept), tuple(terms), tuple(needs))
+
+
+def _merged(ops: list[Op], terms: list[tuple[Var, Operand]]) -> tuple[list[Op], list[tuple[Var, Operand]]]:
+    """Compute equal expressions once: operands' formulas are written one by one."""
+    same: dict[Var, Operand] = {}
+    first: dict[object, Var] = {}
+    kept: list[Op] = []
+    for op in ops:
+        assert op.out is not None
+        args = tuple(same.get(x, x) if isinstance(x, Var) else x for x in op.args)
+        key = (op.name, tuple(_key(x) for x in args), op.out.type, op.attrs)
+        if key in first:
+            same[op.out] = first[key]
+        else:
+            first[key] = op.out
+            kept.append(Op(op.name, args, op.out, op.attrs, op.loc))
+    return kept, [(x, same.get(t, t) if isinstance(t, Var) else t) for x, t in terms]
+
+
+def _key(x: Operand) -> object:
+    # Zeros of either sign are different numbers but compare equal.
+    return x if isinstance(x, Var) else (repr(x.value), x.type)

@@ -1,0 +1,500 @@
+"""Turning a program into one that also runs it backward.
+
+The result is the forward sweep, with what the plan keeps, followed by the backward
+sweep: each block's statements mirrored, last first.  Adjoints of numbers are
+values; adjoints of arrays are *shadows*, buffers of the same shape, one per array,
+handed through regions the way the arrays themselves are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from revtrace.errors import UnsupportedError
+from revtrace.passes import memory
+from revtrace.passes.activity import activity
+from revtrace.passes.demand import Demand, permutation
+from revtrace.passes.effects import buffers
+from revtrace.passes.plan import Plan, plan
+from revtrace.passes.rebuild import clone, fresh
+from revtrace.passes.scopes import TOP, Scopes, free, is_array, is_float, scopes
+from revtrace.program.build import Builder
+from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Program, Stmt, Var, While, const
+from revtrace.program.types import INT, Array, Scalar, Stack
+
+__all__ = ["reverse"]
+
+
+def reverse(program: Program, active_inputs: Sequence[int], active_outputs: Sequence[int]) -> tuple[Program, Plan]:
+    """Return the program that computes results and gradients, and the plan it follows.
+
+    Parameters
+    ----------
+    program : Program
+        What to differentiate.
+    active_inputs : sequence of int
+        Positions of the inputs whose gradients are wanted; floats or arrays of floats.
+    active_outputs : sequence of int
+        Positions of the results that take a cotangent.
+
+    Returns
+    -------
+    Program
+        Takes the inputs, then one cotangent per active output; returns the results,
+        then one gradient per active input.
+    Plan
+        Where the primal values came from.
+    """
+    program = fresh(program)
+    where = scopes(program)
+    memory_classes = buffers(program, where)
+    outputs = [program.body.results[k] for k in active_outputs]
+    on = activity(program, memory_classes, [program.inputs[k] for k in active_inputs], outputs)
+    demand = Demand(program, where, on)
+    chosen = plan(program, where, demand)
+    sweep = _Sweep(where, demand, chosen)
+    seeds = [Var(x.type, "seed") for x in outputs]
+    sweep.forward(program.body)
+    grads = sweep.backward(program, outputs, seeds, [program.inputs[k] for k in active_inputs])
+    body = sweep.b.close(*program.body.results, *grads)
+    body = Block((*sweep.stacks, *body.stmts), body.results)
+    return Program(f"{program.name}_grad", (*program.inputs, *seeds), body), chosen
+
+
+class _Sweep:
+    """State while both sweeps are written.
+
+    ``env`` gives, for a primal value, what stands for it in the backward sweep; ``adj``
+    the adjoints of numbers so far, ``shadow`` the adjoint buffers of arrays.
+    """
+
+    def __init__(self, where: Scopes, demand: Demand, chosen: Plan) -> None:
+        self.where = where
+        self.demand = demand
+        self.plan = chosen
+        self.b = Builder()
+        self.stacks: list[Op] = []
+        self.stack_of: dict[Var, Var] = {}
+        self.env: dict[Var, Operand] = {}
+        self.adj: dict[Var, Operand] = {}
+        self.shadow: dict[Var, Var] = {}
+
+    def on(self, x: Operand) -> bool:
+        return self.demand.activity.is_active(x)
+
+    # forward sweep --------------------------------------------------------------------
+
+    def forward(self, block: Block) -> None:
+        """Write a block down, with pushes of what is kept."""
+        scope = self.where.scope(block)
+        kept = dict.fromkeys(self.plan.kept.get(scope.index, ()))
+        owner = scope.owner
+        if isinstance(owner, For | While):
+            for p in (*owner.params, *((owner.index,) if isinstance(owner, For) else ())):
+                if p in kept:
+                    self.push(p)
+        for stmt in block.stmts:
+            self.b.loc = stmt.loc
+            match stmt:
+                case Op():
+                    self.b.append(stmt)
+                    if stmt.out in kept:
+                        assert stmt.out is not None
+                        self.push(stmt.out)
+                    continue
+                case If():
+                    self.b.append(
+                        If(stmt.cond, self.nest(stmt.then), self.nest(stmt.orelse), stmt.outs, stmt.loc)
+                    )
+                case For():
+                    self.b.append(
+                        For(
+                            stmt.index,
+                            stmt.start,
+                            stmt.stop,
+                            stmt.step,
+                            stmt.params,
+                            stmt.inits,
+                            self.nest(stmt.body),
+                            stmt.outs,
+                            stmt.count,
+                            stmt.exits,
+                            stmt.loc,
+                        )
+                    )
+                case While():
+                    body = self.nest(stmt.body)
+                    self.b.append(
+                        While(
+                            stmt.params, stmt.inits, stmt.cond, body, stmt.outs, stmt.count, stmt.exits, stmt.loc
+                        )
+                    )
+            for var in stmt.outs:
+                if var in kept:
+                    self.push(var)
+            if isinstance(stmt, For | While) and stmt.count in kept:
+                self.push(stmt.count)
+
+    def nest(self, block: Block) -> Block:
+        with self.b.block() as stmts:
+            self.forward(block)
+        return Block(tuple(stmts), block.results)
+
+    def push(self, var: Var) -> None:
+        assert isinstance(var.type, Scalar)
+        stack = Var(Stack(var.type.dtype), f"{var.name}_kept" if var.name else "kept")
+        self.stacks.append(Op("stack", (), stack))
+        self.stack_of[var] = stack
+        self.b.do("push", stack, var)
+
+    # values ---------------------------------------------------------------------------
+
+    def primal(self, x: Operand) -> Operand:
+        """Return what stands for a primal value here."""
+        if isinstance(x, Const):
+            return x
+        found = self.env.get(x)
+        if found is None:
+            assert self.where.home.get(x, TOP) == TOP, f"{x!r} is not available"
+            return x
+        return found
+
+    def add(self, x: Operand, term: Operand | None) -> None:
+        """Add to the adjoint of a number."""
+        if term is None or not isinstance(x, Var) or not self.on(x):
+            return
+        old = self.adj.get(x)
+        self.adj[x] = term if old is None else self.b.op("accum", old, term)
+
+    # backward sweep -------------------------------------------------------------------
+
+    def backward(self, program: Program, outputs: Sequence[Operand], seeds: Sequence[Var], inputs: Sequence[Var]
+    ) -> list[Operand]:
+        """Write the backward sweep and return the gradients of some inputs."""
+        for var in program.inputs:
+            if is_array(var) and self.on(var):
+                self.shadow[var] = memory.zeros_like(self.b, var)
+        self.enter(program.body)
+        for x, seed in zip(outputs, seeds, strict=True):
+            if is_array(x):
+                if self.on(x):
+                    memory.add_array(self.b, self.shadow[_var(x)], seed, checked=True)
+            else:
+                self.add(x, seed)
+        self.reversed(program.body)
+        grads: list[Operand] = []
+        for var in inputs:
+            if not is_array(var):
+                assert isinstance(var.type, Scalar)
+                grads.append(self.adj.get(var, const(0, var.type.dtype)))
+            elif var in self.shadow:
+                grads.append(self.shadow[var])
+            else:
+                grads.append(memory.zeros_like(self.b, var))
+        return grads
+
+    def enter(self, block: Block) -> None:
+        """Make a block's primal values and shadows available before its reversal."""
+        scope = self.where.scope(block)
+        for var in reversed(self.plan.kept.get(scope.index, ())):
+            self.env[var] = self.b.op("pop", self.stack_of[var], type=var.type, hint=var.name)
+        for stmt in self.plan.slices.get(scope.index, ()):
+            copies: dict[Var, Operand] = {}
+            self.b.append(clone(stmt, _Lookup(self, copies)))
+            self.env.update(copies)
+        for stmt in block.stmts:
+            self.b.loc = stmt.loc
+            match stmt:
+                case Op(name="alloc", out=Var() as out) if self.on(out) and out not in self.shadow:
+                    assert isinstance(out.type, Array)
+                    shape = [self.primal(x) for x in stmt.args]
+                    self.shadow[out] = self.b.alloc(out.type.dtype, *shape, zeros=True, hint=_bar(out))
+                case Op(name="copy", out=Var() as out) if self.on(out) and out not in self.shadow:
+                    self.shadow[out] = self.shadow_like(out, _var(stmt.args[0]))
+                case If():
+                    for k, out in enumerate(stmt.outs):
+                        if is_array(out) and self.on(out):
+                            self.choose(stmt, k)
+                case For() | While():
+                    self.turn(stmt)
+
+    def shadow_like(self, out: Var, source: Var) -> Var:
+        """Return a new shadow for a copy of an array."""
+        if source in self.shadow:
+            return memory.zeros_like(self.b, self.shadow[source], _bar(out))
+        if self.where.home[source] == TOP:
+            return memory.zeros_like(self.b, source, _bar(out))
+        raise UnsupportedError(
+            "revtrace does not know the shape of an array here on the way back",
+            "a copy is made of an array that carries no derivative and was made in the same block",
+            "make the array before the loop or branch",
+            self.b.loc,
+        )
+
+    def choose(self, stmt: If, k: int) -> None:
+        """Choose the shadow of an array as the branch chose the array."""
+        out = stmt.outs[k]
+        sides = (_var(stmt.then.results[k]), _var(stmt.orelse.results[k]))
+        if any(side not in self.shadow for side in sides):
+            raise UnsupportedError(
+                "an array made inside a branch is used after it",
+                "its adjoint would have to be made before the branch is known",
+                "make the array before the branch and fill it inside",
+                stmt.loc,
+            )
+        chosen = Var(out.type, _bar(out))
+        arms = [Block((), (self.shadow[side],)) for side in sides]
+        self.b.append(If(self.primal(stmt.cond), arms[0], arms[1], (chosen,), stmt.loc))
+        self.shadow[out] = chosen
+
+    def turn(self, stmt: For | While) -> None:
+        """Hand shadows through a loop that permutes arrays, as many times as it ran."""
+        order = {k: j for k, j in permutation(stmt).items() if self.on(stmt.params[k])}
+        if all(k == j for k, j in order.items()):
+            for k in order:
+                self.shadow[stmt.outs[k]] = self.shadow[_var(stmt.inits[k])]
+            return
+        keys = sorted(order)
+        params = {k: Var(stmt.params[k].type, _bar(stmt.params[k])) for k in keys}
+        outs = tuple(Var(stmt.outs[k].type, _bar(stmt.outs[k])) for k in keys)
+        trips = self.b.op("mod", self.primal(stmt.count), const(_period(order)), type=INT)
+        self.b.append(
+            For(
+                Var(INT),
+                const(0),
+                trips,
+                1,
+                tuple(params.values()),
+                tuple(self.shadow[_var(stmt.inits[k])] for k in keys),
+                Block((), tuple(params[order[k]] for k in keys)),
+                outs,
+                Var(INT),
+                False,
+                stmt.loc,
+            )
+        )
+        for k, out in zip(keys, outs, strict=True):
+            self.shadow[stmt.outs[k]] = out
+
+    def reversed(self, block: Block) -> None:
+        """Write the reversal of a block's statements."""
+        for stmt in reversed(block.stmts):
+            if not self.demand.works(stmt):
+                continue
+            self.b.loc = stmt.loc
+            match stmt:
+                case Op():
+                    self.op(stmt)
+                case If():
+                    self.branch(stmt)
+                case For() | While():
+                    self.loop(stmt)
+
+    def op(self, op: Op) -> None:
+        """Write the adjoint of one operation."""
+        b = self.b
+        if op.name in ("store", "addto", "fill", "copyto", "push"):
+            target = _var(op.args[0])
+        match op.name:
+            case "load":
+                g = self.adj.pop(_var(op.out), None)
+                if g is not None and self.on(op.args[0]):
+                    index = [self.primal(x) for x in op.args[1:]]
+                    b.do("addto", self.shadow[_var(op.args[0])], g, *index, **_known(op))
+            case "store" | "addto":
+                index = [self.primal(x) for x in op.args[2:]]
+                bar = self.shadow[target]
+                if self.on(op.args[1]):
+                    g = b.op("load", bar, *index, type=op.args[1].type, hint="bar", **_known(op))
+                    self.add(op.args[1], g)
+                if op.name == "store":
+                    assert isinstance(op.args[1].type, Scalar)
+                    b.do("store", bar, const(0, op.args[1].type.dtype), *index, **_known(op))
+            case "fill":
+                bar = self.shadow[target]
+                if self.on(op.args[1]):
+                    self.add(op.args[1], memory.total(b, bar))
+                assert isinstance(op.args[1].type, Scalar)
+                b.do("fill", bar, const(0, op.args[1].type.dtype))
+            case "copy":
+                if self.on(op.args[0]):
+                    memory.add_array(b, self.shadow[_var(op.args[0])], self.shadow[_var(op.out)])
+            case "copyto":
+                source = op.args[1]
+                memory.move_array(b, self.shadow[target], self.shadow[_var(source)] if self.on(source) else None)
+            case "push" | "pop":
+                self.stacked(op)
+            case _:
+                g = self.adj.pop(_var(op.out), None)
+                if g is not None:
+                    self.pull(op, g)
+
+    def pull(self, op: Op, g: Operand) -> None:
+        """Write a scalar operation's adjoint."""
+        text = self.demand.pullback(op)
+        values: dict[Var, Operand] = {text.seed: g}
+        lookup = _Lookup(self, values)
+        for inner in text.ops:
+            self.b.append(clone(inner, lookup))
+        for x, term in text.terms:
+            self.add(x, lookup.get(term, term) if isinstance(term, Var) else term)
+
+    def stacked(self, op: Op) -> None:
+        """Reverse a push or a pop of a program that is itself a reversal."""
+        stack = _var(op.args[0])
+        assert isinstance(stack.type, Stack)
+        if stack not in self.shadow:
+            self.shadow[stack] = Var(stack.type, _bar(stack))
+            self.stacks.append(Op("stack", (), self.shadow[stack]))
+        if op.name == "push":
+            g = self.b.op("pop", self.shadow[stack], type=Scalar(stack.type.dtype))
+            self.add(op.args[1], g)
+        else:
+            g2 = self.adj.pop(_var(op.out), const(0, stack.type.dtype))
+            self.b.do("push", self.shadow[stack], g2)
+
+    def branch(self, stmt: If) -> None:
+        """Reverse the arm that ran."""
+        seeds = [None if is_array(v) else self.adj.pop(v, None) for v in stmt.outs]
+        before = self.adj
+        arms: list[tuple[list[Stmt], dict[Var, Operand]]] = []
+        for block in (stmt.then, stmt.orelse):
+            self.adj = dict(before)
+            with self.b.block() as stmts:
+                self.enter(block)
+                for x, g in zip(block.results, seeds, strict=True):
+                    self.add(x, g)
+                self.reversed(block)
+            arms.append((stmts, self.adj))
+        changed = [
+            v
+            for v in dict.fromkeys((*arms[0][1], *arms[1][1]))
+            if any(adj.get(v) is not before.get(v) for _, adj in arms)
+        ]
+        outs = tuple(Var(v.type, _bar(v)) for v in changed)
+        blocks = [Block(tuple(stmts), tuple(adj.get(v, _zero(v)) for v in changed)) for stmts, adj in arms]
+        self.adj = before
+        if changed or blocks[0].stmts or blocks[1].stmts:
+            self.b.append(If(self.primal(stmt.cond), blocks[0], blocks[1], outs, stmt.loc))
+        self.adj.update(zip(changed, outs, strict=True))
+
+    def loop(self, stmt: For | While) -> None:
+        """Run a loop's iterations backward."""
+        numbers = [k for k, p in enumerate(stmt.params) if not is_array(p) and self.on(p)]
+        seeds = {k: self.adj.pop(stmt.outs[k], None) for k in numbers}
+        order = {k: j for k, j in permutation(stmt).items() if self.on(stmt.params[k])}
+        outer = [
+            v
+            for v in free(stmt.body, (*stmt.params, *((stmt.index,) if isinstance(stmt, For) else ())))
+            if is_float(v) and self.on(v)
+        ]
+        carried = [(_zero(stmt.params[k]) if seeds[k] is None else seeds[k]) for k in numbers]
+        inits: list[Operand] = [x for x in carried if x is not None]
+        inits += [self.adj.get(v, _zero(v)) for v in outer]
+        inits += [self.shadow[stmt.outs[k]] for k in order]
+        names = [stmt.params[k] for k in numbers] + outer + [stmt.params[k] for k in order]
+        params = [Var(v.type, _bar(v)) for v in names]
+        outs = [Var(v.type, _bar(v)) for v in names]
+        index, start, stop, step = self.span(stmt)
+        before = self.adj
+        with self.b.block() as stmts:
+            own = params[len(numbers) : len(numbers) + len(outer)]
+            self.adj = dict(zip(outer, own, strict=True))
+            if isinstance(stmt, For):
+                self.env[stmt.index] = index
+            for (_, j), bar in zip(order.items(), params[len(numbers) + len(outer) :], strict=True):
+                self.shadow[stmt.params[j]] = bar
+            self.enter(stmt.body)
+            for k, bar in zip(numbers, params, strict=False):
+                self.add(stmt.body.results[k], bar)
+            self.reversed(stmt.body)
+            results: list[Operand] = [self.adj.get(stmt.params[k], _zero(stmt.params[k])) for k in numbers]
+            results += [self.adj[v] for v in outer]
+            results += [self.shadow[stmt.params[k]] for k in order]
+        self.adj = before
+        body = Block(tuple(stmts), tuple(results))
+        self.b.append(
+            For(index, start, stop, step, tuple(params), tuple(inits), body, tuple(outs), Var(INT), False, stmt.loc)
+        )
+        self.adj.update(zip(outer, outs[len(numbers) :], strict=False))
+        for k, out in zip(numbers, outs, strict=False):
+            self.add(stmt.inits[k], out)
+
+    def span(self, stmt: For | While) -> tuple[Var, Operand, Operand, int]:
+        """Return the index and the bounds of a reversed loop."""
+        if isinstance(stmt, While):
+            last = self.integer("sub", self.primal(stmt.count), const(1))
+            return Var(INT), last, const(-1), -1
+        start, step = self.primal(stmt.start), stmt.step
+        if not stmt.exits and abs(step) == 1:
+            last = self.integer("sub", self.primal(stmt.stop), const(step))
+        else:
+            if stmt.exits:
+                count = self.primal(stmt.count)
+            else:
+                # An empty range gives a count of zero or less, and no iterations either way.
+                width = self.integer("sub", self.primal(stmt.stop), start)
+                width = self.integer("add", width, const(step - int(math.copysign(1, step))))
+                count = self.integer("floordiv", width, const(step))
+            ahead = self.integer("mul", self.integer("sub", count, const(1)), const(step))
+            last = self.integer("add", start, ahead)
+        before = self.integer("sub", start, const(int(math.copysign(1, step))))
+        return Var(INT, stmt.index.name), last, before, -step
+
+    def integer(self, name: str, x: Operand, y: Operand) -> Operand:
+        """Append integer arithmetic, or do it."""
+        if isinstance(x, Const) and isinstance(y, Const):
+            a, c = int(x.value.real), int(y.value.real)
+            return const({"add": a + c, "sub": a - c, "mul": a * c, "floordiv": a // c if c else 0}[name])
+        if isinstance(y, Const) and y.value == (1 if name in ("mul", "floordiv") else 0):
+            return x
+        if isinstance(x, Const) and x.value == 0 and name == "add":
+            return y
+        return self.b.op(name, x, y, type=INT)
+
+
+class _Lookup(dict[Var, Operand]):
+    """New definitions first, then what stands for primal values here."""
+
+    def __init__(self, sweep: _Sweep, own: dict[Var, Operand]) -> None:
+        super().__init__()
+        self.sweep = sweep
+        self.own = own
+
+    def get(self, key: Var, default: object = None) -> Operand:
+        found = self.own.get(key)
+        return found if found is not None else self.sweep.primal(key)
+
+    def __setitem__(self, key: Var, value: Operand) -> None:
+        self.own[key] = value
+
+
+def _var(x: Operand | None) -> Var:
+    assert isinstance(x, Var)
+    return x
+
+
+def _bar(var: Var) -> str:
+    return f"{var.name}_bar" if var.name else "bar"
+
+
+def _zero(var: Var) -> Const:
+    assert isinstance(var.type, Scalar)
+    return const(0, var.type.dtype)
+
+
+def _known(op: Op) -> dict[str, object]:
+    """Return the settings of a shadow access: the primal's access of the same element did not bail."""
+    return {"safe": True} if op.attr("safe") else {"again": True}
+
+
+def _period(order: dict[int, int]) -> int:
+    """Return after how many turns a permutation is back at its start."""
+    period = 1
+    for k, image in order.items():
+        length, j = 1, image
+        while j != k:
+            j, length = order[j], length + 1
+        period = math.lcm(period, length)
+    return period

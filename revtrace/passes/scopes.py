@@ -1,0 +1,189 @@
+"""Where each value of a program is defined, and how blocks are nested.
+
+Facts that every other pass asks for; nothing is decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While
+from revtrace.program.types import Array, Scalar, is_inexact
+
+__all__ = ["TOP", "Scope", "Scopes", "defined", "free", "is_array", "is_float", "scopes", "used"]
+
+TOP = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One block of a program.
+
+    Attributes
+    ----------
+    index : int
+        Its number; an enclosing block has a smaller one.
+    block : Block
+    parent : int
+        The enclosing block's number; -1 for the program's body.
+    owner : Stmt or None
+        The region it belongs to.
+    position : int
+        Place of the owner among the parent's statements.
+    role : str
+        ``"top"``, ``"then"``, ``"orelse"``, ``"body"`` or ``"cond"``.
+    loops : int
+        Number of loops around it.
+    """
+
+    index: int
+    block: Block
+    parent: int
+    owner: Stmt | None
+    position: int
+    role: str
+    loops: int
+
+
+@dataclass(slots=True)
+class Scopes:
+    """All blocks of a program, and the home of each value."""
+
+    all: list[Scope] = field(default_factory=list)
+    home: dict[Var, int] = field(default_factory=dict)
+    definition: dict[Var, Stmt | None] = field(default_factory=dict)
+    of: dict[int, int] = field(default_factory=dict)
+
+    def scope(self, block: Block) -> Scope:
+        """Return the record of a block of this program."""
+        return self.all[self.of[id(block)]]
+
+    def chain(self, index: int) -> Iterator[Scope]:
+        """Yield a scope and those around it, inner first."""
+        while index >= 0:
+            scope = self.all[index]
+            yield scope
+            index = scope.parent
+
+    def inside(self, index: int, outer: int) -> bool:
+        """Whether a scope is ``outer`` or nested in it."""
+        return any(s.index == outer for s in self.chain(index))
+
+    def children(self, stmt: Stmt) -> tuple[Scope, ...]:
+        """Return the scopes of a region's blocks."""
+        match stmt:
+            case If():
+                return (self.scope(stmt.then), self.scope(stmt.orelse))
+            case For():
+                return (self.scope(stmt.body),)
+            case While():
+                return (self.scope(stmt.cond), self.scope(stmt.body))
+        return ()
+
+
+def scopes(program: Program) -> Scopes:
+    """Collect the blocks of a program whose blocks are distinct objects (see `rebuild.fresh`)."""
+    found = Scopes()
+    for var in program.inputs:
+        found.home[var] = TOP
+        found.definition[var] = None
+
+    def visit(block: Block, parent: int, owner: Stmt | None, position: int, role: str, loops: int) -> None:
+        index = len(found.all)
+        found.all.append(Scope(index, block, parent, owner, position, role, loops))
+        assert id(block) not in found.of, "a block occurs twice"
+        found.of[id(block)] = index
+        if isinstance(owner, For) or (isinstance(owner, While) and role == "body"):
+            # A while's params are seen by its condition too, but only the body is reversed.
+            for p in owner.params:
+                found.home[p] = index
+                found.definition[p] = owner
+        if isinstance(owner, For):
+            found.home[owner.index] = index
+            found.definition[owner.index] = owner
+        for at, stmt in enumerate(block.stmts):
+            for var in defined(stmt):
+                found.home[var] = index
+                found.definition[var] = stmt
+            match stmt:
+                case If():
+                    visit(stmt.then, index, stmt, at, "then", loops)
+                    visit(stmt.orelse, index, stmt, at, "orelse", loops)
+                case For():
+                    visit(stmt.body, index, stmt, at, "body", loops + 1)
+                case While():
+                    visit(stmt.cond, index, stmt, at, "cond", loops + 1)
+                    visit(stmt.body, index, stmt, at, "body", loops + 1)
+
+    visit(program.body, -1, None, 0, "top", 0)
+    return found
+
+
+def defined(stmt: Stmt) -> tuple[Var, ...]:
+    """Return what a statement defines in its own block."""
+    match stmt:
+        case Op():
+            return () if stmt.out is None else (stmt.out,)
+        case If():
+            return stmt.outs
+        case For() | While():
+            return (*stmt.outs, stmt.count)
+
+
+def used(stmt: Stmt) -> Iterator[Operand]:
+    """Yield the operands a statement reads itself, not those of its blocks."""
+    match stmt:
+        case Op():
+            yield from stmt.args
+        case If():
+            yield stmt.cond
+        case For():
+            yield stmt.start
+            yield stmt.stop
+            yield from stmt.inits
+        case While():
+            yield from stmt.inits
+
+
+def free(block: Block, bound: tuple[Var, ...] = ()) -> dict[Var, None]:
+    """Return, in order of first use, the values a block reads that are defined outside it."""
+    seen: dict[Var, None] = {}
+    local: set[Var] = set(bound)
+
+    def look(x: Operand) -> None:
+        if isinstance(x, Var) and x not in local:
+            seen.setdefault(x)
+
+    def visit(block: Block) -> None:
+        for stmt in block.stmts:
+            for x in used(stmt):
+                look(x)
+            match stmt:
+                case If():
+                    visit(stmt.then)
+                    visit(stmt.orelse)
+                case For():
+                    local.add(stmt.index)
+                    local.update(stmt.params)
+                    visit(stmt.body)
+                case While():
+                    local.update(stmt.params)
+                    visit(stmt.cond)
+                    visit(stmt.body)
+            local.update(defined(stmt))
+        for x in block.results:
+            look(x)
+
+    visit(block)
+    return seen
+
+
+def is_array(x: Operand) -> bool:
+    """Whether an operand is an array."""
+    return isinstance(x.type, Array)
+
+
+def is_float(x: Operand) -> bool:
+    """Whether an operand is a number that can carry a derivative."""
+    return isinstance(x.type, Scalar) and is_inexact(x.type.dtype)
