@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from revtrace.program import Array, Block, Builder, Const, For, If, Operand, Program, Scalar, Type, Var, While
 from revtrace.program.nodes import const
+from revtrace.program.show import show
 from revtrace.program.types import BOOL, F64, INT
 
 __all__ = ["Case", "programs", "same"]
@@ -29,6 +30,9 @@ class Case(NamedTuple):
     def copies(self) -> list[Any]:
         """Return the inputs with arrays copied."""
         return [x.copy() if isinstance(x, np.ndarray) else x for x in self.inputs]
+
+    def __repr__(self) -> str:
+        return f"Case(parse('''\n{show(self.program)}'''),\n  {self.inputs!r})"
 
 
 def same(a: Any, b: Any) -> bool:
