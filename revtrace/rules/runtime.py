@@ -1,0 +1,392 @@
+"""Functions that generated code calls where numba has no expression for a primitive.
+
+Plain Python that numba compiles; the code generator compiles one with `link` when a
+source names it.  The interpreter calls the same functions uncompiled, so they guard
+what raises on Python floats.
+"""
+
+from __future__ import annotations
+
+import cmath
+import math
+import types
+from collections.abc import Callable
+from typing import Any
+
+from revtrace.rules import kernels
+
+__all__ = ["NAMES", "link"]
+
+
+def powi(x: float, n: int) -> float:
+    """Integer power; products where they are within 2 ulp of C's pow."""
+    if n == 2:
+        return x * x
+    if n == 3:
+        return x * x * x
+    if n == 1:
+        return x
+    if n == 4:
+        y = x * x
+        return y * y
+    if x == 0.0 and n < 0:
+        return math.copysign(math.inf, x) if n % 2 != 0 else math.inf
+    if n == -1:
+        return 1.0 / x
+    if n == -2:
+        y = 1.0 / x
+        return y * y
+    return math.pow(x, float(n))
+
+
+def complex_div(a: complex, b: complex) -> complex:
+    """Quotient by Smith's method (1962), as CPython and numpy have it; division by zero gives NaN."""
+    c, d = b.real, b.imag
+    if abs(c) >= abs(d):
+        if c == 0.0:
+            return complex(math.nan, math.nan)
+        r = d / c
+        s = c + d * r
+        return complex((a.real + a.imag * r) / s, (a.imag - a.real * r) / s)
+    if abs(d) >= abs(c):
+        r = c / d
+        s = c * r + d
+        return complex((a.real * r + a.imag) / s, (a.imag * r - a.real) / s)
+    return complex(math.nan, math.nan)
+
+
+def complex_powi(z: complex, n: int) -> complex:
+    """Integer power of a complex number by repeated squaring; through logarithms beyond 100 as CPython does."""
+    if n == 2:
+        return z * z
+    if n > 100 or n < -100:
+        return complex_power_general(z, complex(n, 0.0))
+    if z == 0 and n < 0:
+        return complex(math.nan, math.nan)
+    m = abs(n)
+    out = complex(1.0, 0.0)
+    p = z
+    while m > 0:
+        if m % 2 == 1:
+            out = out * p
+        m //= 2
+        if m > 0:
+            p = p * p
+    if n < 0:
+        return complex_div(complex(1.0, 0.0), out)
+    return out
+
+
+def complex_power(z: complex, w: complex) -> complex:
+    """Complex power; small integer exponents by repeated squaring."""
+    if w == 0:
+        return complex(1.0, 0.0)
+    if z == 0:
+        if w.imag != 0.0 or w.real < 0.0:
+            return complex(math.nan, math.nan)
+        return complex(0.0, 0.0)
+    if w.imag == 0.0 and abs(w.real) <= 100.0 and w.real == math.floor(w.real):
+        return complex_powi(z, int(w.real))
+    return complex_power_general(z, w)
+
+
+def complex_power_general(z: complex, w: complex) -> complex:
+    """Return ``exp(w log z)`` in polar form; zero base gives zero or NaN."""
+    if z == 0:
+        return complex(0.0, 0.0) if w.real > 0.0 else complex(math.nan, math.nan)
+    r = math.hypot(z.real, z.imag)
+    angle = math.atan2(z.imag, z.real)
+    length = r**w.real
+    phase = angle * w.real
+    if w.imag != 0.0:
+        length *= math.exp(-angle * w.imag)
+        phase += w.imag * math.log(r)
+    return complex(length * math.cos(phase), length * math.sin(phase))
+
+
+def complex_log(z: complex) -> complex:
+    """Logarithm; the real part keeps its accuracy near modulus 1."""
+    r = math.hypot(z.real, z.imag)
+    angle = math.atan2(z.imag, z.real)
+    if r == 0.0:
+        return complex(-math.inf, angle)
+    if 0.5 <= r <= 2.0:
+        a = max(abs(z.real), abs(z.imag))
+        b = min(abs(z.real), abs(z.imag))
+        return complex(0.5 * math.log1p((a - 1.0) * (a + 1.0) + b * b), angle)
+    if r == math.inf and not (math.isinf(z.real) or math.isinf(z.imag)):
+        return complex(math.log(math.hypot(z.real / 4.0, z.imag / 4.0)) + 2.0 * math.log(2.0), angle)
+    return complex(math.log(r), angle)
+
+
+def complex_log2(z: complex) -> complex:
+    """Logarithm to base 2."""
+    w = complex_log(z)
+    return complex(w.real / math.log(2.0), w.imag / math.log(2.0))
+
+
+def complex_log10(z: complex) -> complex:
+    """Logarithm to base 10."""
+    w = complex_log(z)
+    return complex(w.real / math.log(10.0), w.imag / math.log(10.0))
+
+
+def complex_log1p(z: complex) -> complex:
+    """Logarithm of ``1 + z``, accurate near zero."""
+    x, y = z.real, z.imag
+    if abs(x) < 0.5 and abs(y) < 0.5:
+        return complex(0.5 * math.log1p(x * (2.0 + x) + y * y), math.atan2(y, 1.0 + x))
+    return complex_log(complex(1.0 + x, y))
+
+
+def complex_exp(z: complex) -> complex:
+    """Exponential; a real argument gives a real result even on overflow."""
+    if z.imag == 0.0:
+        return complex(math.exp(z.real), z.imag)
+    return cmath.exp(z)
+
+
+def complex_expm1(z: complex) -> complex:
+    """``exp(z) - 1``, accurate near zero: ``expm1(x) cos(y) - 2 sin(y/2)**2 + i exp(x) sin(y)``."""
+    if z.imag == 0.0:
+        return complex(math.expm1(z.real), z.imag)
+    s = math.sin(0.5 * z.imag)
+    return complex(
+        math.expm1(z.real) * math.cos(z.imag) - 2.0 * s * s,
+        math.exp(z.real) * math.sin(z.imag),
+    )
+
+
+def complex_exp2(z: complex) -> complex:
+    """Power of two."""
+    if z.imag == 0.0:
+        return complex(math.exp2(z.real), z.imag)
+    r = math.exp2(z.real)
+    return complex(r * math.cos(z.imag * math.log(2.0)), r * math.sin(z.imag * math.log(2.0)))
+
+
+def remainder(x: float, y: float) -> float:
+    """IEEE remainder ``x - n y`` with ``n`` the integer nearest to ``x / y``, ties to even; exact."""
+    if math.isnan(x) or math.isnan(y):
+        return x + y
+    if math.isinf(x) or y == 0.0:
+        return math.nan
+    if math.isinf(y):
+        return x
+    a, b = abs(x), abs(y)
+    m = a % b
+    c = b - m
+    # m < c, m > c and m == c say on which side of the half the remainder lies; c is
+    # inexact only where m < b / 2.
+    if m < c:
+        r = m
+    elif m > c:
+        r = -c
+    else:
+        r = m - 2.0 * ((0.5 * (a - m)) % b)
+    return math.copysign(1.0, x) * r
+
+
+def heaviside(x: float, h: float) -> float:
+    """0 below zero, 1 above, ``h`` at it."""
+    if x < 0.0:
+        return 0.0
+    if x > 0.0:
+        return 1.0
+    return h if x == 0.0 else x
+
+
+def sinc(x: float) -> float:
+    """``sin(pi x) / (pi x)``, 1 at zero."""
+    y = math.pi * x
+    if y == 0.0:
+        return 1.0
+    return math.sin(y) / y if not math.isinf(y) else math.nan
+
+
+def logaddexp(x: float, y: float) -> float:
+    """``log(exp(x) + exp(y))``."""
+    if x == y:
+        return x + math.log(2.0)
+    d = x - y
+    if d > 0.0:
+        return x + math.log1p(math.exp(-d))
+    if d <= 0.0:
+        return y + math.log1p(math.exp(d))
+    return d
+
+
+def logaddexp2(x: float, y: float) -> float:
+    """``log2(2**x + 2**y)``."""
+    if x == y:
+        return x + 1.0
+    d = x - y
+    if d > 0.0:
+        return x + math.log1p(math.exp2(-d)) / math.log(2.0)
+    if d <= 0.0:
+        return y + math.log1p(math.exp2(d)) / math.log(2.0)
+    return d
+
+
+def expit(x: float) -> float:
+    """``1 / (1 + exp(-x))`` without overflow."""
+    if x >= 0.0:
+        return 1.0 / (1.0 + math.exp(-x))
+    e = math.exp(x)
+    return e / (1.0 + e)
+
+
+def log_expit(x: float) -> float:
+    """``log(expit(x))``."""
+    if x < 0.0:
+        return x - math.log1p(math.exp(x))
+    return -math.log1p(math.exp(-x))
+
+
+def softplus(x: float) -> float:
+    """``log(1 + exp(x))`` without overflow."""
+    if x > 0.0:
+        return x + math.log1p(math.exp(-x))
+    return math.log1p(math.exp(x))
+
+
+def logit(p: float) -> float:
+    """``log(p / (1 - p))``; its own accuracy near one half."""
+    if p == 0.0:
+        return -math.inf
+    if p == 1.0:
+        return math.inf
+    if not 0.0 < p < 1.0:
+        return math.nan
+    if 0.3 <= p <= 0.65:
+        d = p - 0.5
+        return math.log1p(2.0 * d / (0.5 - d))
+    return math.log(p / (1.0 - p))
+
+
+def xlogy(x: float, y: float) -> float:
+    """``x log(y)``, 0 where ``x`` is 0 and ``y`` is not NaN."""
+    if x == 0.0 and not math.isnan(y):
+        return 0.0
+    if y == 0.0:
+        return x * -math.inf
+    return x * math.log(y) if not y < 0.0 else math.nan
+
+
+def xlog1py(x: float, y: float) -> float:
+    """``x log1p(y)``, 0 where ``x`` is 0 and ``y`` is not NaN."""
+    if x == 0.0 and not math.isnan(y):
+        return 0.0
+    if y == -1.0:
+        return x * -math.inf
+    return x * math.log1p(y) if not y < -1.0 else math.nan
+
+
+def shift_left(x: int, n: int) -> int:
+    """Shift left; 0 when all bits leave, as in numpy."""
+    return x << n if 0 <= n < 64 else 0
+
+
+def shift_right(x: int, n: int) -> int:
+    """Shift right; the sign when all bits leave, as in numpy."""
+    if 0 <= n < 64:
+        return x >> n
+    return -1 if x < 0 else 0
+
+
+def ulp(x: float) -> float:
+    """Value of the least significant bit."""
+    if math.isnan(x) or math.isinf(x):
+        return abs(x)
+    y = abs(x)
+    up = math.nextafter(y, math.inf)
+    return up - y if not math.isinf(up) else y - math.nextafter(y, 0.0)
+
+
+def ldexp(x: float, n: float) -> float:
+    """``x * 2**n`` for an integral ``n``; infinity on overflow."""
+    n = min(n, 2200.0)
+    n = max(n, -2200.0)
+    return math.ldexp(x, int(n))
+
+
+def exponent(x: float) -> float:
+    """Binary exponent as ``math.frexp`` gives it."""
+    return float(math.frexp(x)[1])
+
+
+def round_digits(x: float, digits: float) -> float:
+    """Round to decimal digits as Python does: the exact value to nearest, ties to even.
+
+    The product with the power of ten is taken exactly (Dekker 1971), so that the
+    choice between two candidates is right; dividing an integer below 2**53 by a power of ten up to 1e22 is
+    correctly rounded.
+    """
+    if not math.isfinite(x) or digits > 22.0 or abs(x) >= 4503599627370496.0 and digits >= 0.0:
+        return x
+    if digits < -22.0:
+        return math.copysign(0.0, x)
+    scale = 1.0
+    for _ in range(int(abs(digits))):
+        scale *= 10.0
+    a = abs(x)
+    if digits >= 0.0:
+        p = a * scale
+        if p >= 4503599627370496.0:
+            return x
+        # error of the product by splitting both factors in halves of 26 bits
+        t = 134217729.0 * a
+        ah = t - (t - a)
+        al = a - ah
+        t = 134217729.0 * scale
+        bh = t - (t - scale)
+        bl = scale - bh
+        e = ((ah * bh - p) + ah * bl + al * bh) + al * bl
+        low = math.floor(p)
+        d = (p - low) - 0.5
+        if d == 0.0:
+            d = e
+        if d > 0.0 or (d == 0.0 and low % 2.0 == 1.0):
+            low += 1.0
+        return math.copysign(low / scale, x)
+    m = a % scale
+    q = (a - m) / scale
+    twice = 2.0 * m
+    if twice > scale or (twice == scale and q % 2.0 == 1.0):
+        return math.copysign(a + (scale - m), x)
+    return math.copysign(a - m, x)
+
+
+NAMES: dict[str, Callable[..., Any]] = {
+    name: f
+    for module in (vars(), vars(kernels))
+    for name, f in dict(module).items()
+    if isinstance(f, types.FunctionType) and not name.startswith("_") and name != "link"
+}
+"""The functions a source may name."""
+
+
+def link(name: str, compile: Callable[[Any], Any], done: dict[str, Any] | None = None) -> Any:
+    """Compile a function of `NAMES` and those it calls.
+
+    Parameters
+    ----------
+    name : str
+        The function.
+    compile : callable
+        What compiles one function, such as ``numba.njit(error_model="numpy")``.
+    done : dict, optional
+        Compiled functions by name; used and added to.
+    """
+    done = {} if done is None else done
+    if name not in done:
+        function = NAMES[name]
+        namespace = dict(function.__globals__)
+        for used in function.__code__.co_names:
+            if used in NAMES and used != name:
+                namespace[used] = link(used, compile, done)
+        copy = types.FunctionType(function.__code__, namespace, name, function.__defaults__)
+        copy.__module__ = function.__module__
+        copy.__qualname__ = name
+        done[name] = compile(copy)
+    return done[name]
