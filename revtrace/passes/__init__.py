@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 
 from revtrace.passes.dce import dce
 from revtrace.passes.reverse import reverse
+from revtrace.passes.tangent import tangent
 from revtrace.program.nodes import Program
 
-__all__ = ["CLEANUP", "dce", "differentiate", "reverse"]
+__all__ = ["CLEANUP", "dce", "differentiate", "reverse", "tangent"]
 
 CLEANUP: tuple[tuple[str, Callable[[Program], Program]], ...] = (("dce", dce),)
 """What is run on every program, in order."""

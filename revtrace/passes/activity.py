@@ -16,7 +16,7 @@ from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, V
 from revtrace.program.types import Array, Stack, is_inexact
 from revtrace.rules.core import RULES
 
-__all__ = ["Activity", "activity", "differentiable"]
+__all__ = ["Activity", "activity", "differentiable", "varied"]
 
 _MEMORY = frozenset(
     {"load", "store", "addto", "fill", "copy", "copyto", "push", "pop", "alloc", "dim", "check", "stack"}
@@ -41,15 +41,20 @@ class Activity:
 
 def activity(program: Program, buffers: Buffers, inputs: Iterable[Operand], outputs: Iterable[Operand]) -> Activity:
     """Find what carries a derivative from some inputs to some outputs."""
-    varied = _Flow(buffers)
-    for x in inputs:
-        varied.mark(x)
-    varied.settle(program.body, varied.forward)
     useful = _Flow(buffers)
     for x in outputs:
         useful.mark(x)
     useful.settle(program.body, useful.backward)
-    return Activity(frozenset(varied.marked & useful.marked), buffers)
+    return Activity(frozenset(useful.marked) & varied(program, buffers, inputs).active, buffers)
+
+
+def varied(program: Program, buffers: Buffers, inputs: Iterable[Operand]) -> Activity:
+    """Find what depends on some inputs."""
+    flow = _Flow(buffers)
+    for x in inputs:
+        flow.mark(x)
+    flow.settle(program.body, flow.forward)
+    return Activity(frozenset(flow.marked), buffers)
 
 
 def differentiable(op: Op) -> bool:

@@ -1,0 +1,197 @@
+"""Turning a program into one that also computes directional derivatives.
+
+Each number that varies gets a second number, its tangent, each buffer that varies a
+second buffer, stepped in the same order by the same control flow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from revtrace.passes import memory
+from revtrace.passes.activity import Activity, varied
+from revtrace.passes.effects import buffers
+from revtrace.passes.pullback import argument, rule_of
+from revtrace.passes.rebuild import fresh
+from revtrace.passes.scopes import is_array, is_float, scopes
+from revtrace.program.build import Builder
+from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While, const
+from revtrace.program.types import Array, Scalar, is_inexact
+from revtrace.rules import formula
+from revtrace.rules.formula import Expr, operand
+
+__all__ = ["tangent"]
+
+
+def tangent(program: Program, active_inputs: Sequence[int]) -> Program:
+    """Return the program that computes results and their tangents.
+
+    Parameters
+    ----------
+    program : Program
+        What to differentiate.
+    active_inputs : sequence of int
+        Positions of the inputs that vary; floats or arrays of floats.
+
+    Returns
+    -------
+    Program
+        Takes the inputs, then a tangent of the same type per active input; returns the
+        results, then a tangent per floating result, a new array for an array.  Input
+        tangents are not written.
+    """
+    program = fresh(program)
+    inputs = [program.inputs[k] for k in active_inputs]
+    where = scopes(program)
+    classes = buffers(program, where)
+    writer = _Writer(varied(program, classes, inputs))
+    dots = [Var(v.type, f"{v.name}_dot") for v in inputs]
+    for var, dot in zip(inputs, dots, strict=True):
+        # A tangent that is handed out, or written along with its array, is the program's own.
+        writer.dot[var] = writer.b.op("copy", dot, hint=dot.name) if is_array(var) else dot
+    for var in program.inputs:
+        if is_array(var) and var not in writer.dot and writer.varies(var):
+            writer.dot[var] = memory.zeros_like(writer.b, var, f"{var.name}_dot")
+    writer.block(program.body)
+    results = list(program.body.results)
+    for x in program.body.results:
+        if is_float(x):
+            results.append(writer.number(x))
+        elif is_array(x) and is_inexact(x.type.dtype):
+            assert isinstance(x, Var)
+            results.append(writer.dot[x] if writer.varies(x) else memory.zeros_like(writer.b, x, f"{x.name}_dot"))
+    return Program(f"{program.name}_tangent", (*program.inputs, *dots), writer.b.close(*results))
+
+
+class _Writer:
+    """Writes statements together with their tangents."""
+
+    def __init__(self, on: Activity) -> None:
+        self.b = Builder()
+        self.on = on
+        self.dot: dict[Var, Operand] = {}
+
+    def varies(self, x: Operand) -> bool:
+        return self.on.is_active(x)
+
+    def number(self, x: Operand) -> Operand:
+        """Return the tangent of a number, zero where it does not vary."""
+        assert isinstance(x.type, Scalar)
+        found = self.dot.get(x) if isinstance(x, Var) else None
+        return const(0, x.type.dtype) if found is None else found
+
+    def twin(self, var: Var) -> Var:
+        dot = Var(var.type, f"{var.name}_dot" if var.name else "dot")
+        self.dot[var] = dot
+        return dot
+
+    def both(self, xs: Sequence[Operand], of: Sequence[Var]) -> list[Operand]:
+        """Return operands, then the tangents of those handed to values that vary."""
+        extra = [self.dot[_var(x)] if is_array(x) else self.number(x) for x, v in zip(xs, of, strict=False) if self.varies(v)]
+        return [*xs[: len(of)], *extra, *xs[len(of) :]]
+
+    def doubled(self, variables: Sequence[Var]) -> tuple[Var, ...]:
+        return (*variables, *(self.twin(v) for v in variables if self.varies(v)))
+
+    def block(self, block: Block) -> None:
+        for stmt in block.stmts:
+            self.b.loc = stmt.loc
+            match stmt:
+                case Op():
+                    self.op(stmt)
+                case If():
+                    arms = [self.nest(x, stmt.outs) for x in (stmt.then, stmt.orelse)]
+                    self.b.append(If(stmt.cond, arms[0], arms[1], self.doubled(stmt.outs), stmt.loc))
+                case For() | While():
+                    self.loop(stmt)
+
+    def nest(self, block: Block, outs: Sequence[Var]) -> Block:
+        with self.b.block() as stmts:
+            self.block(block)
+            results = self.both(block.results, outs)
+        return Block(tuple(stmts), tuple(results))
+
+    def loop(self, stmt: For | While) -> None:
+        inits = tuple(self.both(stmt.inits, stmt.params))
+        params = self.doubled(stmt.params)
+        body = self.nest(stmt.body, stmt.params)
+        outs = self.doubled(stmt.outs)
+        made: Stmt
+        if isinstance(stmt, For):
+            made = For(
+                stmt.index,
+                stmt.start,
+                stmt.stop,
+                stmt.step,
+                params,
+                inits,
+                body,
+                outs,
+                stmt.count,
+                stmt.exits,
+                stmt.loc,
+            )
+        else:
+            made = While(params, inits, stmt.cond, body, outs, stmt.count, stmt.exits, stmt.loc)
+        self.b.append(made)
+
+    def op(self, op: Op) -> None:
+        b = self.b
+        if op.name in ("store", "addto", "fill", "copyto", "push"):
+            # Before the operation itself: both may read what it is about to write.
+            if self.varies(op.args[0]):
+                self.write(op)
+            b.append(op)
+            return
+        b.append(op)
+        if op.out is None or not self.varies(op.out):
+            return
+        out = op.out
+        match op.name:
+            case "load" | "copy" | "pop":
+                attrs = op.attrs
+                source = self.dot[_var(op.args[0])]
+                dot = Var(out.type, f"{out.name}_dot" if out.name else "dot")
+                b.append(Op(op.name, (source, *op.args[1:]), dot, attrs, op.loc))
+                self.dot[out] = dot
+            case "alloc":
+                assert isinstance(out.type, Array)
+                b.append(Op("alloc", op.args, self.twin(out), op.attrs, op.loc))
+            case "stack":
+                b.append(Op("stack", (), self.twin(out), (), op.loc))
+            case "select":
+                sides = (self.number(op.args[1]), self.number(op.args[2]))
+                self.dot[out] = b.op("select", op.args[0], *sides, type=out.type)
+            case "cast":
+                assert isinstance(out.type, Scalar)
+                self.dot[out] = b.cast(self.number(op.args[0]), out.type.dtype)
+            case _:
+                self.scalar(op, out)
+
+    def write(self, op: Op) -> None:
+        target = self.dot[_var(op.args[0])]
+        value = op.args[1]
+        if op.name == "copyto":
+            if self.varies(value):
+                self.b.append(Op("copyto", (target, self.dot[_var(value)]), None, op.attrs, op.loc))
+            else:
+                assert isinstance(target.type, Array)
+                self.b.do("fill", target, const(0, target.type.dtype))
+            return
+        dot = self.number(value)
+        if op.name != "addto" or isinstance(dot, Var):
+            self.b.append(Op(op.name, (target, dot, *op.args[2:]), None, op.attrs, op.loc))
+
+    def scalar(self, op: Op, out: Var) -> None:
+        b = self.b
+        dots = [Expr(b, self.dot[x]) if isinstance(x, Var) and x in self.dot else None for x in op.args]
+        args = [argument(b, x) for x in op.args]
+        found = formula.pushforward(rule_of(op), dots, args, Expr(b, out))
+        if found is not None:
+            assert isinstance(out.type, Scalar)
+            self.dot[out] = operand(b, found, out.type.dtype)
+
+
+def _var(x: Operand) -> Var:
+    assert isinstance(x, Var)
+    return x
