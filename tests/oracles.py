@@ -22,7 +22,9 @@ __all__ = [
     "copied",
     "directions",
     "fingerprint",
+    "numbers",
     "pairing",
+    "restricted",
     "same",
     "scalarised",
     "ulps",
@@ -58,18 +60,19 @@ def _rebuilt(tree: Any, children: list[Any]) -> Any:
     return dataclasses.replace(tree, **{f.name: c for f, c in zip(dataclasses.fields(tree), children, strict=True)})
 
 
-def _numbers(tree: Any) -> Iterator[Any]:
+def numbers(tree: Any) -> Iterator[Any]:
+    """Yield every floating leaf of a tree: a number or an array."""
     if _is_number(tree):
         yield tree
     else:
         for child in _children(tree) or ():
-            yield from _numbers(child)
+            yield from numbers(child)
 
 
 def vector(tree: Any) -> np.ndarray:
     """Return every real and imaginary part in a tree as one float64 vector."""
     parts = [np.zeros(0)]
-    for leaf in _numbers(tree):
+    for leaf in numbers(tree):
         flat = np.asarray(leaf).ravel()
         parts.append(np.stack([flat.real, flat.imag], 1).ravel() if np.iscomplexobj(flat) else flat)
     return np.concatenate(parts).astype(np.float64)
@@ -167,7 +170,7 @@ def fingerprint(tree: Any) -> Any:
 def ulps(a: Any, b: Any) -> float:
     """Return how many units in the last place two trees differ, relative to each leaf's own size."""
     worst = 0.0
-    for x, y in zip(_numbers(a), _numbers(b), strict=True):
+    for x, y in zip(numbers(a), numbers(b), strict=True):
         x, y = np.atleast_1d(np.asarray(x)), np.atleast_1d(np.asarray(y))
         if x.shape != y.shape:
             return np.inf
@@ -201,7 +204,7 @@ def pairing(gradient: Any, direction: np.ndarray) -> float:
     """
     total = 0.0
     place = 0
-    for leaf in _numbers(gradient):
+    for leaf in numbers(gradient):
         flat = np.asarray(leaf).ravel()
         if np.iscomplexobj(flat):
             d = direction[place : place + 2 * flat.size]
