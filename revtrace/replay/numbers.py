@@ -210,12 +210,10 @@ def system_of(inputs: Sequence[Any], types: Sequence[Type]) -> Native:
     for value, type_ in zip(inputs, types, strict=True):
         if isinstance(type_, Stack) or type_.dtype[0] not in "fc":
             continue
-        if isinstance(value, np.ndarray) and value.dtype == object:
-            samples: list[Any] = list(value.flat)
-        elif isinstance(value, np.ndarray):
-            samples = [value.dtype.type(0)]
-        else:
-            samples = [value]
+        samples = [value]
+        if isinstance(type_, Array):
+            array = np.asarray(value)
+            samples = list(array.flat) if array.dtype == object else [array.dtype.type(0)]
         for sample in samples:
             if isinstance(sample, _NATIVE):
                 if type_.dtype[0] == "f" and isinstance(sample, complex | np.complexfloating):

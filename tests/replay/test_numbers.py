@@ -58,9 +58,9 @@ def test_fractions_are_exact() -> None:
 
 def test_plain_arrays_beside_fractions_are_converted() -> None:
     x = np.array([0.5, 0.25])
-    mean, y = run(parse(MEAN), [x, Fraction(1, 3)])
-    assert mean == (Fraction(1, 2) + Fraction(1, 4)) / 2
-    assert list(y) == [Fraction(1, 6), Fraction(1, 12)]
+    mean, y = run(parse(MEAN), [x, Fraction(8, 3)])
+    assert mean == Fraction(5, 4)
+    assert list(y) == [Fraction(4, 3), Fraction(2, 3)]
 
 
 def test_fractions_give_way_where_they_have_no_value() -> None:
