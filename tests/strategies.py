@@ -79,14 +79,14 @@ def programs(
         Whether indices may be out of range, so that the program may bail.
     """
     maker = _Maker(draw, size, depth, smooth, exotic, loose)
-    nonempty = draw(st.booleans())
+    nonempty = draw(st.integers(0, 3)) > 0
     inputs: list[Var] = []
     values: list[Any] = []
     for k in range(draw(st.integers(1, 3))):
         dtype = draw(st.sampled_from(["f8", "f8", "f8", "i8", *(["f4", "c16"] if exotic else [])]))
         inputs.append(Var(Scalar(dtype), f"s{k}"))
         values.append(draw(_numbers(dtype, special)))
-    for k in range(draw(st.integers(0, 3))):
+    for k in range(draw(st.sampled_from([1, 2, 2, 3, 0]))):
         dtype = draw(st.sampled_from(["f8", "f8", "f8", "i8"]))
         shape = draw(st.lists(st.integers(1 if nonempty else 0, 4), min_size=1, max_size=2))
         inputs.append(Var(Array(dtype, len(shape)), f"a{k}"))
@@ -180,9 +180,9 @@ class _Maker:
     def statements(self, depth: int) -> None:
         for _ in range(self.draw(st.integers(1, self.size if depth == self.depth else 4))):
             makers: list[Callable[[int], None]] = [self.compute, self.compute, self.compute, self.integer, self.logic]
-            makers += [self.memory, self.memory, self.make]
+            makers += [self.memory] * 6 + [self.make]
             if depth > 0:
-                makers += [self.branch, self.count, self.count, self.loop]
+                makers += [self.branch, self.count, self.count, self.count, self.loop]
             if self.exotic:
                 makers.append(self.narrow)
             self.choose(*makers)(depth)
@@ -259,7 +259,7 @@ class _Maker:
         array = self.choose(*arrays)
         assert isinstance(array.type, Array)
         element = Scalar(array.type.dtype)
-        name = self.choose("load", "load", "store", "addto", "fill", "copyto", "dim")
+        name = self.choose("load", "load", "load", "store", "store", "addto", "addto", "fill", "copyto", "dim")
         if name == "fill":
             b.do("fill", array, self.scalar(element))
         elif name == "copyto":
