@@ -1,0 +1,63 @@
+"""From a program to a compiled kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from revtrace.codegen.bounds import analyse
+from revtrace.codegen.emit import Source, write
+from revtrace.program.nodes import Program
+
+if TYPE_CHECKING:
+    from revtrace.codegen.kernel import Kernel
+
+__all__ = ["build", "emit", "load"]
+
+
+def emit(program: Program, *, careful: bool = False) -> Source:
+    """Return the Python source of a program.
+
+    Parameters
+    ----------
+    program : Program
+        A program that is well formed.
+    careful : bool
+        False: indices are tested outside loops where possible, and code raises `Deopt`
+        where such a test fails, which it may for indices that are right.  True: each
+        index is tested where it is used.
+    """
+    return write(program, analyse(program, careful=careful), careful=careful)
+
+
+def build(program: Program, *, careful: bool = False, readonly: Iterable[int] = ()) -> Kernel:
+    """Compile a program for the types of its inputs.
+
+    Parameters
+    ----------
+    program : Program
+        A program that is well formed.
+    careful : bool
+        See `emit`.
+    readonly : iterable of int
+        Positions of arrays that will come as read-only ones; numba takes those for
+        another type.
+
+    Returns
+    -------
+    Kernel
+        Its ``dispatch`` takes C-contiguous arrays and scalars of exactly the input types.
+    """
+    # numba takes a third of a second to import.
+    from revtrace.codegen.kernel import compile_source, numba_type
+
+    marked = frozenset(readonly)
+    signature = tuple(numba_type(v.type, readonly=k in marked) for k, v in enumerate(program.inputs))
+    return compile_source(emit(program, careful=careful), signature)
+
+
+def load(data: bytes) -> Kernel:
+    """Return a kernel from what its ``save`` returned."""
+    from revtrace.codegen.kernel import load as load_kernel
+
+    return load_kernel(data)

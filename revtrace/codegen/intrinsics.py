@@ -1,0 +1,413 @@
+"""The functions of generated code as LLVM instructions.
+
+Each is what numba would type and lower from Python's own notation, without the parts
+generated code does not need: no negative index, no bounds test, no Python-level helper to
+type.  `revtrace.codegen.plain` says what each means.  Imports numba.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+from numba.np.arrayobj import get_itemsize, load_item, make_array, populate_array, store_item
+
+from revtrace.codegen.signals import Bail
+
+__all__ = ["DTYPES", "FUNCTIONS"]
+
+I64 = ir.IntType(64)
+_HUGE = 1 << 22
+_MADV_HUGEPAGE = 14
+
+
+def _pointer(context: Any, builder: Any, kind: Any, value: Any, index: Any) -> Any:
+    """Return the address of an element of a C-contiguous array."""
+    array = make_array(kind)(context, builder, value)
+    offset = index[0]
+    if kind.ndim > 1:
+        shape = cgutils.unpack_tuple(builder, array.shape, kind.ndim)
+        for n, i in zip(shape[1:], index[1:], strict=True):
+            # The access is in bounds, so neither step can overflow.
+            offset = builder.add(builder.mul(offset, n, flags=("nsw", "nuw")), i, flags=("nsw", "nuw"))
+    return builder.gep(array.data, [offset], inbounds=True)
+
+
+def _element(kind: Any, index: Any) -> bool:
+    return isinstance(kind, types.Array) and kind.layout == "C" and kind.ndim == len(index)
+
+
+@intrinsic
+def at(typingctx: Any, a: Any, *index: Any) -> Any:
+    """Read an element."""
+    if len(index) == 1 and isinstance(index[0], types.BaseTuple):
+        index = tuple(index[0])
+    if not _element(a, index):
+        return None
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        where = cgutils.unpack_tuple(builder, args[1])
+        return load_item(context, builder, a, _pointer(context, builder, a, args[0], where))
+
+    return a.dtype(a, types.StarArgTuple((types.int64,) * len(index))), build
+
+
+@intrinsic
+def put(typingctx: Any, a: Any, value: Any, *index: Any) -> Any:
+    """Write an element."""
+    if len(index) == 1 and isinstance(index[0], types.BaseTuple):
+        index = tuple(index[0])
+    if not _element(a, index):
+        return None
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        where = cgutils.unpack_tuple(builder, args[2])
+        store_item(context, builder, a, args[1], _pointer(context, builder, a, args[0], where))
+        return context.get_dummy_value()
+
+    return types.void(a, a.dtype, types.StarArgTuple((types.int64,) * len(index))), build
+
+
+def _add(context: Any, builder: Any, kind: Any, x: Any, y: Any) -> Any:
+    """Return a sum whose order of addition is free; ``nsz`` lets a reduction start from zero."""
+    flags = ("reassoc", "nsz")
+    if isinstance(kind, types.Complex):
+        p, q = (context.make_complex(builder, kind, value=v) for v in (x, y))
+        out = context.make_complex(builder, kind)
+        out.real = builder.fadd(p.real, q.real, flags=flags)
+        out.imag = builder.fadd(p.imag, q.imag, flags=flags)
+        return out._getvalue()
+    if isinstance(kind, types.Float):
+        return builder.fadd(x, y, flags=flags)
+    return builder.add(x, y)
+
+
+@intrinsic
+def bump(typingctx: Any, a: Any, value: Any, *index: Any) -> Any:
+    """Add to an element; a sum of floats may be reassociated."""
+    if len(index) == 1 and isinstance(index[0], types.BaseTuple):
+        index = tuple(index[0])
+    if not _element(a, index) or not isinstance(a.dtype, types.Number):
+        return None
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        p = _pointer(context, builder, a, args[0], cgutils.unpack_tuple(builder, args[2]))
+        total = _add(context, builder, a.dtype, load_item(context, builder, a, p), args[1])
+        store_item(context, builder, a, total, p)
+        return context.get_dummy_value()
+
+    return types.void(a, a.dtype, types.StarArgTuple((types.int64,) * len(index))), build
+
+
+@intrinsic
+def acc(typingctx: Any, x: Any, y: Any) -> Any:
+    """Add; a sum of floats may be reassociated."""
+    kind = types.unliteral(x)
+    if not isinstance(kind, types.Number):
+        return None
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return _add(context, builder, kind, *args)
+
+    return kind(kind, kind), build
+
+
+@intrinsic
+def sel(typingctx: Any, condition: Any, x: Any, y: Any) -> Any:
+    """Choose; both operands are computed."""
+    kind = types.unliteral(x)
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.select(*args)
+
+    return kind(types.boolean, kind, kind), build
+
+
+@intrinsic
+def wrap(typingctx: Any, i: Any, n: Any) -> Any:
+    """Count a negative index from the end."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        index, length = args
+        return builder.select(
+            builder.icmp_signed("<", index, ir.Constant(I64, 0)), builder.add(index, length), index
+        )
+
+    return types.int64(types.int64, types.int64), build
+
+
+def _test(lower: int | None, upper: int | None) -> Any:
+    """Return a test whether a number, plus `lower`, is below a length or `upper`, as an unsigned comparison."""
+    if upper is None:
+
+        @intrinsic
+        def inb(typingctx: Any, i: Any, n: Any) -> Any:
+            def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+                return builder.icmp_unsigned("<", *args)
+
+            return types.boolean(types.int64, types.int64), build
+
+        return inb
+
+    @intrinsic
+    def bounded(typingctx: Any, i: Any) -> Any:
+        def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            moved = builder.add(args[0], ir.Constant(I64, lower))
+            return builder.icmp_unsigned("<", moved, ir.Constant(I64, upper))
+
+        return types.boolean(types.int64), build
+
+    return bounded
+
+
+@intrinsic
+def pos(typingctx: Any, n: Any) -> Any:
+    """Replace a negative number by zero."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        zero = ir.Constant(I64, 0)
+        return builder.select(builder.icmp_signed("<", args[0], zero), zero, args[0])
+
+    return types.int64(types.int64), build
+
+
+@intrinsic
+def trips(typingctx: Any, start: Any, stop: Any, step: Any) -> Any:
+    """Return the length of a range."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        first, last, by = args
+        zero, one = ir.Constant(I64, 0), ir.Constant(I64, 1)
+        # The step is a literal, so all but one side folds away.
+        up = builder.icmp_signed(">", by, zero)
+        span = builder.select(up, builder.sub(last, first), builder.sub(first, last))
+        size = builder.select(up, by, builder.neg(by))
+        count = builder.add(builder.udiv(builder.sub(span, one), size), one)
+        runs = builder.select(up, builder.icmp_signed("<", first, last), builder.icmp_signed(">", first, last))
+        return builder.select(runs, count, zero)
+
+    return types.int64(types.int64, types.int64, types.int64), build
+
+
+def _dim(axis: int) -> Any:
+    @intrinsic
+    def dim(typingctx: Any, a: Any) -> Any:
+        if not isinstance(a, types.Array) or a.ndim <= axis:
+            return None
+
+        def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            return builder.extract_value(make_array(a)(context, builder, args[0]).shape, axis)
+
+        return types.int64(a), build
+
+    return dim
+
+
+# Allocation ----------------------------------------------------------------------------
+
+
+def _bytes(context: Any, builder: Any, kind: Any, shape: Any) -> Any:
+    """Return the size of an array; bails where it cannot be counted."""
+    size = ir.Constant(I64, get_itemsize(context, kind))
+    overflow = ir.Constant(ir.IntType(1), 0)
+    for n in shape:
+        product = builder.smul_with_overflow(size, n)
+        size = builder.extract_value(product, 0)
+        overflow = builder.or_(overflow, builder.extract_value(product, 1))
+    with builder.if_then(overflow, likely=False):
+        context.call_conv.return_user_exc(builder, Bail, ())
+    return size
+
+
+def _allocate(context: Any, builder: Any, kind: Any, shape: Any) -> tuple[Any, Any]:
+    """Return a new array, and its size in bytes."""
+    size = _bytes(context, builder, kind, shape)
+    align = context.get_preferred_array_alignment(kind.dtype)
+    meminfo = context.nrt.meminfo_alloc_aligned(builder, size, align)
+    data = context.nrt.meminfo_data(builder, meminfo)
+    strides = [ir.Constant(I64, get_itemsize(context, kind))]
+    for n in reversed(shape[1:]):
+        strides.insert(0, builder.mul(strides[0], n))
+    array = make_array(kind)(context, builder)
+    populate_array(
+        array,
+        data=builder.bitcast(data, context.get_data_type(kind.dtype).as_pointer()),
+        shape=list(shape),
+        strides=strides,
+        itemsize=get_itemsize(context, kind),
+        meminfo=meminfo,
+    )
+    if sys.platform == "linux":
+        _ask_huge_pages(builder, data, size)
+    return array, size
+
+
+def _ask_huge_pages(builder: Any, data: Any, size: Any) -> None:
+    """Advise the kernel about a large block, as numpy does: page faults cost more than filling it."""
+    page = ir.Constant(I64, 4096)
+    kind = ir.FunctionType(ir.IntType(32), [cgutils.voidptr_t, I64, ir.IntType(32)])
+    with builder.if_then(builder.icmp_unsigned(">=", size, ir.Constant(I64, _HUGE)), likely=False):
+        madvise = cgutils.get_or_insert_function(builder.module, kind, "madvise")
+        start = builder.ptrtoint(data, I64)
+        over = builder.urem(builder.sub(page, builder.urem(start, page)), page)
+        block = builder.inttoptr(builder.add(start, over), cgutils.voidptr_t)
+        builder.call(madvise, [block, builder.sub(size, over), ir.Constant(ir.IntType(32), _MADV_HUGEPAGE)])
+
+
+def _new(zeroed: bool) -> Any:
+    @intrinsic
+    def new(typingctx: Any, dtype: Any, *shape: Any) -> Any:
+        if len(shape) == 1 and isinstance(shape[0], types.BaseTuple):
+            shape = tuple(shape[0])
+        kind = types.Array(dtype.dtype, len(shape), "C")
+
+        def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            array, size = _allocate(context, builder, kind, cgutils.unpack_tuple(builder, args[1]))
+            if zeroed:
+                cgutils.memset(builder, array.data, size, 0)
+            return array._getvalue()
+
+        return kind(dtype, types.StarArgTuple((types.int64,) * len(shape))), build
+
+    return new
+
+
+def _own(kind: Any) -> Any:
+    """Return the type of a new array like another."""
+    return types.Array(kind.dtype, kind.ndim, "C")
+
+
+@intrinsic
+def copy(typingctx: Any, a: Any) -> Any:
+    """Return a new array with the same elements."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        source = make_array(a)(context, builder, args[0])
+        shape = cgutils.unpack_tuple(builder, source.shape, a.ndim)
+        array, size = _allocate(context, builder, _own(a), shape)
+        cgutils.raw_memcpy(builder, array.data, source.data, size, 1)
+        return array._getvalue()
+
+    return _own(a)(a), build
+
+
+@intrinsic
+def copyto(typingctx: Any, target: Any, source: Any) -> Any:
+    """Set every element from an array of the same shape."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        to, of = (make_array(k)(context, builder, x) for k, x in zip((target, source), args, strict=True))
+        size = builder.mul(of.nitems, ir.Constant(I64, get_itemsize(context, source)))
+        cgutils.raw_memmove(builder, to.data, of.data, size, 1)
+        return context.get_dummy_value()
+
+    return types.void(target, source), build
+
+
+@intrinsic
+def fill(typingctx: Any, a: Any, value: Any) -> Any:
+    """Set every element."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        array = make_array(a)(context, builder, args[0])
+        with cgutils.for_range(builder, array.nitems) as loop:
+            store_item(context, builder, a, args[1], builder.gep(array.data, [loop.index], inbounds=True))
+        return context.get_dummy_value()
+
+    return types.void(a, a.dtype), build
+
+
+@intrinsic
+def same(typingctx: Any, a: Any, b: Any) -> Any:
+    """Whether two arrays have one shape."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        equal: Any = ir.Constant(ir.IntType(1), 1)
+        first, second = (make_array(k)(context, builder, x) for k, x in zip((a, b), args, strict=True))
+        for axis in range(a.ndim):
+            m, n = (builder.extract_value(x.shape, axis) for x in (first, second))
+            equal = builder.and_(equal, builder.icmp_signed("==", m, n))
+        return equal
+
+    return types.boolean(a, b), build
+
+
+@intrinsic
+def nostack(typingctx: Any, dtype: Any) -> Any:
+    """Return a buffer without room, which owns nothing."""
+    kind = types.Array(dtype.dtype, 1, "C")
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return ir.Constant(context.get_value_type(kind), None)
+
+    return kind(dtype), build
+
+
+@intrinsic
+def grow(typingctx: Any, buffer: Any, used: Any, need: Any) -> Any:
+    """Return a larger buffer with the same entries."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        old = make_array(buffer)(context, builder, args[0])
+        twice = builder.add(old.nitems, old.nitems)
+        size = builder.select(builder.icmp_signed(">", args[2], twice), args[2], twice)
+        new, _ = _allocate(context, builder, buffer, [size])
+        filled = builder.mul(args[1], ir.Constant(I64, get_itemsize(context, buffer)))
+        cgutils.raw_memcpy(builder, new.data, old.data, filled, 1)
+        return new._getvalue()
+
+    return buffer(buffer, types.int64, types.int64), build
+
+
+class _Functions(dict[str, Any]):
+    """Functions by name; ``dim0``, ``dim1`` ... are made when asked for."""
+
+    def __missing__(self, name: str) -> Any:
+        if not name.startswith("dim"):
+            raise KeyError(name)
+        return self.setdefault(name, _dim(int(name[3:])))
+
+
+FUNCTIONS: dict[str, Any] = _Functions(
+    at=at,
+    put=put,
+    bump=bump,
+    acc=acc,
+    sel=sel,
+    wrap=wrap,
+    inb=_test(None, None),
+    pos=pos,
+    small=_test(1 << 40, 1 << 41),
+    medium=_test(1 << 30, 1 << 31),
+    trips=trips,
+    empty=_new(False),
+    zeros=_new(True),
+    fill=fill,
+    copy=copy,
+    copyto=copyto,
+    same=same,
+    nostack=nostack,
+    grow=grow,
+)
+"""Every function generated code may call, by name."""
+
+DTYPES: dict[str, Any] = {
+    "b1": np.bool_,
+    "i1": np.int8,
+    "i2": np.int16,
+    "i4": np.int32,
+    "i8": np.int64,
+    "u1": np.uint8,
+    "u2": np.uint16,
+    "u4": np.uint32,
+    "u8": np.uint64,
+    "f4": np.float32,
+    "f8": np.float64,
+    "c8": np.complex64,
+    "c16": np.complex128,
+}
+"""What a dtype is called in generated code, and what it is."""

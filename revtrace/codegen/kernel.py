@@ -1,0 +1,108 @@
+"""Compiled programs: numba's dispatcher for one generated function, and its form on disk.
+
+Imports numba.
+"""
+
+from __future__ import annotations
+
+import cmath
+import math
+import pickle
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numba.core import types
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
+from numba.np.numpy_support import from_dtype
+
+from revtrace.codegen.emit import Source
+from revtrace.codegen.intrinsics import DTYPES, FUNCTIONS
+from revtrace.codegen.pipeline import Pipeline
+from revtrace.codegen.signals import Bail, Deopt
+from revtrace.program.types import Array, Scalar, Type
+from revtrace.rules.runtime import link
+
+__all__ = ["Kernel", "compile_source", "load", "numba_type"]
+
+_OPTIONS: dict[str, Any] = {"error_model": "numpy", "no_cfunc_wrapper": True, "boundscheck": False}
+
+_linked: dict[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kernel:
+    """A compiled program.
+
+    Attributes
+    ----------
+    source : Source
+        What was compiled.
+    dispatch : callable
+        numba's dispatcher; takes the program's inputs, returns a tuple of its results,
+        raises `Bail` or `Deopt`.  Arguments of other types than it was compiled for
+        raise TypeError.
+    """
+
+    source: Source
+    dispatch: Callable[..., tuple[Any, ...]]
+
+    def __call__(self, *args: Any) -> tuple[Any, ...]:
+        """Run the program."""
+        return self.dispatch(*args)
+
+    def save(self) -> bytes:
+        """Return the machine code for `load`; valid for this numba, interpreter and CPU only."""
+        (result,) = self.dispatch.overloads.values()  # type: ignore[attr-defined]
+        return bytes(dumps((self.source, result._reduce())))
+
+
+def numba_type(type_: Type, *, readonly: bool = False) -> Any:
+    """Return numba's type of an input."""
+    match type_:
+        case Scalar(dtype):
+            return from_dtype(np.dtype(dtype))
+        case Array(dtype, ndim):
+            return types.Array(from_dtype(np.dtype(dtype)), ndim, "C", readonly=readonly)
+    raise TypeError(f"a program takes no {type_}")
+
+
+def compile_source(source: Source, signature: tuple[Any, ...]) -> Kernel:
+    """Compile generated code for inputs of the given numba types."""
+    dispatcher = njit(pipeline_class=Pipeline, **_OPTIONS)(_function(source, compiled=True))
+    dispatcher.compile(signature)
+    dispatcher.disable_compile()
+    return Kernel(source, dispatcher)
+
+
+def load(data: bytes) -> Kernel:
+    """Return a kernel that `Kernel.save` wrote."""
+    source, payload = pickle.loads(data)
+    dispatcher = njit(pipeline_class=Pipeline, **_OPTIONS)(_function(source, compiled=False))
+    context = dispatcher.targetctx
+    result = CompileResult._rebuild(context, *payload)
+    context.insert_user_function(result.entry_point, result.fndesc, [result.library])
+    dispatcher.add_overload(result)
+    dispatcher.disable_compile()
+    return Kernel(source, dispatcher)
+
+
+def _function(source: Source, *, compiled: bool) -> Any:
+    """Return generated code as a Python function, with what it calls if it is to be compiled."""
+    namespace: dict[str, Any] = {"__name__": "revtrace.codegen.generated"}
+    if compiled:
+        words = set(re.findall(r"[A-Za-z_]\w*", source.text))
+        known = {"math": math, "cmath": cmath, "np": np, "inf": math.inf, "nan": math.nan, "Bail": Bail, "Deopt": Deopt}
+        namespace.update({w: known[w] for w in words & known.keys()})
+        namespace.update({w: DTYPES[w] for w in words & DTYPES.keys()})
+        for w in words:
+            if w in FUNCTIONS or re.fullmatch(r"dim\d+", w):
+                namespace[w] = FUNCTIONS[w]
+        namespace.update({name: link(name, njit(error_model="numpy"), _linked) for name in source.runtime})
+        namespace.update({name: DTYPES[dtype](value) for name, dtype, value in source.constants})
+    exec(compile(source.text, f"<revtrace {source.name}>", "exec"), namespace)
+    return namespace[source.name]

@@ -1,0 +1,174 @@
+"""The functions of generated code as plain Python, which runs it without numba and tests what was assumed.
+
+An access that `revtrace.codegen.bounds` wrongly took for safe fails here.  Used by the
+tests and by whoever wants to step through generated code.
+"""
+
+from __future__ import annotations
+
+import cmath
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from revtrace.codegen.emit import Source
+from revtrace.codegen.signals import Bail, Deopt
+from revtrace.rules.runtime import NAMES
+
+__all__ = ["load"]
+
+
+def _inside(a: Any, index: tuple[Any, ...]) -> None:
+    for i, n in zip(index, a.shape, strict=True):
+        if not 0 <= i < n:
+            raise AssertionError(f"unchecked access at {index} of an array of shape {a.shape}")
+
+
+def at(a: Any, *index: Any) -> Any:
+    """Read an element."""
+    _inside(a, index)
+    return a[index]
+
+
+def put(a: Any, value: Any, *index: Any) -> None:
+    """Write an element."""
+    _inside(a, index)
+    a[index] = value
+
+
+def bump(a: Any, value: Any, *index: Any) -> None:
+    """Add to an element; a sum of floats may be reassociated."""
+    _inside(a, index)
+    a[index] += value
+
+
+def acc(x: Any, y: Any) -> Any:
+    """Add; a sum of floats may be reassociated."""
+    return x + y
+
+
+def sel(condition: Any, x: Any, y: Any) -> Any:
+    """Choose."""
+    return x if condition else y
+
+
+def wrap(i: int, n: int) -> int:
+    """Count a negative index from the end."""
+    return i + n if i < 0 else i
+
+
+def inb(i: int, n: int) -> bool:
+    """Whether an index is in an axis."""
+    return 0 <= i < n
+
+
+def pos(n: int) -> int:
+    """Replace a negative number by zero."""
+    return max(n, 0)
+
+
+def small(n: int) -> bool:
+    """Whether sums of a few such numbers cannot overflow."""
+    return -(2**40) <= n < 2**40
+
+
+def medium(n: int) -> bool:
+    """Whether products of two such numbers cannot overflow."""
+    return -(2**30) <= n < 2**30
+
+
+def trips(start: int, stop: int, step: int) -> int:
+    """Return the length of a range."""
+    return len(range(start, stop, step))
+
+
+def empty(dtype: Any, *shape: int) -> Any:
+    """Return a new array."""
+    return np.full(shape, np.nan, dtype) if np.dtype(dtype).kind in "fc" else np.full(shape, 99, dtype)
+
+
+def zeros(dtype: Any, *shape: int) -> Any:
+    """Return a new array of zeros."""
+    return np.zeros(shape, dtype)
+
+
+def fill(a: Any, value: Any) -> None:
+    """Set every element."""
+    a[...] = value
+
+
+def copy(a: Any) -> Any:
+    """Return a new array with the same elements."""
+    return a.copy()
+
+
+def copyto(target: Any, source: Any) -> None:
+    """Set every element from an array of the same shape."""
+    target[...] = source
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two arrays have one shape."""
+    return bool(a.shape == b.shape)
+
+
+def nostack(dtype: Any) -> Any:
+    """Return a buffer without room."""
+    return np.empty(0, dtype)
+
+
+def grow(buffer: Any, used: int, need: int) -> Any:
+    """Return a larger buffer with the same entries."""
+    out = np.empty(max(need, 2 * buffer.size), buffer.dtype)
+    out[:used] = buffer[:used]
+    return out
+
+
+DTYPES: dict[str, Any] = {
+    "b1": np.bool_,
+    "i1": np.int8,
+    "i2": np.int16,
+    "i4": np.int32,
+    "i8": np.int64,
+    "u1": np.uint8,
+    "u2": np.uint16,
+    "u4": np.uint32,
+    "u8": np.uint64,
+    "f4": np.float32,
+    "f8": np.float64,
+    "c8": np.complex64,
+    "c16": np.complex128,
+}
+"""What a dtype is called in generated code, and what it is."""
+
+
+def load(source: Source) -> Callable[..., tuple[Any, ...]]:
+    """Return generated code as a Python function.
+
+    Parameters
+    ----------
+    source : Source
+        What `revtrace.codegen.emit` wrote.
+
+    Returns
+    -------
+    callable
+        A function of numpy scalars and arrays.
+    """
+    functions = [at, put, bump, acc, sel, wrap, inb, pos, small, medium, trips]
+    functions += [empty, zeros, fill, copy, copyto, same, nostack, grow]
+    namespace: dict[str, Any] = {f.__name__: f for f in functions}
+    namespace.update(DTYPES)
+    namespace.update(math=math, cmath=cmath, np=np, inf=math.inf, nan=math.nan, Bail=Bail, Deopt=Deopt)
+    namespace.update({f"dim{k}": _dim(k) for k in range(32)})
+    namespace.update({name: NAMES[name] for name in source.runtime})
+    namespace.update({name: DTYPES[dtype](value) for name, dtype, value in source.constants})
+    exec(compile(source.text, f"<revtrace {source.name}>", "exec"), namespace)
+    found: Callable[..., tuple[Any, ...]] = namespace[source.name]
+    return found
+
+
+def _dim(axis: int) -> Callable[[Any], int]:
+    return lambda a: int(a.shape[axis])
