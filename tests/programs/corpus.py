@@ -103,13 +103,13 @@ class Program:
 _entered: dict[str, Program] = {}
 
 
-def case(*args: Any, name: str = "", tags: str = "", **facts: Any) -> Callable[[Any], Any]:
+def case(*args: Any, name: str = "", family: str = "", tags: str = "", **facts: Any) -> Callable[[Any], Any]:
     """Enter the decorated function with sample arguments and facts; returns it unchanged."""
 
     def enter(function: Any) -> Any:
         plain = getattr(function, "py_func", function)
-        family = plain.__module__.rpartition(".")[2]
-        entry = Program(name or plain.__name__, family, function, args, tags=frozenset(tags.split()), **facts)
+        where = family or plain.__module__.rpartition(".")[2]
+        entry = Program(name or plain.__name__, where, function, args, tags=frozenset(tags.split()), **facts)
         if str(entry) in _entered:
             raise ValueError(f"{entry} is in the corpus twice")
         _entered[str(entry)] = entry

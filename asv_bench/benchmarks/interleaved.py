@@ -1,0 +1,38 @@
+"""Least times of several functions, sampled in turns so that load on the machine hits all alike."""
+
+import time
+
+__all__ = ["first_call", "least_times"]
+
+_BATCH = 0.01
+"""Seconds that one sample should last."""
+
+
+def _sample(function, number):
+    begin = time.perf_counter()
+    for _ in range(number):
+        function()
+    return (time.perf_counter() - begin) / number
+
+
+def least_times(*functions, repeats=25):
+    """Return the least seconds per call of each function.
+
+    Each is called once before anything is timed, then batches of all of them
+    alternate.  Noise only adds, so the least is the best estimate.
+    """
+    numbers = []
+    for function in functions:
+        function()
+        once = max(1e-7, min(_sample(function, 1) for _ in range(3)))
+        numbers.append(max(1, round(_BATCH / once)))
+    best = [float("inf")] * len(functions)
+    for _ in range(repeats):
+        for k, function in enumerate(functions):
+            best[k] = min(best[k], _sample(function, numbers[k]))
+    return best
+
+
+def first_call(function):
+    """Return the seconds of one call."""
+    return _sample(function, 1)

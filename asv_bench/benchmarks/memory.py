@@ -1,0 +1,63 @@
+"""Bytes a gradient keeps from its forward sweep, as its handle reports them."""
+
+import math
+
+import numpy as np
+
+import revtrace
+
+from . import kernels
+
+
+def tanh_recurrence(a, b, h, x):
+    for t in range(len(x)):
+        h = math.tanh(a * h + b * x[t])
+    return h
+
+
+def branches(x):
+    s = 0.0
+    for v in x:
+        if v > 0:
+            s += v * v
+        else:
+            s -= v
+    return s
+
+
+class Kept:
+    """Bytes kept by each kernel at full size."""
+
+    params = kernels.NAMES
+    param_names = ("kernel",)
+    timeout = 300
+
+    def track_bytes(self, name):
+        active, rest = kernels.problem(name)
+        gradient = revtrace.value_and_grad(kernels.FUNCTIONS[name], argnums=tuple(range(len(active))))
+        gradient(*active, *rest)
+        return gradient.stats.kept_bytes
+
+    track_bytes.unit = "bytes"
+
+
+class KeptPerIteration:
+    """Bytes kept per iteration of loops whose answer is known: 8, and at most 1."""
+
+    params = ("tanh recurrence", "branches")
+    param_names = ("loop",)
+
+    def track_bytes(self, loop):
+        x = np.linspace(-1, 1, 10_000)
+        if loop == "branches":
+            gradient, args = revtrace.grad(branches), (x,)
+        else:
+            gradient, args = revtrace.grad(tanh_recurrence), (0.9, 0.5, 0.1, x)
+        gradient(*args)
+        return gradient.stats.kept_bytes / len(x)
+
+    track_bytes.unit = "bytes"
+
+
+def peakmem_gradient_of_long_recurrence():
+    revtrace.grad(tanh_recurrence)(0.9, 0.5, 0.1, np.linspace(-1, 1, 1_000_000))
