@@ -1,0 +1,61 @@
+"""Exact, compiled gradients of plain Python functions with loops and in-place writes.
+
+Examples
+--------
+>>> import numpy as np, revtrace
+>>> def norm2(x):
+...     out = 0.0
+...     for i in range(len(x)):
+...         out += x[i] ** 2
+...     return out
+>>> revtrace.grad(norm2)(np.array([1.0, 2.0]))
+array([2., 4.])
+"""
+
+from revtrace.api import (
+    grad,
+    hessian,
+    hvp,
+    inverse,
+    jacfwd,
+    jacobian,
+    jacrev,
+    jvp,
+    value_and_grad,
+    vjp,
+    wrap,
+)
+from revtrace.errors import (
+    CacheError,
+    GradientError,
+    InternalError,
+    InverseDriftError,
+    RevtraceError,
+    TypeMismatchError,
+    UnsupportedError,
+)
+from revtrace.replay import GVar
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CacheError",
+    "GVar",
+    "GradientError",
+    "InternalError",
+    "InverseDriftError",
+    "RevtraceError",
+    "TypeMismatchError",
+    "UnsupportedError",
+    "grad",
+    "hessian",
+    "hvp",
+    "inverse",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
+    "jvp",
+    "value_and_grad",
+    "vjp",
+    "wrap",
+]

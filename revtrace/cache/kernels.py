@@ -1,0 +1,121 @@
+"""Finding a kernel: in this process, on disk, or by building it."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import threading
+import warnings
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from revtrace import codegen
+from revtrace.cache.key import key_of
+from revtrace.cache.store import Store, location
+from revtrace.config import Settings
+from revtrace.errors import CacheError
+from revtrace.program.nodes import Program
+
+if TYPE_CHECKING:
+    from revtrace.codegen.kernel import Kernel
+
+__all__ = ["Found", "forget", "obtain", "store"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A kernel and where it was found: ``"memory"``, ``"disk"`` or ``"built"``."""
+
+    kernel: Kernel
+    where: str
+
+
+_LIMIT = 1024
+_kernels: OrderedDict[str, Kernel] = OrderedDict()
+_lock = threading.Lock()
+
+
+def store(settings: Settings) -> Store:
+    """Return the store on disk under some settings."""
+    return Store(location(settings.cache_dir), settings.cache_bytes)
+
+
+def forget() -> None:
+    """Forget the kernels of this process; those on disk stay."""
+    with _lock:
+        _kernels.clear()
+
+
+def obtain(program: Program, settings: Settings, *, careful: bool = False) -> Found:
+    """Return the kernel of a program.
+
+    Parameters
+    ----------
+    program : Program
+    settings : Settings
+        Whether and where to look on disk.
+    careful : bool
+        Which of the two builds, see `revtrace.codegen.emit`.
+    """
+    source = codegen.emit(program, careful=careful)
+    key = key_of(source, program, careful=careful)
+    with _lock:
+        kernel = _kernels.get(key)
+        if kernel is not None:
+            _kernels.move_to_end(key)
+    if kernel is not None:
+        return _explained(Found(kernel, "memory"), key, program, settings)
+    kernel = _loaded(key, settings)
+    if kernel is not None:
+        found = Found(kernel, "disk")
+    else:
+        kernel = codegen.build(program, careful=careful)
+        found = Found(kernel, "built")
+        _keep(key, kernel, settings)
+    with _lock:
+        _kernels[key] = kernel
+        while len(_kernels) > _LIMIT:
+            _kernels.popitem(last=False)
+    return _explained(found, key, program, settings)
+
+
+def _loaded(key: str, settings: Settings) -> Kernel | None:
+    """Return a kernel from disk, or None."""
+    if not settings.cache:
+        return None
+    disk = store(settings)
+    try:
+        disk.check()
+    except CacheError as error:
+        warnings.warn(f"the disk cache is not used: {error}", stacklevel=2)
+        return None
+    data = disk.get(key)
+    if data is None:
+        return None
+    try:
+        return codegen.load(data)
+    except (pickle.UnpicklingError, AttributeError, EOFError, ImportError, LookupError, TypeError, ValueError) as error:
+        # Sound bytes that do not load: another numba than its version says.
+        if settings.explain_cache:
+            print(f"revtrace cache: {key[:12]} does not load: {error!r}", file=sys.stderr)
+        disk.discard(key)
+        return None
+
+
+def _keep(key: str, kernel: Kernel, settings: Settings) -> None:
+    if not settings.cache:
+        return
+    try:
+        data = kernel.save()
+    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        if settings.explain_cache:
+            print(f"revtrace cache: {key[:12]} cannot be stored: {error!r}", file=sys.stderr)
+        return
+    store(settings).put(key, data)
+
+
+def _explained(found: Found, key: str, program: Program, settings: Settings) -> Found:
+    if settings.explain_cache:
+        print(f"revtrace cache: {program.name} {key[:12]}: {found.where}", file=sys.stderr)
+    return found

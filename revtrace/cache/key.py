@@ -1,0 +1,77 @@
+"""What a kernel's machine code depends on, as one hash.
+
+Tracing and deriving run in every process: they take milliseconds, and the generated source they
+end in says everything that the function, its globals, its closures and the arguments' types
+contribute.  The key hashes that source and what turns it into machine code, so that nothing can
+be stale.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import os
+import sys
+from pathlib import Path
+
+from revtrace.codegen import Source
+from revtrace.program.nodes import Program
+
+__all__ = ["key_of", "machine", "own_text"]
+
+
+@functools.cache
+def own_text() -> str:
+    """Return a hash of revtrace's own code generator and run-time formulas."""
+    root = Path(__file__).parent.parent
+    digest = hashlib.sha256()
+    for folder in ("codegen", "rules"):
+        for path in sorted((root / folder).glob("*.py")):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+@functools.cache
+def machine() -> tuple[str, ...]:
+    """Return what else machine code depends on: versions, interpreter, CPU."""
+    import llvmlite.binding
+
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("numba", "llvmlite", "numpy")]
+    features = llvmlite.binding.get_host_cpu_features()
+    return (
+        *versions,
+        sys.implementation.cache_tag,
+        sys.version,
+        sys.platform,
+        llvmlite.binding.get_process_triple(),
+        llvmlite.binding.get_host_cpu_name(),
+        ",".join(sorted(name for name, on in features.items() if on)),
+    )
+
+
+def key_of(source: Source, program: Program, *, careful: bool) -> str:
+    """Return the key of a kernel.
+
+    Parameters
+    ----------
+    source : Source
+        The generated code.
+    program : Program
+        Gives the types of the inputs.
+    careful : bool
+        Which of the two builds.
+    """
+    switches = sorted(f"{name}={value}" for name, value in os.environ.items() if name.startswith("NUMBA_"))
+    parts = (
+        own_text(),
+        *machine(),
+        *switches,
+        repr(source),
+        repr([str(v.type) for v in program.inputs]),
+        repr(careful),
+    )
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little") + part.encode())
+    return digest.hexdigest()

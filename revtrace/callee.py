@@ -1,0 +1,171 @@
+"""What a user hands over as a function: the plain function in it, and the arguments it brings along.
+
+Accepts plain functions, numba dispatchers, ``functools.partial``, bound methods, callable
+instances, classes, builtins, and revtrace's own handles.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import FunctionType, MethodType
+from typing import Any
+
+from revtrace.errors import GradientError
+from revtrace.loc import Loc
+from revtrace.trace.record import Arg, Item, Source
+
+__all__ = ["Callee", "Parameters", "parameters", "unwrap"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Callee:
+    """A plain function and the arguments that go before the caller's.
+
+    Attributes
+    ----------
+    function : function
+        Plain Python.
+    prefix, keywords
+        Arguments of a partial, or a method's instance.
+    original : object
+        What the user handed over.
+    steps : tuple
+        Derivatives already taken, where it is one of revtrace's own functions.
+    """
+
+    function: FunctionType
+    prefix: tuple[Any, ...] = ()
+    keywords: Mapping[str, Any] = field(default_factory=dict)
+    original: Any = None
+    steps: tuple[Any, ...] = ()
+
+    @property
+    def bare(self) -> bool:
+        """Whether the call's arguments are the function's."""
+        return not self.prefix and not self.keywords
+
+
+def unwrap(f: Any) -> Callee:
+    """Return the plain function in a callable.
+
+    Raises
+    ------
+    TypeError
+        The object is not callable.
+    """
+    original, prefix, keywords, steps = f, (), {}, ()
+    while not isinstance(f, FunctionType):
+        if isinstance(f, functools.partial):
+            prefix, keywords, f = f.args + prefix, {**f.keywords, **keywords}, f.func
+        elif isinstance(getattr(f, "callee", None), Callee):
+            inner, steps = f.callee, f.steps
+            prefix, keywords, f = inner.prefix + prefix, {**inner.keywords, **keywords}, inner.function
+        elif isinstance(f, MethodType):
+            prefix, f = (f.__self__, *prefix), f.__func__
+        elif isinstance(getattr(f, "py_func", None), FunctionType):
+            f = f.py_func
+        elif not callable(f):
+            raise TypeError(f"expected a function, got {type(f).__name__}")
+        elif isinstance(getattr(type(f), "__call__", None), FunctionType) and not isinstance(f, type):
+            prefix, f = (f, *prefix), type(f).__call__
+        else:
+            f = _forwarding(f)
+    return Callee(f, prefix, keywords, original, steps)
+
+
+def _forwarding(f: Callable[..., Any]) -> FunctionType:
+    """Return a plain function that calls a class or a builtin."""
+
+    def forwarding(*args: Any, **kwargs: Any) -> Any:
+        return f(*args, **kwargs)
+
+    functools.update_wrapper(forwarding, f, assigned=("__name__", "__qualname__", "__doc__"), updated=())
+    del forwarding.__wrapped__  # type: ignore[attr-defined]
+    return forwarding
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """Names of a function's parameters by kind."""
+
+    positional: tuple[str, ...]
+    keyword_only: tuple[str, ...]
+    star: str | None
+    double_star: str | None
+    required: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The named parameters."""
+        return self.positional + self.keyword_only
+
+
+def parameters(function: FunctionType) -> Parameters:
+    """Return a plain function's parameters."""
+    code = function.__code__
+    names, count, only = code.co_varnames, code.co_argcount, code.co_kwonlyargcount
+    at = count + only
+    star = names[at] if code.co_flags & inspect.CO_VARARGS else None
+    double = names[at + (star is not None)] if code.co_flags & inspect.CO_VARKEYWORDS else None
+    required = count - len(function.__defaults__ or ())
+    return Parameters(names[:count], names[count:at], star, double, required)
+
+
+def locate(
+    function: FunctionType,
+    count: int,
+    argnums: tuple[int, ...],
+    argnames: tuple[str, ...],
+    arguments: Mapping[str, Any],
+    skipped: int = 0,
+) -> tuple[tuple[Source, ...], tuple[str, ...]]:
+    """Return the path and the spelling of each argument asked for.
+
+    Parameters
+    ----------
+    function : function
+    count : int
+        How many arguments were passed by position.
+    argnums, argnames
+        Positions (negative ones count from the end) and names.
+    arguments : dict
+        The call's arguments by parameter, from `bind`.
+    skipped : int
+        Arguments at the front that are not the caller's (a method's instance).
+    """
+    known = parameters(function)
+    here = Loc(function.__code__.co_filename, function.__code__.co_firstlineno, function=function.__name__)
+    given = max(count, skipped)
+    reach = given + len([p for p in known.positional[given:] if p in arguments])
+    if known.star is not None:
+        reach = max(reach, len(known.positional) + len(arguments.get(known.star, ())))
+    paths: list[Source] = []
+    spelled: list[str] = []
+    for number in argnums:
+        at = number + skipped if number >= 0 else number + given
+        if not skipped <= at < reach:
+            raise GradientError(
+                f"argnums={number} is out of range",
+                f"{function.__qualname__} was called with {given - skipped} positional arguments",
+                "count from 0, or name the argument: argnames='x'",
+                here,
+            )
+        if at < len(known.positional):
+            paths.append(Arg(known.positional[at]))
+            spelled.append(known.positional[at])
+        else:
+            paths.append(Item(Arg(known.star or ""), at - len(known.positional)))
+            spelled.append(f"{known.star}[{at - len(known.positional)}]")
+    for name in argnames:
+        if name in known.names:
+            paths.append(Arg(name))
+        elif known.double_star is not None and name in arguments.get(known.double_star, {}):
+            paths.append(Item(Arg(known.double_star), name))
+        else:
+            choices = ", ".join(repr(p) for p in known.names)
+            raise GradientError(f"{function.__qualname__} has no argument {name!r}", "", f"one of {choices}", here)
+        spelled.append(name)
+    return tuple(paths), tuple(spelled)

@@ -1,0 +1,186 @@
+"""What all functions that revtrace returns have in common: what they come from, and how they travel.
+
+A derived function is a recipe: the user's function, the derivatives taken of it and the
+settings.  Tables of specialisations are shared by all derived functions of one recipe, and
+that is what pickling sends: never machine code.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+from revtrace.callee import Callee, unwrap
+from revtrace.config import Settings
+from revtrace.dispatch import Stats
+from revtrace.table import Step, Table
+
+__all__ = ["Derived", "Recent", "recipe_of", "shared_table"]
+
+
+class Recent:
+    """The last values made, by key; safe for threads."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._values: OrderedDict[Any, Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Any, make: Callable[[], Any]) -> Any:
+        """Return the value of a key, made now if it is not there."""
+        with self._lock:
+            value = self._values.get(key)
+            if value is not None:
+                self._values.move_to_end(key)
+                return value
+        made = make()
+        with self._lock:
+            value = self._values.setdefault(key, made)
+            while len(self._values) > self.limit:
+                self._values.popitem(last=False)
+            return value
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._values.clear()
+
+
+# Functions with a closure may hold large data alive: fewer of them are remembered.
+_tables = Recent(1024)
+_closures = Recent(64)
+
+
+def shared_table(function: FunctionType, steps: tuple[Step, ...], settings: Settings, skipped: int) -> Table:
+    """Return the table of a function under derivatives, the same one every time."""
+    recent = _tables if function.__closure__ is None else _closures
+    key = (id(function), steps, settings, skipped)  # the table keeps the function alive
+    table: Table = recent.get(key, lambda: Table(function, steps, settings, skipped))
+    return table
+
+
+class Derived:
+    """A function that comes from the user's; the base of what `wrap`, `grad`, `jacobian` ... return."""
+
+    callee: Callee
+    steps: tuple[Step, ...]
+    settings: Settings
+
+    def __init__(self, callee: Callee, steps: tuple[Step, ...], settings: Settings) -> None:
+        self.callee, self.steps, self.settings = callee, steps, settings
+        functools.update_wrapper(self, callee.function, updated=())
+        self._tables: dict[Any, Table] = {}
+        self._counted = any(number < 0 for step in steps for number in step.argnums)
+
+    @property
+    def function(self) -> FunctionType:
+        """The user's plain function."""
+        return self.callee.function
+
+    def table(self, count: int, *further: Step) -> Table:
+        """Return the specialisations of this function, under further derivatives.
+
+        ``count`` is the number of positional arguments of the call, which negative ``argnums`` refer to.
+        """
+        key = (count if self._counted else None, further)
+        table = self._tables.get(key)
+        if table is None:
+            steps = tuple(_from_front(step, count) for step in (*self.steps, *further))
+            table = shared_table(self.function, steps, self.settings, len(self.callee.prefix))
+            self._tables[key] = table
+        return table
+
+    def full(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the arguments of the plain function in a call."""
+        callee = self.callee
+        if callee.bare:
+            return args, kwargs
+        return (*callee.prefix, *args), {**callee.keywords, **kwargs}
+
+    @property
+    def stats(self) -> Stats:
+        """What this function has done so far, see `revtrace.dispatch.Stats`."""
+        tables = list(dict.fromkeys(self._tables.values()))
+        if not tables:
+            tables = [self.table(0)] if not self._counted else []
+        total = Stats()
+        for table in tables:
+            for f in dataclasses.fields(Stats):
+                value = getattr(table.stats, f.name)
+                known = getattr(total, f.name)
+                if isinstance(value, str) or known is None or value is None:
+                    setattr(total, f.name, value if value not in (None, "") else known)
+                else:
+                    setattr(total, f.name, known + value)
+        return total
+
+    def recipe(self) -> tuple[Any, ...]:
+        """Return the arguments that make this function again, after the user's function."""
+        return (self.steps, self.settings)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (type(self), recipe_of(self), self.recipe())
+
+    def __copy__(self) -> Derived:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Derived:
+        return self
+
+    def __repr__(self) -> str:
+        names = "".join(f" {step.kind}" for step in self.steps)
+        return f"<revtrace{names} of {self.function.__module__}.{self.function.__qualname__}>"
+
+
+def _from_front(step: Step, count: int) -> Step:
+    if all(number >= 0 for number in step.argnums):
+        return step
+    numbers = tuple(number if number >= 0 else number + count for number in step.argnums)
+    return dataclasses.replace(step, argnums=numbers)
+
+
+# pickling -----------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Reference:
+    """A decorated function by the name under which its handle is found."""
+
+    module: str
+    qualname: str
+
+    def find(self) -> Any:
+        found: Any = importlib.import_module(self.module)
+        for part in self.qualname.split("."):
+            found = vars(found)[part] if isinstance(found, type) else getattr(found, part)
+        return found
+
+
+def recipe_of(derived: Derived) -> Any:
+    """Return what to pickle for the user's function: itself, or its name where a decorator has taken its place."""
+    callee = derived.callee
+    function = callee.function
+    interactive = function.__module__ == "__main__" and not hasattr(sys.modules.get("__main__"), "__file__")
+    if not interactive and "<locals>" not in function.__qualname__:
+        reference = _Reference(function.__module__, function.__qualname__)
+        try:
+            found = reference.find()
+        except (ImportError, AttributeError, KeyError):
+            found = None
+        if isinstance(found, Derived) and found.callee.function is function:
+            if not callee.prefix and not callee.keywords:
+                return reference
+            return functools.partial(found, *callee.prefix, **callee.keywords)
+    original = callee.original
+    return function if original is None else original
+
+
+def _again(cls: type[Derived], recipe: Any, rest: tuple[Any, ...]) -> Derived:
+    return cls(unwrap(recipe.find() if isinstance(recipe, _Reference) else recipe), *rest)

@@ -1,0 +1,332 @@
+"""One specialisation at work: its kernel, and what happens when the fast path does not fit.
+
+The trampoline (`dispatch_source`) does the common case.  Everything else comes here:
+arrays of another layout, a kernel that gives up (the plain function then says why),
+arguments that overlap, a kernel whose assumptions fail.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import FunctionType
+from typing import Any, NoReturn
+
+import numpy as np
+
+from revtrace.config import Settings
+from revtrace.containers import build, rendered, snapshot
+from revtrace.dispatch_source import OTHER, Trampoline, compile_trampoline
+from revtrace.errors import InternalError, UnsupportedError
+from revtrace.loc import Loc
+from revtrace.program.types import Array, Scalar
+from revtrace.trace.record import Leaf, StaticLeaf, Traced, fetch
+
+__all__ = ["Executor", "Specialisation", "Stats"]
+
+
+@dataclass(slots=True)
+class Stats:
+    """What a handle has done so far.
+
+    Attributes
+    ----------
+    calls : int
+        Calls that ran a compiled program; approximate where threads call at once.
+    specialisations : int
+        Programs made, one per combination of argument types and of the facts relied on.
+    trace_seconds, compile_seconds : float
+        Time spent tracing and deriving, and generating and compiling.
+    disk_hits : int
+        Kernels loaded from the disk cache.
+    deopts : int
+        Calls that had to run again in the careful kernel.
+    bails : int
+        Calls handed to the plain function, which raised its exception.
+    kept_bytes : int or None
+        Bytes that the last specialisation keeps per call for the backward sweep, where that is known.
+    kept : str
+        The same in words: what is kept per iteration of each loop.
+    """
+
+    calls: int = 0
+    specialisations: int = 0
+    trace_seconds: float = 0.0
+    compile_seconds: float = 0.0
+    disk_hits: int = 0
+    deopts: int = 0
+    bails: int = 0
+    kept_bytes: int | None = None
+    kept: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Executor:
+    """How to run a program.
+
+    Attributes
+    ----------
+    run : callable
+        Takes the inputs, returns a tuple of the results.
+    bail, deopt : tuple of exception classes
+        What `run` raises when the plain function must be asked, and when only the careful
+        kernel can go on.
+    checks_types : bool
+        Whether `run` itself refuses arrays of another type, with TypeError.
+    source : str
+        Text of the kernel.
+    """
+
+    run: Callable[..., Any]
+    bail: tuple[type[Exception], ...]
+    deopt: tuple[type[Exception], ...] = ()
+    checks_types: bool = True
+    source: str = ""
+
+    def __call__(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
+        """Run on inputs and return the results as a tuple."""
+        return tuple(self.run(*inputs))
+
+
+# After so many calls in a row that needed the careful kernel, it is used at once.
+_PATIENCE = 3
+
+
+@dataclass(slots=True, eq=False)
+class Specialisation:
+    """A traced (and derived) function together with its kernels.
+
+    Attributes
+    ----------
+    traced : Traced
+    function : function
+        The user's plain function, which gives the exception when a kernel bails.
+    executor : Executor or None
+        None calls the plain function.
+    careful : callable
+        Makes the careful executor when it is first needed.
+    primal : bool
+        Whether this is the function itself: arrays are written in place, and what the plain function returns
+        is the result when the kernel bails.
+    extra : bool
+        Whether seeds or tangents come before the user's arguments.
+    changed : callable
+        Called when the trampoline is replaced.
+    """
+
+    traced: Traced
+    function: FunctionType
+    executor: Executor | None
+    careful: Callable[[], Executor]
+    settings: Settings
+    stats: Stats
+    primal: bool = False
+    extra: bool = False
+    changed: Callable[[], None] = lambda: None
+    trampoline: Trampoline = field(init=False)
+    _careful: Executor | None = field(init=False, default=None)
+    _misses: int = field(init=False, default=0)
+    _lock: Any = field(init=False, default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        run = self.executor
+        self.trampoline = compile_trampoline(
+            self.traced,
+            self.function,
+            execute=None if run is None else (run.run if run.checks_types else self.checked),
+            support=self,
+            extra=self.extra,
+            in_place=self.primal,
+        )
+
+    def inputs_of(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, ...] | None:
+        """Return the program's inputs in a call, or None where the specialisation does not serve it."""
+        reader = compile_trampoline(self.traced, self.function, execute=None, support=self, only_inputs=True)
+        inputs = reader.call(*args, **kwargs)
+        return None if inputs is OTHER or self.fitting(inputs) is None else inputs
+
+    # running ------------------------------------------------------------------------
+
+    def checked(self, *inputs: Any) -> tuple[Any, ...]:
+        """Run an executor that does not check the types of arrays itself."""
+        executor = self.executor
+        assert executor is not None
+        if self.fitting(inputs) is not inputs:
+            raise TypeError("layout")
+        return executor(inputs)
+
+    def fitting(self, inputs: Sequence[Any]) -> Sequence[Any] | None:
+        """Return the inputs as C-contiguous, aligned, writeable arrays, the same object if they are already.
+
+        None where the type of an array is not that of the program's input.
+        """
+        fitted = list(inputs)
+        changed = False
+        for k, var in enumerate(self.traced.program.inputs):
+            x = inputs[k]
+            if not isinstance(var.type, Array) or x is None:
+                continue
+            if not isinstance(x, np.ndarray) or x.ndim != var.type.ndim:
+                return None
+            dtype = np.dtype(var.type.dtype if var.type.dtype != "b1" else bool)
+            if x.dtype != dtype and x.dtype.newbyteorder("=") != dtype:
+                return None
+            flags = x.flags
+            if not (flags.c_contiguous and flags.aligned and flags.writeable and x.dtype == dtype):
+                fitted[k] = np.array(x, dtype=dtype, order="C", copy=True)
+                changed = True
+        return fitted if changed else inputs
+
+    def recover(self, error: Exception | None, inputs: tuple[Any, ...], args: tuple[Any, ...], kwargs: Any) -> Any:
+        """Finish a call whose fast path failed.
+
+        Parameters
+        ----------
+        error : Exception or None
+            What the kernel raised; None when an array that the program writes is read-only.
+        inputs : tuple
+            The program's inputs as the caller gave them.
+        args, kwargs
+            The call's arguments.
+        """
+        executor = self.executor
+        assert executor is not None
+        if error is None:
+            return self.read_only(inputs, args, kwargs)
+        if isinstance(error, executor.bail):
+            return self.plain(args, kwargs, inputs)
+        if isinstance(error, executor.deopt):
+            return self.run(self.go_careful(), inputs, args, kwargs)
+        if isinstance(error, TypeError):
+            if self.fitting(inputs) is None or self.fitting(inputs) is inputs:
+                return OTHER
+            return self.run(executor, inputs, args, kwargs)
+        if isinstance(error, OverflowError):
+            raise UnsupportedError(
+                "an int does not fit in 64 bits", "compiled code computes with 64-bit integers", "pass a float"
+            ) from None
+        raise error
+
+    def run(self, executor: Executor, inputs: tuple[Any, ...], args: tuple[Any, ...], kwargs: Any) -> Any:
+        """Run an executor on copies where the program writes, and build the result step by step."""
+        traced = self.traced
+        fitted = self.fitting(inputs)
+        if fitted is None:
+            return OTHER
+        passed = [
+            x.copy() if entry.written and x is given else x
+            for x, given, entry in zip(fitted, inputs, traced.inputs, strict=True)
+        ]
+        try:
+            outputs = executor(passed)
+        except executor.bail:
+            return self.plain(args, kwargs, inputs)
+        except executor.deopt as error:
+            return self.recover(error, inputs, args, kwargs)
+        if self.primal:
+            for x, given, entry in zip(passed, inputs, traced.inputs, strict=True):
+                if entry.written:
+                    np.copyto(given, x)
+
+        def leaf(result: Any) -> Any:
+            if result.source is not None:
+                return self.read(result.source, inputs, args, kwargs)
+            if isinstance(result, StaticLeaf):
+                return result.value
+            assert isinstance(result, Leaf)
+            kind = traced.program.body.results[result.index].type
+            value = outputs[result.index]
+            return result.python_type(value) if isinstance(kind, Scalar) else value
+
+        return build(traced.result, leaf)
+
+    def read(self, source: Any, inputs: tuple[Any, ...], args: tuple[Any, ...], kwargs: Any) -> Any:
+        """Read a source of a result again."""
+        for entry, value in zip(self.traced.inputs, inputs, strict=True):
+            if entry.source == source:
+                return value
+        code = self.function.__code__
+        names = code.co_varnames
+        arguments = dict(zip(names[: code.co_argcount], args))
+        at = code.co_argcount + code.co_kwonlyargcount
+        arguments |= {name: kwargs[name] for name in names[code.co_argcount : at]}
+        if code.co_flags & 4:
+            arguments[names[at]] = args[code.co_argcount :]
+            at += 1
+        if code.co_flags & 8:
+            arguments[names[at]] = {k: v for k, v in kwargs.items() if k not in arguments}
+        return fetch(source, arguments)
+
+    def go_careful(self) -> Executor:
+        """Return the careful executor; the fast one is given up when it keeps failing."""
+        with self._lock:
+            self.stats.deopts += 1
+            self._misses += 1
+            if self._careful is None:
+                self._careful = self.careful()
+            if self._misses >= _PATIENCE and self.executor is not self._careful:
+                self.executor = self._careful
+                self.__post_init__()
+                self.changed()
+            return self._careful
+
+    # the plain function ---------------------------------------------------------------
+
+    def plain(self, args: tuple[Any, ...], kwargs: Any, inputs: tuple[Any, ...]) -> Any:
+        """Call the plain function, which raises what the kernel gave up on."""
+        self.stats.bails += 1
+        if self.primal:
+            return self.function(*args, **kwargs)
+        restore = snapshot(args, kwargs, inputs)
+        try:
+            self.function(*args, **kwargs)
+        finally:
+            restore()
+        self.unexplained()
+
+    def read_only(self, inputs: tuple[Any, ...], args: tuple[Any, ...], kwargs: Any) -> Any:
+        """Serve a call whose program writes a read-only array: the plain function decides whether it fails."""
+        if self.primal:
+            return self.function(*args, **kwargs)
+        restore = snapshot(args, kwargs, inputs)
+        try:
+            self.function(*args, **kwargs)
+        finally:
+            restore()
+        assert self.executor is not None
+        return self.run(self.executor, inputs, args, kwargs)
+
+    def unexplained(self) -> NoReturn:
+        """Refuse a call that bails although the plain function raises nothing."""
+        if self.traced.catches is not None:
+            raise UnsupportedError(
+                "an exception is raised and caught here",
+                "the gradient through an except block is not computed",
+                "test the condition with if before the operation that fails",
+                self.traced.catches,
+            )
+        raise InternalError(
+            f"the compiled form of {self.function.__qualname__} gave up, the plain function did not",
+            "their checks disagree",
+            "report it with the function, its arguments and the output of `revtrace info`",
+        )
+
+    def refuse_overlap(self, a: Any, b: Any, first: int, second: int) -> None:
+        """Refuse two arrays that share memory when the program writes one of them."""
+        if not np.may_share_memory(a, b):
+            return
+        try:
+            if not np.shares_memory(a, b, max_work=10_000):
+                return
+        except np.exceptions.TooHardError:
+            pass
+        entries = self.traced.inputs
+        x, y = rendered(entries[first].source), rendered(entries[second].source)
+        code = self.function.__code__
+        raise UnsupportedError(
+            f"{x} and {y} share memory, and {self.function.__qualname__} writes {x}",
+            "writes through one name would have to be seen through the other",
+            f"pass a copy: {y}.copy()",
+            Loc(code.co_filename, code.co_firstlineno, function=code.co_name),
+        )

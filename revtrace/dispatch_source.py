@@ -1,0 +1,449 @@
+"""Python source of the function that stands before a kernel.
+
+One function per specialisation: it has the user's signature, checks the guards,
+reads the inputs, calls the kernel and builds the result, without a loop or a
+generic step.  Its globals are the user's own, so that a guard on a global is a
+plain name that CPython resolves by its inline cache; everything of revtrace's comes
+in through closure variables that begin with ``_rt_``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from keyword import iskeyword
+from types import CodeType, FunctionType
+from typing import Any
+
+import numpy as np
+
+from revtrace.containers import new_instance
+from revtrace.errors import InternalError
+from revtrace.program.nodes import Program
+from revtrace.program.types import Array, Scalar
+from revtrace.trace.record import (
+    Arg,
+    Attr,
+    Cell,
+    Fixed,
+    Global,
+    Guard,
+    Input,
+    Item,
+    Leaf,
+    Made,
+    Result,
+    Source,
+    StaticLeaf,
+    Traced,
+)
+
+__all__ = ["EXTRA", "OTHER", "Trampoline", "compile_binder", "compile_trampoline"]
+
+
+class _Other:
+    """What a trampoline returns when the call is not for its specialisation."""
+
+    def __repr__(self) -> str:
+        return "OTHER"
+
+
+OTHER = _Other()
+
+EXTRA = "_rt_extra"
+"""Name of the parameter, before the user's, that carries seeds or tangents."""
+
+_PYTHON = {float: "f8", int: "i8", bool: "b1", complex: "c16"}
+
+
+@dataclass(frozen=True, slots=True)
+class Trampoline:
+    """A compiled trampoline and its text."""
+
+    call: Callable[..., Any]
+    source: str
+
+
+def compile_trampoline(
+    traced: Traced,
+    function: FunctionType,
+    *,
+    execute: Callable[..., Any] | None,
+    support: Any,
+    extra: bool = False,
+    in_place: bool = False,
+    only_inputs: bool = False,
+) -> Trampoline:
+    """Return the trampoline of a specialisation.
+
+    Parameters
+    ----------
+    traced : Traced
+        Guards, inputs and result.
+    function : function
+        The user's; gives signature, defaults and globals.
+    execute : callable or None
+        The kernel, which returns a tuple; None calls the user's function instead.
+    support : object
+        Has ``stats`` (counts calls), ``recover(error, inputs, args, kwargs)`` and ``refuse_overlap``.
+    extra : bool
+        Whether seeds or tangents come in a tuple before the user's arguments.
+    in_place : bool
+        Whether arrays that the program wrote are written back to the caller's.
+    only_inputs : bool
+        Whether to return the program's inputs rather than run it.
+    """
+    return _Writer(traced, function, execute, support, extra, in_place).compile(only_inputs)
+
+
+class _Writer:
+    """Lines of one trampoline, the constants it needs and the paths it has read."""
+
+    def __init__(
+        self,
+        traced: Traced,
+        function: FunctionType,
+        execute: Callable[..., Any] | None,
+        support: Any,
+        extra: bool,
+        in_place: bool,
+    ) -> None:
+        self.traced, self.function, self.execute, self.support = traced, function, execute, support
+        self.extra, self.in_place = extra, in_place
+        code = function.__code__
+        count = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 4) + bool(code.co_flags & 8)
+        self.parameters = code.co_varnames[:count]
+        self.constants: dict[str, Any] = {"_rt_other": OTHER, "_rt_Exception": Exception}
+        self.names: dict[int, str] = {}
+        self.paths: dict[Source, str] = {}
+        self.lines: list[str] = []
+
+    # constants and paths ------------------------------------------------------------
+
+    def constant(self, value: Any, hint: str = "") -> str:
+        """Return the name of a constant object, or its literal."""
+        if value is None or value is True or value is False or value is Ellipsis:
+            return repr(value)
+        if type(value) in (int, str):
+            return repr(value)
+        name = self.names.get(id(value))
+        if name is None:
+            hint = "".join(c if c.isalnum() and c.isascii() else "_" for c in hint or getattr(value, "__name__", "k"))
+            name = f"_rt_{hint}"
+            if name in self.constants:
+                name = f"_rt_{hint}{len(self.constants)}"
+            self.names[id(value)] = name
+            self.constants[name] = value
+        return name
+
+    def path(self, source: Source) -> str:
+        """Return an expression that reads a source, keeping longer paths in variables."""
+        text = self.paths.get(source)
+        if text is None:
+            text = self.reading(source)
+            if isinstance(source, (Attr, Item, Cell)) or "[" in text:
+                name = f"_rt_p{len(self.paths)}"
+                self.lines.append(f"{name} = {text}")
+                text = name
+            self.paths[source] = text
+        return text
+
+    def reading(self, source: Source) -> str:
+        """Return the expression of the last step of a path."""
+        match source:
+            case Arg(name):
+                return name
+            case Fixed(value):
+                return self.constant(value)
+            case Global(namespace, name):
+                own = namespace is self.function.__globals__
+                if own and name not in self.parameters and not name.startswith("_rt_") and _is_name(name):
+                    return name
+                space = self.constant(namespace, "globals")
+                builtins = namespace.get("__builtins__", __builtins__)
+                table = self.constant(builtins if isinstance(builtins, dict) else vars(builtins), "builtins")
+                return f"({space}[{name!r}] if {name!r} in {space} else {table}[{name!r}])"
+            case Cell(Fixed(value), index):
+                return f"{self.constant(value.__closure__[index], 'cell')}.cell_contents"
+            case Cell(base, index):
+                return f"{self.path(base)}.__closure__[{index}].cell_contents"
+            case Attr(base, name):
+                if _is_name(name):
+                    return f"{self.path(base)}.{name}"
+                return f"{self.constant(getattr)}({self.path(base)}, {name!r})"
+            case Item(base, key):
+                return f"{self.path(base)}[{self.constant(key)}]"
+        raise InternalError(f"unknown source {source!r}")
+
+    def unless(self, condition: str) -> None:
+        """Leave the call to other specialisations where a condition fails."""
+        line = f"if {condition}: return _rt_other"
+        if line not in self.lines:
+            self.lines.append(line)
+
+    # guards -------------------------------------------------------------------------
+
+    def guard(self, guard: Guard) -> None:
+        """Write the check of one fact."""
+        if guard.kind == "absent":
+            self.absent(guard.source)
+            return
+        x, value = self.path(guard.source), guard.value
+        match guard.kind:
+            case "is":
+                self.unless(f"{x} is not {self.constant(value)}")
+            case "type":
+                self.unless(f"{self.constant(type)}({x}) is not {self.constant(value)}")
+            case "len":
+                self.unless(f"{self.constant(len)}({x}) != {value}")
+            case "shape":
+                self.unless(f"{x}.shape != {value!r}")
+            case "keys":
+                self.unless(f"{self.constant(tuple)}({x}) != {self.constant(value, 'keys')}")
+            case "dtype":
+                self.unless(f"{x}.dtype != {self.constant(value, 'dtype')}")
+            case "equal":
+                self.equal(x, value)
+            case "code":
+                code, defaults, keywords = value
+                self.unless(f"{x}.__code__ is not {self.constant(code, 'code')}")
+                self.defaults(f"{x}.__defaults__", defaults)
+                self.defaults(f"{x}.__kwdefaults__", keywords)
+            case _:
+                raise InternalError(f"unknown guard {guard.kind!r}")
+
+    def defaults(self, x: str, value: Any) -> None:
+        """Write the check that a function's defaults are the same objects."""
+        known = self.constant(value, "defaults")
+        if value is None:
+            self.unless(f"{x} is not None")
+        else:
+            self.unless(f"{x} is not {known} and not {self.constant(same_defaults)}({x}, {known})")
+
+    def equal(self, x: str, value: Any) -> None:
+        """Write the check that a constant has the same type and value."""
+        if value is None or isinstance(value, bool):
+            self.unless(f"{x} is not {value!r}")
+        elif type(value) in (int, str, bytes):
+            known = self.constant(value)
+            self.unless(f"{self.constant(type)}({x}) is not {self.constant(type(value))} or {x} != {known}")
+        else:
+            known = self.constant(value, "value")
+            self.unless(f"{x} is not {known} and not {self.constant(same)}({x}, {known})")
+
+    def absent(self, source: Source) -> None:
+        """Write the check that reading a source still raises."""
+        outer, self.lines = self.lines, []
+        paths = dict(self.paths)
+        text = self.reading(source)
+        inner, self.lines, self.paths = self.lines, outer, paths
+        self.lines += ["try:", *(f"    {line}" for line in inner), f"    {text}"]
+        self.lines += ["except _rt_Exception: pass", "else: return _rt_other"]
+
+    # inputs, call, result -------------------------------------------------------------
+
+    def input(self, entry: Input) -> str:
+        """Write the reading of one input and the check of its type."""
+        x = self.path(entry.source)
+        kind = np.ndarray if entry.kind == "array" else entry.python_type
+        if not _is_extra(entry.source):
+            self.unless(f"{self.constant(type)}({x}) is not {self.constant(kind)}")
+        return x
+
+    def compile(self, only_inputs: bool) -> Trampoline:
+        """Write the whole and compile it."""
+        traced, f = self.traced, self.function
+        me = self.constant(f, "function")
+        self.lines.append(f"if {me}.__code__ is not {self.constant(f.__code__, 'code')}: return _rt_other")
+        if f.__defaults__ is not None:
+            self.lines.append(f"if {me}.__defaults__ is not {self.constant(f.__defaults__, 'defaults')}: return _rt_other")
+        for guard in traced.guards:
+            self.guard(guard)
+        signature, forward = _signature(f, self.extra and not only_inputs)
+        if self.execute is None and not only_inputs:
+            checks, tail = self.lines, [f"return {me}({forward})"]
+        else:
+            inputs = [
+                "None" if only_inputs and _is_extra(entry.source) else self.input(entry) for entry in traced.inputs
+            ]
+            checks, self.lines = self.lines, []
+            tail = [f"return ({_commas(inputs)})"] if only_inputs else self.call(inputs, _packed(f))
+        body = ["try:", *(f"    {line}" for line in checks), "except _rt_Exception:", "    return _rt_other", *tail]
+        name = f.__name__ if _is_name(f.__name__) else "function"
+        text = f"def {name}({signature}):\n" + "".join(f"    {line}\n" for line in body)
+        return Trampoline(_make(text, name, self.constants, f), text)
+
+    def call(self, inputs: list[str], packed: str) -> list[str]:
+        """Return the lines that run the kernel and build the result."""
+        traced = self.traced
+        written = [k for k, e in enumerate(traced.inputs) if e.written]
+        lines = [f"{self.constant(self.support.stats, 'stats')}.calls += 1"]
+        passed = list(inputs)
+        arrays = [k for k, e in enumerate(traced.inputs) if e.kind == "array"]
+        recover = f"{self.constant(self.support.recover, 'recover')}"
+        if written:
+            refuse = self.constant(self.support.refuse_overlap, "refuse_overlap")
+            pairs = [(k, j) for k in written for j in arrays if k < j or (k != j and j not in written)]
+            lines += [f"{refuse}({inputs[k]}, {inputs[j]}, {k}, {j})" for k, j in pairs]
+            frozen = " or ".join(f"not {inputs[k]}.flags.writeable" for k in written)
+            lines.append(f"if {frozen}: return {recover}(None, ({_commas(inputs)}), {packed})")
+            for k in written:
+                passed[k] = f"_rt_w{k}"
+                lines.append(f"_rt_w{k} = {inputs[k]}.copy()")
+        outputs = [f"_rt_r{k}" for k in range(len(traced.program.body.results))]
+        result = f"{self.constant(self.execute, 'kernel')}({', '.join(passed)})"
+        assign = f"{_commas(outputs)} = {result}" if outputs else result
+        lines += ["try:", f"    {assign}", "except _rt_Exception as _rt_e:"]
+        lines.append(f"    return {recover}(_rt_e, ({_commas(inputs)}), {packed})")
+        if self.in_place and written:
+            copyto = self.constant(np.copyto, "copyto")
+            lines += [f"{copyto}({inputs[k]}, _rt_w{k})" for k in written]
+        before, self.lines = self.lines, []
+        returned = self.result(traced.result)
+        lines += [*self.lines, f"return {returned}"]
+        self.lines = before
+        return lines
+
+    def result(self, result: Result) -> str:
+        """Return the expression that builds a result."""
+        match result:
+            case StaticLeaf(value, source):
+                return self.constant(value, "static") if source is None else self.path(source)
+            case Leaf(index, python_type, source):
+                if source is not None:
+                    return self.path(source)
+                kind = self.traced.program.body.results[index].type
+                plain = isinstance(kind, Array) or (isinstance(kind, Scalar) and _PYTHON.get(python_type) == kind.dtype)
+                return f"_rt_r{index}" if plain else f"{self.constant(python_type)}(_rt_r{index})"
+            case Made(kind, fields):
+                entries = [self.result(entry) for _, entry in fields]
+                if kind is tuple:
+                    return f"({_commas(entries)})"
+                if kind is list:
+                    return f"[{', '.join(entries)}]"
+                if kind is dict:
+                    return "{" + ", ".join(f"{self.constant(k)}: {e}" for (k, _), e in zip(fields, entries)) + "}"
+                cls = self.constant(kind)
+                if issubclass(kind, tuple):
+                    return f"{self.constant(tuple.__new__, 'new_tuple')}({cls}, ({_commas(entries)}))"
+                if issubclass(kind, (list, dict)):
+                    inner = Made(list if issubclass(kind, list) else dict, fields)
+                    return f"{cls}({self.result(inner)})"
+                names = self.constant(tuple(key for key, _ in fields), "names")
+                return f"{self.constant(new_instance)}({cls}, {names}, ({_commas(entries)}))"
+        raise InternalError(f"unknown result {result!r}")
+
+
+# pieces of text -------------------------------------------------------------------------
+
+
+def _is_name(text: str) -> bool:
+    return text.isidentifier() and not iskeyword(text)
+
+
+def _is_extra(source: Source) -> bool:
+    return isinstance(source, Item) and source.base == Arg(EXTRA)
+
+
+def _commas(parts: list[str]) -> str:
+    return "".join(f"{part}, " for part in parts).strip() if len(parts) < 2 else ", ".join(parts)
+
+
+def _signature(f: FunctionType, extra: bool) -> tuple[str, str]:
+    """Return a function's parameters, and the arguments that hand them on, as text."""
+    code = f.__code__
+    names = code.co_varnames
+    count, only = code.co_argcount, code.co_kwonlyargcount
+    first = [EXTRA] if extra else []
+    parts = [*first, *names[:count]]
+    if code.co_posonlyargcount or extra:
+        parts.insert(len(first) + code.co_posonlyargcount, "/")
+    passed = list(names[:count])
+    at = count + only
+    if code.co_flags & 4:
+        parts.append(f"*{names[at]}")
+        passed.append(f"*{names[at]}")
+        at += 1
+    elif only:
+        parts.append("*")
+    parts += names[count : count + only]
+    passed += [f"{name}={name}" for name in names[count : count + only]]
+    if code.co_flags & 8:
+        parts.append(f"**{names[at]}")
+        passed.append(f"**{names[at]}")
+    return ", ".join(parts), ", ".join(passed)
+
+
+def _packed(f: FunctionType) -> str:
+    """Return the arguments as a tuple and a dict, as text."""
+    code = f.__code__
+    names = code.co_varnames
+    count, only = code.co_argcount, code.co_kwonlyargcount
+    positional = list(names[:count])
+    at = count + only
+    if code.co_flags & 4:
+        positional.append(f"*{names[at]}")
+        at += 1
+    keywords = [f"{name!r}: {name}" for name in names[count : count + only]]
+    if code.co_flags & 8:
+        keywords.append(f"**{names[at]}")
+    return f"({_commas(positional)}), {{{', '.join(keywords)}}}"
+
+
+def _make(text: str, name: str, constants: dict[str, Any], f: FunctionType) -> Callable[..., Any]:
+    """Compile the text to a function with the user's globals and defaults."""
+    outer = f"def _rt_make({', '.join(constants)}):\n" + "".join(f"    {line}\n" for line in text.splitlines())
+    outer += f"    return {name}\n"
+    module = compile(outer, f"<revtrace call of {f.__qualname__}>", "exec")
+    code = next(c for c in module.co_consts if isinstance(c, CodeType))
+    call: Any = FunctionType(code, f.__globals__)(**constants)
+    call.__defaults__, call.__kwdefaults__ = f.__defaults__, f.__kwdefaults__
+    call.__qualname__ = f.__qualname__
+    return call  # type: ignore[no-any-return]
+
+
+def compile_binder(f: FunctionType) -> Callable[..., dict[str, Any]]:
+    """Return a function that takes a call's arguments and returns the value of every parameter.
+
+    A call that does not fit raises the TypeError that CPython raises for ``f`` itself.
+    """
+    code = f.__code__
+    count = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 4) + bool(code.co_flags & 8)
+    entries = ", ".join(f"{name!r}: {name}" for name in code.co_varnames[:count])
+    name = f.__name__ if _is_name(f.__name__) else "function"
+    return _make(f"def {name}({_signature(f, False)[0]}):\n    return {{{entries}}}\n", name, {}, f)
+
+
+# called by trampolines --------------------------------------------------------------------
+
+
+def same(x: Any, value: Any) -> bool:
+    """Whether two constants have the same type and value; NaN is itself, -0.0 is not 0.0."""
+    if x is value:
+        return True
+    if type(x) is not type(value):
+        return False
+    if isinstance(value, (tuple, list, frozenset)):
+        if isinstance(value, frozenset):
+            return bool(x == value)
+        return len(x) == len(value) and all(map(same, x, value))
+    if isinstance(value, dict):
+        return tuple(x) == tuple(value) and all(map(same, x.values(), value.values()))
+    if isinstance(value, (float, np.floating)):
+        return bool((x == value and math.copysign(1.0, x) == math.copysign(1.0, value)) or (x != x and value != value))
+    if isinstance(value, (complex, np.complexfloating)):
+        return same(float(x.real), float(value.real)) and same(float(x.imag), float(value.imag))
+    return bool(x == value)
+
+
+def same_defaults(x: Any, value: Any) -> bool:
+    """Whether two functions' defaults are the same, object by object or constant by constant."""
+    if type(x) is not type(value) or len(x) != len(value):
+        return False
+    pairs = zip(x.items(), value.items()) if isinstance(value, dict) else zip(enumerate(x), enumerate(value))
+    for (key, a), (known, b) in pairs:
+        constant = isinstance(b, (bool, int, float, complex, str, bytes, type(None)))
+        if key != known or (a is not b and not (constant and same(a, b))):
+            return False
+    return True

@@ -1,0 +1,56 @@
+"""From a program to something that runs it: a compiled kernel, or the interpreter."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from revtrace import codegen, replay
+from revtrace.cache import kernels
+from revtrace.config import Settings
+from revtrace.dispatch import Executor, Stats
+from revtrace.program.nodes import Program
+from revtrace.program.show import show
+
+__all__ = ["executor"]
+
+
+def executor(program: Program, settings: Settings, stats: Stats, *, careful: bool = False) -> Executor:
+    """Return how to run a program under these settings.
+
+    Parameters
+    ----------
+    program : Program
+    settings : Settings
+    stats : Stats
+        Compile time and cache hits are added to it.
+    careful : bool
+        Whether the kernel may assume nothing.
+    """
+    dump = settings.dump.split(",")
+    if "program" in dump and not careful:
+        print(show(program), file=sys.stderr)
+    if settings.interpret:
+        return Executor(
+            run=_interpreter(program), bail=(replay.Bail,), checks_types=False, source=show(program)
+        )
+    start = time.perf_counter()
+    found = kernels.obtain(program, settings, careful=careful)
+    stats.compile_seconds += time.perf_counter() - start
+    stats.disk_hits += found.where == "disk"
+    if "source" in dump:
+        print(found.kernel.source.text, file=sys.stderr)
+    return Executor(
+        run=found.kernel.dispatch,
+        bail=(codegen.Bail,),
+        deopt=() if careful else (codegen.Deopt,),
+        source=found.kernel.source.text,
+    )
+
+
+def _interpreter(program: Program) -> Any:
+    def interpret(*inputs: Any) -> tuple[Any, ...]:
+        return replay.run(program, inputs)
+
+    return interpret

@@ -1,0 +1,202 @@
+"""The handle: a wrapped function, or a gradient of one, with all it can be asked.
+
+Calling it runs compiled code; its attributes give further derivatives, the program, its
+text, what is kept, and statistics.  It pickles by recipe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import FunctionType
+from typing import Any
+
+from revtrace import config, products
+from revtrace.callee import Callee, unwrap
+from revtrace.config import Settings
+from revtrace.derived import Derived, Recent
+from revtrace.dispatch_source import OTHER
+from revtrace.inverse import undo
+from revtrace.matrices import Axis, Matrix
+from revtrace.program.nodes import Program
+from revtrace.program.show import show
+from revtrace.table import Step
+
+__all__ = ["Handle", "Inverse", "handle"]
+
+
+class Handle(Derived):
+    """What `wrap`, `grad` and `value_and_grad` return.
+
+    Attributes
+    ----------
+    grad, value_and_grad : Handle
+        Derivatives by the first argument; use `revtrace.grad` for others.
+    jacobian, jacrev, jacfwd, hessian : Matrix
+    stats : Stats
+        Calls, compile seconds, specialisations, kept bytes.
+    function : function
+        The plain function.
+
+    Examples
+    --------
+    >>> import revtrace
+    >>> @revtrace.wrap
+    ... def square(x):
+    ...     return x * x
+    >>> square(3.0), square.grad(3.0)
+    (9.0, 6.0)
+    """
+
+    def __init__(self, callee: Callee, steps: tuple[Step, ...] = (), settings: Settings | None = None) -> None:
+        super().__init__(callee, steps, config.current() if settings is None else settings)
+        self._fixed = None if self._counted else self.table(0)
+        self._direct = self._fixed is not None and callee.bare
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        table = self._fixed
+        if self._direct:
+            for entry in table.entries:  # type: ignore[union-attr]
+                out = entry(*args, **kwargs)
+                if out is not OTHER:
+                    return out
+            return table.miss((), args, kwargs)  # type: ignore[union-attr]
+        return (table or self.table(len(args))).call((), *self.full(args, kwargs))
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Handle:
+        if instance is None:
+            return self
+        callee = self.callee
+        bound = Callee(callee.function, (instance, *callee.prefix), callee.keywords, callee.original.__get__(instance))
+        return Handle(bound, self.steps, self.settings)
+
+    # derivatives --------------------------------------------------------------------
+
+    @property
+    def grad(self) -> Handle:
+        """The gradient by the first argument, see `revtrace.grad`."""
+        return self.then(Step("gradient"))
+
+    @property
+    def value_and_grad(self) -> Handle:
+        """The value and the gradient by the first argument, see `revtrace.value_and_grad`."""
+        return self.then(Step("gradient", value=True))
+
+    def then(self, step: Step) -> Handle:
+        """Return the handle with one more derivative taken."""
+        return handle(self, step, self.settings)
+
+    @property
+    def jacobian(self) -> Matrix:
+        """The Jacobian by the first argument, see `revtrace.jacobian`."""
+        return Matrix(self.callee, self.steps, self.settings, (Axis("auto"),))
+
+    @property
+    def jacrev(self) -> Matrix:
+        """The Jacobian, row by row, see `revtrace.jacrev`."""
+        return Matrix(self.callee, self.steps, self.settings, (Axis("rev"),))
+
+    @property
+    def jacfwd(self) -> Matrix:
+        """The Jacobian, column by column, see `revtrace.jacfwd`."""
+        return Matrix(self.callee, self.steps, self.settings, (Axis("fwd"),))
+
+    @property
+    def hessian(self) -> Matrix:
+        """The Hessian by the first argument, see `revtrace.hessian`."""
+        return Matrix(self.callee, self.steps, self.settings, (Axis("rev"), Axis("fwd")))
+
+    def vjp(self, /, *args: Any, **kwargs: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+        """Return the value and its pullback, see `revtrace.vjp`."""
+        return products.vjp(self, args, kwargs)  # type: ignore[no-any-return]
+
+    def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+        """Return the value and its tangent, see `revtrace.jvp`."""
+        return products.jvp(self, primals, tangents)  # type: ignore[no-any-return]
+
+    def hvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+        """Return the Hessian by the first argument times a vector, see `revtrace.hvp`."""
+        return products.hvp(self, primals, tangents, Step("gradient"))
+
+    def __invert__(self) -> Inverse:
+        return Inverse(self.callee, self.steps, self.settings)
+
+    # looking inside -----------------------------------------------------------------
+
+    def program(self, /, *args: Any, **kwargs: Any) -> Program:
+        """Return the program that serves a call with these arguments; it is not run."""
+        return self._found(args, kwargs).traced.program  # type: ignore[no-any-return]
+
+    def dump(self, /, *args: Any, **kwargs: Any) -> str:
+        """Return the program as text, each line with its place in the source."""
+        return show(self.program(*args, **kwargs), locs=True)
+
+    def source(self, /, *args: Any, **kwargs: Any) -> str:
+        """Return the Python text that runs: the function before the kernel, then the kernel."""
+        found = self._found(args, kwargs)
+        kernel = "" if found.executor is None else found.executor.source
+        return f"{found.trampoline.source}\n\n{kernel}"
+
+    def _found(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return self.table(len(args)).find(*self.full(args, kwargs))
+
+
+class Inverse(Derived):
+    """What ``~f`` and `revtrace.inverse` return; call it with the outputs and the arguments as `GVar` pairs.
+
+    Examples
+    --------
+    >>> import revtrace
+    >>> f = revtrace.wrap(lambda x: x * x)
+    >>> (~f)(revtrace.GVar(f(3.0), 1.0), revtrace.GVar(3.0))
+    (GVar(0.0, 0.0), GVar(3.0, 6.0))
+    """
+
+    def __call__(self, out: Any, /, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """Undo ``out += f(*args)`` and hand the adjoints on.
+
+        Parameters
+        ----------
+        out : GVar, or container of them
+            The result, with its adjoint: the structure of what the function returns.
+        *args : GVar, plain value, or container of them
+            Arguments as on entry to the function.  A plain value is a constant.
+
+        Returns
+        -------
+        tuple
+            What is left of the outputs, with zero adjoint, then the arguments with their
+            gradient added to their adjoints.
+
+        Raises
+        ------
+        InverseDriftError
+            The function writes its arguments, and ``out`` is not what it returns for those
+            given: they are not as they were on entry.
+        """
+        return undo(self, out, args, kwargs)
+
+    def __invert__(self) -> Handle:
+        return Handle(self.callee, self.steps, self.settings)
+
+
+_recent = Recent(256)
+
+
+def handle(f: Any, step: Step | None = None, settings: Settings | None = None) -> Handle:
+    """Return the handle of a function, with one derivative taken if `step` is given.
+
+    A plain function without closure gets the same handle every time, so that ``grad(f)(x)`` in
+    a loop is not made again and again.
+    """
+    if settings is None:
+        settings = f.settings if isinstance(f, Derived) else config.current()
+    if isinstance(f, FunctionType) and f.__closure__ is None:
+        key = (id(f), step, settings)  # the handle keeps the function alive
+        found: Handle = _recent.get(key, lambda: _made(f, step, settings))
+        return found
+    return _made(f, step, settings)
+
+
+def _made(f: Any, step: Step | None, settings: Settings) -> Handle:
+    callee = unwrap(f)
+    return Handle(callee, callee.steps if step is None else (*callee.steps, step), settings)

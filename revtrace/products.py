@@ -1,0 +1,101 @@
+"""Products with derivatives: vjp, jvp and hvp of a derived function at given arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from revtrace.containers import describe
+from revtrace.cotangents import copied, flatten
+from revtrace.derived import Derived
+from revtrace.errors import TypeMismatchError
+from revtrace.loc import Loc
+from revtrace.table import Step
+
+__all__ = ["VALUE", "hvp", "jvp", "vjp"]
+
+VALUE = Step("value")
+"""The function itself, leaving its arguments as they are."""
+
+
+class Pullback:
+    """Takes a cotangent of the result to cotangents of the arguments.
+
+    Holds copies of the arguments; each call runs the function forward and backward again.
+    """
+
+    def __init__(self, derived: Derived, step: Step, out: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._derived, self._step, self._out = derived, step, out
+        self._args, self._kwargs = args, kwargs
+        self._table = derived.table(len(args), step)
+        self._lead = len(derived.callee.prefix)
+
+    def __call__(self, ct: Any) -> tuple[Any, ...]:
+        """Return one cotangent per positional argument.
+
+        Parameters
+        ----------
+        ct : number, array or container
+            Cotangent of the result: the same structure, shapes and dtypes.
+
+        Returns
+        -------
+        tuple
+            One entry per positional argument, in its structure; None for what is not a float.
+        """
+        seeds = flatten(ct, self._out, "the cotangent", self._table.here)
+        args, kwargs = self._derived.full(self._args, self._kwargs)
+        return self._table.call(seeds, args, kwargs)  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        return f"<pullback of {self._derived.function.__qualname__}>"
+
+
+def everything(kind: str, **facts: Any) -> Step:
+    """Return a step by all positional arguments."""
+    return Step(kind, (), (), single=False, strict=False, everything=True, **facts)
+
+
+def vjp(derived: Derived, args: tuple[Any, ...], kwargs: dict[str, Any], has_aux: bool = False) -> Any:
+    """Return ``(out, pullback)``, or ``(out, pullback, aux)``."""
+    args, kwargs = copied(args), copied(kwargs)
+    out = derived.table(len(args), VALUE).call((), *derived.full(args, kwargs))
+    step = everything("pullback", has_aux=has_aux)
+    if not has_aux:
+        return out, Pullback(derived, step, out, args, kwargs)
+    out, aux = _pair(out, derived)
+    return out, Pullback(derived, step, out, args, kwargs), aux
+
+
+def _pair(out: Any, derived: Derived) -> Any:
+    if isinstance(out, tuple) and len(out) == 2:
+        return out
+    raise TypeMismatchError(
+        f"{derived.function.__qualname__} returns {describe(out)}, not a pair",
+        "has_aux=True is for functions that return (value, aux)",
+        "return (value, aux), or leave has_aux out",
+    )
+
+
+def along(
+    derived: Derived, primals: Sequence[Any], tangents: Sequence[Any], here: Loc, call: Callable[..., Any]
+) -> Any:
+    """Call with primals and checked tangents."""
+    for name, given in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(given, (tuple, list)):
+            raise TypeMismatchError(f"{name} is {describe(given)}", "", f"pass a tuple, one entry per argument: ({name},)")
+    primals = tuple(primals)
+    seeds = flatten(tuple(tangents), primals, "tangents", here)
+    return call(seeds, *derived.full(primals, {}))
+
+
+def jvp(derived: Derived, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
+    """Return ``(out, tangent_out)``, or ``(out, tangent_out, aux)``."""
+    table = derived.table(len(primals), everything("pushforward", has_aux=has_aux))
+    return along(derived, primals, tangents, table.here, table.call)
+
+
+def hvp(derived: Derived, primals: Sequence[Any], tangents: Sequence[Any], gradient: Step) -> Any:
+    """Return the Hessian times the tangents, in the structure of the gradient."""
+    table = derived.table(len(primals), gradient, everything("pushforward"))
+    return along(derived, primals, tangents, table.here, table.call)[1]

@@ -1,0 +1,271 @@
+"""The specialisations of one function under one derivative, found by trying their guards.
+
+A table is shared by all handles of the same function, derivative and settings.  Calls try
+the entries in order; the slow path traces, derives, compiles and adds an entry.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from revtrace import derive
+from revtrace import trace as tracing
+from revtrace.callee import locate
+from revtrace.config import Settings
+from revtrace.containers import map_leaves, snapshot
+from revtrace.dispatch import Executor, Specialisation, Stats
+from revtrace.dispatch_source import OTHER, compile_binder
+from revtrace.errors import InternalError, RevtraceError, UnsupportedError
+from revtrace.executors import executor
+from revtrace.loc import Loc
+from revtrace.program.nodes import Block, Program
+from revtrace.program.verify import verify
+from revtrace.request import Request, request
+from revtrace.trace.record import Arg, Guard, Leaf, StaticLeaf, Traced, fetch
+
+__all__ = ["Step", "Table"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One derivative taken of a function.
+
+    Attributes
+    ----------
+    kind : {"gradient", "value", "pullback", "pushforward"}
+        ``"value"`` is the function itself, leaving its arguments alone.
+    argnums, argnames
+        By which arguments; ``everything`` means all positional ones.
+    single : bool
+        Whether the answer is one gradient rather than a tuple.
+    value : bool
+        Whether the value comes with the gradient.
+    has_aux : bool
+        Whether the function returns ``(value, aux)``.
+    strict : bool
+        Whether an argument without floats is an error.
+    """
+
+    kind: str
+    argnums: tuple[int, ...] = (0,)
+    argnames: tuple[str, ...] = ()
+    single: bool = True
+    value: bool = False
+    has_aux: bool = False
+    strict: bool = True
+    everything: bool = False
+
+
+# An entry this far back that serves a call moves to the front.
+_FAR = 4
+
+
+class Table:
+    """Specialisations of one function.
+
+    Parameters
+    ----------
+    function : function
+        Plain Python.
+    steps : tuple of Step
+        Derivatives, innermost first; none for the function itself.
+    settings : Settings
+    skipped : int
+        How many leading arguments are not the user's (a method's instance).
+    """
+
+    def __init__(self, function: FunctionType, steps: tuple[Step, ...], settings: Settings, skipped: int = 0) -> None:
+        self.function, self.steps, self.settings, self.skipped = function, steps, settings, skipped
+        self.stats = Stats()
+        self.entries: tuple[Callable[..., Any], ...] = ()
+        self.specialisations: tuple[Specialisation, ...] = ()
+        self.bind = compile_binder(function)
+        self.here = Loc(function.__code__.co_filename, function.__code__.co_firstlineno, function=function.__name__)
+        self.primal = not steps
+        self.extra = any(step.kind in ("pullback", "pushforward") for step in steps)
+        self._lock = threading.RLock()
+
+    def call(self, extra: tuple[Any, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Call through the entries; ``extra`` holds seeds and tangents."""
+        front = (extra,) if self.extra else ()
+        for entry in self.entries:
+            out = entry(*front, *args, **kwargs)
+            if out is not OTHER:
+                return out
+        return self.miss(extra, args, kwargs)
+
+    def miss(self, extra: tuple[Any, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Serve a call that no entry takes, by a new specialisation."""
+        front = (extra,) if self.extra else ()
+        with self._lock:
+            for k, entry in enumerate(self.entries):
+                out = entry(*front, *args, **kwargs)
+                if out is not OTHER:
+                    if k >= _FAR:
+                        self._to_front(k)
+                    return out
+            found = self.add(args, kwargs)
+        out = found.trampoline.call(*front, *args, **kwargs)
+        if out is OTHER:
+            raise InternalError(
+                f"the specialisation of {self.function.__qualname__} made for this call does not take it",
+                "a fact it relies on does not hold for the arguments it was traced with",
+                "report it with the function, its arguments and the output of `revtrace info`",
+                self.here,
+            )
+        return out
+
+    def find(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Specialisation:
+        """Return the specialisation that serves a call, made now if need be, without running it."""
+        with self._lock:
+            for specialisation in self.specialisations:
+                if specialisation.inputs_of(args, kwargs) is not None:
+                    return specialisation
+            return self.add(args, kwargs)
+
+    # making ---------------------------------------------------------------------------
+
+    def add(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Specialisation:
+        """Trace, derive and compile for a call, and enter the specialisation in front."""
+        with self._lock:
+            try:
+                traced = self.traced(args, kwargs)
+            except UnsupportedError:
+                if not self.primal:
+                    raise
+                specialisation = self._plain(args, kwargs)
+            else:
+                specialisation = self._compiled(traced)
+            self.stats.specialisations += 1
+            if "call" in self.settings.dump.split(","):
+                print(specialisation.trampoline.source, file=sys.stderr)
+            limit = max(1, self.settings.specialisations)
+            self.specialisations = (specialisation, *self.specialisations)[:limit]
+            self.refresh()
+            return specialisation
+
+    def refresh(self) -> None:
+        """Take the trampolines of the specialisations over."""
+        self.entries = tuple(s.trampoline.call for s in self.specialisations)
+
+    def _to_front(self, k: int) -> None:
+        chosen = self.specialisations[k]
+        self.specialisations = (chosen, *(s for s in self.specialisations if s is not chosen))
+        self.refresh()
+
+    def traced(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Traced:
+        """Return the function traced for a call, with the derivatives taken."""
+        arguments = self.bind(*args, **kwargs)
+        start = time.perf_counter()
+        try:
+            traced = tracing.trace(self.function, args, dict(kwargs))
+            self._verify(traced.program)
+            for step in self.steps:
+                traced = self.derived(traced, step, len(args), arguments)
+                self._verify(traced.program)
+        except RevtraceError:
+            raise
+        except Exception as error:
+            return self._failed(error, args, kwargs)
+        finally:
+            self.stats.trace_seconds += time.perf_counter() - start
+        return traced
+
+    def _failed(self, error: Exception, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Traced:
+        """Raise what the plain function raises where tracing ended in an exception, else report a defect."""
+        if self.primal:
+            raise UnsupportedError(f"{self.function.__qualname__} raises {error!r}", loc=self.here) from error
+        restore = snapshot(args, kwargs)
+        try:
+            self.function(*args, **kwargs)
+        finally:
+            restore()
+        raise InternalError(
+            f"{type(error).__name__}: {error}",
+            f"raised while {self.function.__qualname__} was traced",
+            "report it with the function, its arguments and the output of `revtrace info`",
+            self.here,
+        ) from error
+
+    def _verify(self, program: Program) -> None:
+        if self.settings.verify:
+            verify(program)
+
+    def derived(self, traced: Traced, step: Step, count: int, arguments: dict[str, Any]) -> Traced:
+        """Return a traced function with one derivative taken."""
+        if step.kind == "value":
+            return _untied(traced)
+        asked = self.request(step, count, arguments)
+        match step.kind:
+            case "gradient":
+                return derive.gradient(traced, asked, value=step.value, has_aux=step.has_aux)
+            case "pullback":
+                return derive.pullback(traced, asked, has_aux=step.has_aux)
+        return derive.pushforward(traced, asked, has_aux=step.has_aux)
+
+    def request(self, step: Step, count: int, arguments: dict[str, Any]) -> Request:
+        """Return the arguments a step differentiates by, in a call."""
+        numbers = tuple(range(count - self.skipped)) if step.everything else step.argnums
+        paths, spelled = locate(self.function, count, numbers, step.argnames, arguments, self.skipped)
+        return request(
+            paths,
+            spelled,
+            tuple(fetch(path, arguments) for path in paths),
+            single=step.single,
+            arguments=arguments,
+            here=self.here,
+            strict=step.strict,
+        )
+
+    def _compiled(self, traced: Traced) -> Specialisation:
+        def careful() -> Executor:
+            return executor(traced.program, self.settings, self.stats, careful=True)
+
+        # Effects on the caller's objects happen only when the plain function runs.
+        lost = self.primal and traced.side_effects is not None
+        fast = None if lost else executor(traced.program, self.settings, self.stats)
+        return Specialisation(
+            traced,
+            self.function,
+            fast,
+            careful,
+            self.settings,
+            self.stats,
+            primal=self.primal,
+            extra=self.extra,
+            changed=self.refresh,
+        )
+
+    def _plain(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Specialisation:
+        """Return an entry that calls the plain function for arguments of these types."""
+        arguments = self.bind(*args, **kwargs)
+        guards = [Guard(Arg(name), "type", type(value)) for name, value in arguments.items()]
+        for name, value in arguments.items():
+            if type(value) is np.ndarray:
+                guards.append(Guard(Arg(name), "dtype", value.dtype))
+        program = Program(self.function.__name__, (), Block(()))
+        traced = Traced(program, (), StaticLeaf(None), tuple(guards))
+
+        def careful() -> Executor:
+            raise InternalError("a plain function has no kernel")
+
+        return Specialisation(traced, self.function, None, careful, self.settings, self.stats, primal=True)
+
+
+def _untied(traced: Traced) -> Traced:
+    """Return the function with arrays that it writes returned as the program's own."""
+    written = {entry.source for entry in traced.inputs if entry.written}
+
+    def leaf(x: Any) -> Any:
+        return Leaf(x.index, x.python_type) if isinstance(x, Leaf) and x.source in written else x
+
+    result = map_leaves(leaf, traced.result)
+    return Traced(traced.program, traced.inputs, result, traced.guards, traced.codes, None, traced.catches)
