@@ -493,7 +493,7 @@ for _name, _choose, _weight in (
 
 
 def _sign(x: Any) -> Any:
-    if x != x:
+    if isinstance(x, float) and math.isnan(x):
         return x
     one = type(x)(1)
     return one if x > 0 else -one if x < 0 else type(x)(0)
@@ -542,4 +542,3 @@ add(
         edges=(*_EDGES, (_INF, _NAN)),
     )
 )
-

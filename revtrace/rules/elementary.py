@@ -202,8 +202,22 @@ _row(
 
 # angles
 
-_row("deg2rad", lambda x, out: math.pi / 180, cases=(30.0, -200.0), source="math.radians({0})", forward=real_function(math.radians, None, "radians"), cheap=True)
-_row("rad2deg", lambda x, out: 180 / math.pi, cases=(0.5, -4.0), source="math.degrees({0})", forward=real_function(math.degrees, None, "degrees"), cheap=True)
+_row(
+    "deg2rad",
+    lambda x, out: math.pi / 180,
+    cases=(30.0, -200.0),
+    source="math.radians({0})",
+    forward=real_function(math.radians, None, "radians"),
+    cheap=True,
+)
+_row(
+    "rad2deg",
+    lambda x, out: 180 / math.pi,
+    cases=(0.5, -4.0),
+    source="math.degrees({0})",
+    forward=real_function(math.degrees, None, "degrees"),
+    cheap=True,
+)
 
 
 def _sinc_slope(x: Any, out: Any) -> Any:
@@ -284,4 +298,3 @@ add(
         edges=((_NAN, 1.0), (-0.0, 0.5), (_INF, 0.5)),
     )
 )
-

@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 _ORDER = ("b1", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8", "c8", "c16")
+_COMPLEX = {"f4": "c8", "f8": "c16"}
 
 
 class Expr:
@@ -145,13 +146,13 @@ def _join(a: Any, b: Any) -> str:
         a, b = b, a
     if not isinstance(b, Expr):
         if isinstance(b, complex):
-            return {"f4": "c8", "f8": "c16"}.get(a.dtype, a.dtype)
+            return _COMPLEX.get(a.dtype, str(a.dtype))
         if isinstance(b, float) and a.dtype[0] in "iub":
             return "f8"
         return str(a.dtype)
     if {a.dtype, b.dtype} == {"f8", "c8"}:
         return "c16"
-    return max(a.dtype, b.dtype, key=_ORDER.index)
+    return str(max(a.dtype, b.dtype, key=_ORDER.index))
 
 
 def _binary(name: str, a: Any, b: Any) -> Any:
@@ -200,7 +201,7 @@ def apply(name: str, *args: Any) -> Any:
     elif rule.result == "int":
         kind = Scalar("i8")
     elif rule.result == "complex":
-        kind = Scalar({"f4": "c8", "f8": "c16"}[dtype])
+        kind = Scalar(_COMPLEX[dtype])
     else:
         kind = Scalar(dtype)
     if all(isinstance(x, Const) for x in operands):

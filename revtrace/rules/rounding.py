@@ -32,7 +32,7 @@ def _rounding(ufunc: Any) -> Any:
 
 
 # Other number types (Fraction, mpf) have Python's own protocols.
-_EXACT = {"floor": math.floor, "ceil": math.ceil, "trunc": math.trunc, "rint": round}
+_EXACT: dict[str, Any] = {"floor": math.floor, "ceil": math.ceil, "trunc": math.trunc, "rint": round}
 
 for _name in ("floor", "ceil", "trunc", "rint"):
     add(

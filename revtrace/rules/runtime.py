@@ -13,7 +13,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from revtrace.rules import kernels
+from revtrace.rules import bessel, kernels
 
 __all__ = ["NAMES", "link"]
 
@@ -114,6 +114,8 @@ def complex_log(z: complex) -> complex:
         a = max(abs(z.real), abs(z.imag))
         b = min(abs(z.real), abs(z.imag))
         return complex(0.5 * math.log1p((a - 1.0) * (a + 1.0) + b * b), angle)
+    if r < 1e-290:
+        return complex(math.log(math.hypot(z.real * 2.0**54, z.imag * 2.0**54)) - 54.0 * math.log(2.0), angle)
     if r == math.inf and not (math.isinf(z.real) or math.isinf(z.imag)):
         return complex(math.log(math.hypot(z.real / 4.0, z.imag / 4.0)) + 2.0 * math.log(2.0), angle)
     return complex(math.log(r), angle)
@@ -264,6 +266,15 @@ def logit(p: float) -> float:
     return math.log(p / (1.0 - p))
 
 
+def entr(x: float) -> float:
+    """``-x log(x)``, 0 at zero, minus infinity below."""
+    if x > 0.0:
+        return -x * math.log(x)
+    if x < 0.0:
+        return -math.inf
+    return x + 0.0
+
+
 def xlogy(x: float, y: float) -> float:
     """``x log(y)``, 0 where ``x`` is 0 and ``y`` is not NaN."""
     if x == 0.0 and not math.isnan(y):
@@ -342,7 +353,7 @@ def round_digits(x: float, digits: float) -> float:
         bh = t - (t - scale)
         bl = scale - bh
         e = ((ah * bh - p) + ah * bl + al * bh) + al * bl
-        low = math.floor(p)
+        low = float(math.floor(p))
         d = (p - low) - 0.5
         if d == 0.0:
             d = e
@@ -359,7 +370,7 @@ def round_digits(x: float, digits: float) -> float:
 
 NAMES: dict[str, Callable[..., Any]] = {
     name: f
-    for module in (vars(), vars(kernels))
+    for module in (vars(), vars(kernels), vars(bessel))
     for name, f in dict(module).items()
     if isinstance(f, types.FunctionType) and not name.startswith("_") and name != "link"
 }

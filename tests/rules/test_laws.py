@@ -19,7 +19,9 @@ ROWS = sorted(RULES)
 DIFFERENTIABLE = [name for name in ROWS if RULES[name].partials or RULES[name].adjoint]
 
 # ulps a value may be off its exact one, where it is more than 3
-VALUE_ULPS = {"lgamma": 8, "gamma": 12, "pow": 6, "powi": 6, "sinc": 8}
+VALUE_ULPS = {"lgamma": 8, "gamma": 12, "pow": 6, "powi": 6, "sinc": 8, "log_ndtr": 12, "beta": 2000, "betaln": 12}
+# Values near a zero of an oscillating function are accurate to its amplitude.
+VALUE_ABSOLUTE = {"j0": 3e-16, "j1": 3e-16, "y0": 3e-16, "y1": 5e-16}
 # ulps between the interpreter's form and the compiled one
 PAIR_ULPS = {"lgamma": 8, "gamma": 12}
 
@@ -74,7 +76,20 @@ def test_sources_name_only_what_is_there(name):
     rule = RULES[name]
     for source in (rule.source, rule.complex_source):
         words = re.findall(r"(?<![.\w])[a-zA-Z_]\w*", source or "")
-        assert set(words) <= {"math", "cmath", "np", "abs", "max", "min", "complex", "if", "else", "and", "or", "not"} | set(NAMES)
+        assert set(words) <= {
+            "math",
+            "cmath",
+            "np",
+            "abs",
+            "max",
+            "min",
+            "complex",
+            "if",
+            "else",
+            "and",
+            "or",
+            "not",
+        } | set(NAMES)
 
 
 @pytest.mark.parametrize("name", [n for n in ROWS if n in REFERENCE])
@@ -84,7 +99,8 @@ def test_value(name):
             continue
         got, exact = RULES[name].forward(*args), value(name, args)
         exact = complex(exact) if isinstance(got, complex) else float(exact.real)
-        assert distance(got, exact) <= VALUE_ULPS.get(name, 3), (args, got, exact)
+        close = distance(got, exact) <= VALUE_ULPS.get(name, 3) or abs(got - exact) <= VALUE_ABSOLUTE.get(name, 0)
+        assert close, (args, got, exact)
 
 
 def test_every_differentiable_rule_has_a_reference():
@@ -152,7 +168,8 @@ def test_single_precision(name):
         groups = [
             args
             for args in operands(name)
-            if type(args[-1 if name == "select" else 0]) is kind and all(abs(a) < 1e30 and (a == 0 or abs(a) > 1e-30) for a in args)
+            if type(args[-1 if name == "select" else 0]) is kind
+            and all(abs(a) < 1e30 and (a == 0 or abs(a) > 1e-30) for a in args)
         ]
         if not groups:
             continue
@@ -165,7 +182,7 @@ def test_single_precision(name):
             assert narrow != ("fc"[kind is complex] in rule.widens), signature
         for args, got in zip(rounded, results, strict=True):
             want = rule.forward(*(a.item() if isinstance(a, np.generic) else a for a in args))
-            if isinstance(want, float) and not math.isfinite(np.float32(want)):
+            if isinstance(want, float) and abs(want) > 3e38:
                 continue
             assert distance(got, want, precision=2.0**-23) <= 8, (args, got, want)
             own = rule.forward(*args)
@@ -186,14 +203,20 @@ def test_formula_on_values_equals_formula_on_numbers(name):
             for formula in (
                 (lambda *xs, k=k: partial(rule, k, xs[:-3], xs[-3])) if rule.adjoint is None else lambda *xs: None,
                 lambda *xs, k=k: pullback(rule, k, xs[-2], xs[:-3], xs[-3]),
-                lambda *xs, k=k: pushforward(rule, [xs[-1] if j == k else None for j in range(len(xs) - 3)], xs[:-3], xs[-3]),
+                lambda *xs, k=k: pushforward(
+                    rule, [xs[-1] if j == k else None for j in range(len(xs) - 3)], xs[:-3], xs[-3]
+                ),
             ):
                 given = (*args, out, type(out)(0.7), type(a)(-1.5))
                 on_numbers, on_values = formula(*given), as_program(formula, given)
                 tried += 1
                 # a known exponent takes a shorter form than one that is a value
                 want, got = (0.0 if v is None else v for v in (on_numbers, on_values))
-                if name in ("pow", "powi") and (name, k) == (name, 0) and not all(map(math.isfinite, map(abs, (want, got)))):
+                if (
+                    name in ("pow", "powi")
+                    and (name, k) == (name, 0)
+                    and not all(map(math.isfinite, map(abs, (want, got))))
+                ):
                     continue
                 assert distance(got, want) <= (24 if name in ("pow", "powi") else 0), (args, k, got, want)
     assert tried
