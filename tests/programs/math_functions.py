@@ -65,7 +65,7 @@ def classification(x, missing):
         y = -1.0
     if math.isclose(x, 0.8, rel_tol=1e-2):
         y *= x
-    return y * x
+    return y * x if y > 0 else math.nan
 
 
 @case(0.6, 1.7, argnums=(0, 1), smooth=True, ulp=8.0)
