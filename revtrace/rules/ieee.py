@@ -149,10 +149,13 @@ def whole_power(x: Any, n: int) -> Any:
     if isinstance(x, complex | np.complexfloating):
         out = _total_complex(complex_powi, complex(x), int(n))
         return np.complex64(out) if isinstance(x, np.complex64) else out
-    if isinstance(x, np.float32):
-        return np.float32(powi(float(x), int(n)))
-    if isinstance(x, int | float):
-        return powi(float(x), int(n))
+    if isinstance(x, int | float | np.float32):
+        try:
+            out = powi(float(x), int(n))
+        except OverflowError:
+            # math.pow raises where C's pow, which the compiled code calls, gives infinity.
+            out = _float_power(float(x), float(n))
+        return np.float32(out) if isinstance(x, np.float32) else out
     try:
         return x ** int(n)
     except ZeroDivisionError:
