@@ -42,6 +42,7 @@ def program(body: str, *inputs: Any, head: str = "") -> Program:
         ("r: f8 = log x\n return r", (0.0,), -np.inf),
         ("r: f8 = exp x\n return r", (1e4,), np.inf),
         ("r: f8 = powi x, y\n return r", (2.0, -2), 0.25),
+        ("r: f8 = powi x, y\n return r", (1e-300, -3), np.inf),
         ("r: i8 = floordiv x, y\n return r", (-7, 2), -4),
         ("r: i8 = mod x, y\n return r", (-7, 3), 2),
         ("r: c16 = mul x, y\n return r", (1j, 2 + 1j), -1 + 2j),
