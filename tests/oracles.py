@@ -27,6 +27,7 @@ __all__ = [
     "restricted",
     "same",
     "scalarised",
+    "tangent",
     "ulps",
     "vector",
     "with_vector",
@@ -111,6 +112,26 @@ def with_vector(tree: Any, values: np.ndarray, *, imaginary: np.ndarray | None =
             return complex(number) if imaginary is not None else float(number)
         children = _children(node)
         return copy.deepcopy(node) if children is None else _rebuilt(node, [build(c) for c in children])
+
+    return build(tree)
+
+
+def tangent(tree: Any, values: np.ndarray | None = None) -> Any:
+    """Return a tangent of a tree: these numbers, or zeros, in each float's own dtype, and None elsewhere."""
+    place = 0
+
+    def build(node: Any) -> Any:
+        nonlocal place
+        if _is_number(node):
+            count = np.size(node) * (2 if np.iscomplexobj(node) else 1)
+            part = np.zeros(count) if values is None else values[place : place + count]
+            place += count
+            numbers = part[0::2] + 1j * part[1::2] if np.iscomplexobj(node) else part
+            if isinstance(node, np.ndarray):
+                return numbers.reshape(node.shape).astype(node.dtype)
+            return type(node)(numbers[0])
+        children = _children(node)
+        return None if children is None else _rebuilt(node, [build(c) for c in children])
 
     return build(tree)
 

@@ -71,8 +71,8 @@ def test_compiled_agrees_with_complex_step(loaded: Loader, tree: Tree) -> None:
 def test_forward_mode_agrees_with_complex_step(loaded: Loader, tree: Tree) -> None:
     function, oracle = loaded(tree)
     direction = np.linspace(-1.0, 1.0, 8)
-    tangents = oracles.with_vector(ARGS[:3], direction)
+    tangents = (*oracles.tangent(ARGS[:3], direction), None)
     with override(cache=False, interpret=True, verify=True):
-        _, slope = revtrace.jvp(lambda x, y, a: function(x, y, a, ARGS[3]), oracles.copied(ARGS[:3]), tangents)
+        _, slope = revtrace.jvp(function, oracles.copied(ARGS), tangents)
     _, imaginary = oracles.restricted(oracle, ARGS, ARGNUMS, direction)
     assert slope == pytest.approx(oracles.complex_step(imaginary), rel=1e-9, abs=1e-11)
