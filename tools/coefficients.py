@@ -45,6 +45,21 @@ def _large(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda t: f(mp.sqrt(128 / (t + 1)))
 
 
+def _linear(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Take ``t`` to ``x`` on [0, 8] by ``x = 4 (t + 1)``."""
+    return lambda t: f(4 * (t + 1))
+
+
+def _square(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Take ``t`` to ``x`` on [0, 2] by ``x**2 = 2 (t + 1)``."""
+    return lambda t: f(mp.sqrt(2 * (t + 1)))
+
+
+def _inverse(start: int, f: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Take ``t`` to ``x`` on [start, inf) by ``x = 2 start / (t + 1)``."""
+    return lambda t: f(2 * start / (t + 1))
+
+
 def _phase(n: int, x: Any) -> tuple[Any, Any]:
     """Amplitudes P and Q of DLMF 10.17.3: J = s (P cos c - Q sin c), Y = s (P sin c + Q cos c)."""
     c = x - (2 * n + 1) * mp.pi / 4
@@ -65,18 +80,14 @@ TABLES: dict[str, Callable[[], list[Any]]] = {
     "Q0": lambda: chebyshev(_large(lambda x: _phase(0, x)[1] * x)),
     "P1": lambda: chebyshev(_large(lambda x: _phase(1, x)[0])),
     "Q1": lambda: chebyshev(_large(lambda x: _phase(1, x)[1] * x)),
-    "I0_SMALL": lambda: chebyshev(lambda t: (lambda x: mp.exp(-x) * mp.besseli(0, x))(4 * (t + 1))),
-    "I1_SMALL": lambda: chebyshev(lambda t: (lambda x: mp.exp(-x) * mp.besseli(1, x) / x * (1 + x))(4 * (t + 1))),
-    "I0_LARGE": lambda: chebyshev(lambda t: (lambda x: mp.exp(-x) * mp.sqrt(x) * mp.besseli(0, x))(16 / (t + 1))),
-    "I1_LARGE": lambda: chebyshev(lambda t: (lambda x: mp.exp(-x) * mp.sqrt(x) * mp.besseli(1, x))(16 / (t + 1))),
-    "K0_SMALL": lambda: chebyshev(
-        lambda t: (lambda x: mp.besselk(0, x) + mp.log(x / 2) * mp.besseli(0, x))(mp.sqrt(2 * (t + 1)))
-    ),
-    "K1_SMALL": lambda: chebyshev(
-        lambda t: (lambda x: (mp.besselk(1, x) - mp.log(x / 2) * mp.besseli(1, x) - 1 / x) / x)(mp.sqrt(2 * (t + 1)))
-    ),
-    "K0_LARGE": lambda: chebyshev(lambda t: (lambda x: mp.exp(x) * mp.sqrt(x) * mp.besselk(0, x))(4 / (t + 1))),
-    "K1_LARGE": lambda: chebyshev(lambda t: (lambda x: mp.exp(x) * mp.sqrt(x) * mp.besselk(1, x))(4 / (t + 1))),
+    "I0_SMALL": lambda: chebyshev(_linear(lambda x: mp.exp(-x) * mp.besseli(0, x))),
+    "I1_SMALL": lambda: chebyshev(_linear(lambda x: mp.exp(-x) * mp.besseli(1, x) / x * (1 + x))),
+    "I0_LARGE": lambda: chebyshev(_inverse(8, lambda x: mp.exp(-x) * mp.sqrt(x) * mp.besseli(0, x))),
+    "I1_LARGE": lambda: chebyshev(_inverse(8, lambda x: mp.exp(-x) * mp.sqrt(x) * mp.besseli(1, x))),
+    "K0_SMALL": lambda: chebyshev(_square(lambda x: mp.besselk(0, x) + mp.log(x / 2) * mp.besseli(0, x))),
+    "K1_SMALL": lambda: chebyshev(_square(lambda x: (mp.besselk(1, x) - mp.log(x / 2) * mp.besseli(1, x) - 1 / x) / x)),
+    "K0_LARGE": lambda: chebyshev(_inverse(2, lambda x: mp.exp(x) * mp.sqrt(x) * mp.besselk(0, x))),
+    "K1_LARGE": lambda: chebyshev(_inverse(2, lambda x: mp.exp(x) * mp.sqrt(x) * mp.besselk(1, x))),
 }
 
 

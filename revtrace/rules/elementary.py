@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from revtrace.rules import runtime
+from revtrace.rules import complex_kernels, runtime
 from revtrace.rules.core import Rule, add
 from revtrace.rules.formula import (
     cos,
@@ -89,14 +89,14 @@ _row(
     lambda x, out: out,
     cases=(0.5, -3.0, 10.0),
     complex_source="complex_exp({0})",
-    complex_form=runtime.complex_exp,
+    complex_form=complex_kernels.complex_exp,
 )
 _row(
     "expm1",
     lambda x, out: out + 1,
     cases=(0.5, -3.0, 1e-9),
     complex_source="complex_expm1({0})",
-    complex_form=runtime.complex_expm1,
+    complex_form=complex_kernels.complex_expm1,
     widens="c",
 )
 _row(
@@ -104,7 +104,7 @@ _row(
     lambda x, out: out * _LN2,
     cases=(0.5, -3.0, 10.0),
     complex_source="complex_exp2({0})",
-    complex_form=runtime.complex_exp2,
+    complex_form=complex_kernels.complex_exp2,
     widens="c",
 )
 _row(
@@ -112,7 +112,7 @@ _row(
     lambda x, out: div(1, x),
     cases=(0.5, 3.0, 1e-9),
     complex_source="complex_log({0})",
-    complex_form=runtime.complex_log,
+    complex_form=complex_kernels.complex_log,
     widens="c",
 )
 _row(
@@ -120,7 +120,7 @@ _row(
     lambda x, out: div(1 / _LN2, x),
     cases=(0.5, 3.0, 1e-9),
     complex_source="complex_log2({0})",
-    complex_form=runtime.complex_log2,
+    complex_form=complex_kernels.complex_log2,
     widens="c",
 )
 _row(
@@ -128,7 +128,7 @@ _row(
     lambda x, out: div(1 / _LN10, x),
     cases=(0.5, 3.0, 1e-9),
     complex_source="complex_log10({0})",
-    complex_form=runtime.complex_log10,
+    complex_form=complex_kernels.complex_log10,
     widens="c",
 )
 _row(
@@ -136,7 +136,7 @@ _row(
     lambda x, out: div(1, 1 + x),
     cases=(0.5, -0.3, 1e-9),
     complex_source="complex_log1p({0})",
-    complex_form=runtime.complex_log1p,
+    complex_form=complex_kernels.complex_log1p,
     widens="c",
 )
 

@@ -121,11 +121,11 @@ def divide(a: Any, b: Any) -> Any:
 
 
 def power(x: Any, y: Any) -> Any:
-    """Raise to a power as C's pow does on floats, as `runtime.complex_power` does on complex numbers."""
+    """Raise to a power as C's pow does on floats, as `complex_kernels.complex_power` does on complex numbers."""
     if isinstance(x, int) and isinstance(y, int):
         return _integer_power(x, y)
     if isinstance(x, complex | np.complexfloating) or isinstance(y, complex | np.complexfloating):
-        from revtrace.rules.runtime import complex_power
+        from revtrace.rules.complex_kernels import complex_power
 
         out = _total_complex(complex_power, complex(x), complex(y))
         return np.complex64(out) if isinstance(x, np.complex64) else out
@@ -144,7 +144,8 @@ def _integer_power(x: int, n: int) -> int:
 
 def whole_power(x: Any, n: int) -> Any:
     """Raise a float or complex number to an integer power."""
-    from revtrace.rules.runtime import complex_powi, powi
+    from revtrace.rules.complex_kernels import complex_powi
+    from revtrace.rules.runtime import powi
 
     if isinstance(x, complex | np.complexfloating):
         out = _total_complex(complex_powi, complex(x), int(n))

@@ -14,15 +14,26 @@ __all__: list[str] = []
 
 
 def chebyshev(coefficients: tuple[float, ...], t: float) -> float:
-    """Sum a Chebyshev series, highest order first, by Clenshaw's recurrence (DLMF 3.11.15)."""
-    a = 0.0
+    """Sum a Chebyshev series, highest order first, by Clenshaw's recurrence (DLMF 3.11.15).
+
+    In Reinsch's form, which carries differences and stays accurate to the ends of the interval.
+    """
     b = 0.0
-    c = 0.0
+    d = 0.0
+    previous = 0.0
+    if t < 0.0:
+        u = 2.0 * (1.0 + t)
+        for x in coefficients:
+            previous = b
+            d = x + u * b - d
+            b = d - b
+        return d - 0.5 * u * previous
+    u = 2.0 * (t - 1.0)
     for x in coefficients:
-        c = b
-        b = a
-        a = 2.0 * t * b - c + x
-    return a - t * b
+        previous = b
+        d = x + u * b + d
+        b = d + b
+    return d - 0.5 * u * previous
 
 
 def digamma(x: float) -> float:
@@ -67,8 +78,7 @@ def digamma(x: float) -> float:
         - s
         * (
             1.0 / 120.0
-            - s
-            * (1.0 / 252.0 - s * (1.0 / 240.0 - s * (1.0 / 132.0 - s * (691.0 / 32760.0 - s * (1.0 / 12.0)))))
+            - s * (1.0 / 252.0 - s * (1.0 / 240.0 - s * (1.0 / 132.0 - s * (691.0 / 32760.0 - s * (1.0 / 12.0)))))
         )
     )
     return out + (math.log(x) - 0.5 * r - series)
@@ -83,12 +93,12 @@ def hurwitz(s: float, a: float) -> float:
         return math.inf if s > 2.0 or a < 1e-154 else 1.0 / (a * a)
     total = 0.0
     while a < 10.0 + s:
-        term = a ** (-s)
+        term = math.pow(a, -s)
         total += term
         a += 1.0
         if term < total * 1e-19:
             return total
-    power = a ** (-s)
+    power = math.pow(a, -s)
     total += a * power / (s - 1.0) + 0.5 * power
     # Bernoulli numbers B2, B4 ... over (2k)!
     term = s * power / a

@@ -123,7 +123,9 @@ def test_exact_numbers_stay_exact(name):
     assert isinstance(rule.forward(*args), Fraction)
 
 
-@pytest.mark.parametrize("name", ["sin", "exp", "log", "sqrt", "atan2", "hypot", "pow", "erf", "digamma", "tanh", "abs"])
+@pytest.mark.parametrize(
+    "name", ["sin", "exp", "log", "sqrt", "atan2", "hypot", "pow", "erf", "digamma", "tanh", "abs"]
+)
 def test_mpmath_numbers_stay_precise(name):
     rule = RULES[name]
     with mp.workdps(40):
