@@ -35,6 +35,7 @@ from revtrace.errors import (
     UnsupportedError,
 )
 from revtrace.replay import GVar
+from revtrace.testing import check_grad, check_inverse
 
 __version__ = "0.1.0"
 
@@ -47,6 +48,8 @@ __all__ = [
     "RevtraceError",
     "TypeMismatchError",
     "UnsupportedError",
+    "check_grad",
+    "check_inverse",
     "grad",
     "hessian",
     "hvp",

@@ -56,7 +56,10 @@ def unwrap(f: Any) -> Callee:
     TypeError
         The object is not callable.
     """
-    original, prefix, keywords, steps = f, (), {}, ()
+    original = f
+    prefix: tuple[Any, ...] = ()
+    steps: tuple[Any, ...] = ()
+    keywords: dict[str, Any] = {}
     while not isinstance(f, FunctionType):
         if isinstance(f, functools.partial):
             prefix, keywords, f = f.args + prefix, {**f.keywords, **keywords}, f.func
@@ -82,8 +85,10 @@ def _forwarding(f: Callable[..., Any]) -> FunctionType:
     def forwarding(*args: Any, **kwargs: Any) -> Any:
         return f(*args, **kwargs)
 
-    functools.update_wrapper(forwarding, f, assigned=("__name__", "__qualname__", "__doc__"), updated=())
-    del forwarding.__wrapped__  # type: ignore[attr-defined]
+    forwarding.__name__ = getattr(f, "__name__", type(f).__name__)
+    forwarding.__qualname__ = getattr(f, "__qualname__", forwarding.__name__)
+    forwarding.__doc__ = getattr(f, "__doc__", None)
+    assert isinstance(forwarding, FunctionType)
     return forwarding
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -134,8 +135,7 @@ def rendered(source: Source) -> str:
         case Item(base, key):
             return f"{rendered(base)}[{key!r}]"
         case Cell(function, index):
-            base = function.value if isinstance(function, Fixed) else None
-            names = base.__code__.co_freevars if base is not None else ()
+            names = function.value.__code__.co_freevars if isinstance(function, Fixed) else ()
             return names[index] if index < len(names) else f"{rendered(function)}.cell{index}"
         case Fixed(value):
             return getattr(value, "__name__", type(value).__name__)
@@ -174,7 +174,7 @@ def new_instance(kind: type, names: tuple[str, ...], values: tuple[Any, ...]) ->
 
     A dataclass of gradients is not one of parameters: checks in ``__post_init__`` must not see it.
     """
-    instance = object.__new__(kind)
+    instance: Any = object.__new__(kind)
     for name, value in zip(names, values, strict=True):
         object.__setattr__(instance, name, value)
     return instance
@@ -200,6 +200,12 @@ def build(tree: Any, leaf: Callable[[Any], Any]) -> Any:
 
 
 # the caller's objects -------------------------------------------------------------------
+
+
+def _refill(value: Any, entries: dict[Any, Any]) -> None:
+    if [*map(id, value), *map(id, value.values())] != [*map(id, entries), *map(id, entries.values())]:
+        value.clear()
+        value.update(entries)
 
 
 def snapshot(*objects: Any) -> Callable[[], None]:
@@ -228,10 +234,10 @@ def snapshot(*objects: Any) -> Callable[[], None]:
             undo.append(lambda: value.__setitem__(slice(None), items))
         elif isinstance(value, dict):
             entries = dict(value)
-            undo.append(lambda: (value.clear(), value.update(entries)) and None)
+            undo.append(lambda: _refill(value, entries))
         else:
             attributes = getattr(value, "__dict__", None)
-            if type(attributes) is dict and not isinstance(value, type) and not callable(value):
+            if type(attributes) is dict and not isinstance(value, (type, ModuleType, FunctionType, MethodType)):
                 visit(attributes)
         for _, entry in fields_of(value) or ():
             visit(entry)

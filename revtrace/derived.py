@@ -75,14 +75,21 @@ class Derived:
 
     def __init__(self, callee: Callee, steps: tuple[Step, ...], settings: Settings) -> None:
         self.callee, self.steps, self.settings = callee, steps, settings
-        functools.update_wrapper(self, callee.function, updated=())
+        function = callee.function
+        self.__wrapped__ = function
+        self.__module__, self.__name__, self.__qualname__ = function.__module__, function.__name__, function.__qualname__
+        self.__doc__ = function.__doc__
         self._tables: dict[Any, Table] = {}
         self._counted = any(number < 0 for step in steps for number in step.argnums)
 
     @property
-    def function(self) -> FunctionType:
+    def function(self) -> Any:
         """The user's plain function."""
         return self.callee.function
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Call the function."""
+        raise NotImplementedError
 
     def table(self, count: int, *further: Step) -> Table:
         """Return the specialisations of this function, under further derivatives.

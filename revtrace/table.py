@@ -166,7 +166,7 @@ class Table:
         arguments = self.bind(*args, **kwargs)
         start = time.perf_counter()
         try:
-            traced = tracing.trace(self.function, args, dict(kwargs))
+            traced: Traced = tracing.trace(self.function, args, dict(kwargs))  # type: ignore[attr-defined]
             self._verify(traced.program)
             for step in self.steps:
                 traced = self.derived(traced, step, len(args), arguments)

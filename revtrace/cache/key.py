@@ -35,7 +35,7 @@ def own_text() -> str:
 @functools.cache
 def machine() -> tuple[str, ...]:
     """Return what else machine code depends on: versions, interpreter, CPU."""
-    import llvmlite.binding
+    import llvmlite.binding  # type: ignore[import-untyped]
 
     versions = [f"{name} {importlib.metadata.version(name)}" for name in ("numba", "llvmlite", "numpy")]
     features = llvmlite.binding.get_host_cpu_features()
