@@ -7,19 +7,59 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from revtrace.passes.counters import counters
 from revtrace.passes.dce import dce
+from revtrace.passes.hoist import hoist
 from revtrace.passes.reverse import reverse
+from revtrace.passes.simplify import simplify
 from revtrace.passes.tangent import tangent
 from revtrace.program.nodes import Program
 
-__all__ = ["CLEANUP", "dce", "differentiate", "reverse", "tangent"]
+__all__ = [
+    "CLEANUP",
+    "PREPARE",
+    "cleaned",
+    "counters",
+    "dce",
+    "differentiate",
+    "hoist",
+    "prepared",
+    "reverse",
+    "simplify",
+    "tangent",
+]
 
-CLEANUP: tuple[tuple[str, Callable[[Program], Program]], ...] = (("dce", dce),)
-"""What is run on every program, in order."""
+Pass = Callable[[Program], Program]
+
+PREPARE: tuple[tuple[str, Pass], ...] = (
+    ("simplify", simplify),
+    ("hoist", hoist),
+    ("counters", counters),
+    ("merge", simplify),
+    ("dce", dce),
+)
+"""What is run on every program before it is differentiated or compiled, in order."""
+
+CLEANUP: tuple[tuple[str, Pass], ...] = (("simplify", simplify), ("dce", dce))
+"""What is run on every program made by `reverse` or `tangent`, in order."""
+
+
+def prepared(program: Program) -> Program:
+    """Run the passes of `PREPARE`."""
+    for _, run in PREPARE:
+        program = run(program)
+    return program
+
+
+def cleaned(program: Program) -> Program:
+    """Run the passes of `CLEANUP`."""
+    for _, run in CLEANUP:
+        program = run(program)
+    return program
 
 
 def differentiate(program: Program, active_inputs: Sequence[int], active_outputs: Sequence[int]) -> Program:
-    """Return the program that computes results and gradients, cleaned up.
+    """Return the program that computes results and gradients, prepared and cleaned up.
 
     Parameters
     ----------
@@ -36,7 +76,5 @@ def differentiate(program: Program, active_inputs: Sequence[int], active_outputs
         Takes the inputs, then one cotangent per active output; returns the results,
         then one gradient per active input.
     """
-    result, _ = reverse(program, active_inputs, active_outputs)
-    for _, run in CLEANUP:
-        result = run(result)
-    return result
+    result, _ = reverse(prepared(program), active_inputs, active_outputs)
+    return cleaned(result)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from revtrace.program.build import Builder
-from revtrace.program.nodes import Block, For, Operand, Var, const
+from revtrace.program.nodes import Block, Const, For, Operand, Var, const
 from revtrace.program.types import INT, Array, Scalar
 
-__all__ = ["add_array", "each", "move_array", "total", "zeros_like"]
+__all__ = ["add_array", "each", "move_array", "total", "zero", "zeros_like"]
 
 
 def zeros_like(b: Builder, array: Var, hint: str = "") -> Var:
@@ -82,3 +82,8 @@ def total(b: Builder, array: Var) -> Operand:
 def _load(b: Builder, array: Var, index: tuple[Var, ...], safe: bool = True) -> Var:
     assert isinstance(array.type, Array)
     return b.op("load", array, *index, type=Scalar(array.type.dtype), safe=safe)
+
+
+def zero(var: Var) -> Const:
+    """Return the zero of a value's, or an array's, dtype."""
+    return const(0, var.type.dtype)

@@ -18,7 +18,8 @@ from revtrace.passes.demand import Demand, permutation
 from revtrace.passes.effects import buffers
 from revtrace.passes.plan import Plan, plan
 from revtrace.passes.rebuild import clone, fresh
-from revtrace.passes.scopes import TOP, Scopes, free, is_array, is_float, scopes
+from revtrace.passes.scopes import TOP, Scope, Scopes, free, is_array, is_float, scopes
+from revtrace.passes.tape import Axis, Tapes, integer
 from revtrace.program.build import Builder
 from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Program, Stmt, Var, While, const
 from revtrace.program.types import INT, Array, Scalar, Stack
@@ -52,7 +53,7 @@ def reverse(program: Program, active_inputs: Sequence[int], active_outputs: Sequ
     outputs = [program.body.results[k] for k in active_outputs]
     on = activity(program, memory_classes, [program.inputs[k] for k in active_inputs], outputs)
     demand = Demand(program, where, on)
-    chosen = plan(program, where, demand)
+    chosen = plan(where, memory_classes, demand)
     sweep = _Sweep(where, demand, chosen)
     seeds = [Var(x.type, "seed") for x in outputs]
     sweep.forward(program.body)
@@ -75,7 +76,8 @@ class _Sweep:
         self.plan = chosen
         self.b = Builder()
         self.stacks: list[Op] = []
-        self.stack_of: dict[Var, Var] = {}
+        self.tapes = Tapes(where)
+        self.tape: dict[Var, tuple[Var, tuple[Axis, ...] | None]] = {}
         self.env: dict[Var, Operand] = {}
         self.adj: dict[Var, Operand] = {}
         self.shadow: dict[Var, Var] = {}
@@ -96,6 +98,8 @@ class _Sweep:
                     self.push(p)
         for stmt in block.stmts:
             self.b.loc = stmt.loc
+            if scope.index == TOP:
+                self.make_tapes(stmt)
             match stmt:
                 case Op():
                     self.b.append(stmt)
@@ -104,9 +108,7 @@ class _Sweep:
                         self.push(stmt.out)
                     continue
                 case If():
-                    self.b.append(
-                        If(stmt.cond, self.nest(stmt.then), self.nest(stmt.orelse), stmt.outs, stmt.loc)
-                    )
+                    self.b.append(self.fork(stmt))
                 case For():
                     self.b.append(
                         For(
@@ -136,17 +138,57 @@ class _Sweep:
             if isinstance(stmt, For | While) and stmt.count in kept:
                 self.push(stmt.count)
 
-    def nest(self, block: Block) -> Block:
+    def nest(self, block: Block, more: Sequence[Operand] = ()) -> Block:
         with self.b.block() as stmts:
             self.forward(block)
-        return Block(tuple(stmts), block.results)
+        return Block(tuple(stmts), (*block.results, *more))
+
+    def fork(self, stmt: If) -> If:
+        """Write a branch, which also hands out what its reversal reads when it is at the top."""
+        ours = [self.plan.exports.get(self.where.scope(block).index, {}) for block in (stmt.then, stmt.orelse)]
+        then = self.nest(stmt.then, [*ours[0], *map(_zero, ours[1])])
+        orelse = self.nest(stmt.orelse, [*map(_zero, ours[0]), *ours[1]])
+        return If(stmt.cond, then, orelse, (*stmt.outs, *ours[0].values(), *ours[1].values()), stmt.loc)
+
+    def make_tapes(self, stmt: Stmt) -> None:
+        """Make what the blocks of a statement at the top keep their values in."""
+        inside = [s for s in self.where.all if s.owner is not None and self.outermost(s) is stmt]
+        for scope in inside:
+            kept = self.plan.kept.get(scope.index, ())
+            axes = self.tapes.axes(scope.index) if kept else None
+            lengths = [self.tapes.length(self.b, axis) for axis in axes] if axes else []
+            for var in kept:
+                assert isinstance(var.type, Scalar)
+                hint = f"{var.name}_kept" if var.name else "kept"
+                if axes:
+                    self.tape[var] = self.b.alloc(var.type.dtype, *lengths, hint=hint), axes
+                else:
+                    stack = Var(Stack(var.type.dtype), hint)
+                    self.stacks.append(Op("stack", (), stack))
+                    self.tape[var] = stack, None
+
+    def outermost(self, scope: Scope) -> Stmt | None:
+        """Return the statement at the top that a block is part of."""
+        while scope.parent != TOP:
+            scope = self.where.all[scope.parent]
+        return scope.owner
 
     def push(self, var: Var) -> None:
-        assert isinstance(var.type, Scalar)
-        stack = Var(Stack(var.type.dtype), f"{var.name}_kept" if var.name else "kept")
-        self.stacks.append(Op("stack", (), stack))
-        self.stack_of[var] = stack
-        self.b.do("push", stack, var)
+        """Keep a value in the forward sweep."""
+        tape, axes = self.tape[var]
+        if axes is None:
+            self.b.do("push", tape, var)
+        else:
+            at = [self.tapes.position(self.b, axis, lambda x: x) for axis in axes]
+            self.b.do("store", tape, var, *at, safe=True)
+
+    def pop(self, var: Var) -> Var:
+        """Read a kept value in the backward sweep."""
+        tape, axes = self.tape[var]
+        if axes is None:
+            return self.b.op("pop", tape, type=var.type, hint=var.name)
+        at = [self.tapes.position(self.b, axis, self.primal) for axis in axes]
+        return self.b.op("load", tape, *at, type=var.type, hint=var.name, safe=True)
 
     # values ---------------------------------------------------------------------------
 
@@ -198,10 +240,12 @@ class _Sweep:
         """Make a block's primal values and shadows available before its reversal."""
         scope = self.where.scope(block)
         for var in reversed(self.plan.kept.get(scope.index, ())):
-            self.env[var] = self.b.op("pop", self.stack_of[var], type=var.type, hint=var.name)
-        for stmt in self.plan.slices.get(scope.index, ()):
+            self.env[var] = self.pop(var)
+        for var, out in self.plan.exports.get(scope.index, {}).items():
+            self.env[var] = self.primal(out)
+        for stmt in self.plan.recipes.get(scope.index, ()):
             copies: dict[Var, Operand] = {}
-            self.b.append(clone(stmt, _Lookup(self, copies)))
+            self.b.append(again(clone(stmt, _Lookup(self, copies))))
             self.env.update(copies)
         for stmt in block.stmts:
             self.b.loc = stmt.loc
@@ -395,7 +439,10 @@ class _Sweep:
         inits += [self.shadow[stmt.outs[k]] for k in order]
         names = [stmt.params[k] for k in numbers] + outer + [stmt.params[k] for k in order]
         params = [Var(v.type, _bar(v)) for v in names]
-        outs = [Var(v.type, _bar(v)) for v in names]
+        walks = self.plan.walks.get(self.where.scope(stmt.body).index, ())
+        inits += [self.primal(stmt.outs[k]) for k in walks]
+        params += [Var(stmt.params[k].type, stmt.params[k].name) for k in walks]
+        outs = [Var(v.type, v.name) for v in params]
         index, start, stop, step = self.span(stmt)
         before = self.adj
         with self.b.block() as stmts:
@@ -403,8 +450,10 @@ class _Sweep:
             self.adj = dict(zip(outer, own, strict=True))
             if isinstance(stmt, For):
                 self.env[stmt.index] = index
-            for (_, j), bar in zip(order.items(), params[len(numbers) + len(outer) :], strict=True):
+            for (_, j), bar in zip(order.items(), params[len(numbers) + len(outer) :], strict=False):
                 self.shadow[stmt.params[j]] = bar
+            for k, value in zip(walks, params[len(params) - len(walks) :], strict=True):
+                self.env[_var(stmt.body.results[k])] = value
             self.enter(stmt.body)
             for k, bar in zip(numbers, params, strict=False):
                 self.add(stmt.body.results[k], bar)
@@ -412,6 +461,7 @@ class _Sweep:
             results: list[Operand] = [self.adj.get(stmt.params[k], _zero(stmt.params[k])) for k in numbers]
             results += [self.adj[v] for v in outer]
             results += [self.shadow[stmt.params[k]] for k in order]
+            results += [self.primal(stmt.params[k]) for k in walks]
         self.adj = before
         body = Block(tuple(stmts), tuple(results))
         self.b.append(
@@ -424,34 +474,23 @@ class _Sweep:
     def span(self, stmt: For | While) -> tuple[Var, Operand, Operand, int]:
         """Return the index and the bounds of a reversed loop."""
         if isinstance(stmt, While):
-            last = self.integer("sub", self.primal(stmt.count), const(1))
+            last = integer(self.b, "sub", self.primal(stmt.count), const(1))
             return Var(INT), last, const(-1), -1
         start, step = self.primal(stmt.start), stmt.step
         if not stmt.exits and abs(step) == 1:
-            last = self.integer("sub", self.primal(stmt.stop), const(step))
+            last = integer(self.b, "sub", self.primal(stmt.stop), const(step))
         else:
             if stmt.exits:
                 count = self.primal(stmt.count)
             else:
                 # An empty range gives a count of zero or less, and no iterations either way.
-                width = self.integer("sub", self.primal(stmt.stop), start)
-                width = self.integer("add", width, const(step - int(math.copysign(1, step))))
-                count = self.integer("floordiv", width, const(step))
-            ahead = self.integer("mul", self.integer("sub", count, const(1)), const(step))
-            last = self.integer("add", start, ahead)
-        before = self.integer("sub", start, const(int(math.copysign(1, step))))
+                width = integer(self.b, "sub", self.primal(stmt.stop), start)
+                width = integer(self.b, "add", width, const(step - int(math.copysign(1, step))))
+                count = integer(self.b, "floordiv", width, const(step))
+            ahead = integer(self.b, "mul", integer(self.b, "sub", count, const(1)), const(step))
+            last = integer(self.b, "add", start, ahead)
+        before = integer(self.b, "sub", start, const(int(math.copysign(1, step))))
         return Var(INT, stmt.index.name), last, before, -step
-
-    def integer(self, name: str, x: Operand, y: Operand) -> Operand:
-        """Append integer arithmetic, or do it."""
-        if isinstance(x, Const) and isinstance(y, Const):
-            a, c = int(x.value.real), int(y.value.real)
-            return const({"add": a + c, "sub": a - c, "mul": a * c, "floordiv": a // c if c else 0}[name])
-        if isinstance(y, Const) and y.value == (1 if name in ("mul", "floordiv") else 0):
-            return x
-        if isinstance(x, Const) and x.value == 0 and name == "add":
-            return y
-        return self.b.op(name, x, y, type=INT)
 
 
 class _Lookup(dict[Var, Operand]):
@@ -487,6 +526,17 @@ def _zero(var: Var) -> Const:
 def _known(op: Op) -> dict[str, object]:
     """Return the settings of a shadow access: the primal's access of the same element did not bail."""
     return {"safe": True} if op.attr("safe") else {"again": True}
+
+
+def again(stmt: Stmt) -> Stmt:
+    """Mark the loads of a statement as made before with the same index."""
+    match stmt:
+        case Op(name="load") if not stmt.attr("safe"):
+            return Op(stmt.name, stmt.args, stmt.out, (("again", True),), stmt.loc)
+        case If():
+            arms = [Block(tuple(map(again, x.stmts)), x.results) for x in (stmt.then, stmt.orelse)]
+            return If(stmt.cond, arms[0], arms[1], stmt.outs, stmt.loc)
+    return stmt
 
 
 def _period(order: dict[int, int]) -> int:
