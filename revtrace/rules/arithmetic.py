@@ -256,6 +256,13 @@ def _powi_by_base(x: Any, n: Any, out: Any) -> Any:
     return known * powi(x, known - 1)
 
 
+# Written out, a small power costs nothing to compile and vectorises.
+_SHORT = {
+    1: "{0}",
+    2: "({0} * {0})",
+    3: "({0} * {0} * {0})",
+}
+
 add(
     Rule(
         name="powi",
@@ -263,6 +270,7 @@ add(
         forward=whole_power,
         source="powi({0}, {1})",
         complex_source="complex_powi({0}, {1})",
+        short=lambda x, n: _SHORT.get(n),
         kinds="fc",
         partials=lambda x, n, out: (lambda: _powi_by_base(x, n, out), None),
         cheap=True,

@@ -39,7 +39,7 @@ class CallableEntry:
         ``"float"``, ``"complex"``, ``"int"``, ``"bool"``, or ``"same"`` (what the primitive gives).  For
         ``"int"`` the primitive gives a whole float, which is converted.
     domain : callable or None
-        ``domain(*args, out)``, a formula: true unless Python raises.
+        ``domain(*args, out)``, a formula: true unless Python raises, or has an int beyond 64 bits.
     """
 
     primitive: str
@@ -174,7 +174,7 @@ def _library() -> Iterator[tuple[Any, CallableEntry]]:
         if hasattr(math, name):
             yield getattr(math, name), CallableEntry(primitive, "math", "float", domain)
     for name in _MATH_INTS:
-        yield getattr(math, name), CallableEntry(name, "math", "int", domains.finite)
+        yield getattr(math, name), CallableEntry(name, "math", "int", domains.whole)
     for name in _MATH_TESTS:
         yield getattr(math, name), CallableEntry(name, "math", "bool")
         yield getattr(cmath, name), CallableEntry(name, "cmath", "bool")

@@ -39,6 +39,9 @@ class Rule:
         `revtrace.rules.runtime`.
     complex_source : str or None
         The numba expression for complex operands; None refuses them.
+    short : callable or None
+        ``short(*known)`` gives a shorter source (for real and complex operands) where operands are
+        known numbers, None standing for those that are not; or None for the usual one.
     kinds : str
         Kind letters of the dtypes its operands may have, of ``"biufc"``.
     result : str
@@ -76,6 +79,7 @@ class Rule:
     forward: Formula
     source: str
     complex_source: str | None = None
+    short: Callable[..., str | None] | None = None
     kinds: str = "f"
     result: str = "same"
     partials: Formula | None = None

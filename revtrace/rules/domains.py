@@ -1,6 +1,6 @@
 """Where ``math`` and ``cmath`` do not raise, as formulas of the operands and the result.
 
-Each is true for NaN operands, for which Python does not raise, and false exactly where Python raises.
+Each is false exactly where Python raises, but for `whole`.
 """
 
 from __future__ import annotations
@@ -85,9 +85,9 @@ def power(x: Any, y: Any, *, out: Any) -> Any:
     return isfinite(out) | not_(isfinite(x)) | not_(isfinite(y))
 
 
-def finite(x: Any, *, out: Any) -> Any:
-    """Conversion to int."""
-    return isfinite(x)
+def whole(x: Any, *, out: Any) -> Any:
+    """Conversion to int: Python raises on infinity and NaN; what an i8 cannot hold is left to Python too."""
+    return fabs(x) < 2.0**63
 
 
 def complex_finite(x: Any, *, out: Any) -> Any:

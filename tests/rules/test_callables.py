@@ -58,6 +58,9 @@ def test_math_domain_is_false_exactly_where_python_raises(function):
         given = (args[0], int(args[1])) if function is math.ldexp else args
         out = rule.forward(*args)
         ok = entry.domain is None or entry.domain(*args, out=out)
+        if entry.result == "int" and abs(args[0]) >= 2**63:
+            assert not ok
+            continue
         assert ok != raises(function, given), (args, out)
         if ok:
             want = function(*given)

@@ -161,6 +161,17 @@ def test_compiled_form(name):
                 assert math.copysign(1, got) == math.copysign(1, want), (args, got, want)
 
 
+@pytest.mark.parametrize("x", [-1.5, 0.3 - 2j])
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_short_powers(x, n):
+    rule = RULES["powi"]
+    short = rule.short(None, n)
+    call = eval(f"lambda x: {short.format('x')}")
+    assert distance(call(x), rule.forward(x, n)) <= 2
+    assert rule.short(None, 7) is None
+    assert rule.short(None, None) is None
+
+
 @pytest.mark.parametrize("name", [n for n in ROWS if set("fc") & set(RULES[n].kinds)])
 def test_single_precision(name):
     rule = RULES[name]
