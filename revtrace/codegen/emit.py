@@ -28,8 +28,10 @@ __all__ = ["Source", "write"]
 _LONG = 120
 _INDENT = "    "
 
+_LIMITS = {40: "small", 30: "medium", 20: "tiny"}
+
 _TAKEN = frozenset(
-    "at put bump acc sel wrap inb pos empty zeros fill copy copyto same nostack grow trips small medium "
+    "at put bump acc sel wrap inb area empty zeros fill copy copyto same nostack grow trips small medium tiny need "
     "math cmath np inf nan Bail Deopt b1 i1 i2 i4 i8 u1 u2 u4 u8 f4 f8 c8 c16".split()
 ) | {f"dim{k}" for k in range(32)}
 
@@ -146,11 +148,10 @@ class _Writer:
 
     def magnitude(self, v: Var) -> None:
         """Test a value that bounds rely on not to overflow."""
-        for values, name in ((self.plan.medium, "medium"), (self.plan.small, "small")):
-            if v in values:
-                self.line(f"if not {name}({self.names[v]}):")
-                self.line(f"    raise {self.miss}")
-                return
+        bits = self.plan.limits.get(v)
+        if bits is not None:
+            self.line(f"if not {_LIMITS[bits]}({self.names[v]}):")
+            self.line(f"    raise {self.miss}")
 
     def value(self, x: Operand) -> Code:
         """Return an operand's expression; a folded value is written here."""
@@ -336,13 +337,10 @@ class _Writer:
     def make_room(self, room: Room) -> None:
         """Write the growth of a stack."""
         stack = self.names[room.stack]
-        products = []
-        for product in room.counts:
-            factors = []
-            for p in product:
-                code = poly_code(self.plan, p, self.read)
-                factors.append(code if p.constant is not None else Code(f"pos({code.text})"))
-            products.append(" * ".join(f.within(13) for f in factors) or "1")
+        areas = [call("area", *(poly_code(self.plan, p, self.read) for p in product)) for product in room.counts]
+        products = [a.text for a in areas]
+        if all(p.constant == 1 for product in room.counts for p in product):
+            products = [str(len(room.counts))]
         self.line(f"need = {stack}_n + {' + '.join(products)}")
         self.taken.add("need")
         self.line(f"if need > dim0({stack}):")

@@ -165,14 +165,23 @@ def _test(lower: int | None, upper: int | None) -> Any:
 
 
 @intrinsic
-def pos(typingctx: Any, n: Any) -> Any:
-    """Replace a negative number by zero."""
+def area(typingctx: Any, *counts: Any) -> Any:
+    """Multiply, a negative number counting as zero; too much to allocate where it overflows."""
+    if len(counts) == 1 and isinstance(counts[0], types.BaseTuple):
+        counts = tuple(counts[0])
 
     def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         zero = ir.Constant(I64, 0)
-        return builder.select(builder.icmp_signed("<", args[0], zero), zero, args[0])
+        product: Any = ir.Constant(I64, 1)
+        overflow: Any = ir.Constant(ir.IntType(1), 0)
+        for n in cgutils.unpack_tuple(builder, args[0]):
+            factor = builder.select(builder.icmp_signed("<", n, zero), zero, n)
+            both = builder.smul_with_overflow(product, factor)
+            product = builder.extract_value(both, 0)
+            overflow = builder.or_(overflow, builder.extract_value(both, 1))
+        return builder.select(overflow, ir.Constant(I64, 1 << 60), product)
 
-    return types.int64(types.int64), build
+    return types.int64(types.StarArgTuple((types.int64,) * len(counts))), build
 
 
 @intrinsic
@@ -380,9 +389,10 @@ FUNCTIONS: dict[str, Any] = _Functions(
     sel=sel,
     wrap=wrap,
     inb=_test(None, None),
-    pos=pos,
+    area=area,
     small=_test(1 << 40, 1 << 41),
     medium=_test(1 << 30, 1 << 31),
+    tiny=_test(1 << 20, 1 << 21),
     trips=trips,
     empty=_new(False),
     zeros=_new(True),

@@ -64,9 +64,9 @@ def inb(i: int, n: int) -> bool:
     return 0 <= i < n
 
 
-def pos(n: int) -> int:
-    """Replace a negative number by zero."""
-    return max(n, 0)
+def area(*counts: int) -> int:
+    """Multiply, a negative number counting as zero."""
+    return math.prod(max(n, 0) for n in counts)
 
 
 def small(n: int) -> bool:
@@ -77,6 +77,11 @@ def small(n: int) -> bool:
 def medium(n: int) -> bool:
     """Whether products of two such numbers cannot overflow."""
     return -(2**30) <= n < 2**30
+
+
+def tiny(n: int) -> bool:
+    """Whether products of three such numbers cannot overflow."""
+    return -(2**20) <= n < 2**20
 
 
 def trips(start: int, stop: int, step: int) -> int:
@@ -157,7 +162,7 @@ def load(source: Source) -> Callable[..., tuple[Any, ...]]:
     callable
         A function of numpy scalars and arrays.
     """
-    functions = [at, put, bump, acc, sel, wrap, inb, pos, small, medium, trips]
+    functions = [at, put, bump, acc, sel, wrap, inb, area, small, medium, tiny, trips]
     functions += [empty, zeros, fill, copy, copyto, same, nostack, grow]
     namespace: dict[str, Any] = {f.__name__: f for f in functions}
     namespace.update(DTYPES)

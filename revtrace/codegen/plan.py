@@ -49,10 +49,8 @@ class Plan:
         How each axis of a load, store or addto is indexed.
     guards, room : dict
         What to test, and room to make, before a statement.
-    small : set of Var
-        Values to test for a magnitude below 2**40, once they are computed.
-    medium : set of Var
-        The same for 2**30.
+    limits : dict
+        Values to test, once computed, for a magnitude of at most so many bits.
     sure : set of int
         Allocations and copies that need no test.
     loops : dict
@@ -62,14 +60,13 @@ class Plan:
     access: dict[int, tuple[str, ...]] = field(default_factory=dict)
     guards: dict[int, list[Guard]] = field(default_factory=dict)
     room: dict[int, list[Room]] = field(default_factory=dict)
-    small: set[Var] = field(default_factory=set)
-    medium: set[Var] = field(default_factory=set)
+    limits: dict[Var, int] = field(default_factory=dict)
     sure: set[int] = field(default_factory=set)
     loops: dict[int, For] = field(default_factory=dict)
 
     def operands(self) -> list[Operand]:
         """Return every value that the tests read."""
-        out: list[Operand] = [*self.small, *self.medium]
+        out: list[Operand] = [*self.limits]
         polys = [p for gs in self.guards.values() for g in gs for p in (*g.needs, *g.when)]
         polys += [p for rs in self.room.values() for r in rs for product in r.counts for p in product]
         for poly in polys:
