@@ -1,8 +1,7 @@
 """Appending statements to a block that is being built.
 
-A builder owns a stack of open blocks.  It folds constants and trivial identities
-as it goes (``x + 0`` is kept: it changes the sign of zero), so that tracers and
-passes can write formulas plainly.
+A builder owns a stack of open blocks and knows, for every value it made, the block
+that defines it and the operation that computes it.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from revtrace.program.nodes import (
     NOWHERE,
     Block,
     Const,
+    If,
     Loc,
     Op,
     Operand,
@@ -32,6 +32,11 @@ class Builder:
     def __init__(self, loc: Loc = NOWHERE) -> None:
         self.loc = loc
         self._open: list[list[Stmt]] = [[]]
+        self.defs: dict[Var, Stmt] = {}
+        self.appended = 0
+        self._home: dict[Var, int] = {}
+        # Lists are kept alive here: their identity is what `_home` refers to.
+        self._lists: list[list[Stmt]] = []
 
     # blocks -----------------------------------------------------------------------
 
@@ -50,15 +55,61 @@ class Builder:
         finally:
             top = self._open.pop()
             assert top is stmts
+            self._lists.append(stmts)
+
+    def open_prologue(self) -> list[Stmt]:
+        """Open a list before everything else, whose values are visible everywhere."""
+        stmts: list[Stmt] = []
+        self._open.insert(0, stmts)
+        return stmts
+
+    def reopen(self, stmts: list[Stmt]) -> None:
+        """Drop the blocks opened since the given one was innermost."""
+        while self._open[-1] is not stmts:
+            self._lists.append(self._open.pop())
+
+    @contextmanager
+    def into(self, stmts: list[Stmt]) -> Iterator[None]:
+        """Append to a closed block again."""
+        self._open.append(stmts)
+        try:
+            yield
+        finally:
+            self._open.pop()
+
+    def own(self, var: Var) -> Var:
+        """Say that a value (a loop's index or param) belongs to the innermost open block."""
+        self._home[var] = id(self._open[-1])
+        return var
+
+    def visible(self, var: Var) -> bool:
+        """Whether a value made here may be used in the innermost open block."""
+        home = self._home.get(var)
+        return home is None or any(id(stmts) == home for stmts in self._open)
 
     def close(self, *results: Operand) -> Block:
-        """Return the outermost block."""
-        assert len(self._open) == 1
-        return Block(tuple(self._open[0]), results)
+        """Return the outermost block, the prologue first."""
+        assert len(self._open) <= 2
+        return Block(tuple(stmt for stmts in self._open for stmt in stmts), results)
 
     def append(self, stmt: Stmt) -> None:
         """Append a statement as it is."""
         self._open[-1].append(stmt)
+        self.appended += 1
+        if isinstance(stmt, Op):
+            outs: tuple[Var, ...] = () if stmt.out is None else (stmt.out,)
+        elif isinstance(stmt, If):
+            outs = stmt.outs
+        else:
+            outs = (*stmt.outs, stmt.count)
+        for out in outs:
+            self.defs[out] = stmt
+            self.own(out)
+
+    def outside(self, var: Var) -> bool:
+        """Whether a value is defined outside the innermost open block."""
+        home = self._home.get(var)
+        return home is None or home != id(self._open[-1])
 
     # operations -------------------------------------------------------------------
 

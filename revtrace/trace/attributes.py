@@ -1,0 +1,370 @@
+"""Attributes of traced values, looked up as Python does."""
+
+from __future__ import annotations
+
+import functools
+import types
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from revtrace.program.types import Scalar, real_dtype
+from revtrace.trace import arrays
+from revtrace.trace.external import attribute_of, external
+from revtrace.trace.record import Attr, Global, Source
+from revtrace.trace.signals import PythonRaise
+from revtrace.trace.state import DictBox, Growing, ListBox, ObjectBox, SetBox, State
+from revtrace.trace.values import Bound, Num, Ref, Static, Tup, is_number
+
+if TYPE_CHECKING:
+    from revtrace.trace.machine import Tracer
+
+__all__ = ["Method", "Super", "get_attribute", "set_attribute", "super_attribute"]
+
+
+class Method:
+    """The name of a built-in method of a kind of value: ``list.append``, ``array.sum``."""
+
+    __slots__ = ("kind", "name")
+
+    def __init__(self, kind: str, name: str) -> None:
+        self.kind, self.name = kind, name
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Method) and (other.kind, other.name) == (self.kind, self.name)
+
+    def __hash__(self) -> int:
+        return hash((self.kind, self.name))
+
+    @property
+    def label(self) -> str:
+        """The name in messages."""
+        return f"{self.kind}.{self.name}"
+
+
+class Super:
+    """``super()`` before an attribute of it is read."""
+
+    __slots__ = ("cls", "self")
+
+    def __init__(self, cls: Any, self_: Any) -> None:
+        self.cls, self.self = cls, self_
+
+
+#: Packages whose modules do not change under a program's feet.
+_STEADY = frozenset({"numpy", "math", "cmath", "scipy", "numba", "builtins", "operator", "functools", "itertools", "typing"})
+
+
+def get_attribute(t: Tracer, st: State, value: Any, name: str) -> Any:
+    """``value.name``."""
+    value = t.use(value)
+    if isinstance(value, Ref):
+        box = st.box(value)
+        if isinstance(box, ObjectBox):
+            return _of_object(t, st, value, box, name)
+        kind = {ListBox: "list", Growing: "list", DictBox: "dict", SetBox: "set"}.get(type(box))
+        if kind is None or not hasattr({"list": list, "dict": dict, "set": set}[kind], name):
+            raise PythonRaise(AttributeError(f"no attribute {name!r}"))
+        return Bound(Static(Method(kind, name)), value)
+    if arrays.is_array(value):
+        return _of_array(t, value, name)
+    if isinstance(value, Num) or (isinstance(value, Static) and is_number(value.value) and not hasattr(value.value, "name")):
+        return _of_number(t, value, name)
+    if isinstance(value, Tup):
+        return _of_tuple(t, st, value, name)
+    if isinstance(value, Static):
+        return _of_static(t, st, value, name)
+    if isinstance(value, Bound):
+        if name == "__self__":
+            return value.self
+        if name == "__func__":
+            return value.function
+        return get_attribute(t, st, value.function, name)
+    raise PythonRaise(AttributeError(name))
+
+
+def _of_number(t: Tracer, value: Any, name: str) -> Any:
+    if isinstance(value, Static):
+        found = getattr(value.value, name, None)
+        if is_number(found):
+            return Static(found)
+    if name == "real":
+        if isinstance(value, Num) and value.dtype[0] == "c":
+            return Num(t.b.op("real", value.operand, type=Scalar(real_dtype(value.dtype))), value.weak)
+        return value
+    if name == "imag":
+        if isinstance(value, Num) and value.dtype[0] == "c":
+            return Num(t.b.op("imag", value.operand, type=Scalar(real_dtype(value.dtype))), value.weak)
+        return Static(0.0)
+    if isinstance(value, Num):
+        if not value.weak:
+            if name == "dtype":
+                return Static(np.dtype(value.dtype))
+            if name in ("ndim",):
+                return Static(0)
+            if name == "shape":
+                return Static(())
+            if name == "size":
+                return Static(1)
+            if name == "T":
+                return value
+            if hasattr(np.float64, name):
+                return Bound(Static(Method("array", name)), value)
+        python = {"f": float, "i": int, "b": bool, "c": complex, "u": int}[value.dtype[0]]
+        if hasattr(python, name):
+            return Bound(Static(Method("number", name)), value)
+        raise PythonRaise(AttributeError(f"'{python.__name__}' object has no attribute {name!r}"))
+    try:
+        return Static(getattr(value.value, name))
+    except AttributeError as error:
+        raise PythonRaise(error) from None
+
+
+def _of_array(t: Tracer, value: Any, name: str) -> Any:
+    match name:
+        case "shape":
+            from revtrace.trace.convert import shape_tuple
+
+            return shape_tuple(value.shape)
+        case "ndim":
+            return Static(value.ndim)
+        case "size":
+            from revtrace.trace.convert import size_of
+
+            return size_of(t, value)
+        case "dtype":
+            return Static(np.dtype(value.dtype))
+        case "T":
+            view = arrays.settle(t, value)
+            return arrays.transpose(view, tuple(range(view.ndim))[::-1])
+        case "mT":
+            view = arrays.settle(t, value)
+            order = list(range(view.ndim))
+            order[-2:] = order[-2:][::-1]
+            return arrays.transpose(view, tuple(order))
+        case "real" | "imag":
+            if value.dtype[0] != "c":
+                return value if name == "real" else arrays.apply(t, lambda x: Num(t.b.cast(t.b.op("mul", x.operand, x.operand), x.dtype), False), (value,))
+            return arrays.apply(t, lambda x: _of_number(t, x, name), (value,))
+        case "itemsize":
+            return Static(np.dtype(value.dtype).itemsize)
+        case "nbytes":
+            from revtrace.trace.convert import size_of
+            from revtrace.trace.numbers import binary
+
+            return binary(t, "*", size_of(t, value), Static(np.dtype(value.dtype).itemsize))
+        case "flat":
+            from revtrace.trace.shaping import ravel
+
+            return ravel(t, value)
+    if hasattr(np.ndarray, name):
+        return Bound(Static(Method("array", name)), value)
+    raise PythonRaise(AttributeError(f"'numpy.ndarray' object has no attribute {name!r}"))
+
+
+def _of_tuple(t: Tracer, st: State, value: Tup, name: str) -> Any:
+    cls = value.cls
+    names = getattr(cls, "_fields", ())
+    if name in names:
+        return value.items[names.index(name)]
+    if cls is not None:
+        return _class_attribute(t, st, cls, value, name)
+    if hasattr(tuple, name):
+        return Bound(Static(Method("tuple", name)), value)
+    raise PythonRaise(AttributeError(f"'tuple' object has no attribute {name!r}"))
+
+
+def _of_static(t: Tracer, st: State, value: Static, name: str) -> Any:
+    obj = value.value
+    if isinstance(obj, Super):
+        return super_attribute(t, st, obj.cls, obj.self, name)
+    if isinstance(obj, types.ModuleType):
+        try:
+            found = getattr(obj, name)
+        except AttributeError as error:
+            raise PythonRaise(error) from None
+        if obj.__name__.partition(".")[0] in _STEADY:
+            if isinstance(found, (int, float, complex)):
+                return Static(found)
+            return external(t, st, found, None, "const") if isinstance(found, np.ndarray) else Static(found)
+        return external(t, st, found, Global(vars(obj), name), "const")
+    if isinstance(obj, type):
+        found = None
+        for base in obj.__mro__:
+            if name in vars(base):
+                found = vars(base)[name]
+                break
+        if isinstance(found, classmethod):
+            return Bound(Static(found.__func__), value)
+        if isinstance(found, staticmethod):
+            return Static(found.__func__)
+        try:
+            got = getattr(obj, name)
+        except AttributeError as error:
+            raise PythonRaise(error) from None
+        if isinstance(got, types.FunctionType):
+            return Static(got)
+        source: Source | None = value.source
+        if source is not None and not isinstance(got, (types.BuiltinFunctionType, types.MethodDescriptorType)):
+            return external(t, st, got, Attr(source, name), "const")
+        return external(t, st, got, None, "const")
+    captured = getattr(obj, "attributes", None)
+    if captured is not None and name in captured:
+        return captured[name]
+    try:
+        got = getattr(obj, name)
+    except AttributeError as error:
+        raise PythonRaise(error) from None
+    if isinstance(got, (types.BuiltinFunctionType, types.MethodType, types.MethodWrapperType)) and not isinstance(
+        got, types.FunctionType
+    ):
+        return Static(got)
+    return external(t, st, got, None, "const")
+
+
+def _of_object(t: Tracer, st: State, ref: Ref, box: ObjectBox, name: str) -> Any:
+    cls = box.cls
+    if name == "__class__":
+        return Static(cls)
+    if name == "__dict__":
+        if box.source is not None:
+            for key in vars(box.original):
+                if box.get(key) is None:
+                    st.set_field(ref, key, attribute_of(t, st, box, key))
+            box = st.box(ref)  # type: ignore[assignment]
+        return st.new(DictBox(box.fields))
+    in_class = _lookup(cls, name)
+    data = in_class is not None and hasattr(type(in_class), "__set__") and not isinstance(in_class, types.MemberDescriptorType)
+    if not data:
+        found = box.get(name)
+        if found is not None:
+            return found
+        if box.source is not None:
+            own = getattr(box.original, "__dict__", {})
+            if name in own or isinstance(in_class, types.MemberDescriptorType):
+                try:
+                    value = attribute_of(t, st, box, name)
+                except AttributeError as error:
+                    raise PythonRaise(error) from None
+                st.set_field(ref, name, value)
+                return value
+    if in_class is not None and not isinstance(in_class, types.MemberDescriptorType):
+        return _class_attribute(t, st, cls, ref, name)
+    if hasattr(cls, "__getattr__"):
+        from revtrace.trace.calls import call
+
+        return call(t, st, Bound(Static(cls.__getattr__), ref), (Static(name),), {})
+    raise PythonRaise(AttributeError(f"'{cls.__name__}' object has no attribute {name!r}"))
+
+
+def _lookup(cls: type, name: str) -> Any:
+    for base in cls.__mro__:
+        if name in vars(base):
+            return vars(base)[name]
+    return None
+
+
+def _class_attribute(t: Tracer, st: State, cls: type, self: Any, name: str, start: type | None = None) -> Any:
+    """Look a name up in a class (after ``start`` in its order) and bind it."""
+    from revtrace.trace.calls import call
+
+    mro = cls.__mro__
+    if start is not None:
+        mro = mro[mro.index(start) + 1 :]
+    found: Any = None
+    for base in mro:
+        if name in vars(base):
+            found = vars(base)[name]
+            break
+    else:
+        raise PythonRaise(AttributeError(f"'{cls.__name__}' object has no attribute {name!r}"))
+    if isinstance(found, property):
+        if found.fget is None:
+            raise PythonRaise(AttributeError(name))
+        return call(t, st, Static(found.fget), (self,), {})
+    if isinstance(found, functools.cached_property):
+        value = call(t, st, Static(found.func), (self,), {})
+        if isinstance(self, Ref):
+            st.set_field(self, name, value)
+        return value
+    if isinstance(found, classmethod):
+        return Bound(Static(found.__func__), Static(cls))
+    if isinstance(found, staticmethod):
+        return Static(found.__func__)
+    if isinstance(found, types.FunctionType):
+        return Bound(Static(found), self)
+    if type(found).__module__.startswith("numba") and hasattr(found, "py_func"):
+        return Bound(Static(found), self)
+    if isinstance(found, (types.WrapperDescriptorType, types.MethodDescriptorType)):
+        return Bound(Static(found), self)
+    if isinstance(found, functools.partialmethod):
+        raise t.unsupported("a partialmethod", "it is not supported", "write the method out")
+    if hasattr(type(found), "__get__") and not isinstance(found, type):
+        getter = type(found).__get__
+        if isinstance(getter, types.FunctionType):
+            descriptor = external(t, st, found, None, "const")
+            return call(t, st, Bound(Static(getter), descriptor), (self, Static(cls)), {})
+    return external(t, st, found, None, "const")
+
+
+def set_attribute(t: Tracer, st: State, target: Any, name: str, value: Any) -> None:
+    """``target.name = value``."""
+    target = t.use(target)
+    if isinstance(target, Ref):
+        box = st.box(target)
+        if isinstance(box, ObjectBox):
+            in_class = _lookup(box.cls, name)
+            if isinstance(in_class, property):
+                from revtrace.trace.calls import call
+
+                if in_class.fset is None:
+                    raise PythonRaise(AttributeError(f"property {name!r} has no setter"))
+                call(t, st, Static(in_class.fset), (target, value), {})
+                return
+            custom = _lookup(box.cls, "__setattr__")
+            if custom is not object.__setattr__ and isinstance(custom, types.FunctionType):
+                if getattr(box.cls, "__dataclass_params__", None) is not None and box.cls.__dataclass_params__.frozen:
+                    import dataclasses
+
+                    raise PythonRaise(dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}"))
+                from revtrace.trace.calls import call
+
+                call(t, st, Bound(Static(custom), target), (Static(name), value), {})
+                return
+            store_field(t, st, target, name, value)
+            return
+    if arrays.is_array(target) and name == "shape":
+        raise t.unsupported("setting an array's shape in place", "", "use x = x.reshape(...)")
+    raise t.unsupported(f"setting an attribute of {t.describe(target)}", "it would change an object outside the function")
+
+
+def store_field(t: Tracer, st: State, target: Ref, name: str, value: Any) -> None:
+    """Set an attribute without asking the class."""
+    box = st.box(target)
+    assert isinstance(box, ObjectBox)
+    if box.source is not None:
+        t.side_effects = t.side_effects or t.b.loc
+    st.set_field(target, name, value)
+
+
+def super_attribute(t: Tracer, st: State, cls: Any, self: Any, name: str) -> Any:
+    """``super(cls, self).name``."""
+    start = cls.value
+    if isinstance(self, Static) and isinstance(self.value, type):
+        found = _lookup_after(self.value, start, name)
+        return Bound(Static(found.__func__ if isinstance(found, classmethod) else found), self)
+    if isinstance(self, Tup):
+        owner = self.cls or tuple
+    else:
+        box = st.box(self)
+        assert isinstance(box, ObjectBox)
+        owner = box.cls
+    return _class_attribute(t, st, owner, self, name, start)
+
+
+def _lookup_after(cls: type, start: type, name: str) -> Any:
+    mro = cls.__mro__
+    for base in mro[mro.index(start) + 1 :]:
+        if name in vars(base):
+            return vars(base)[name]
+    raise PythonRaise(AttributeError(name))

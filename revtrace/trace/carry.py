@@ -1,0 +1,502 @@
+"""What a loop carries from one iteration to the next.
+
+`Carried` holds the state assumed at the start of the body, in which every variable that
+changes is a parameter of the loop.  `fits` checks the state at the end of the body
+against it; where that fails, `widen` assumes less and the body is traced again.
+
+Arrays are references.  Names that trade places (``u, v = v, u``) become array
+parameters.  A name bound to a new array in every iteration gets storage of its own
+before the loop, into which the new array is copied: this is what assignment means
+as long as no second name shares the array and writes through it, which is checked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from revtrace.program.nodes import Operand, Var, const
+from revtrace.program.types import BOOL, INT, Array, Scalar
+from revtrace.trace.join import (
+    DEAD,
+    _either_misses,
+    fields,
+    loosen,
+    rebuild,
+    same,
+    same_form,
+    same_operand,
+    same_shape,
+    substitute,
+    view_ints,
+    with_ints,
+)
+from revtrace.trace.numbers import _promoted, as_num
+from revtrace.trace.signals import NeedStatic
+from revtrace.trace.state import IterBox, ObjectBox, State
+from revtrace.trace.values import UNDEF, Bound, Conflict, Maybe, Num, Ref, Static, Tup, Undef, View, is_number
+
+if TYPE_CHECKING:
+    from revtrace.trace.machine import Tracer
+
+__all__ = ["Carried"]
+
+Slot = tuple[Any, ...]
+
+
+class _Misfit(Exception):
+    """A value does not have the assumed form."""
+
+
+class Carried:
+    """The carried variables of one loop; ``state`` is the state assumed at the start of the body."""
+
+    def __init__(self, t: Tracer, entry: State, stored: frozenset[str], live: frozenset[str]) -> None:
+        self.t = t
+        self.entry = entry
+        self.live = live
+        self.state = entry.fork()
+        self.yields: list[Operand] = []
+        self._mine: set[Var] = set()
+        self._storage: set[Var] = set()
+        self._templates: set[int] = set()
+        self._no_swap: set[Var] = set()
+        self._misfits: list[tuple[Slot, Any, Any]] = []
+        self._copies: list[tuple[Var, View]] = []
+        self._back = entry
+        for name in stored:
+            # Numbers assigned in the body change more often than not.
+            value = entry.locals.get(name)
+            if name in live and value is not None and _numeric(value):
+                self.state.locals[name] = self._number(*_kind(t, value), name)
+
+    @property
+    def params(self) -> list[Var]:
+        """The loop's parameters, in a fixed order."""
+        found: dict[Var, None] = {}
+        for slot in self._slots(self.state):
+            for x in self._operands(self._get(self.state, slot)):
+                if x in self._mine:
+                    found[x] = None  # type: ignore[index]
+        return list(found)
+
+    # slots -----------------------------------------------------------------------------
+
+    def _slots(self, st: State) -> list[Slot]:
+        slots: list[Slot] = [("local", name) for name in st.locals]
+        slots += [("stack", k) for k in range(len(st.stack))]
+        for id, box in st.heap.items():
+            if (id in self.entry.heap or id in self.t.originals) and not isinstance(box, IterBox):
+                slots.append(("box", id))
+        slots.append(("tag",))
+        return slots
+
+    def _get(self, st: State, slot: Slot) -> Any:
+        match slot:
+            case ("local", name):
+                if name in st.locals:
+                    return st.locals[name]
+                return UNDEF if name in self.live else DEAD
+            case ("stack", k):
+                return st.stack[k]
+            case ("box", id):
+                return _Fields(st.heap[id] if id in st.heap else self.t.originals[id])
+        return st.tag if not isinstance(st.tag, int) else Static(st.tag)
+
+    def _set(self, slot: Slot, value: Any) -> None:
+        match slot:
+            case ("local", name):
+                self.state.locals[name] = value
+            case ("stack", k):
+                self.state.stack[k] = value
+            case ("box", id):
+                self.state.heap[id] = value.box
+            case _:
+                self.state.tag = value
+
+    def _operands(self, value: Any) -> list[Operand]:
+        found: list[Operand] = []
+
+        def note(x: Operand) -> Operand:
+            found.append(x)
+            return x
+
+        if isinstance(value, _Fields):
+            for v in value.values:
+                found += self._operands(v)
+        elif isinstance(value, Ref):
+            if value.id in self._templates:
+                found += self._operands(_Fields(self.state.heap[value.id]))
+        else:
+            substitute(value, note)
+            if isinstance(value, Tup):
+                for v in value.items:
+                    if isinstance(v, Ref):
+                        found += self._operands(v)
+        return found
+
+    # fitting ------------------------------------------------------------------------------
+
+    def fits(self, back: State) -> bool:
+        """Check the state at the end of the body; on success set `yields`."""
+        self._back = back
+        self._misfits, self._copies = [], []
+        found: dict[Var, Operand] = {}
+        slots = dict.fromkeys(self._slots(self.state) + self._slots(back))
+        if len(self.state.stack) != len(back.stack):
+            raise NeedStatic((), "the loop's body leaves something unfinished", self.t.b.loc)
+        for slot in slots:
+            h, b = self._get(self.state, slot), self._get(back, slot)
+            try:
+                self._fit(h, b, found, back)
+            except _Misfit:
+                self._misfits.append((slot, h, b))
+        arrays = [p for p in self.params if isinstance(p.type, Array)]
+        if not self._misfits and {found[p] for p in arrays} != set(arrays):
+            # Not a swap: these get storage instead.
+            self._no_swap |= set(arrays)
+            for slot in slots:
+                h, b = self._get(self.state, slot), self._get(back, slot)
+                if any(x in arrays for x in self._operands(h)):
+                    self._misfits.append((slot, self._get(self.entry, slot), b))
+        if self._misfits:
+            return False
+        self._copy()
+        self.yields = [found[p] for p in self.params]
+        return True
+
+    def inits(self) -> list[Operand]:
+        """Return the parameters' values on entry."""
+        found: dict[Var, Operand] = {}
+        copies, self._copies = self._copies, []
+        for slot in self._slots(self.state):
+            self._fit(self._get(self.state, slot), self._get(self.entry, slot), found, self.entry)
+        self._copies = copies
+        return [found[p] for p in self.params]
+
+    def after(self, outs: dict[Var, Var]) -> State:
+        """Return the state after the loop."""
+
+        def out(x: Operand) -> Operand:
+            return outs.get(x, x) if isinstance(x, Var) else x
+
+        st = self.state
+        st.locals = {k: v if v is DEAD else substitute(v, out) for k, v in st.locals.items()}
+        st.stack = [substitute(v, out) for v in st.stack]
+        for id, box in list(st.heap.items()):
+            values = fields(box)
+            if values:
+                st.heap[id] = rebuild(box, [v if v is DEAD else substitute(v, out) for v in values])
+        if not isinstance(st.tag, int):
+            st.tag = substitute(st.tag, out)
+        return st
+
+    def _fit(self, h: Any, b: Any, found: dict[Var, Operand], back: State) -> None:
+        if b is DEAD:
+            for x in self._operands(h):
+                if x in self._mine:
+                    assert isinstance(x, Var)
+                    if not isinstance(x.type, Scalar):
+                        found.setdefault(x, x)
+                    else:
+                        found.setdefault(x, const(0, x.type.dtype))
+            return
+        if h is DEAD:
+            raise _Misfit
+        if isinstance(h, Conflict):
+            return
+        if isinstance(h, Maybe):
+            self._fit_maybe(h, b, found, back)
+            return
+        if isinstance(h, _Fields):
+            if not isinstance(b, _Fields) or not same_shape(h.box, b.box):
+                raise _Misfit
+            misfit = False
+            for x, y in zip(h.values, b.values, strict=True):
+                try:
+                    self._fit(x, y, found, back)
+                except _Misfit:
+                    misfit = True
+            if misfit:
+                raise _Misfit
+            return
+        if isinstance(h, Num) and h.operand in self._mine:
+            if not _numeric(b):
+                raise _Misfit
+            dtype, weak = _kind(self.t, b)
+            joint = _promoted((h.dtype, h.weak), (dtype, weak))
+            if joint[0] != h.dtype or (h.weak and not weak):
+                raise _Misfit
+            assert isinstance(h.operand, Var)
+            found[h.operand] = self.t.b.cast(as_num(self.t, b).operand, h.dtype)
+            return
+        if isinstance(h, Tup) and isinstance(b, Tup) and h.cls is b.cls and len(h.items) == len(b.items):
+            for x, y in zip(h.items, b.items, strict=True):
+                self._fit(x, y, found, back)
+            return
+        if isinstance(h, Bound) and isinstance(b, Bound) and same(h.function, b.function):
+            self._fit(h.self, b.self, found, back)
+            return
+        if isinstance(h, View) and isinstance(b, View):
+            self._fit_view(h, b, found)
+            return
+        if isinstance(h, Ref) and isinstance(b, Ref) and h.id in self._templates:
+            box = back.heap.get(b.id)
+            self._fit(_Fields(self.state.heap[h.id]), _Fields(box), found, back)
+            return
+        if not same(h, b):
+            raise _Misfit
+
+    def _fit_maybe(self, h: Maybe, b: Any, found: dict[Var, Operand], back: State) -> None:
+        if isinstance(b, Maybe):
+            if not same(h.missing, b.missing):
+                raise _Misfit
+            value, flag = b.value, b.flag
+        elif same(b, h.missing):
+            value, flag = DEAD, const(False)
+        elif isinstance(b, (Undef, Conflict)) or (isinstance(b, Static) and b.value is None):
+            raise _Misfit
+        else:
+            value, flag = b, const(True)
+        if h.flag in self._mine:
+            assert isinstance(h.flag, Var)
+            found[h.flag] = flag
+        elif not same_operand(h.flag, flag):
+            raise _Misfit
+        self._fit(h.value, value, found, back)
+
+    def _fit_view(self, h: View, b: View, found: dict[Var, Operand]) -> None:
+        if h.root in self._storage and h.whole:
+            if b.root is not h.root or not b.whole:
+                if b.dtype != h.dtype or b.ndim != h.ndim:
+                    raise _Misfit
+                assert isinstance(h.root, Var)
+                self._copies.append((h.root, b))
+            return
+        if not same_form(h, b):
+            raise _Misfit
+        if h.root in self._mine:
+            assert isinstance(h.root, Var)
+            found[h.root] = b.root
+        elif h.root is not b.root:
+            raise _Misfit
+        for x, y in zip(view_ints(h), view_ints(b), strict=True):
+            if x in self._mine:
+                found[x] = y  # type: ignore[index]
+            elif not same_operand(x, y):
+                raise _Misfit
+
+    def _copy(self) -> None:
+        """Append the copies into storage at the end of the body."""
+        from revtrace.trace.arrays import copy_into, materialise
+
+        if not self._copies:
+            return
+        t = self.t
+        written = {x.args[0] for x in t.statements_here() if x.name in ("store", "fill", "copyto")}
+        sources = [b.root for _, b in self._copies]
+        for storage, b in self._copies:
+            shared = sources.count(b.root) > 1 or b.root in self._storage or (isinstance(b.root, Var) and t.b.outside(b.root))
+            if shared and (b.root in written or storage in written):
+                raise t.unsupported(
+                    "two names share an array that the loop writes to",
+                    "which of them sees the writes changes from one iteration to the next",
+                    "copy the array (x.copy()) before writing to it",
+                )
+        pending = []
+        targets = {s for s, _ in self._copies}
+        for storage, b in self._copies:
+            if b.root in targets and (b.root is not storage or not b.whole) and len(self._copies) > 1 or (
+                b.root is storage
+            ):
+                b = materialise(t, b)
+            pending.append((storage, b))
+        for storage, b in pending:
+            copy_into(t, storage, b)
+
+    # widening -----------------------------------------------------------------------------
+
+    def widen(self) -> None:
+        """Assume less: give the misfits a form that fits both ends."""
+        moves: dict[Operand, Operand] = {}
+        for slot, h, b in self._misfits:
+            for x, y in zip(_views(h, self.state), _views(b, self._back), strict=False):
+                if x.root is not y.root:
+                    moves[x.root] = y.root
+        swap = set(moves) == set(moves.values()) and not (set(moves) & self._no_swap)
+        self._swapped: dict[Operand, Var] = {}
+        if swap:
+            for root in moves:
+                self._swapped[root] = self._param(root.type, getattr(root, "name", ""))
+        for slot, h, b in self._misfits:
+            self._set(slot, self._generalise(h, b, slot))
+
+    def _param(self, type: Any, hint: str) -> Var:
+        var = Var(type, hint)
+        self._mine.add(var)
+        return var
+
+    def _number(self, dtype: str, weak: bool, hint: str) -> Num:
+        return Num(self._param(Scalar(dtype), hint), weak)
+
+    def _generalise(self, h: Any, b: Any, slot: Slot) -> Any:
+        hint = slot[1] if slot[0] == "local" else "exit" if slot[0] == "tag" else ""
+        if isinstance(h, _Fields):
+            return self._generalise_box(h, b, slot)
+        if b is DEAD:
+            return h
+        if h is DEAD:
+            return self._fresh(b, hint)
+        if _numeric(h) and _numeric(b):
+            dtype, weak = _promoted(_kind(self.t, h), _kind(self.t, b))
+            return self._number(dtype, weak, hint)
+        for missing in (UNDEF, Static(None)):
+            if _either_misses(h, b, missing):
+                x, y = _part(h, missing), _part(b, missing)
+                value = self._generalise(x, y, slot) if not same(x, y) or _numeric(x) else x
+                if isinstance(value, Conflict):
+                    return value
+                return Maybe(value, self._param(BOOL, ""), missing)
+        if isinstance(h, Tup) and isinstance(b, Tup) and h.cls is b.cls and len(h.items) == len(b.items):
+            items = []
+            for x, y in zip(h.items, b.items, strict=True):
+                items.append(x if same(x, y) and not self._changes(x) else self._generalise(x, y, slot))
+            return Tup(tuple(items), h.cls)
+        if isinstance(h, View) and isinstance(b, View):
+            return self._generalise_view(h, b, hint)
+        if isinstance(h, Ref) and isinstance(b, Ref):
+            x, y = self.state.heap.get(h.id), self._back.heap.get(b.id)
+            if x is not None and y is not None and same_shape(x, y):
+                box = self._generalise_box(_Fields(x), _Fields(y), ("template",)).box
+                ref = self.state.new(box)
+                self._templates.add(ref.id)
+                return ref
+        if isinstance(h, Bound) and isinstance(b, Bound) and same(h.function, b.function):
+            return Bound(h.function, self._generalise(h.self, b.self, slot))
+        return Conflict(h, b)
+
+    def _changes(self, x: Any) -> bool:
+        return any(o in self._mine for o in self._operands(x))
+
+    def _generalise_box(self, h: _Fields, b: Any, slot: Slot) -> _Fields:
+        x, y = h.box, b.box
+        if isinstance(x, ObjectBox) and isinstance(y, ObjectBox) and x.cls is y.cls and x.source is not None:
+            x, y = self.t.same_fields(x, y)
+            h, b = _Fields(x), _Fields(y)
+        if not same_shape(x, y):
+            raise NeedStatic((), "a container gets a different structure in each iteration", self.t.b.loc)
+        values = []
+        for p, q in zip(h.values, b.values, strict=True):
+            keep = same(p, q) and not self._changes(p)
+            values.append(p if keep else self._generalise(p, q, slot))
+        return _Fields(rebuild(x, values))
+
+    def _generalise_view(self, h: View, b: View, hint: str) -> Any:
+        if h.root is not b.root:
+            if h.root in self._swapped and same_form(h, b):
+                root: Operand = self._swapped[h.root]
+            else:
+                return self._store(h, b, hint)
+        else:
+            root = h.root
+        if not same_form(h, b):
+            h, b = loosen(h), loosen(b)
+            if not same_form(h, b):
+                return Conflict(h, b)
+        ints = []
+        for x, y in zip(view_ints(h), view_ints(b), strict=True):
+            ints.append(x if same_operand(x, y) else self._param(INT, ""))
+        return with_ints(h, root, ints)
+
+    def _store(self, h: View, b: View, hint: str) -> Any:
+        """Give a name that is bound to new arrays storage of its own, holding the entry value."""
+        from revtrace.trace.arrays import copy_of
+
+        if h.ndim != b.ndim:
+            return Conflict(h, b)
+        if h.dtype != b.dtype:
+            raise self.t.unsupported(
+                "an array variable changes its dtype in a loop", f"from {h.dtype} to {b.dtype}", "use one dtype"
+            )
+        out = copy_of(self.t, h, hint)
+        assert isinstance(out.root, Var)
+        self._storage.add(out.root)
+        return out
+
+    def _fresh(self, b: Any, hint: str) -> Any:
+        """A form for a value that is made in the body and read after it."""
+        if _numeric(b):
+            return self._number(*_kind(self.t, b), hint)
+        match b:
+            case Tup():
+                return Tup(tuple(self._fresh(v, hint) for v in b.items), b.cls)
+            case Maybe():
+                return Maybe(self._fresh(b.value, hint), self._param(BOOL, ""), b.missing)
+            case View():
+                return self._fresh_view(b, hint)
+            case Ref():
+                if b.id in self.entry.heap or b.id in self.t.originals:
+                    return b
+                box = self._back.heap[b.id]
+                ref = self.state.new(rebuild(box, [self._fresh(v, hint) for v in fields(box) or []]))
+                self._templates.add(ref.id)
+                return ref
+            case Bound():
+                return Bound(b.function, self._fresh(b.self, hint))
+        return b
+
+    def _fresh_view(self, b: View, hint: str) -> Any:
+        from revtrace.trace.arrays import whole
+
+        t = self.t
+        if isinstance(b.root, Var) and t.b.visible(b.root):
+            ints = [x if not isinstance(x, Var) or t.b.visible(x) else self._param(INT, "") for x in view_ints(b)]
+            return with_ints(b, b.root, ints)
+        if all(not isinstance(n, Var) or t.b.visible(n) for n in b.shape):
+            out = whole(t, t.b.alloc(b.dtype, *b.shape, zeros=True, hint=hint), b.shape)
+            assert isinstance(out.root, Var)
+            self._storage.add(out.root)
+            return out
+        raise NeedStatic(
+            tuple(n for n in b.shape if isinstance(n, Var)), "the shape of an array made in a loop is needed after it", t.b.loc
+        )
+
+
+class _Fields:
+    """The values of a heap record, as one slot."""
+
+    __slots__ = ("box",)
+
+    def __init__(self, box: Any) -> None:
+        self.box = box
+
+    @property
+    def values(self) -> list[Any]:
+        return fields(self.box) or []
+
+
+def _numeric(value: Any) -> bool:
+    return isinstance(value, Num) or (isinstance(value, Static) and is_number(value.value))
+
+
+def _kind(t: Tracer, value: Any) -> tuple[str, bool]:
+    num = as_num(t, value)
+    return num.dtype, num.weak
+
+
+def _part(value: Any, missing: Any) -> Any:
+    if isinstance(value, Maybe):
+        return value.value
+    return DEAD if same(value, missing) else value
+
+
+def _views(value: Any, st: State) -> list[View]:
+    match value:
+        case View():
+            return [value]
+        case Tup():
+            return [v for item in value.items for v in _views(item, st)]
+        case Maybe():
+            return _views(value.value, st)
+        case _Fields():
+            return [v for item in value.values for v in _views(item, st)]
+    return []

@@ -1,0 +1,441 @@
+"""Lists, tuples, dicts and sets while tracing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from revtrace.program.nodes import Const, Operand, const
+from revtrace.trace import arrays, numbers
+from revtrace.trace.iterators import drain
+from revtrace.trace.signals import NeedStatic, PythonRaise
+from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, ObjectBox, SetBox, State
+from revtrace.trace.values import Num, Ref, Slice, Static, Tup, View, is_number
+
+if TYPE_CHECKING:
+    from revtrace.trace.machine import Tracer
+
+__all__ = [
+    "append",
+    "as_keywords",
+    "as_known_int",
+    "as_static",
+    "delete_item",
+    "extend",
+    "get_item",
+    "growing_filled",
+    "items_of",
+    "length",
+    "make_dict",
+    "make_set",
+    "set_add",
+    "set_item",
+    "unpack",
+    "update",
+]
+
+
+def as_static(t: Tracer, st: State, value: Any) -> Any:
+    """Return a value as a static object if all of it is known, else the value itself."""
+    if isinstance(value, Static):
+        return value
+    if isinstance(value, Num) and isinstance(value.operand, Const):
+        return Static(value.operand.value)
+    if isinstance(value, Tup):
+        items = [as_static(t, st, v) for v in value.items]
+        if all(isinstance(v, Static) for v in items):
+            known = (v.value for v in items)
+            return Static(tuple(known) if value.cls is None else value.cls(*known))
+    if isinstance(value, Ref):
+        box = st.box(value)
+        if isinstance(box, ListBox):
+            items = [as_static(t, st, v) for v in box.items]
+            if all(isinstance(v, Static) for v in items):
+                return Static([v.value for v in items])
+        if isinstance(box, SetBox):
+            return Static(set(box.items))
+        if isinstance(box, DictBox):
+            pairs = [(k, as_static(t, st, v)) for k, v in box.items]
+            if all(isinstance(v, Static) for _, v in pairs):
+                return Static({k: v.value for k, v in pairs})
+    return value
+
+
+def as_known_int(t: Tracer, value: Any) -> int:
+    """Return an int that must be known when tracing."""
+    operand = numbers.integer(t, t.use(value))
+    if not isinstance(operand, Const):
+        raise NeedStatic((operand,), "this number must be known when tracing", t.b.loc)
+    return int(operand.value)  # type: ignore[arg-type]
+
+
+def items_of(t: Tracer, st: State, value: Any) -> list[Any]:
+    """List the items of an iterable whose length is known."""
+    value = t.use(value)
+    if isinstance(value, Tup):
+        return list(value.items)
+    if isinstance(value, Ref):
+        box = st.box(value)
+        if isinstance(box, ListBox):
+            return list(box.items)
+        if isinstance(box, IterBox) and box.kind == "generator":
+            from revtrace.trace.calls import collect
+
+            made = collect(t, st, value)
+            return items_of(t, st, made)
+    if isinstance(value, Static) and isinstance(value.value, (tuple, list)):
+        return [Static(v) for v in value.value]
+    return drain(t, st, value)
+
+
+def length(t: Tracer, st: State, value: Any) -> Any:
+    """``len(value)``."""
+    value = t.use(value)
+    if arrays.is_array(value):
+        if value.ndim == 0:
+            raise PythonRaise(TypeError("len() of unsized object"))
+        from revtrace.trace.convert import length_value
+
+        return length_value(value.shape[0])
+    if isinstance(value, Tup):
+        return Static(len(value.items))
+    if isinstance(value, Ref):
+        box = st.box(value)
+        if isinstance(box, (ListBox, DictBox, SetBox)):
+            return Static(len(box.items))
+        if isinstance(box, Growing):
+            return box.length
+        if isinstance(box, ObjectBox):
+            from revtrace.trace.calls import call_method
+
+            return call_method(t, st, value, "__len__", ())
+    if isinstance(value, Static):
+        try:
+            return Static(len(value.value))
+        except TypeError as error:
+            raise PythonRaise(error) from None
+    raise PythonRaise(TypeError("object has no len()"))
+
+
+# reading --------------------------------------------------------------------------------
+
+
+def get_item(t: Tracer, st: State, value: Any, key: Any) -> Any:
+    """``value[key]``."""
+    value, key = t.use(value), t.use(key)
+    if arrays.is_array(value):
+        return arrays.subscript(t, value, key)
+    if isinstance(value, Tup) or (isinstance(value, Static) and isinstance(value.value, (tuple, list, range))):
+        return _sequence_item(t, st, value, key)
+    if isinstance(value, Ref):
+        box = st.box(value)
+        if isinstance(box, ListBox):
+            return _sequence_item(t, st, value, key)
+        if isinstance(box, Growing):
+            return _growing_item(t, st, box, key)
+        if isinstance(box, DictBox):
+            known = _key(t, st, key)
+            found = box.get(known)
+            if found is None:
+                raise PythonRaise(KeyError(known))
+            return found
+        if isinstance(box, ObjectBox):
+            from revtrace.trace.calls import call_method
+
+            return call_method(t, st, value, "__getitem__", (key,))
+    if isinstance(value, Static):
+        known = as_static(t, st, key)
+        if isinstance(known, Static):
+            try:
+                found = value.value[known.value]
+            except Exception as error:
+                raise PythonRaise(error) from None
+            from revtrace.trace.external import external
+
+            return external(t, st, found, None, "const")
+        if isinstance(key, Num):
+            raise NeedStatic((key.operand,), "this index must be known when tracing", t.b.loc)
+    if isinstance(value, Num):
+        if not value.weak and isinstance(key, Static) and key.value in ((), Ellipsis):
+            return value
+        raise PythonRaise(TypeError("'float' object is not subscriptable"))
+    raise PythonRaise(TypeError(f"{t.describe(value)} is not subscriptable"))
+
+
+def _key(t: Tracer, st: State, key: Any) -> Any:
+    known = as_static(t, st, key)
+    if isinstance(known, Static):
+        return known.value
+    if isinstance(key, Num):
+        raise NeedStatic((key.operand,), "a key must be known when tracing", t.b.loc)
+    raise t.unsupported("a key made of run-time values", "keys must be known when tracing", "use an array")
+
+
+def _sequence_item(t: Tracer, st: State, value: Any, key: Any) -> Any:
+    if isinstance(key, (Slice, Static)) and (isinstance(key, Slice) or isinstance(key.value, slice)):
+        return _sequence_slice(t, st, value, key)
+    items = items_of(t, st, value)
+    if isinstance(key, Static):
+        try:
+            return items[key.value]
+        except (IndexError, TypeError) as error:
+            raise PythonRaise(error) from None
+    index = numbers.integer(t, key)
+    if isinstance(index, Const):
+        try:
+            return items[int(index.value)]  # type: ignore[arg-type]
+        except IndexError as error:
+            raise PythonRaise(error) from None
+    if items and all(_numeric(v) for v in items):
+        return arrays.element(t, _table(t, items), (index,)) if len(items) > 0 else None
+    if isinstance(value, Static) and isinstance(value.value, range):
+        return arrays.element(t, _table(t, items), (index,))
+    raise NeedStatic((index,), "an index into things of different kinds must be known when tracing", t.b.loc)
+
+
+def _numeric(v: Any) -> bool:
+    return isinstance(v, Num) or (isinstance(v, Static) and is_number(v.value))
+
+
+def _table(t: Tracer, items: list[Any]) -> View:
+    """Return an array of the items; one of constants is made once, before everything else."""
+    nums = [numbers.as_num(t, v) for v in items]
+    kind = (nums[0].dtype, nums[0].weak)
+    for n in nums[1:]:
+        kind = numbers._promoted(kind, (n.dtype, n.weak))
+    shape = (const(len(items), "i8"),)
+    if all(isinstance(n.operand, Const) for n in nums):
+        key = (kind[0], tuple(repr(n.operand) for n in nums))
+        if key not in t.tables:
+            with t.b.into(t.prologue):
+                t.tables[key] = _filled(t, nums, kind[0], shape)
+        return t.tables[key]
+    return _filled(t, nums, kind[0], shape)
+
+
+def _filled(t: Tracer, nums: list[Num], dtype: str, shape: tuple[Operand, ...]) -> View:
+    out = arrays.new_array(t, dtype, shape)
+    for k, n in enumerate(nums):
+        arrays.store_at(t, out, (const(k, "i8"),), t.b.cast(n.operand, dtype))
+    return out
+
+
+def _sequence_slice(t: Tracer, st: State, value: Any, key: Any) -> Any:
+    if isinstance(key, Slice):
+        parts = [None if isinstance(p, Static) and p.value is None else as_known_int(t, p) for p in (key.start, key.stop, key.step)]
+        key = Static(slice(*parts))
+    items = items_of(t, st, value)[key.value]
+    if isinstance(value, Ref):
+        return st.new(ListBox(tuple(items)))
+    if isinstance(value, Static):
+        return Static(value.value[key.value])
+    return Tup(tuple(items))
+
+
+# growing lists ------------------------------------------------------------------------------
+
+
+def _growing_item(t: Tracer, st: State, box: Growing, key: Any) -> Any:
+    assert isinstance(box.buffer, View) and isinstance(box.length, Num)
+    if isinstance(key, Slice) or (isinstance(key, Static) and isinstance(key.value, slice)):
+        raise NeedStatic((box.length.operand,), "a slice of a list needs its length", t.b.loc)
+    index = arrays._normal(t, numbers.integer(t, key), box.length.operand)
+    return Num(arrays.element(t, box.buffer, (index,)).operand, True)
+
+
+def growing_filled(t: Tracer, st: State, value: Any, count: Operand) -> Ref:
+    """``[value] * count`` for a count known only when running."""
+    number = numbers.as_num(t, value)
+    dtype = "f8" if number.dtype in ("i8", "b1") and number.weak else number.dtype
+    zero = const(0, "i8")
+    size = t.b.op("max", count, zero)
+    buffer = arrays.new_array(t, dtype, (size,))
+    t.b.do("fill", buffer.root, t.b.cast(number.operand, dtype))
+    return st.new(Growing(buffer, Num(size, True)))
+
+
+def append(t: Tracer, st: State, target: Any, value: Any) -> None:
+    """``target.append(value)``."""
+    box = st.box(target)
+    if isinstance(box, ListBox):
+        if box.source is not None:
+            t.side_effects = t.side_effects or t.b.loc
+        st.set(target, ListBox((*box.items, value), box.source))
+        return
+    assert isinstance(box, Growing) and isinstance(box.buffer, View) and isinstance(box.length, Num)
+    if not _numeric(value):
+        raise NeedStatic((box.length.operand,), "a list of things that are no numbers grows in a loop", t.b.loc)
+    number = numbers.as_num(t, value)
+    if numbers._promoted((number.dtype, number.weak), (box.buffer.dtype, True))[0] != box.buffer.dtype:
+        raise NeedStatic((box.length.operand,), "a list holds numbers of different types", t.b.loc)
+    inside = t.b.compare("lt", box.length.operand, box.buffer.shape[0])
+    t.check(inside, "unsupported: list longer than foreseen")
+    arrays.store_at(t, box.buffer, (box.length.operand,), t.b.cast(number.operand, box.buffer.dtype))
+    more = numbers.fold(t, "add", box.length.operand, const(1, "i8"), "i8")
+    st.set(target, Growing(box.buffer, Num(more, True)))
+
+
+def extend(t: Tracer, st: State, target: Any, value: Any) -> None:
+    """``target.extend(value)``."""
+    box = st.box(target)
+    items = items_of(t, st, value)
+    if isinstance(box, ListBox):
+        if box.source is not None:
+            t.side_effects = t.side_effects or t.b.loc
+        st.set(target, ListBox((*box.items, *items), box.source))
+        return
+    for item in items:
+        append(t, st, target, item)
+
+
+# writing --------------------------------------------------------------------------------
+
+
+def set_item(t: Tracer, st: State, target: Any, key: Any, value: Any) -> None:
+    """``target[key] = value``."""
+    target, key = t.use(target), t.use(key)
+    if arrays.is_array(target):
+        from revtrace.trace.convert import as_array_or_number
+
+        if isinstance(value, (Ref, Tup)) or (isinstance(value, Static) and isinstance(value.value, (tuple, list))):
+            value = as_array_or_number(t, st, value)
+        arrays.set_subscript(t, target, key, t.use(value))
+        return
+    if arrays.is_array(value):
+        value = arrays.settle(t, value)
+    if isinstance(target, Ref):
+        box = st.box(target)
+        if isinstance(box, DictBox):
+            if box.source is not None:
+                t.side_effects = t.side_effects or t.b.loc
+            st.set_item(target, _key(t, st, key), value)
+            return
+        if isinstance(box, ListBox):
+            _set_list_item(t, st, target, box, key, value)
+            return
+        if isinstance(box, Growing):
+            assert isinstance(box.buffer, View) and isinstance(box.length, Num)
+            index = arrays._normal(t, numbers.integer(t, key), box.length.operand)
+            number = numbers.as_num(t, value)
+            if numbers._promoted((number.dtype, number.weak), (box.buffer.dtype, True))[0] != box.buffer.dtype:
+                raise NeedStatic((box.length.operand,), "a list holds numbers of different types", t.b.loc)
+            arrays.store_element(t, box.buffer, (index,), t.b.cast(number.operand, box.buffer.dtype))
+            return
+        if isinstance(box, ObjectBox):
+            from revtrace.trace.calls import call_method
+
+            call_method(t, st, target, "__setitem__", (key, value))
+            return
+    raise PythonRaise(TypeError(f"{t.describe(target)} does not support item assignment"))
+
+
+def _set_list_item(t: Tracer, st: State, target: Ref, box: ListBox, key: Any, value: Any) -> None:
+    if box.source is not None:
+        t.side_effects = t.side_effects or t.b.loc
+    if isinstance(key, (Slice, Static)) and (isinstance(key, Slice) or isinstance(key.value, slice)):
+        if isinstance(key, Slice):
+            raise t.unsupported("assigning to a slice of a list", "its bounds are known only when running", "use an array")
+        items = list(box.items)
+        items[key.value] = items_of(t, st, value)
+        st.set(target, ListBox(tuple(items), box.source))
+        return
+    index = numbers.integer(t, key)
+    items = list(box.items)
+    if isinstance(index, Const):
+        try:
+            items[int(index.value)] = value  # type: ignore[arg-type]
+        except IndexError as error:
+            raise PythonRaise(error) from None
+        st.set(target, ListBox(tuple(items), box.source))
+        return
+    if all(_numeric(v) for v in items) and _numeric(value) and items:
+        # A number among numbers: each is replaced if its turn has come.
+        n = const(len(items), "i8")
+        at = arrays._normal(t, index, n)
+        for k, old in enumerate(items):
+            items[k] = numbers.select(t, t.b.compare("eq", at, const(k, "i8")), value, old)
+        if len(items) <= 8:
+            st.set(target, ListBox(tuple(items), box.source))
+            return
+    raise NeedStatic((index,), "an index into a list that is written must be known when tracing", t.b.loc)
+
+
+def delete_item(t: Tracer, st: State, target: Any, key: Any) -> None:
+    """``del target[key]``."""
+    box = st.box(target) if isinstance(target, Ref) else None
+    if isinstance(box, (ListBox, DictBox)) and box.source is not None:
+        t.side_effects = t.side_effects or t.b.loc
+    if isinstance(box, ListBox):
+        items = list(box.items)
+        known = as_static(t, st, key)
+        if isinstance(known, Static):
+            try:
+                del items[known.value]
+            except IndexError as error:
+                raise PythonRaise(error) from None
+            st.set(target, ListBox(tuple(items), box.source))
+            return
+    if isinstance(box, DictBox):
+        known = _key(t, st, key)
+        if box.get(known) is None:
+            raise PythonRaise(KeyError(known))
+        st.set(target, DictBox(tuple((k, v) for k, v in box.items if k != known), box.source))
+        return
+    raise t.unsupported(f"deleting an item of {t.describe(target)}", "it is not supported", "")
+
+
+# dicts and sets ---------------------------------------------------------------------------
+
+
+def make_dict(t: Tracer, st: State, keys: list[Any], values: list[Any]) -> Ref:
+    """Return a new dict."""
+    pairs: dict[Any, Any] = {}
+    for k, v in zip(keys, values, strict=True):
+        pairs[_key(t, st, t.use(k))] = v
+    return st.new(DictBox(tuple(pairs.items())))
+
+
+def make_set(t: Tracer, st: State, values: list[Any]) -> Ref:
+    """Return a new set."""
+    return st.new(SetBox(frozenset(_key(t, st, t.use(v)) for v in values)))
+
+
+def set_add(t: Tracer, st: State, target: Any, value: Any) -> None:
+    """``target.add(value)``."""
+    box = st.box(target)
+    assert isinstance(box, SetBox)
+    st.set(target, SetBox(box.items | {_key(t, st, t.use(value))}))
+
+
+def update(t: Tracer, st: State, target: Any, value: Any) -> None:
+    """``target.update(value)``."""
+    for k, v in as_keywords(t, st, value, any_key=True).items():
+        st.set_item(target, k, v)
+
+
+def as_keywords(t: Tracer, st: State, value: Any, any_key: bool = False) -> dict[Any, Any]:
+    """Return a mapping's items."""
+    value = t.use(value)
+    if isinstance(value, Ref):
+        box = st.box(value)
+        if isinstance(box, DictBox):
+            return dict(box.items)
+        if isinstance(box, (ListBox, IterBox)):
+            return {_key(t, st, items_of(t, st, p)[0]): items_of(t, st, p)[1] for p in items_of(t, st, value)}
+    if isinstance(value, Static) and hasattr(value.value, "keys"):
+        return {k: Static(value.value[k]) for k in value.value.keys()}  # noqa: SIM118
+    raise t.unsupported(f"{t.describe(value)} used as a mapping", "", "")
+
+
+def unpack(t: Tracer, st: State, value: Any, count: int) -> list[Any]:
+    """Unpack into a number of variables."""
+    value = t.use(value)
+    if arrays.is_array(value):
+        view = arrays.settle(t, value)
+        arrays.agree(t, view.shape[0], const(count, "i8"))
+        return [arrays.row(t, view, const(k, "i8"), inside=True) for k in range(count)]
+    items = items_of(t, st, value)
+    if len(items) > count:
+        raise PythonRaise(ValueError(f"too many values to unpack (expected {count})"))
+    if len(items) < count:
+        raise PythonRaise(ValueError(f"not enough values to unpack (expected {count}, got {len(items)})"))
+    return items

@@ -1,0 +1,226 @@
+"""The entry to tracing: bind the arguments, walk the function, and say what it relied on.
+
+Where something that only some inputs know (a length, an integer argument) decides
+the program's structure, the function is traced again with those inputs fixed and
+guarded.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+from typing import Any
+
+from revtrace.errors import GradientError, UnsupportedError
+from revtrace.loc import Loc
+from revtrace.program.nodes import Operand, Program, Var
+from revtrace.trace.calls import call
+from revtrace.trace.external import external
+from revtrace.trace.machine import Tracer
+from revtrace.trace.record import Arg, Fixed, Leaf, Made, Result, Source, StaticLeaf, Traced
+from revtrace.trace.signals import NeedStatic, PythonRaise
+from revtrace.trace.state import DictBox, Growing, ListBox, ObjectBox, State
+from revtrace.trace.values import Bound, Maybe, Num, Ref, Static, Tup
+
+__all__ = ["trace"]
+
+MAX_SPECIALISATIONS = 40
+
+
+def trace(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Traced:
+    """Trace a function for the types of example arguments.
+
+    Parameters
+    ----------
+    fn : callable
+        A plain function, bound method, ``functools.partial``, numba dispatcher or callable instance.
+    args, kwargs : tuple, dict
+        Arguments as for the call.
+
+    Returns
+    -------
+    Traced
+
+    Raises
+    ------
+    UnsupportedError
+        If the function uses something that cannot be traced.
+    Exception
+        What the function itself raises, if it raises whatever the numbers are.
+    """
+    kwargs = kwargs or {}
+    fixed: set[Source] = set()
+    for _ in range(MAX_SPECIALISATIONS):
+        t = Tracer()
+        t.static_sources = set(fixed)
+        try:
+            return _trace(t, fn, args, kwargs)
+        except NeedStatic as need:
+            more = _sources(t, need) - fixed
+            if not more:
+                raise UnsupportedError(
+                    f"the structure of the program depends on run-time numbers: {need.why}",
+                    "what the program consists of must be known when tracing; it may depend on types, shapes and "
+                    "integer arguments, not on the numbers computed",
+                    "use an array of fixed shape, or decide by an integer or boolean argument",
+                    need.loc,
+                ) from None
+            fixed |= more
+        except PythonRaise as signal:
+            raise _genuine(fn, args, kwargs, signal, t.b.loc) from None
+        except RecursionError:
+            raise UnsupportedError(
+                "recursion that goes too deep",
+                "each level of a recursion is recorded on its own",
+                "write it as a loop",
+                t.b.loc,
+            ) from None
+    raise UnsupportedError("too many inputs decide the program's structure", "", "", t.b.loc)
+
+
+def _sources(t: Tracer, need: NeedStatic) -> set[Source]:
+    """The arguments whose values or shapes decide what is needed."""
+    by_var = {var: source for source, (var, _) in t.inputs.items()}
+    found: set[Source] = set()
+    for x in t.origins(need.operands):
+        stmt = t.b.defs.get(x)
+        if x in by_var:
+            if x.type.dtype[0] in "iub":  # type: ignore[union-attr]
+                found.add(by_var[x])
+        elif stmt is not None and getattr(stmt, "name", "") == "dim":
+            root = stmt.args[0]  # type: ignore[union-attr]
+            if root in by_var:
+                found.add(by_var[root])
+    if not need.operands:
+        # Nothing in particular was named: lengths are what usually decides.
+        found |= {s for s, (v, i) in t.inputs.items() if i.kind in ("array", "int") and _small(v)}
+    return found
+
+
+def _small(var: Var) -> bool:
+    return True
+
+
+def _genuine(fn: Any, args: Any, kwargs: Any, signal: PythonRaise, loc: Loc) -> BaseException:
+    """Let the plain function raise its own exception."""
+    import copy
+
+    copied = copy.deepcopy((args, kwargs))
+    try:
+        fn(*copied[0], **copied[1])
+    except Exception as error:
+        return error
+    return UnsupportedError(
+        f"tracing met {type(signal.error).__name__}: {signal.error}",
+        "the plain function does not raise here, so revtrace misunderstands this line",
+        "please report it; as a way out, write the line differently",
+        loc,
+    )
+
+
+def _trace(t: Tracer, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:
+    st = State(originals=t.originals)
+    t.current = st
+    function, names, values, named = _arguments(fn, args, kwargs)
+    traced_args = tuple(external(t, st, v, Arg(n), "arg") for n, v in zip(names, values, strict=True))
+    traced_kwargs = {k: external(t, st, v, Arg(k), "arg") for k, v in named.items()}
+    # Arguments are inputs in call order whether or not the function reads them.
+    value = external(t, st, function, Fixed(function), "const")
+    result = call(t, st, value, traced_args, traced_kwargs)
+    outputs: list[Operand] = []
+    built = _result(t, st, result, outputs, set())
+    order = list(t.inputs.items())
+    program = Program(_name(function), tuple(var for _, (var, _) in order), t.b.close(*outputs))
+    written = {r for r in t.written_roots() if isinstance(r, Var)}
+    inputs = tuple(
+        i if var not in written else type(i)(i.source, i.kind, i.python_type, True) for _, (var, i) in order
+    )
+    return Traced(
+        program, inputs, built, tuple(t.guards.values()), tuple(t.codes), t.side_effects, t.catches
+    )
+
+
+def _name(function: Any) -> str:
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def _arguments(
+    fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Any, list[str], list[Any], dict[str, Any]]:
+    """Name the arguments as `Arg` sources do: by parameter, ``*args`` items as ``args[k]``."""
+    if not callable(fn):
+        raise GradientError(f"{type(fn).__name__} is not callable", "", "pass a function")
+    py_func = getattr(fn, "py_func", None)
+    if isinstance(py_func, types.FunctionType):
+        fn = py_func
+    try:
+        signature = inspect.signature(fn)
+    except (TypeError, ValueError):
+        return fn, [f"arg{k}" for k in range(len(args))], list(args), dict(kwargs)
+    names: list[str] = []
+    positional = [p for p in signature.parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    signature.bind(*args, **kwargs)
+    for k in range(len(args)):
+        names.append(positional[k].name if k < len(positional) else f"*{k - len(positional)}")
+    return fn, names, list(args), dict(kwargs)
+
+
+def _result(t: Tracer, st: State, value: Any, outputs: list[Operand], seen: set[int]) -> Result:
+    """Describe how to build the result from outputs."""
+    from revtrace.trace import arrays
+    from revtrace.trace.numbers import as_num
+
+    value = t.use(value) if not isinstance(value, Maybe) else value
+    if isinstance(value, Maybe):
+        # A None has no gradient; the plain function is what returns it.
+        t.check(value.flag, "unsupported: the result is None")
+        value = value.value
+    match value:
+        case Static():
+            if value.source is None and isinstance(value.value, float):
+                outputs.append(as_num(t, value).operand)
+                return Leaf(len(outputs) - 1, type(value.value))
+            return StaticLeaf(value.value, value.source)
+        case Num():
+            outputs.append(value.operand)
+            return Leaf(len(outputs) - 1, _python_type(value))
+        case Tup():
+            fields = tuple((k, _result(t, st, v, outputs, seen)) for k, v in enumerate(value.items))
+            return Made(value.cls or tuple, fields)
+        case Ref():
+            if value.id in seen:
+                raise t.unsupported("a result that contains itself", "", "")
+            seen = seen | {value.id}
+            box = st.box(value)
+            if isinstance(box, ListBox):
+                return Made(list, tuple((k, _result(t, st, v, outputs, seen)) for k, v in enumerate(box.items)))
+            if isinstance(box, DictBox):
+                return Made(dict, tuple((k, _result(t, st, v, outputs, seen)) for k, v in box.items))
+            if isinstance(box, Growing):
+                assert isinstance(box.length, Num)
+                raise NeedStatic((box.length.operand,), "a list of unknown length is returned", t.b.loc)
+            if isinstance(box, ObjectBox):
+                if box.source is not None and not box.fields:
+                    return StaticLeaf(box.original, box.source)
+                return Made(box.cls, tuple((k, _result(t, st, v, outputs, seen)) for k, v in box.fields))
+            raise t.unsupported(f"returning {t.describe(value)}", "only numbers, arrays and containers are returned", "")
+        case Bound():
+            raise t.unsupported("returning a method", "only numbers, arrays and containers are returned", "")
+    if arrays.is_array(value):
+        import numpy as np
+
+        view = arrays.settle(t, value)
+        whole = view if view.whole else arrays.materialise(t, view)
+        outputs.append(whole.root)
+        return Leaf(len(outputs) - 1, np.ndarray, view.source if view.whole else None)
+    raise t.unsupported(f"returning {t.describe(value)}", "only numbers, arrays and containers are returned", "")
+
+
+def _python_type(value: Num) -> type:
+    import numpy as np
+
+    if not value.weak:
+        return np.dtype(value.dtype).type
+    return {"f": float, "i": int, "b": bool, "c": complex, "u": int}[value.dtype[0]]
+
+

@@ -1,0 +1,220 @@
+"""Objects from outside the traced function: arguments, globals, closure cells, their attributes.
+
+Numbers and arrays of the arguments become inputs of the program.  Numbers found
+in globals and closures are constants, guarded; arrays are inputs wherever they are
+found, read afresh at every call.  Everything else is known while tracing, and
+guarded.
+"""
+
+from __future__ import annotations
+
+import enum
+import types
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from revtrace.program.nodes import Var, const
+from revtrace.program.types import Array, Scalar
+from revtrace.trace.numbers import SUPPORTED, dtype_of
+from revtrace.trace.record import Attr, Fixed, Input, Item, Source
+from revtrace.trace.state import DictBox, ListBox, ObjectBox, SetBox, State
+from revtrace.trace.values import Along, Num, Ref, Static, Tup, Value, View, is_number
+
+if TYPE_CHECKING:
+    from revtrace.trace.machine import Tracer
+
+__all__ = ["attribute_of", "external"]
+
+_PLAIN = (str, bytes, type(None), type(Ellipsis), type(NotImplemented))
+
+
+def external(t: Tracer, st: State, value: Any, source: Source | None, role: str) -> Value:
+    """Return the traced value of an object; ``role`` is ``"arg"`` or ``"const"``."""
+    if isinstance(value, _PLAIN):
+        t.guard(source, "equal", value)
+        return Static(value, source)
+    if isinstance(value, (bool, np.bool_)) or isinstance(value, enum.Enum):
+        t.guard(source, "equal" if not isinstance(value, enum.Enum) else "is", value)
+        return Static(value, source)
+    if is_number(value):
+        return _number(t, value, source, role)
+    if isinstance(value, np.ndarray):
+        return _array(t, value, source)
+    if isinstance(value, tuple):
+        return _tuple(t, st, value, source, role)
+    if isinstance(value, (list, dict, set, frozenset)) and type(value) in (list, dict, set, frozenset):
+        return _container(t, st, value, source, role)
+    if isinstance(value, types.FunctionType):
+        if source is not None and not isinstance(source, Fixed):
+            t.guard(source, "code", (value.__code__, value.__defaults__, value.__kwdefaults__))
+        return Static(value, source)
+    if isinstance(value, types.MethodType):
+        from revtrace.trace.values import Bound
+
+        owner = external(t, st, value.__self__, _attr(source, "__self__"), role)
+        function = external(t, st, value.__func__, _attr(source, "__func__"), "const")
+        return Bound(function, owner)
+    if isinstance(
+        value, (type, types.ModuleType, types.BuiltinFunctionType, range, slice, np.ufunc, np.dtype)
+    ) or _is_callable_only(value):
+        t.guard(source, "equal" if isinstance(value, (range, slice, np.dtype)) else "is", value)
+        return Static(value, source)
+    return _object(t, st, value, source)
+
+
+def _attr(source: Source | None, name: str) -> Source | None:
+    return None if source is None else Attr(source, name)
+
+
+def _is_callable_only(value: Any) -> bool:
+    """Callables whose attributes are no numbers to look after."""
+    import functools
+
+    return isinstance(
+        value,
+        (functools.partial, types.MethodWrapperType, types.MethodDescriptorType, types.WrapperDescriptorType),
+    ) or type(value).__module__.partition(".")[0] in ("numpy", "numba", "scipy", "functools", "builtins", "_thread")
+
+
+def _number(t: Tracer, value: Any, source: Source | None, role: str) -> Value:
+    dtype, weak = dtype_of(value)
+    if dtype not in SUPPORTED:
+        raise t.unsupported(f"a number of type {type(value).__name__}", f"dtype {dtype} is not supported", "use float64")
+    fixed = role == "const" or source is None or source in t.static_sources
+    if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**63:
+        fixed = True
+    if fixed:
+        t.guard(source, "equal", value)
+        return Static(value, source)
+    assert source is not None
+    if source not in t.inputs:
+        kind = {"f": "float", "c": "complex", "i": "int", "u": "int", "b": "bool"}[dtype[0]]
+        var = Var(Scalar(dtype), _hint(source))
+        t.inputs[source] = (var, Input(source, kind, type(value)))
+    return Num(t.inputs[source][0], weak)
+
+
+def _hint(source: Source) -> str:
+    name = getattr(source, "name", None)
+    if name is None:
+        key = getattr(source, "key", None)
+        base = getattr(source, "base", None)
+        return f"{_hint(base)}_{key}" if base is not None and str(key).isidentifier() or isinstance(key, int) else "v"
+    return str(name)
+
+
+def _array(t: Tracer, value: np.ndarray[Any, Any], source: Source | None) -> Value:
+    if type(value) is not np.ndarray:
+        raise t.unsupported(
+            f"an array of type {type(value).__name__}", "only plain numpy arrays are known", "pass np.asarray(x)"
+        )
+    dtype = value.dtype.str[1:]
+    if dtype not in SUPPORTED:
+        raise t.unsupported(
+            f"an array of dtype {value.dtype}",
+            "only real, complex, integer and boolean arrays have a place in a program",
+            "convert it with .astype(np.float64), or use a list of floats",
+        )
+    if source is None:
+        return Static(value)
+    if source in t.views:
+        return t.views[source]
+    var = Var(Array(dtype, value.ndim), _hint(source))
+    t.inputs[source] = (var, Input(source, "array", np.ndarray))
+    shape: list[Any] = []
+    fixed = source in t.static_sources
+    with t.b.into(t.prologue):
+        for axis, n in enumerate(value.shape):
+            if fixed:
+                shape.append(const(n, "i8"))
+            elif n == 1 and value.ndim > 1:
+                shape.append(const(1, "i8"))
+            else:
+                shape.append(t.b.dim(var, axis))
+    if fixed:
+        t.guard(source, "shape", value.shape)
+    elif value.ndim > 1:
+        t.guard(source, "ones", tuple(n == 1 for n in value.shape))
+    one, zero = const(1, "i8"), const(0, "i8")
+    view = View(var, tuple(Along(k, zero, one, True) for k in range(value.ndim)), tuple(shape), source)
+    t.views[source] = view
+    return view
+
+
+def _tuple(t: Tracer, st: State, value: tuple[Any, ...], source: Source | None, role: str) -> Value:
+    t.guard(source, "type", type(value))
+    t.guard(source, "len", len(value))
+    items = []
+    for k, item in enumerate(value):
+        items.append(external(t, st, item, None if source is None else Item(source, k), role))
+    if all(isinstance(i, Static) for i in items) and type(value) is tuple:
+        return Static(value, source)
+    return Tup(tuple(items), None if type(value) is tuple else type(value))
+
+
+def _container(t: Tracer, st: State, value: Any, source: Source | None, role: str) -> Value:
+    known = t.externals.get(id(value))
+    if known is not None:
+        return known[1]
+    t.guard(source, "type", type(value))
+    box: Any
+    if isinstance(value, list):
+        t.guard(source, "len", len(value))
+        box = ListBox(tuple(external(t, st, v, None if source is None else Item(source, k), role) for k, v in enumerate(value)), source)
+    elif isinstance(value, dict):
+        for k in value:
+            if not isinstance(k, (str, int, float, bool, tuple, bytes, type(None), enum.Enum, type)):
+                raise t.unsupported(f"a dict with a key of type {type(k).__name__}", "keys must be plain values", "")
+        t.guard(source, "keys", tuple(value))
+        box = DictBox(
+            tuple((k, external(t, st, v, None if source is None else Item(source, k), role)) for k, v in value.items()),
+            source,
+        )
+    else:
+        t.guard(source, "equal", value)
+        if isinstance(value, frozenset):
+            return Static(value, source)
+        box = SetBox(frozenset(value))
+    ref = st.new(box)
+    t.originals[ref.id] = box
+    t.externals[id(value)] = (value, ref)
+    return ref
+
+
+def _object(t: Tracer, st: State, value: Any, source: Source | None) -> Value:
+    known = t.externals.get(id(value))
+    if known is not None:
+        return known[1]
+    module = type(value).__module__.partition(".")[0]
+    if module in ("jax", "jaxlib", "torch", "autograd", "pytensor", "pandas", "xarray"):
+        raise t.unsupported(
+            f"a value of type {type(value).__module__}.{type(value).__qualname__}",
+            "it is not a numpy array",
+            "convert it with np.asarray first",
+        )
+    t.guard(source, "type", type(value))
+    box = ObjectBox(type(value), (), source if source is not None else Fixed(value), value)
+    ref = st.new(box)
+    t.originals[ref.id] = box
+    t.externals[id(value)] = (value, ref)
+    return ref
+
+
+def attribute_of(t: Tracer, st: State, box: ObjectBox, name: str) -> Value:
+    """Read an attribute of one of the caller's objects."""
+    assert box.source is not None
+    value = getattr(box.original, name)
+    role = "arg" if _from_argument(box.source) else "const"
+    return external(t, st, value, Attr(box.source, name), role)
+
+
+def _from_argument(source: Source) -> bool:
+    from revtrace.trace.record import Arg
+
+    while not isinstance(source, Arg):
+        base = getattr(source, "base", None)
+        if base is None:
+            return False
+        source = base
+    return True

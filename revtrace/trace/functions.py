@@ -1,0 +1,225 @@
+"""The functions the tracer knows by themselves: a table from callable to handler, filled by the modules below.
+
+A handler takes the tracer, the state, the arguments and the calling frame and
+returns the traced result.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from revtrace.trace.signals import PythonRaise
+from revtrace.trace.state import ObjectBox, State
+from revtrace.trace.values import Num, Ref, Static, Tup
+
+if TYPE_CHECKING:
+    from revtrace.trace.attributes import Method
+    from revtrace.trace.machine import Frame, Tracer
+
+__all__ = ["construct", "evaluate", "find", "method", "method_handler", "on", "signature", "static_math"]
+
+Handler = Callable[["Tracer", State, tuple[Any, ...], dict[str, Any], "Frame | None"], Any]
+_handlers: dict[Any, Handler] = {}
+_methods: dict[tuple[str, str], Callable[..., Any]] = {}
+_loaded = False
+
+
+def on(*names: Any) -> Callable[[Handler], Handler]:
+    """Register the handler of some callables."""
+
+    def register(handler: Handler) -> Handler:
+        for f in names:
+            if f is not None:
+                _handlers[f] = handler
+        return handler
+
+    return register
+
+
+def method_handler(kind: str, *names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register the handler of some built-in methods."""
+
+    def register(handler: Callable[..., Any]) -> Callable[..., Any]:
+        for name in names:
+            _methods[kind, name] = handler
+        return handler
+
+    return register
+
+
+def _load() -> None:
+    global _loaded
+    if not _loaded:
+        _loaded = True
+        from revtrace.trace import array_functions, builtin_functions, linalg, methods, reductions, shaping
+
+        del array_functions, builtin_functions, linalg, methods, reductions, shaping
+
+
+def find(f: Any) -> Handler | None:
+    """Return the handler of a callable, or None."""
+    _load()
+    try:
+        return _handlers.get(f)
+    except TypeError:
+        return None
+
+
+def signature(*names: str, **defaults: Any) -> Callable[[tuple[Any, ...], dict[str, Any]], list[Any]]:
+    """Return a binder of positional and keyword arguments to the given names."""
+    order = [*names, *defaults]
+
+    def bind(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        if len(args) > len(order):
+            raise PythonRaise(TypeError(f"takes at most {len(order)} arguments"))
+        bound = dict(zip(order, args, strict=False))
+        for k, v in kwargs.items():
+            if k not in order or k in bound:
+                raise PythonRaise(TypeError(f"unexpected keyword argument {k!r}"))
+            bound[k] = v
+        for name in names:
+            if name not in bound:
+                raise PythonRaise(TypeError(f"missing required argument {name!r}"))
+        return [bound.get(name, defaults.get(name)) for name in order]
+
+    return bind
+
+
+def method(
+    t: Tracer, st: State, which: Method, self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Call a built-in method."""
+    _load()
+    handler = _methods.get((which.kind, which.name))
+    if handler is None:
+        raise t.unsupported(f"the method {which.label}", "revtrace has no rule for it", "")
+    return handler(t, st, self, *args, **kwargs)
+
+
+# classes ------------------------------------------------------------------------------------
+
+
+def construct(t: Tracer, st: State, cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call a class: make an instance."""
+    from revtrace.trace.calls import call
+
+    if issubclass(cls, BaseException):
+        return _exception(t, st, cls, args)
+    if issubclass(cls, tuple) and hasattr(cls, "_fields"):
+        if "__new__" in vars(cls) and isinstance(vars(cls)["__new__"], types.FunctionType):
+            return _named_tuple(t, st, cls, args, kwargs)
+        base = next(b for b in cls.__mro__ if "_fields" in vars(b))
+        made = _named_tuple(t, st, base, args, kwargs)
+        return Tup(made.items, cls)
+    new = cls.__new__
+    plain_new = new is object.__new__
+    init = cls.__init__
+    if plain_new and isinstance(init, types.FunctionType) and type(cls).__call__ is type.__call__:
+        ref = st.new(ObjectBox(cls, ()))
+        call(t, st, Static(init), (ref, *args), kwargs)
+        return ref
+    if plain_new and init is object.__init__ and not args and not kwargs and type(cls).__call__ is type.__call__:
+        return st.new(ObjectBox(cls, ()))
+    found = evaluate(t, st, cls, args, kwargs)
+    if found is not None:
+        return found
+    raise t.unsupported(
+        f"making an instance of {cls.__module__}.{cls.__qualname__}",
+        "only classes with a plain Python __init__ can be made while tracing",
+        "",
+    )
+
+
+def _exception(t: Tracer, st: State, cls: type, args: tuple[Any, ...]) -> Any:
+    from revtrace.trace.containers import as_static
+
+    known = [as_static(t, st, a) for a in args]
+    try:
+        # The plain function is what makes the message a user sees.
+        return Static(cls(*(k.value if isinstance(k, Static) else "..." for k in known)))
+    except Exception:
+        return Static(Exception("..."))
+
+
+def _named_tuple(t: Tracer, st: State, cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tup:
+    from revtrace.trace.external import external
+
+    names = cls._fields
+    bound = dict(zip(names, args, strict=False))
+    bound.update(kwargs)
+    for name in names:
+        if name not in bound:
+            if name not in cls._field_defaults:
+                raise PythonRaise(TypeError(f"missing required argument {name!r}"))
+            bound[name] = external(t, st, cls._field_defaults[name], None, "const")
+    if len(bound) != len(names) or len(args) > len(names):
+        raise PythonRaise(TypeError(f"{cls.__name__} takes {len(names)} arguments"))
+    return Tup(tuple(bound[n] for n in names), cls)
+
+
+# evaluation while tracing ---------------------------------------------------------------------
+
+#: Packages whose C functions are evaluated by calling them when all arguments are known.
+_PURE_MODULES = frozenset(
+    "builtins math cmath operator numpy _operator itertools functools string re fractions decimal inspect types typing "
+    "collections enum dataclasses numpy.dtypes copy abc importlib _abc keyword textwrap _functools _struct".split()
+)
+
+
+def evaluate(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call a function with arguments that are all known; returns None where that is not possible."""
+    from revtrace.trace.containers import as_static
+    from revtrace.trace.external import external
+
+    module = getattr(f, "__module__", None)
+    self = getattr(f, "__self__", None)
+    if module is None and self is not None and not isinstance(self, types.ModuleType):
+        module = type(self).__module__
+    root = (module or type(f).__module__).partition(".")[0]
+    if isinstance(self, types.ModuleType):
+        root = self.__name__.partition(".")[0]
+    if root not in _PURE_MODULES:
+        return None
+    known = [as_static(t, st, _static_instance(t, st, a)) for a in args]
+    named = {k: as_static(t, st, _static_instance(t, st, v)) for k, v in kwargs.items()}
+    if not all(isinstance(a, Static) for a in (*known, *named.values())):
+        return None
+    try:
+        with np.errstate(all="ignore"):
+            found = f(*(a.value for a in known), **{k: a.value for k, a in named.items()})
+    except Exception as error:
+        raise PythonRaise(error) from None
+    if isinstance(found, np.ndarray):
+        from revtrace.trace.convert import as_array
+
+        return as_array(t, Static(found), st)
+    return external(t, st, found, None, "const")
+
+
+def _static_instance(t: Tracer, st: State, value: Any) -> Any:
+    if isinstance(value, Ref):
+        box = st.box(value)
+        if isinstance(box, ObjectBox) and box.source is not None and not box.fields:
+            return Static(box.original)
+    return value
+
+
+def static_math(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Functions of ``math`` that are no single primitive."""
+    from revtrace.trace import builtin_functions
+
+    special = builtin_functions.MATH.get(f.__name__)
+    if special is not None:
+        return special(t, st, args, kwargs)
+    operands = tuple(a.operand for a in args if isinstance(a, Num))
+    if operands and all(x.type.dtype[0] in "iub" for x in operands):  # type: ignore[union-attr]
+        from revtrace.trace.signals import NeedStatic
+
+        raise NeedStatic(operands, f"math.{f.__name__} needs numbers known when tracing", t.b.loc)
+    raise t.unsupported(f"math.{f.__name__} of run-time numbers", "it has no rule", "")
+
+

@@ -1,0 +1,709 @@
+"""What each canonical instruction does to the traced state: one small function per name.
+
+A handler returns None to go on, ``"jump"`` to take the jump, ``"return"``, ``"raise"``, or a condition
+with the blocks for true and false where both ways are possible.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+from collections.abc import Callable
+from types import CodeType
+from typing import TYPE_CHECKING, Any
+
+from revtrace.decode import Instr
+from revtrace.trace import containers
+from revtrace.trace.attributes import get_attribute, set_attribute, super_attribute
+from revtrace.trace.calls import TracedFunction, call
+from revtrace.trace.external import external
+from revtrace.trace.iterators import iterate
+from revtrace.trace.join import DEAD
+from revtrace.trace.operators import binary, compare, contains, identical, inplace, invert_truth, truth, unary
+from revtrace.trace.record import Global
+from revtrace.trace.signals import PythonRaise
+from revtrace.trace.state import CellBox, ListBox, State
+from revtrace.trace.values import NONE, NULL, UNDEF, Elementwise, Maybe, Null, Ref, Slice, Static, Tup, Undef
+
+if TYPE_CHECKING:
+    from revtrace.trace.machine import Frame, Tracer
+
+__all__ = ["step"]
+
+Handler = Callable[["Tracer", "Frame", State, Instr], Any]
+HANDLERS: dict[str, Handler] = {}
+
+
+def step(t: Tracer, fr: Frame, st: State, instr: Instr) -> Any:
+    """Run one instruction."""
+    handler = HANDLERS.get(instr.name)
+    if handler is None:
+        name, reason = instr.arg if instr.name == "REFUSED" else (instr.name, "it is not supported")
+        raise t.unsupported(f"{name}", str(reason))
+    return handler(t, fr, st, instr)
+
+
+def on(*names: str) -> Callable[[Handler], Handler]:
+    """Register the handler of some instructions."""
+
+    def register(handler: Handler) -> Handler:
+        for name in names:
+            HANDLERS[name] = handler
+        return handler
+
+    return register
+
+
+def pop_n(st: State, n: int) -> list[Any]:
+    """Pop the last n values, in order."""
+    if n == 0:
+        return []
+    values = st.stack[-n:]
+    del st.stack[-n:]
+    return values
+
+
+def keep(t: Tracer, value: Any) -> Any:
+    """Compute an element-wise expression that is about to be kept."""
+    if isinstance(value, Elementwise):
+        from revtrace.trace.arrays import settle
+
+        return settle(t, value)
+    return value
+
+
+# variables --------------------------------------------------------------------------------
+
+
+@on("LOAD_CONST")
+def _load_const(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    value = instr.arg
+    st.stack.append(Static(value))
+
+
+@on("LOAD_LOCAL")
+def _load_local(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    value = st.locals.get(instr.arg, UNDEF)
+    if isinstance(value, Undef) or value is DEAD:
+        raise PythonRaise(
+            UnboundLocalError(f"cannot access local variable '{instr.arg}' where it is not associated with a value")
+        )
+    if isinstance(value, Maybe) and isinstance(value.missing, Undef):
+        t.check(value.flag, "UnboundLocalError")
+        value = value.value
+    st.stack.append(value)
+
+
+@on("STORE_LOCAL")
+def _store_local(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    value = st.stack.pop()
+    if isinstance(value, Null):
+        st.locals.pop(instr.arg, None)
+        return
+    st.locals[instr.arg] = keep(t, value)
+
+
+@on("DELETE_LOCAL")
+def _delete_local(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    if st.locals.pop(instr.arg, UNDEF) is UNDEF:
+        raise PythonRaise(UnboundLocalError(instr.arg))
+
+
+@on("LOAD_LOCAL_AND_CLEAR")
+def _load_and_clear(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    value = st.locals.pop(instr.arg, NULL)
+    st.stack.append(NULL if isinstance(value, Undef) or value is DEAD else value)
+
+
+@on("LOAD_GLOBAL", "LOAD_NAME")
+def _load_global(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    name = instr.arg
+    source = Global(fr.globals, name)
+    if name in fr.globals:
+        value = fr.globals[name]
+    elif hasattr(builtins, name):
+        st.stack.append(Static(getattr(builtins, name)))
+        t.guard(source, "is", getattr(builtins, name))
+        return
+    else:
+        raise PythonRaise(NameError(f"name '{name}' is not defined"))
+    st.stack.append(external(t, st, value, source, role="const"))
+
+
+@on("STORE_GLOBAL", "DELETE_GLOBAL", "STORE_NAME", "DELETE_NAME")
+def _store_global(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    raise t.unsupported(
+        f"assigning the global variable {instr.arg!r}",
+        "the gradient of a function that changes globals is not defined by its arguments",
+        "pass the value as an argument and return it",
+    )
+
+
+def _cell(st: State, name: str) -> Ref:
+    ref = st.locals[name]
+    assert isinstance(ref, Ref)
+    return ref
+
+
+@on("MAKE_CELL")
+def _make_cell(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    st.locals[instr.arg] = st.new(CellBox(st.locals.get(instr.arg, UNDEF)))
+
+
+@on("LOAD_CLOSURE")
+def _load_closure(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    st.stack.append(_cell(st, instr.arg))
+
+
+@on("LOAD_CELL")
+def _load_cell(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    box = st.box(_cell(st, instr.arg))
+    assert isinstance(box, CellBox)
+    value = box.value
+    if isinstance(value, Undef) or value is DEAD:
+        raise PythonRaise(NameError(f"cannot access free variable '{instr.arg}'"))
+    if isinstance(value, Maybe) and isinstance(value.missing, Undef):
+        t.check(value.flag, "NameError")
+        value = value.value
+    st.stack.append(value)
+
+
+@on("STORE_CELL")
+def _store_cell(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    st.set(_cell(st, instr.arg), CellBox(keep(t, st.stack.pop())))
+
+
+@on("DELETE_CELL")
+def _delete_cell(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    st.set(_cell(st, instr.arg), CellBox(UNDEF))
+
+
+# the stack ------------------------------------------------------------------------------
+
+
+@on("POP", "END_SEND")
+def _pop(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    st.stack.pop()
+
+
+@on("PUSH_NULL")
+def _push_null(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    st.stack.append(NULL)
+
+
+@on("COPY")
+def _copy(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    st.stack[-instr.arg] = keep(t, st.stack[-instr.arg])
+    st.stack.append(st.stack[-instr.arg])
+
+
+@on("SWAP")
+def _swap(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    st.stack[-1], st.stack[-instr.arg] = st.stack[-instr.arg], st.stack[-1]
+
+
+# operators ---------------------------------------------------------------------------------
+
+
+@on("BINARY")
+def _binary(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    x, y = pop_n(st, 2)
+    st.stack.append(binary(t, st, instr.arg, x, y))
+
+
+@on("INPLACE")
+def _inplace(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    x, y = pop_n(st, 2)
+    st.stack.append(inplace(t, st, instr.arg, x, y))
+
+
+@on("NEGATIVE", "POSITIVE", "INVERT")
+def _unary(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    symbol = {"NEGATIVE": "-", "POSITIVE": "+", "INVERT": "~"}[instr.name]
+    st.stack.append(unary(t, st, symbol, st.stack.pop()))
+
+
+@on("NOT")
+def _not(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    st.stack.append(invert_truth(t, truth(t, st, st.stack.pop())))
+
+
+@on("TO_BOOL")
+def _to_bool(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    st.stack.append(truth(t, st, st.stack.pop()))
+
+
+@on("COMPARE")
+def _compare(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    x, y = pop_n(st, 2)
+    st.stack.append(compare(t, st, instr.arg, x, y))
+
+
+@on("IS")
+def _is(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    x, y = pop_n(st, 2)
+    found = identical(t, st, x, y)
+    st.stack.append(invert_truth(t, found) if instr.arg else found)
+
+
+@on("CONTAINS")
+def _contains(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    x, y = pop_n(st, 2)
+    found = contains(t, st, x, y)
+    st.stack.append(invert_truth(t, found) if instr.arg else found)
+
+
+# subscripts and containers ------------------------------------------------------------------
+
+
+@on("SUBSCR")
+def _subscr(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    x, k = pop_n(st, 2)
+    st.stack.append(containers.get_item(t, st, x, k))
+
+
+@on("STORE_SUBSCR")
+def _store_subscr(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    value, x, k = pop_n(st, 3)
+    containers.set_item(t, st, x, k, value)
+
+
+@on("DELETE_SUBSCR")
+def _delete_subscr(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    x, k = pop_n(st, 2)
+    containers.delete_item(t, st, x, k)
+
+
+@on("BUILD_SLICE")
+def _build_slice(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    parts = pop_n(st, instr.arg)
+    if len(parts) == 2:
+        parts.append(NONE)
+    if all(isinstance(p, Static) for p in parts):
+        st.stack.append(Static(slice(*(p.value for p in parts))))
+    else:
+        st.stack.append(Slice(*parts))
+
+
+@on("BUILD_TUPLE")
+def _build_tuple(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    st.stack.append(Tup(tuple(keep(t, v) for v in pop_n(st, instr.arg))))
+
+
+@on("BUILD_LIST")
+def _build_list(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    st.stack.append(st.new(ListBox(tuple(keep(t, v) for v in pop_n(st, instr.arg)))))
+
+
+@on("BUILD_SET")
+def _build_set(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    st.stack.append(containers.make_set(t, st, pop_n(st, instr.arg)))
+
+
+@on("BUILD_MAP")
+def _build_map(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    parts = pop_n(st, 2 * instr.arg)
+    st.stack.append(containers.make_dict(t, st, parts[::2], [keep(t, v) for v in parts[1::2]]))
+
+
+@on("BUILD_CONST_KEY_MAP")
+def _build_const_map(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    names = st.stack.pop()
+    keys = [Static(k) for k in names.value]  # type: ignore[union-attr]
+    st.stack.append(containers.make_dict(t, st, keys, [keep(t, v) for v in pop_n(st, instr.arg)]))
+
+
+@on("BUILD_STRING")
+def _build_string(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    parts = pop_n(st, instr.arg)
+    if not all(isinstance(p, Static) for p in parts):
+        raise t.unsupported("a string made of run-time values", "strings must be known when tracing", "")
+    st.stack.append(Static("".join(p.value for p in parts)))
+
+
+@on("FORMAT")
+def _format(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    conversion, has_spec = instr.arg
+    spec = st.stack.pop() if has_spec else Static("")
+    value = t.use(st.stack.pop())
+    value = containers.as_static(t, st, value)
+    if not isinstance(value, Static) or not isinstance(spec, Static):
+        raise t.unsupported("a string made of run-time values", "strings must be known when tracing", "")
+    converted = {"s": str, "r": repr, "a": ascii, None: lambda x: x}[conversion](value.value)
+    st.stack.append(Static(format(converted, spec.value)))
+
+
+@on("CONVERT")
+def _convert(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    value = containers.as_static(t, st, t.use(st.stack.pop()))
+    if not isinstance(value, Static):
+        raise t.unsupported("a string made of run-time values", "strings must be known when tracing", "")
+    st.stack.append(Static({"s": str, "r": repr, "a": ascii}[instr.arg](value.value)))
+
+
+@on("LIST_APPEND")
+def _list_append(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    value = keep(t, st.stack.pop())
+    containers.append(t, st, st.stack[-instr.arg], value)
+
+
+@on("SET_ADD")
+def _set_add(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    value = st.stack.pop()
+    containers.set_add(t, st, st.stack[-instr.arg], value)
+
+
+@on("MAP_ADD")
+def _map_add(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    key, value = pop_n(st, 2)
+    containers.set_item(t, st, st.stack[-instr.arg], key, keep(t, value))
+
+
+@on("LIST_EXTEND")
+def _list_extend(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    value = st.stack.pop()
+    containers.extend(t, st, st.stack[-instr.arg], value)
+
+
+@on("SET_UPDATE")
+def _set_update(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    value = st.stack.pop()
+    for item in containers.items_of(t, st, value):
+        containers.set_add(t, st, st.stack[-instr.arg], item)
+
+
+@on("DICT_UPDATE", "DICT_MERGE")
+def _dict_update(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    value = st.stack.pop()
+    containers.update(t, st, st.stack[-instr.arg], value)
+
+
+@on("LIST_TO_TUPLE")
+def _list_to_tuple(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    st.stack.append(Tup(tuple(containers.items_of(t, st, st.stack.pop()))))
+
+
+@on("UNPACK")
+def _unpack(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    st.stack += containers.unpack(t, st, st.stack.pop(), instr.arg)[::-1]
+
+
+@on("UNPACK_EX")
+def _unpack_ex(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    before, after = instr.arg
+    items = containers.items_of(t, st, st.stack.pop())
+    if len(items) < before + after:
+        raise PythonRaise(ValueError(f"not enough values to unpack (expected at least {before + after})"))
+    end = len(items) - after
+    middle = st.new(ListBox(tuple(items[before:end])))
+    st.stack += [*items[:before], middle, *items[end:]][::-1]
+
+
+# attributes and imports --------------------------------------------------------------------
+
+
+@on("LOAD_ATTR")
+def _load_attr(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    value = st.stack.pop()
+    st.stack.append(get_attribute(t, st, value, instr.arg))
+
+
+@on("LOAD_METHOD")
+def _load_method(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    value = st.stack.pop()
+    st.stack += [get_attribute(t, st, value, instr.arg), NULL]
+
+
+@on("STORE_ATTR")
+def _store_attr(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    value, target = pop_n(st, 2)
+    set_attribute(t, st, target, instr.arg, keep(t, value))
+
+
+@on("LOAD_SUPER_ATTR")
+def _load_super_attr(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    name, method, _ = instr.arg
+    _, cls, self = pop_n(st, 3)
+    st.stack.append(super_attribute(t, st, cls, self, name))
+    if method:
+        st.stack.append(NULL)
+
+
+@on("IMPORT_NAME")
+def _import_name(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    level, names = pop_n(st, 2)
+    package = fr.globals.get("__package__") or fr.globals.get("__name__", "").rpartition(".")[0]
+    try:
+        module = __import__(instr.arg, fr.globals, None, names.value, level.value)
+    except ImportError as error:
+        raise PythonRaise(error) from None
+    del package
+    st.stack.append(Static(module))
+
+
+@on("IMPORT_FROM")
+def _import_from(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    module = st.stack[-1].value  # type: ignore[union-attr]
+    try:
+        value = getattr(module, instr.arg)
+    except AttributeError:
+        try:
+            value = importlib.import_module(f"{module.__name__}.{instr.arg}")
+        except ImportError as error:
+            raise PythonRaise(error) from None
+    st.stack.append(external(t, st, value, Global(vars(module), instr.arg), role="const"))
+
+
+# functions -----------------------------------------------------------------------------------
+
+
+@on("MAKE_FUNCTION")
+def _make_function(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    code = st.stack.pop().value  # type: ignore[union-attr]
+    assert isinstance(code, CodeType)
+    parts = dict(zip(instr.arg, pop_n(st, len(instr.arg)), strict=True))
+    function = TracedFunction(code, fr.globals, fr)
+    for part, value in parts.items():
+        function = function.having(t, st, part, value)
+    st.stack.append(Static(function))
+
+
+@on("SET_FUNCTION_ATTRIBUTE")
+def _set_function_attribute(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    value, function = pop_n(st, 2)
+    st.stack.append(Static(function.value.having(t, st, instr.arg, value)))
+
+
+@on("CALL")
+def _call(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    nargs, names = instr.arg
+    args = pop_n(st, nargs)
+    _do_call(t, fr, st, args, names)
+
+
+@on("CALL_KW")
+def _call_kw(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    names = st.stack.pop().value  # type: ignore[union-attr]
+    _do_call(t, fr, st, pop_n(st, instr.arg), names)
+
+
+def _do_call(t: Tracer, fr: Frame, st: State, args: list[Any], names: tuple[str, ...]) -> None:
+    first, second = pop_n(st, 2)
+    if isinstance(first, Null):
+        function = second
+    elif isinstance(second, Null):
+        function = first
+    else:
+        function, args = first, [second, *args]
+    count = len(args) - len(names)
+    kwargs = dict(zip(names, args[count:], strict=True))
+    t.settle_stack(st)
+    st.stack.append(call(t, st, function, tuple(args[:count]), kwargs, fr))
+
+
+@on("CALL_EX")
+def _call_ex(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    kwargs = st.stack.pop() if instr.arg else NULL
+    args = st.stack.pop()
+    first, second = pop_n(st, 2)
+    function = second if isinstance(first, Null) else first
+    items = containers.items_of(t, st, args)
+    named = {} if isinstance(kwargs, Null) else containers.as_keywords(t, st, kwargs)
+    t.settle_stack(st)
+    st.stack.append(call(t, st, function, tuple(items), named, fr))
+
+
+@on("RETURN")
+def _return(t: Tracer, fr: Frame, st: State, instr: Instr) -> str:
+    st.stack[-1] = keep(t, st.stack[-1])
+    if fr.on_yield is not None:
+        st.stack[-1] = st.locals.get(".acc", NONE)
+    return "return"
+
+
+@on("RETURN_GENERATOR")
+def _return_generator(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    st.stack.append(NONE)
+
+
+@on("YIELD_VALUE")
+def _yield(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    value = keep(t, st.stack.pop())
+    if fr.on_yield is None:
+        raise t.unsupported("a generator", "it is used in a way that keeps it beyond the place where it is made", "")
+    fr.on_yield(st, value)
+    st.stack.append(NONE)
+
+
+# jumps ----------------------------------------------------------------------------------------
+
+
+def _conditional(t: Tracer, fr: Frame, st: State, instr: Instr, cond: Any, on_true: bool) -> Any:
+    if isinstance(cond, Static):
+        return "jump" if bool(cond.value) is on_true else None
+    block = next(b for b in fr.flow.blocks if b.instrs and b.instrs[-1] is instr)
+    not_taken, taken = block.successors
+    return (cond.operand, taken, not_taken) if on_true else (cond.operand, not_taken, taken)
+
+
+@on("JUMP")
+def _jump(t: Tracer, fr: Frame, st: State, instr: Instr) -> str:
+    return "jump"
+
+
+@on("JUMP_IF_FALSE", "JUMP_IF_TRUE")
+def _jump_if(t: Tracer, fr: Frame, st: State, instr: Instr) -> Any:
+    cond = truth(t, st, st.stack.pop())
+    return _conditional(t, fr, st, instr, cond, instr.name == "JUMP_IF_TRUE")
+
+
+@on("JUMP_IF_NONE", "JUMP_IF_NOT_NONE")
+def _jump_if_none(t: Tracer, fr: Frame, st: State, instr: Instr) -> Any:
+    cond = identical(t, st, st.stack.pop(), NONE)
+    return _conditional(t, fr, st, instr, cond, instr.name == "JUMP_IF_NONE")
+
+
+@on("JUMP_IF_FALSE_OR_POP", "JUMP_IF_TRUE_OR_POP")
+def _jump_or_pop(t: Tracer, fr: Frame, st: State, instr: Instr) -> Any:
+    st.stack[-1] = keep(t, st.stack[-1])
+    cond = truth(t, st, st.stack[-1])
+    jump_on = instr.name == "JUMP_IF_TRUE_OR_POP"
+    if isinstance(cond, Static):
+        if bool(cond.value) is jump_on:
+            return "jump"
+        st.stack.pop()
+        return None
+    block = next(b for b in fr.flow.blocks if b.instrs and b.instrs[-1] is instr)
+    not_taken, taken = block.successors
+
+    def pop(state: State) -> None:
+        state.stack.pop()
+
+    if jump_on:
+        return (cond.operand, (taken, None), (not_taken, pop))
+    return (cond.operand, (not_taken, pop), (taken, None))
+
+
+@on("GET_ITER")
+def _get_iter(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    st.stack.append(iterate(t, st, st.stack.pop()))
+
+
+@on("FOR_ITER")
+def _for_iter(t: Tracer, fr: Frame, st: State, instr: Instr) -> Any:
+    # Only met for a body that always leaves: there is no loop, at most one item is taken.
+    from revtrace.trace.iterators import advance, roll
+
+    ref = st.stack[-1]
+    assert isinstance(ref, Ref)
+    rolled = roll(t, st, ref)
+    block = next(b for b in fr.flow.blocks if b.instrs and b.instrs[-1] is instr)
+    body, exhausted = block.successors
+    if rolled is None or rolled.known:
+        item = advance(t, st, ref)
+        if item is None:
+            if instr.arg:
+                st.stack.pop()
+            return "jump"
+        st.stack.append(item)
+        return None
+    from revtrace.program.nodes import const
+
+    symbol = "lt" if rolled.step > 0 else "gt"
+    some = t.b.compare(symbol, rolled.start, rolled.stop)
+    first = rolled.start if rolled.hint == "i" else const(0, "i8")
+
+    def take(state: State) -> None:
+        state.stack.append(rolled.element(t, state, first))
+
+    def end(state: State) -> None:
+        if instr.arg:
+            state.stack.pop()
+
+    return (some, (body, take), (exhausted, end))
+
+
+# exceptions -------------------------------------------------------------------------------------
+
+
+@on("LOAD_ASSERTION_ERROR")
+def _load_assertion(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    st.stack.append(Static(AssertionError))
+
+
+@on("RAISE")
+def _raise(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    if instr.arg == 0:
+        raise PythonRaise(RuntimeError("No active exception to reraise"))
+    parts = pop_n(st, instr.arg)
+    error = parts[0]
+    if isinstance(error, Static):
+        value = error.value
+        if isinstance(value, type) and issubclass(value, BaseException):
+            value = value()
+        if isinstance(value, BaseException):
+            raise PythonRaise(value)
+    raise PythonRaise(Exception("an exception"))
+
+
+@on("RERAISE")
+def _reraise(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    error = st.stack.pop()
+    raise PythonRaise(error.value if isinstance(error, Static) else RuntimeError("reraised"))
+
+
+@on("PUSH_EXC_INFO")
+def _push_exc_info(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    st.stack[-1:] = [NONE, st.stack[-1]]
+
+
+@on("POP_EXCEPT")
+def _pop_except(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    st.stack.pop()
+
+
+@on("CHECK_EXC_MATCH")
+def _check_exc_match(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    kind = containers.as_static(t, st, st.stack.pop())
+    error = st.stack[-1]
+    if not isinstance(kind, Static) or not isinstance(error, Static):
+        raise t.unsupported("an except clause decided while running", "", "")
+    st.stack.append(Static(isinstance(error.value, kind.value)))
+
+
+@on("BEFORE_WITH")
+def _before_with(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    manager = st.stack.pop()
+    enter = get_attribute(t, st, manager, "__enter__")
+    leave = get_attribute(t, st, manager, "__exit__")
+    st.stack += [leave, call(t, st, enter, (), {}, fr)]
+
+
+@on("LOAD_SPECIAL")
+def _load_special(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    manager = st.stack.pop()
+    st.stack += [get_attribute(t, st, manager, instr.arg), NULL]
+
+
+@on("GET_LEN")
+def _get_len(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    st.stack.append(containers.length(t, st, st.stack[-1]))
+
+
+@on("MATCH_SEQUENCE")
+def _match_sequence(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    value = st.stack[-1]
+    sequence = isinstance(value, Tup) or (isinstance(value, Ref) and isinstance(st.box(value), ListBox))
+    if isinstance(value, Static):
+        sequence = isinstance(value.value, (tuple, list, range))
+    st.stack.append(Static(sequence))
+
+
+@on("MATCH_MAPPING")
+def _match_mapping(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    from revtrace.trace.state import DictBox
+
+    value = st.stack[-1]
+    st.stack.append(Static(isinstance(value, Ref) and isinstance(st.box(value), DictBox)))
+
+

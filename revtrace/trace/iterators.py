@@ -1,0 +1,311 @@
+"""Iterators: what ``for`` takes next, one by one or as a function of a loop index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from revtrace.program.nodes import Const, Operand, const
+from revtrace.trace.arrays import element, row
+from revtrace.trace.numbers import fold
+from revtrace.trace.signals import NeedStatic, PythonRaise
+from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, ObjectBox, SetBox, State
+from revtrace.trace.values import Elementwise, Num, Ref, Static, Tup, View
+
+if TYPE_CHECKING:
+    from revtrace.trace.machine import Tracer
+
+__all__ = ["Rolled", "advance", "drain", "iterate", "roll"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rolled:
+    """A counted loop's range and the item for an index; ``known`` says the trip count is known."""
+
+    start: Operand
+    stop: Operand
+    step: int
+    element: Callable[[Tracer, State, Operand], Any]
+    known: bool
+    bounds: tuple[Operand, ...]
+    hint: str = "i"
+
+
+def iterate(t: Tracer, st: State, value: Any) -> Ref:
+    """Return an iterator over a value, as ``iter`` does."""
+    value = t.use(value)
+    if isinstance(value, Ref):
+        box = st.box(value)
+        match box:
+            case IterBox():
+                return value
+            case ListBox():
+                return st.new(IterBox("list", (value,)))
+            case Growing():
+                return st.new(IterBox("growing", (value,)))
+            case DictBox():
+                return st.new(IterBox("items", tuple(Static(k) for k, _ in box.items)))
+            case SetBox():
+                return st.new(IterBox("items", tuple(Static(k) for k in box.items)))
+            case ObjectBox():
+                from revtrace.trace.calls import call_method
+
+                found = call_method(t, st, value, "__iter__", ())
+                return iterate(t, st, found)
+    if isinstance(value, Tup):
+        return st.new(IterBox("items", value.items))
+    if isinstance(value, (View, Elementwise)):
+        if value.ndim == 0:
+            raise PythonRaise(TypeError("iteration over a 0-d array"))
+        from revtrace.trace.arrays import settle
+
+        return st.new(IterBox("array", (settle(t, value),)))
+    if isinstance(value, Static):
+        if isinstance(value.value, range):
+            r = value.value
+            return st.new(IterBox("range", (Static(r.start), Static(r.stop), Static(r.step))))
+        if isinstance(value.value, (str, bytes, frozenset, type({}.keys()), type({}.items()))) or hasattr(
+            type(value.value), "__iter__"
+        ):
+            try:
+                items = list(value.value)
+            except TypeError as error:
+                raise PythonRaise(error) from None
+            return st.new(IterBox("items", tuple(Static(x) for x in items)))
+        raise PythonRaise(TypeError(f"'{type(value.value).__name__}' object is not iterable"))
+    if isinstance(value, Num):
+        raise PythonRaise(TypeError("'float' object is not iterable"))
+    raise t.unsupported(f"iterating over {t.describe(value)}", "it is not an iterable revtrace knows")
+
+
+def _int(x: Any) -> int | None:
+    if isinstance(x, Static):
+        return int(x.value)
+    if isinstance(x, Num) and isinstance(x.operand, Const):
+        return int(x.operand.value)  # type: ignore[arg-type]
+    return None
+
+
+def advance(t: Tracer, st: State, ref: Ref) -> Any | None:
+    """Take the next item, or return None at the end; everything needed must be known."""
+    box = st.box(ref)
+    assert isinstance(box, IterBox)
+    k = box.position
+    item: Any
+    match box.kind:
+        case "items":
+            if k >= len(box.parts):
+                return None
+            item = box.parts[k]
+        case "list":
+            source = st.box(box.parts[0])  # type: ignore[arg-type]
+            if isinstance(source, Growing):
+                raise NeedStatic((source.length.operand,), "a list of unknown length is walked", t.b.loc)  # type: ignore[union-attr]
+            assert isinstance(source, ListBox)
+            if k >= len(source.items):
+                return None
+            item = source.items[k]
+        case "range":
+            ends = [_int(p) for p in box.parts]
+            if None in ends:
+                raise NeedStatic(
+                    tuple(p.operand for p in box.parts if isinstance(p, Num)), "the loop's bounds must be known", t.b.loc
+                )
+            start, stop, step = (int(e) for e in ends if e is not None)
+            span = range(start, stop, step)
+            if k >= len(span):
+                return None
+            item = Static(span[k])
+        case "array":
+            view = box.parts[0]
+            assert isinstance(view, View)
+            n = view.shape[0]
+            if not isinstance(n, Const):
+                raise NeedStatic((n,), "the array's length must be known to unroll this loop", t.b.loc)
+            if k >= n.value:  # type: ignore[operator]
+                return None
+            item = row(t, view, const(k, "i8"))
+        case "growing":
+            grown = st.box(box.parts[0])  # type: ignore[arg-type]
+            assert isinstance(grown, Growing) and isinstance(grown.length, Num)
+            raise NeedStatic((grown.length.operand,), "a list of unknown length is walked", t.b.loc)
+        case "zip":
+            parts = []
+            for part in box.parts:
+                assert isinstance(part, Ref)
+                x = advance(t, st, part)
+                if x is None:
+                    return None
+                parts.append(x)
+            item = Tup(tuple(parts))
+        case "enumerate":
+            inner, first = box.parts
+            assert isinstance(inner, Ref)
+            x = advance(t, st, inner)
+            if x is None:
+                return None
+            start_at = _int(first)
+            number: Any
+            if start_at is None:
+                assert isinstance(first, Num)
+                number = Num(fold(t, "add", first.operand, const(k, "i8"), "i8"), True)
+            else:
+                number = Static(start_at + k)
+            item = Tup((number, x))
+        case "map":
+            function, *iterators = box.parts
+            from revtrace.trace.calls import call
+
+            args = []
+            for part in iterators:
+                assert isinstance(part, Ref)
+                x = advance(t, st, part)
+                if x is None:
+                    return None
+                args.append(x)
+            item = call(t, st, function, tuple(args), {})
+        case _:
+            raise t.unsupported(f"an iterator of kind {box.kind} taken step by step", "it can only be used up at once")
+    st.set(ref, replace(st.box(ref), position=k + 1))  # type: ignore[type-var]
+    return item
+
+
+def drain(t: Tracer, st: State, value: Any) -> list[Any]:
+    """List everything an iterable gives; its length must be known."""
+    ref = iterate(t, st, value)
+    items: list[Any] = []
+    while (item := advance(t, st, ref)) is not None:
+        items.append(item)
+        if len(items) > 100_000:
+            raise t.unsupported("a very long iterable is used up at once", "each of its items is recorded on its own")
+    return items
+
+
+# as a function of the index ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """How many items an iterator has left, and the k-th of them."""
+
+    length: Operand
+    at: Callable[[Tracer, State, Operand], Any]
+
+
+def roll(t: Tracer, st: State, ref: Ref) -> Rolled | None:
+    """Return a loop's range and items, or None if it walks over things of different kinds."""
+    box = st.box(ref)
+    assert isinstance(box, IterBox)
+    if box.position != 0:
+        return None
+    if box.kind == "range":
+        start, stop, step = box.parts
+        known = all(_int(p) is not None for p in box.parts)
+        by = _int(step)
+        if by is not None:
+            if known and len(range(_int(start), _int(stop), by)) <= 1:  # type: ignore[arg-type]
+                return None
+            bounds = tuple(x for x in (_operand(start), _operand(stop)) if not isinstance(x, Const))
+            return Rolled(
+                _operand(start), _operand(stop), by, lambda t, st, i: Num(i, True), known, bounds
+            )
+    span = _span(t, st, ref)
+    if span is None:
+        return None
+    bounds = () if isinstance(span.length, Const) else (span.length,)
+    return Rolled(const(0, "i8"), span.length, 1, span.at, not bounds, bounds, "k")
+
+
+def _operand(x: Any) -> Operand:
+    if isinstance(x, Static):
+        return const(int(x.value), "i8")
+    assert isinstance(x, Num)
+    return x.operand
+
+
+def _span(t: Tracer, st: State, ref: Ref) -> Span | None:
+    box = st.box(ref)
+    assert isinstance(box, IterBox)
+    if box.position != 0:
+        return None
+    match box.kind:
+        case "range":
+            start, stop, step = (_operand(p) for p in box.parts)
+            return Span(range_length(t, start, stop, step), lambda t, st, k: Num(_affine(t, start, step, k), True))
+        case "array":
+            view = box.parts[0]
+            assert isinstance(view, View)
+            return Span(view.shape[0], lambda t, st, k: row(t, view, k, inside=True))
+        case "growing":
+            grown = st.box(box.parts[0])  # type: ignore[arg-type]
+            assert isinstance(grown, Growing) and isinstance(grown.length, Num)
+            buffer = grown.buffer
+            assert isinstance(buffer, View)
+            return Span(grown.length.operand, lambda t, st, k: element(t, buffer, (k,)))
+        case "zip":
+            spans = [_span(t, st, p) for p in box.parts if isinstance(p, Ref)]
+            if any(s is None for s in spans) or not spans:
+                return None
+            length = spans[0].length  # type: ignore[union-attr]
+            for s in spans[1:]:
+                assert s is not None
+                if s.length is not length and s.length != length:
+                    less = t.b.compare("lt", s.length, length)
+                    length = t.b.op("select", less, s.length, length, type=length.type)
+            return Span(length, lambda t, st, k: Tup(tuple(s.at(t, st, k) for s in spans if s is not None)))
+        case "enumerate":
+            inner, first = box.parts
+            assert isinstance(inner, Ref)
+            s = _span(t, st, inner)
+            if s is None:
+                return None
+            at = s.at
+            offset = _operand(first)
+            return Span(
+                s.length, lambda t, st, k: Tup((Num(fold(t, "add", k, offset, "i8"), True), at(t, st, k)))
+            )
+        case "map":
+            from revtrace.trace.calls import call
+
+            function, *iterators = box.parts
+            spans = [_span(t, st, p) for p in iterators if isinstance(p, Ref)]
+            if len(spans) != 1 or spans[0] is None:
+                return None
+            one = spans[0]
+            return Span(one.length, lambda t, st, k: call(t, st, function, (one.at(t, st, k),), {}))
+    return None
+
+
+def _affine(t: Tracer, start: Operand, step: Operand, k: Operand) -> Operand:
+    return fold(t, "add", start, fold(t, "mul", k, step, "i8"), "i8")
+
+
+def range_length(t: Tracer, start: Operand, stop: Operand, step: Operand) -> Operand:
+    """Append the number of items of a range."""
+    zero, one = const(0, "i8"), const(1, "i8")
+    if isinstance(step, Const):
+        by = int(step.value)  # type: ignore[arg-type]
+        if by == 0:
+            raise PythonRaise(ValueError("range() arg 3 must not be zero"))
+        if by > 0:
+            span = fold(t, "sub", stop, start, "i8")
+        else:
+            span = fold(t, "sub", start, stop, "i8")
+        size = const(abs(by), "i8")
+        up = fold(t, "add", span, const(abs(by) - 1, "i8"), "i8")
+        count = fold(t, "floordiv", up, size, "i8")
+    else:
+        t.check(t.b.compare("ne", step, zero), "ValueError")
+        forward = t.b.compare("gt", step, zero)
+        size = t.b.op("abs", step)
+        span = t.b.op(
+            "select", forward, fold(t, "sub", stop, start, "i8"), fold(t, "sub", start, stop, "i8"), type=start.type
+        )
+        up = fold(t, "add", span, fold(t, "sub", size, one, "i8"), "i8")
+        count = fold(t, "floordiv", up, size, "i8")
+    if isinstance(count, Const):
+        return const(max(0, int(count.value)), "i8")  # type: ignore[arg-type]
+    return t.b.op("max", count, zero)
+
+

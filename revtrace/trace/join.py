@@ -1,0 +1,456 @@
+"""Making one value of two: where the arms of an ``if`` meet, and around a loop.
+
+`Joiner` joins two paths' states and collects what the ``If`` must hand out.
+`generalise` finds the form that both a loop variable's entry value and its value at the
+end of the body fit; `fit` lists the operands that bring a value into that form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from revtrace.program.nodes import Const, Operand, Stmt, Var, const
+from revtrace.program.types import BOOL, INT, Scalar
+from revtrace.trace.numbers import _promoted, as_num
+from revtrace.trace.signals import NeedStatic
+from revtrace.trace.state import CellBox, DictBox, Growing, IterBox, ListBox, ObjectBox, SetBox, State
+from revtrace.trace.values import (
+    UNDEF,
+    Along,
+    At,
+    Bound,
+    Conflict,
+    Maybe,
+    Num,
+    Ref,
+    Static,
+    Tup,
+    Undef,
+    Value,
+    View,
+    is_number,
+)
+
+if TYPE_CHECKING:
+    from revtrace.trace.machine import Tracer
+
+__all__ = ["DEAD", "Joiner", "fields", "rebuild", "same", "substitute"]
+
+
+class Dead:
+    """A variable nobody reads any more on one of two paths."""
+
+
+DEAD: Any = Dead()
+
+
+def same_operand(a: Operand, b: Operand) -> bool:
+    """Whether two operands are the same value (0.0 and -0.0 are not)."""
+    if isinstance(a, Const) and isinstance(b, Const):
+        return a.type == b.type and repr(a.value) == repr(b.value)
+    return a is b
+
+
+def same_object(a: Any, b: Any) -> bool:
+    """Whether two Python objects cannot be told apart by the traced code."""
+    if a is b:
+        return True
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, (bool, int, float, complex, str, bytes)):
+        return repr(a) == repr(b)
+    if isinstance(a, (tuple, slice, range, frozenset)):
+        try:
+            return bool(a == b) and repr(a) == repr(b)
+        except Exception:
+            return False
+    return False
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two traced values are the same."""
+    if a is b:
+        return True
+    if type(a) is not type(b):
+        return False
+    match a:
+        case Static():
+            return same_object(a.value, b.value)
+        case Num():
+            return a.weak == b.weak and same_operand(a.operand, b.operand)
+        case Tup():
+            return a.cls is b.cls and len(a.items) == len(b.items) and all(map(same, a.items, b.items))
+        case View():
+            return (
+                a.root is b.root
+                and len(a.shape) == len(b.shape)
+                and all(map(same_operand, a.shape, b.shape))
+                and all(map(_same_map, a.maps, b.maps))
+            )
+        case Maybe():
+            return same_operand(a.flag, b.flag) and same(a.value, b.value) and same(a.missing, b.missing)
+        case Bound():
+            return same(a.function, b.function) and same(a.self, b.self)
+        case Ref():
+            return bool(a.id == b.id)
+        case Undef():
+            return True
+    return False
+
+
+def _same_map(a: At | Along, b: At | Along) -> bool:
+    if isinstance(a, At):
+        return isinstance(b, At) and same_operand(a.index, b.index)
+    return (
+        isinstance(b, Along)
+        and a.axis == b.axis
+        and a.whole == b.whole
+        and same_operand(a.start, b.start)
+        and same_operand(a.step, b.step)
+    )
+
+
+def view_ints(view: View) -> list[Operand]:
+    """List the integer operands of a view, in a fixed order."""
+    out: list[Operand] = []
+    for m in view.maps:
+        out += [m.index] if isinstance(m, At) else [m.start, m.step]
+    return out + list(view.shape)
+
+
+def with_ints(view: View, root: Operand, ints: list[Operand]) -> View:
+    """Return the view with another root and other integer operands."""
+    rest = iter(ints)
+    maps: list[At | Along] = []
+    for m in view.maps:
+        if isinstance(m, At):
+            maps.append(At(next(rest)))
+        else:
+            start, step = next(rest), next(rest)
+            maps.append(replace(m, start=start, step=step))
+    return View(root, tuple(maps), tuple(rest), view.source if root is view.root else None)
+
+
+def same_form(a: View, b: View) -> bool:
+    """Whether two views differ in root and integers only."""
+    return (
+        len(a.maps) == len(b.maps)
+        and len(a.shape) == len(b.shape)
+        and a.root.type == b.root.type
+        and all(
+            (isinstance(p, At) and isinstance(q, At))
+            or (isinstance(p, Along) and isinstance(q, Along) and p.axis == q.axis and p.whole == q.whole)
+            for p, q in zip(a.maps, b.maps, strict=True)
+        )
+    )
+
+
+def loosen(view: View) -> View:
+    """Forget that axes are whole, so that views of different parts have one form."""
+    return replace(view, maps=tuple(replace(m, whole=False) if isinstance(m, Along) else m for m in view.maps))
+
+
+# heap records as lists of values ----------------------------------------------------
+
+
+def fields(box: Any) -> list[Value] | None:
+    """Return the values in a heap record, in order."""
+    match box:
+        case ListBox():
+            return list(box.items)
+        case Growing():
+            return [box.buffer, box.length]
+        case DictBox():
+            return [v for _, v in box.items]
+        case ObjectBox():
+            return [v for _, v in box.fields]
+        case CellBox():
+            return [box.value]
+        case IterBox():
+            return list(box.parts)
+        case SetBox():
+            return []
+    return None
+
+
+def rebuild(box: Any, values: list[Value]) -> Any:
+    """Return a heap record with other values."""
+    match box:
+        case ListBox():
+            return replace(box, items=tuple(values))
+        case Growing():
+            return Growing(*values)
+        case DictBox():
+            return replace(box, items=tuple((k, v) for (k, _), v in zip(box.items, values, strict=True)))
+        case ObjectBox():
+            return replace(box, fields=tuple((k, v) for (k, _), v in zip(box.fields, values, strict=True)))
+        case CellBox():
+            return CellBox(values[0])
+        case IterBox():
+            return replace(box, parts=tuple(values))
+    return box
+
+
+def same_shape(a: Any, b: Any) -> bool:
+    """Whether two heap records have the same structure."""
+    if type(a) is not type(b):
+        return False
+    match a:
+        case ListBox():
+            return len(a.items) == len(b.items)
+        case DictBox():
+            return [k for k, _ in a.items] == [k for k, _ in b.items]
+        case ObjectBox():
+            return a.cls is b.cls and [k for k, _ in a.fields] == [k for k, _ in b.fields]
+        case IterBox():
+            return a.kind == b.kind and a.position == b.position and len(a.parts) == len(b.parts)
+        case SetBox():
+            return bool(a.items == b.items)
+    return True
+
+
+class Joiner:
+    """Joins the states of two arms; ``outs`` collects (result, value of one arm, of the other)."""
+
+    def __init__(self, t: Tracer, left: list[Stmt], right: list[Stmt], cond: Operand) -> None:
+        self.t = t
+        self.left, self.right = left, right
+        self.cond = cond
+        self.outs: list[tuple[Var, Operand, Operand]] = []
+        self._known: dict[tuple[Any, Any], Var] = {}
+
+    def operand(self, a: Operand, b: Operand, type: Any, hint: str = "") -> Operand:
+        """Join two operands of one type."""
+        if same_operand(a, b):
+            return a
+        key = (a, repr(a)), (b, repr(b))
+        if key not in self._known:
+            out = Var(type, hint)
+            self.outs.append((out, a, b))
+            self._known[key] = out
+        return self._known[key]
+
+    def _cast(self, stmts: list[Stmt], x: Operand, dtype: str) -> Operand:
+        with self.t.b.into(stmts):
+            return self.t.b.cast(x, dtype)
+
+    def value(self, a: Any, b: Any, hint: str = "") -> Any:
+        """Join two values."""
+        if a is DEAD and b is DEAD:
+            return DEAD
+        if a is DEAD:
+            return self._export(b, False, hint)
+        if b is DEAD:
+            return self._export(a, True, hint)
+        if same(a, b):
+            return a
+        if isinstance(a, Conflict) or isinstance(b, Conflict):
+            return Conflict(a, b, (self.cond,))
+        if _number(a) and _number(b):
+            x, y = as_num(self.t, a), as_num(self.t, b)
+            dtype, weak = _promoted((x.dtype, x.weak), (y.dtype, y.weak))
+            if x.dtype == "b1" and y.dtype == "b1":
+                weak = x.weak and y.weak
+            return Num(
+                self.operand(
+                    self._cast(self.left, x.operand, dtype),
+                    self._cast(self.right, y.operand, dtype),
+                    Scalar(dtype),
+                    hint,
+                ),
+                weak,
+            )
+        for missing in (UNDEF, Static(None)):
+            if _either_misses(a, b, missing):
+                (va, fa), (vb, fb) = _present(a, missing), _present(b, missing)
+                inner = self.value(va, vb, hint)
+                if isinstance(inner, Conflict):
+                    return inner
+                return Maybe(inner, self.operand(fa, fb, BOOL), missing)
+        if isinstance(a, Tup) and isinstance(b, Tup) and a.cls is b.cls and len(a.items) == len(b.items):
+            return Tup(tuple(self.value(x, y, hint) for x, y in zip(a.items, b.items, strict=True)), a.cls)
+        if isinstance(a, View) and isinstance(b, View):
+            return self._view(a, b, hint)
+        if isinstance(a, Bound) and isinstance(b, Bound) and same(a.function, b.function):
+            inner = self.value(a.self, b.self, hint)
+            return Conflict(a, b) if isinstance(inner, Conflict) else Bound(a.function, inner)
+        if isinstance(a, Ref) and isinstance(b, Ref):
+            return self._fresh(a, b)
+        return Conflict(a, b, (self.cond,))
+
+    def _view(self, a: View, b: View, hint: str) -> Any:
+        if not same_form(a, b):
+            a, b = loosen(a), loosen(b)
+            if not same_form(a, b):
+                return Conflict(a, b)
+        root = self.operand(a.root, b.root, a.root.type, hint)
+        ints = [self.operand(x, y, INT) for x, y in zip(view_ints(a), view_ints(b), strict=True)]
+        return with_ints(a, root, ints)
+
+    def _export(self, value: Any, from_left: bool, hint: str) -> Any:
+        """Hand a value out of one arm; the other arm's is never read."""
+
+        def one(x: Operand) -> Operand:
+            if isinstance(x, Const) or self.t.b.visible(x):
+                return x
+            if not isinstance(x.type, Scalar):
+                raise _Unexportable
+            filler = const(False if x.type.dtype == "b1" else 0, x.type.dtype)
+            return self.operand(x, filler, x.type, hint) if from_left else self.operand(filler, x, x.type, hint)
+
+        try:
+            return substitute(value, one)
+        except _Unexportable:
+            return Conflict(value, value)
+
+    def _fresh(self, a: Ref, b: Ref) -> Any:
+        """Two objects made in the two arms with one structure become one object."""
+        x, y = self.states[0].heap.get(a.id), self.states[1].heap.get(b.id)
+        if x is None or y is None or not same_shape(x, y) or min(a.id, b.id) <= self.t.fork_mark:
+            return Conflict(a, b)
+        xs, ys = fields(x), fields(y)
+        if xs is None or ys is None:
+            return Conflict(a, b)
+        values = [self.value(p, q) for p, q in zip(xs, ys, strict=True)]
+        return self.result.new(rebuild(x, values))
+
+    def one_sided(self, st: State, left: bool) -> State:
+        """Hand a state out of the only arm that leads there."""
+        prune(st, self.t)
+        self.states = (st, st)
+        self.result = State(originals=self.t.originals)
+        give = lambda v, hint="": v if v is DEAD else self._export(v, left, hint)  # noqa: E731
+        for name, value in st.locals.items():
+            self.result.locals[name] = give(value, name)
+        self.result.stack = [give(v) for v in st.stack]
+        for id, box in st.heap.items():
+            values = fields(box)
+            self.result.heap[id] = box if not values else rebuild(box, [give(v) for v in values])
+        self.result.tag = st.tag if isinstance(st.tag, int) else give(st.tag)
+        return self.result
+
+    def state(self, a: State, b: State) -> State:
+        """Join two states."""
+        prune(a, self.t)
+        prune(b, self.t)
+        self.states = (a, b)
+        self.result = State(originals=self.t.originals)
+        if len(a.stack) != len(b.stack):
+            raise NeedStatic((self.cond,), "the two ways leave different things unfinished", self.t.b.loc)
+        heap = self.result.heap
+        for id in {**a.heap, **b.heap}:
+            x, y = a.heap.get(id), b.heap.get(id)
+            if x is None or y is None:
+                original = self.t.originals.get(id)
+                if original is None:
+                    heap[id] = x if y is None else y  # type: ignore[assignment]
+                    continue
+                x, y = x or original, y or original
+            if x is y or x == y:
+                heap[id] = x
+                continue
+            if isinstance(x, ObjectBox) and isinstance(y, ObjectBox) and x.source is not None:
+                x, y = self.t.same_fields(x, y)
+            if not same_shape(x, y):
+                raise NeedStatic((self.cond,), "a container gets a different structure on two ways", self.t.b.loc)
+            xs, ys = fields(x), fields(y)
+            assert xs is not None and ys is not None
+            heap[id] = rebuild(x, [self.value(p, q) for p, q in zip(xs, ys, strict=True)])
+        for name in {**a.locals, **b.locals}:
+            value = self.value(a.locals.get(name, UNDEF), b.locals.get(name, UNDEF), name)
+            if not isinstance(value, Undef):
+                self.result.locals[name] = value
+        self.result.stack = [self.value(x, y) for x, y in zip(a.stack, b.stack, strict=True)]
+        if a.tag != b.tag or not isinstance(a.tag, int):
+            x = a.tag if isinstance(a.tag, Num) else Static(a.tag)
+            y = b.tag if isinstance(b.tag, Num) else Static(b.tag)
+            self.result.tag = self.value(x, y, "exit")
+        else:
+            self.result.tag = a.tag
+        return self.result
+
+
+def references(value: Any) -> list[int]:
+    """List the heap objects a value names directly."""
+    match value:
+        case Ref():
+            return [value.id]
+        case Tup():
+            return [r for v in value.items for r in references(v)]
+        case Maybe():
+            return references(value.value)
+        case Bound():
+            return references(value.function) + references(value.self)
+        case Conflict():
+            return references(value.left) + references(value.right)
+        case Static():
+            cells = getattr(value.value, "captured", None)
+            return [c.id for c in cells.values()] if isinstance(cells, dict) else []
+    return []
+
+
+def prune(st: State, t: Tracer) -> None:
+    """Drop objects made since the fork that nothing names any more."""
+    todo = [r for v in [*st.locals.values(), *st.stack] for r in references(v)]
+    for id, box in st.heap.items():
+        if id <= t.fork_mark or id in t.originals:
+            todo += [r for v in fields(box) or [] for r in references(v)]
+    seen: set[int] = set()
+    while todo:
+        id = todo.pop()
+        if id in seen or id not in st.heap:
+            continue
+        seen.add(id)
+        todo += [r for v in fields(st.heap[id]) or [] for r in references(v)]
+    st.heap = {k: v for k, v in st.heap.items() if k in seen or k <= t.fork_mark or k in t.originals}
+
+
+class _Unexportable(Exception):
+    """An array made in one arm cannot be handed out of it alone."""
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, Num) or (isinstance(value, Static) and is_number(value.value))
+
+
+def _can_miss(value: Any, missing: Value) -> bool:
+    if isinstance(value, Maybe):
+        return same(value.missing, missing)
+    return same(value, missing) or not isinstance(value, (Undef, Conflict)) and not (
+        isinstance(value, Static) and value.value is None
+    )
+
+
+def _either_misses(a: Any, b: Any, missing: Value) -> bool:
+    """Whether one of two values is, or may be, the missing one, and the other may be joined with it."""
+    some = any(isinstance(v, Maybe) or same(v, missing) for v in (a, b))
+    return some and _can_miss(a, missing) and _can_miss(b, missing)
+
+
+def _present(value: Any, missing: Value) -> tuple[Any, Operand]:
+    """Return what a value is when present (DEAD when it never is) and the operand saying so."""
+    if isinstance(value, Maybe):
+        return value.value, value.flag
+    if same(value, missing):
+        return DEAD, const(False)
+    return value, const(True)
+
+
+def substitute(value: Any, replace_operand: Any) -> Any:
+    """Return a value with its operands replaced."""
+    match value:
+        case Num():
+            return Num(replace_operand(value.operand), value.weak)
+        case Tup():
+            return Tup(tuple(substitute(v, replace_operand) for v in value.items), value.cls)
+        case View():
+            ints = [replace_operand(x) for x in view_ints(value)]
+            return with_ints(value, replace_operand(value.root), ints)
+        case Maybe():
+            return Maybe(substitute(value.value, replace_operand), replace_operand(value.flag), value.missing)
+        case Bound():
+            return Bound(substitute(value.function, replace_operand), substitute(value.self, replace_operand))
+    return value
+
+

@@ -1,0 +1,341 @@
+"""Loops: rolled into ``For`` and ``While`` where they can be, unrolled where they must be.
+
+A rolled loop's body is walked with unknown carried values until the form of every
+variable at its end fits the form assumed at its start.  If something in the body must be
+known when tracing (an index into a tuple of different things, a container that
+grows), the loop is unrolled instead, provided that its trip count is known.
+
+Ways out of the body (``break``, ``return`` ...) are numbered: the state's ``tag`` says which
+one was taken, 0 for none, and the code after the loop branches on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from revtrace.program.nodes import Block, For, Operand, Var, While, const
+from revtrace.program.types import INT
+from revtrace.trace.carry import Carried
+from revtrace.trace.iterators import Rolled, advance, roll
+from revtrace.trace.join import DEAD
+from revtrace.trace.signals import NeedStatic, PythonRaise
+from revtrace.trace.state import State
+from revtrace.trace.values import NONE, Ref, Static
+
+if TYPE_CHECKING:
+    from revtrace.trace.machine import Exit, Frame, Stop, Tracer
+
+__all__ = ["trace_loop"]
+
+MAX_ROUNDS = 12
+MAX_UNROLL = 4096
+
+
+@dataclass(slots=True)
+class Loop:
+    """A loop being traced."""
+
+    header: int
+    counted: bool
+    stops: Mapping[int, Stop]
+    ways: list[tuple[int, int]]
+    """Tags and the blocks outside that they lead to; tag 0 is exhaustion of a counted loop."""
+    params: set[Var] = field(default_factory=set)
+
+
+def trace_loop(t: Tracer, fr: Frame, header: int, st: State, stops: Mapping[int, Stop]) -> list[Exit]:
+    """Trace a loop from its header; returns the exits of the code after it."""
+    from revtrace.trace.machine import Stop
+
+    t.settle_stack(st)
+    info = fr.flow.loops[header]
+    block = fr.flow.blocks[header]
+    counted = bool(block.instrs) and block.instrs[-1].name == "FOR_ITER"
+    depth = len(st.stack)
+    inner: dict[int, Stop] = {header: Stop("end", 0, depth=depth)}
+    ways: list[tuple[int, int]] = []
+    if counted:
+        ways.append((0, block.successors[1]))
+    for source, target in info.exits:
+        if counted and source == header:
+            continue
+        if target in fr.shape.raising and t.plain_raise(fr, target):
+            continue
+        if target not in inner:
+            tag = len(inner)
+            inner[target] = Stop("end", tag, depth=depth)
+            ways.append((tag, target))
+    loop = Loop(header, counted, inner, ways)
+    outer_tag = st.tag
+    st.tag = 0
+    loc = t.b.loc
+    if block.instrs:
+        t.b.loc = block.instrs[0].loc
+    key = (fr.shape.code, header)
+    mark, t.fork_mark = t.fork_mark, t.latest()
+    try:
+        after: State | None
+        if counted:
+            after = _counted(t, fr, loop, st, key)
+        else:
+            after = _uncounted(t, fr, loop, st, key)
+    finally:
+        t.fork_mark = mark
+    t.b.loc = loc
+    if after is None:
+        return []
+    tag = after.tag
+    after.tag = outer_tag
+    return _leave(t, fr, loop, after, tag, stops)
+
+
+def _leave(
+    t: Tracer, fr: Frame, loop: Loop, st: State, tag: Any, stops: Mapping[int, Stop]
+) -> list[Exit]:
+    """Go on after a loop, the way its tag says."""
+    from revtrace.trace.machine import RETURN, TRUE, Exit
+
+    def fix(way: int) -> Callable[[State], None]:
+        def pop(state: State) -> None:
+            expected = fr.flow.blocks[dict(loop.ways)[way]].depth
+            while way and expected is not None and len(state.stack) < expected:
+                state.stack.append(NONE)
+            if loop.counted and way == 0 and fr.flow.blocks[loop.header].instrs[-1].arg:
+                state.stack.pop()
+
+        return pop
+
+    if isinstance(tag, Static):
+        tag = tag.value
+    if isinstance(tag, int):
+        target = dict(loop.ways)[tag]
+        fix(tag)(st)
+        return t.run(fr, target, st, stops)
+
+    def among(ways: list[tuple[int, int]], state: State) -> list[Exit]:
+        (way, target), rest = ways[0], ways[1:]
+        if not rest:
+            fix(way)(state)
+            if target in stops:
+                return [t.stopped(fr, target, state, stops[target])]
+            return [Exit(target, state, TRUE)]
+        cond = t.b.compare("eq", tag.operand, const(way, "i8"))
+        if len(rest) == 1:
+            return t.fork(fr, cond, [(target, fix(way)), (rest[0][1], fix(rest[0][0]))], state, stops)
+        with t.b.block() as left:
+            one = state.fork()
+            fix(way)(one)
+            a = t.resume(fr, t.run(fr, target, one, stops), stops)
+        with t.b.block() as right:
+            b = t.resume(fr, among(rest, state.fork()), stops)
+        return t.combine(cond, left, a, right, b)
+
+    exits = among(loop.ways, st)
+    if any(isinstance(e.label, int) and e.label != RETURN and e.label not in stops for e in exits):
+        return t.resume(fr, exits, stops)
+    return exits
+
+
+# unrolled ------------------------------------------------------------------------------
+
+
+def _unrolled(t: Tracer, fr: Frame, loop: Loop, st: State) -> State | None:
+    """Walk the iterations one after another."""
+    for k in range(MAX_UNROLL):
+        if loop.counted:
+            ref = st.stack[-1]
+            assert isinstance(ref, Ref)
+            item = advance(t, st, ref)
+            if item is None:
+                st.tag = 0
+                return st
+            st.stack.append(item)
+            start = fr.flow.blocks[loop.header].successors[0]
+        else:
+            start = loop.header
+        exits = t.run(fr, start, st, loop.stops, inside=True)
+        if not exits:
+            return None
+        (end,) = exits
+        st = end.state
+        st.locals = {name: v for name, v in st.locals.items() if v is not DEAD}
+        tag = st.tag
+        if isinstance(tag, Static):
+            tag = tag.value
+        if tag == 0 and isinstance(tag, int):
+            continue
+        if isinstance(tag, int):
+            return st
+        if k > 512:
+            break
+        return _maybe_more(t, fr, loop, st, tag)
+    raise t.unsupported(
+        "a loop that must be unrolled runs too long",
+        "something in its body has to be known when tracing, so each iteration is recorded on its own",
+        "keep containers and their structure out of long loops, or use arrays",
+    )
+
+
+def _maybe_more(t: Tracer, fr: Frame, loop: Loop, st: State, tag: Any) -> State | None:
+    """Go on unrolling under the condition that the loop was not left."""
+    from revtrace.trace.machine import TRUE, Exit
+
+    if not loop.counted:
+        raise t.unsupported(
+            "a while loop whose end depends on run-time numbers cannot be unrolled",
+            "something in its body changes structure from one iteration to the next",
+            "use arrays of fixed shape for what the loop changes",
+        )
+    go_on = t.b.compare("eq", tag.operand, const(0, "i8"))
+    mark, t.fork_mark = t.fork_mark, t.latest()
+    with t.b.block() as left:
+        more = st.fork()
+        more.tag = 0
+        try:
+            rest = _unrolled(t, fr, loop, more)
+        except PythonRaise:
+            t.dead_end()
+            rest = None
+    a = [] if rest is None else [Exit("end", rest, TRUE)]
+    exits = t.combine(go_on, left, a, [], [Exit("end", st, TRUE)])
+    t.fork_mark = mark
+    return exits[0].state
+
+
+# rolled -------------------------------------------------------------------------------
+
+
+def _counted(t: Tracer, fr: Frame, loop: Loop, st: State, key: Any) -> State | None:
+    ref = st.stack[-1]
+    if not isinstance(ref, Ref):
+        raise t.unsupported(f"iterating over {t.describe(ref)}", "it is not an iterable revtrace knows")
+    rolled = None if key in t.unroll else roll(t, st, ref)
+    if rolled is None:
+        return _unrolled(t, fr, loop, st)
+    saved = t.save()
+    entry = st.fork()
+    try:
+        return _roll(t, fr, loop, st, rolled)
+    except NeedStatic as need:
+        if need.operands and not t.depends(need.operands, loop.params):
+            raise
+        if not rolled.known:
+            raise NeedStatic(rolled.bounds, need.why, need.loc) from None
+        t.restore(saved)
+        return _unrolled(t, fr, loop, entry)
+
+
+def _uncounted(t: Tracer, fr: Frame, loop: Loop, st: State, key: Any) -> State | None:
+    if key in t.unroll:
+        return _unrolled(t, fr, loop, st)
+    saved = t.save()
+    entry = st.fork()
+    try:
+        return _roll(t, fr, loop, st, None)
+    except NeedStatic as need:
+        if need.operands and not t.depends(need.operands, loop.params):
+            raise
+        t.restore(saved)
+        return _unrolled(t, fr, loop, entry)
+    except _NotALoop:
+        t.restore(saved)
+        return _unrolled(t, fr, loop, entry)
+
+
+class _NotALoop(Exception):
+    """The body is always left before it repeats."""
+
+
+def _roll(t: Tracer, fr: Frame, loop: Loop, st: State, rolled: Rolled | None) -> State | None:
+    carried = Carried(t, st, _stored(fr, loop.header), fr.shape.live[loop.header])
+    loc = t.b.loc
+    for _ in range(MAX_ROUNDS):
+        index = Var(INT, rolled.hint if rolled else "i")
+        saved = t.save()
+        with t.b.block() as stmts:
+            t.b.own(index)
+            for p in carried.params:
+                t.b.own(p)
+            loop.params = {index, *carried.params}
+            t.all_params |= loop.params
+            body = carried.state.fork()
+            if rolled is not None:
+                start = fr.flow.blocks[loop.header].successors[0]
+                body.stack.append(rolled.element(t, body, index))
+            else:
+                start = loop.header
+            exits = t.run(fr, start, body, loop.stops, inside=True)
+            t.b.loc = loc
+            if exits:
+                (end,) = exits
+                settled = carried.fits(end.state)
+                yields = carried.yields
+            else:
+                settled, yields = True, [p for p in carried.params]
+            tag = end.state.tag if exits else 0
+            if isinstance(tag, Static):
+                tag = tag.value
+            if rolled is None and exits and isinstance(tag, int) and tag != 0:
+                raise _NotALoop
+            flag: Operand | None = None
+            if not isinstance(tag, int):
+                flag = t.b.compare("ne", tag.operand, const(0, "i8"))
+            elif tag != 0:
+                flag = const(True)
+        if settled:
+            break
+        t.restore(saved)
+        carried.widen()
+    else:
+        raise t.unsupported("a loop whose variables keep changing their form", "their types do not settle")
+    if rolled is None and flag is None:
+        if not exits:
+            # Every way through the body raises.
+            t.dead_end()
+            return None
+        raise t.unsupported("a loop without an end", "nothing in it can leave it")
+    inits = carried.inits()
+    outs = {p: Var(p.type, p.name) for p in carried.params}
+    results: tuple[Operand, ...] = tuple(yields) + (() if flag is None else (flag,))
+    count = Var(INT, "count")
+    if rolled is not None:
+        t.b.append(
+            For(
+                index,
+                rolled.start,
+                rolled.stop,
+                rolled.step,
+                tuple(carried.params),
+                tuple(inits),
+                Block(tuple(stmts), results),
+                tuple(outs.values()),
+                count,
+                flag is not None,
+                loc,
+            )
+        )
+    else:
+        t.b.append(
+            While(
+                tuple(carried.params),
+                tuple(inits),
+                Block((), (const(True),)),
+                Block(tuple(stmts), results),
+                tuple(outs.values()),
+                count,
+                True,
+                loc,
+            )
+        )
+    return carried.after(outs)
+
+
+def _stored(fr: Frame, header: int) -> frozenset[str]:
+    names: set[str] = set()
+    for k in fr.flow.loops[header].blocks:
+        names |= {i.arg for i in fr.flow.blocks[k].instrs if i.name in ("STORE_LOCAL", "STORE_CELL")}
+    return frozenset(names)
+
+

@@ -1,0 +1,531 @@
+"""The tracer: walks a function's blocks with traced values and records a program.
+
+Where everything is known, it follows the code as Python would.  Where a condition
+is a number of the program, both ways are walked and joined (`branch`); a join that
+only some paths reach is guarded by a flag, so no code is recorded twice.  Loops
+are in `revtrace.trace.loops`, instructions in `revtrace.trace.instructions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import Any
+
+from revtrace.decode import Instr, decode
+from revtrace.errors import InternalError, UnsupportedError
+from revtrace.loc import Loc
+from revtrace.program.build import Builder
+from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Stmt, Var, While, const, walk
+from revtrace.program.types import BOOL
+from revtrace.structure import Flow, analyse
+from revtrace.trace import state as states
+from revtrace.trace.join import DEAD, Joiner
+from revtrace.trace.liveness import live_in
+from revtrace.trace.record import Guard, Input, Source
+from revtrace.trace.signals import NeedStatic, PythonRaise
+from revtrace.trace.state import State
+from revtrace.trace.values import Conflict, Elementwise, Maybe, Num, Ref, Static, Tup, Value, View
+
+__all__ = ["RETURN", "Exit", "Frame", "Stop", "Tracer"]
+
+RETURN = -1
+MAX_STATEMENTS = 60_000
+MAX_DEPTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What is known of a code object before it is traced."""
+
+    code: CodeType
+    flow: Flow
+    live: Mapping[int, frozenset[str]]
+    raising: frozenset[int]
+    cells: tuple[str, ...]
+    freevars: tuple[str, ...]
+
+
+_shapes: dict[CodeType, Shape] = {}
+
+
+def shape_of(code: CodeType) -> Shape:
+    """Decode and analyse a code object, once."""
+    found = _shapes.get(code)
+    if found is None:
+        decoded = decode(code)
+        flow = analyse(decoded)
+        found = Shape(code, flow, live_in(flow), _raising(flow), tuple(decoded.cells), tuple(decoded.freevars))
+        _shapes[code] = found
+    return found
+
+
+def _raising(flow: Flow) -> frozenset[int]:
+    """Blocks from which every way ends in an exception."""
+    raising: set[int] = set()
+    changed = True
+    while changed:
+        changed = False
+        for block in flow.blocks:
+            if block.index in raising:
+                continue
+            if block.successors:
+                hit = all(s in raising for s in block.successors)
+            else:
+                hit = bool(block.instrs) and block.instrs[-1].name in ("RAISE", "RERAISE")
+            if hit and not any(i.name == "YIELD_VALUE" for i in block.instrs):
+                raising.add(block.index)
+                changed = True
+    return frozenset(raising)
+
+
+@dataclass(slots=True)
+class Frame:
+    """One activation of a traced function."""
+
+    shape: Shape
+    function: Any
+    source: Source | None
+    globals: dict[str, Any]
+    cells: dict[str, Ref]
+    on_yield: Callable[[State, Value], None] | None = None
+    imports: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def flow(self) -> Flow:
+        """The function's blocks."""
+        return self.shape.flow
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Where a walk ends: the label it ends with, the tag it leaves in the state, the block meant."""
+
+    label: Any
+    tag: int = 0
+    block: int | None = None
+    depth: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """One way out of a walked region: its label, the state there, and the flag that says it was taken."""
+
+    label: Any
+    state: State
+    flag: Operand
+
+
+TRUE = const(True)
+FALSE = const(False)
+
+
+class Tracer:
+    """Everything recorded while tracing one specialisation of one function."""
+
+    def __init__(self) -> None:
+        self.b = Builder()
+        self.prologue = self.b.open_prologue()
+        self.inputs: dict[Source, tuple[Var, Input]] = {}
+        self.views: dict[Source, View] = {}
+        self.guards: dict[tuple[Source, str], Guard] = {}
+        self.codes: dict[CodeType, None] = {}
+        self.originals: dict[int, Any] = {}
+        self.externals: dict[int, tuple[Any, Ref]] = {}
+        self.static_sources: set[Any] = set()
+        self.written: set[Var] = set()
+        self.fork_mark = 0
+        self.depth = 0
+        self.frames: list[Frame] = []
+        self.trying = 0
+        self.catches: Loc | None = None
+        self.side_effects: Loc | None = None
+        self.unroll: set[Any] = set()
+        self.tables: dict[Any, View] = {}
+        self.current = State(originals=self.originals)
+        self.all_params: set[Var] = set()
+
+    # trying and undoing ---------------------------------------------------------------
+
+    def latest(self) -> int:
+        """Return a mark older than every object made from now on."""
+        return next(states._ids)
+
+    def save(self) -> tuple[Any, ...]:
+        """Return what `restore` needs to undo what is recorded from here on."""
+        return (len(self.b.stmts), self.b.stmts, self.catches, self.side_effects, self.trying, len(self.frames))
+
+    def restore(self, saved: tuple[Any, ...]) -> None:
+        """Forget what was recorded since `save`."""
+        length, stmts, self.catches, self.side_effects, self.trying, frames = saved
+        self.b.reopen(stmts)
+        del stmts[length:]
+        del self.frames[frames:]
+
+    def statements_here(self) -> list[Any]:
+        """Operations of the innermost open block and of the blocks nested in it."""
+        return [x for x in walk(Block(tuple(self.b.stmts))) if isinstance(x, Op)]
+
+    def depends(self, operands: tuple[Operand, ...], on: set[Var]) -> bool:
+        """Whether any operand is computed from the given values."""
+        return bool(self.origins(operands) & on)
+
+    def origins(self, operands: tuple[Operand, ...]) -> set[Var]:
+        """The inputs, loop parameters and loads that operands are computed from."""
+        found: set[Var] = set()
+        seen: set[Var] = set()
+        todo = [x for x in operands if isinstance(x, Var)]
+        while todo:
+            x = todo.pop()
+            if x in seen:
+                continue
+            seen.add(x)
+            stmt = self.b.defs.get(x)
+            if stmt is None or isinstance(stmt, (For, While)):
+                found.add(x)
+                if isinstance(stmt, For):
+                    todo += [y for y in (stmt.start, stmt.stop, *stmt.inits) if isinstance(y, Var)]
+                elif isinstance(stmt, While):
+                    todo += [y for y in stmt.inits if isinstance(y, Var)]
+            elif isinstance(stmt, If):
+                k = stmt.outs.index(x)
+                todo += [y for y in (stmt.cond, stmt.then.results[k], stmt.orelse.results[k]) if isinstance(y, Var)]
+            else:
+                if stmt.name in ("load", "dim"):
+                    found.add(x)
+                if stmt.name != "dim":
+                    todo += [y for y in stmt.args if isinstance(y, Var)]
+        return found
+
+    # saying no ----------------------------------------------------------------------
+
+    def unsupported(self, what: str, why: str = "", instead: str = "") -> UnsupportedError:
+        """Return the error that refuses what is being traced."""
+        return UnsupportedError(what, why, instead, self.b.loc)
+
+    def describe(self, value: Any) -> str:
+        """Name a traced value in a message."""
+        match value:
+            case Static():
+                if value.value is None:
+                    return "None"
+                name = getattr(value.value, "__qualname__", None)
+                return f"{name}" if name else f"a {type(value.value).__name__}"
+            case Num():
+                return "a number"
+            case View() | Elementwise():
+                return "an array"
+            case Tup():
+                return "a tuple"
+            case Maybe():
+                return "a value that may be None"
+            case Conflict():
+                return "a value of a kind decided while running"
+        return "an object"
+
+    def check(self, cond: Operand, kind: str, soft: bool = False) -> None:
+        """Append a condition without which the plain function raises."""
+        if isinstance(cond, Const):
+            if cond.value:
+                return
+            self.b.do("check", cond, kind=kind, soft=False)
+            return
+        if self.trying:
+            self.catches = self.catches or self.b.loc
+        self.b.do("check", cond, kind=kind, soft=soft)
+
+    def guard(self, source: Source | None, kind: str, value: Any = None) -> None:
+        """Note a fact the program relies on."""
+        if source is not None:
+            self.guards.setdefault((source, kind), Guard(source, kind, value))
+
+    def write(self, view: View) -> None:
+        """Note that an array is written to."""
+        self.written.add(view.root)  # type: ignore[arg-type]
+
+    def written_roots(self) -> set[Operand]:
+        """All buffers that may be written to, through whatever name."""
+        from revtrace.trace.arrays import roots
+
+        found: set[Operand] = set()
+        for root in self.written:
+            found |= roots(self, root)
+        return found
+
+    # using values ---------------------------------------------------------------------
+
+    def use(self, value: Any) -> Any:
+        """Return a value that is about to be computed with."""
+        if isinstance(value, Maybe):
+            self.check(value.flag, "missing value")
+            return self.use(value.value)
+        if isinstance(value, Conflict):
+            raise NeedStatic(value.cond, f"it is {self.describe(value)}", self.b.loc)
+        return value
+
+    def dead_end(self) -> None:
+        """Append that this path raises."""
+        self.check(FALSE, "raise")
+
+    # walking ---------------------------------------------------------------------------
+
+    def run(
+        self, fr: Frame, block: int, st: State, stops: Mapping[int, Stop], *, inside: bool = False
+    ) -> list[Exit]:
+        """Walk from a block until every path has reached a stop, returned or raised.
+
+        With ``inside``, the first block is a loop's header met from inside the loop.
+        """
+        from revtrace.trace.instructions import step
+        from revtrace.trace.loops import trace_loop
+
+        while True:
+            stop = stops.get(block)
+            if stop is not None and not inside:
+                return [self.stopped(fr, block, st, stop)]
+            if block in fr.flow.loops and not inside:
+                exits = trace_loop(self, fr, block, st, stops)
+                if len(exits) == 1 and isinstance(exits[0].label, int) and exits[0].label not in (RETURN,):
+                    block, st = exits[0].label, exits[0].state
+                    continue
+                return exits
+            inside = False
+            current = fr.flow.blocks[block]
+            if self.b.appended > MAX_STATEMENTS:
+                raise self.unsupported(
+                    "the program gets too large",
+                    "loops or recursion are unrolled into more than it is sensible to compile",
+                    "use arrays in place of long lists, and loops in place of deep recursion",
+                )
+            try:
+                outcome = None
+                for instr in current.instrs:
+                    self.b.loc = instr.loc
+                    outcome = step(self, fr, st, instr)
+            except PythonRaise as signal:
+                handler = current.handler
+                if handler is None:
+                    raise
+                self.enter_handler(fr, st, instr, signal.error)
+                block = handler
+                continue
+            if outcome is None:
+                block = current.successors[0]
+            elif outcome == "jump":
+                block = current.successors[-1]
+            elif outcome == "return":
+                value = st.stack.pop()
+                return [Exit(RETURN, State({}, [value], st.heap, 0, self.originals), TRUE)]
+            elif outcome == "raise":
+                handler = current.handler
+                if handler is None:
+                    raise InternalError("a raise without an exception", loc=self.b.loc)
+                block = handler
+            else:
+                exits = self.branch(fr, outcome, current.successors, st, stops)
+                if len(exits) == 1 and isinstance(exits[0].label, int) and exits[0].label != RETURN:
+                    if exits[0].label in stops:
+                        return exits
+                    block, st = exits[0].label, exits[0].state
+                    continue
+                return exits
+
+    def stopped(self, fr: Frame, block: int, st: State, stop: Stop) -> Exit:
+        """Return the exit for a path that reached a stop; forgets variables nobody reads again."""
+        live = fr.shape.live[block if stop.block is None else stop.block]
+        st.locals = {k: v if k in live or k == ".acc" else DEAD for k, v in st.locals.items()}
+        if stop.label == "end":
+            st.tag = stop.tag
+            # What is left above the loop's own stack is inner loops' iterators.
+            del st.stack[stop.depth :]
+        return Exit(stop.label, st, TRUE)
+
+    def enter_handler(self, fr: Frame, st: State, instr: Instr, error: BaseException) -> None:
+        """Unwind the stack for an exception known when tracing."""
+        assert instr.handler is not None
+        handler = fr.flow.decoded.handlers[instr.handler]
+        del st.stack[handler.depth :]
+        if handler.push_lasti:
+            st.stack.append(Static(0))
+        st.stack.append(Static(error))
+
+    def branch(
+        self, fr: Frame, outcome: Any, successors: tuple[int, ...], st: State, stops: Mapping[int, Stop]
+    ) -> list[Exit]:
+        """Walk both ways of a condition and join them."""
+        cond, *ways = outcome
+        return self.fork(fr, cond, [w if isinstance(w, tuple) else (w, None) for w in ways], st, stops)
+
+    def fork(
+        self,
+        fr: Frame,
+        cond: Operand,
+        ways: list[tuple[int, Callable[[State], None] | None]],
+        st: State,
+        stops: Mapping[int, Stop],
+    ) -> list[Exit]:
+        """Walk two blocks under a condition; ``fix`` adjusts the state of a way first."""
+        self.settle_stack(st)
+        (t, fix_t), (f, fix_f) = ways
+        raising = fr.shape.raising
+        for block, other, fix, truth in ((t, f, fix_f, True), (f, t, fix_t, False)):
+            if block in raising and block not in stops and other not in raising and self.plain_raise(fr, block):
+                self.check(self.b.op("not", cond, type=BOOL) if truth else cond, "raise")
+                if fix is not None:
+                    fix(st)
+                return [Exit(other, st, TRUE)] if other not in stops else [self.stopped(fr, other, st, stops[other])]
+        merge = self.merge_block(fr, t, f, stops)
+        inner = stops if merge is None else {**stops, merge: Stop(merge)}
+        mark = self.fork_mark
+        self.fork_mark = self.latest()
+        lists: list[list[Stmt]] = []
+        exits: list[list[Exit]] = []
+        loc = self.b.loc
+        for block, fix in ways:
+            branch_state = st.fork()
+            if fix is not None:
+                fix(branch_state)
+            with self.b.block() as stmts:
+                try:
+                    exits.append(self.run(fr, block, branch_state, inner))
+                    exits[-1] = self.resume(fr, exits[-1], inner)
+                except PythonRaise:
+                    self.dead_end()
+                    if self.trying or fr.flow.blocks[block].handler is not None:
+                        self.catches = self.catches or self.b.loc
+                    exits.append([])
+            lists.append(stmts)
+        self.b.loc = loc
+        joined = self.combine(cond, lists[0], exits[0], lists[1], exits[1])
+        try:
+            return self._go_on(fr, merge, joined, stops)
+        finally:
+            self.fork_mark = mark
+
+    def _go_on(
+        self, fr: Frame, merge: int | None, joined: list[Exit], stops: Mapping[int, Stop]
+    ) -> list[Exit]:
+        """Walk the code after a merge that only some of the paths reach."""
+        if merge is None:
+            return joined
+        at_merge = [e for e in joined if e.label == merge]
+        others = [e for e in joined if e.label != merge]
+        if not at_merge or not others:
+            return joined
+        # Only some paths reach the block where the ways meet: the rest is guarded.
+        here = at_merge[0]
+        with self.b.block() as stmts:
+            try:
+                rest = self.resume(fr, self.run(fr, merge, here.state, stops), stops)
+            except PythonRaise:
+                self.dead_end()
+                rest = []
+        return self.combine(here.flag, stmts, rest, [], others)
+
+    def resume(self, fr: Frame, exits: list[Exit], stops: Mapping[int, Stop]) -> list[Exit]:
+        """Walk on from exits that are not at a stop."""
+        while True:
+            open_exits = [e for e in exits if isinstance(e.label, int) and e.label != RETURN and e.label not in stops]
+            if not open_exits:
+                return exits
+            here = open_exits[0]
+            others = [e for e in exits if e is not here]
+            if not others:
+                exits = self.run(fr, here.label, here.state, stops)
+                continue
+            with self.b.block() as stmts:
+                try:
+                    rest = self.resume(fr, self.run(fr, here.label, here.state, stops), stops)
+                except PythonRaise:
+                    self.dead_end()
+                    rest = []
+            exits = self.combine(here.flag, stmts, rest, [], others)
+
+    def plain_raise(self, fr: Frame, block: int) -> bool:
+        """Whether a block that ends in an exception is not inside a try."""
+        return fr.flow.blocks[block].handler is None
+
+    def merge_block(self, fr: Frame, t: int, f: int, stops: Mapping[int, Stop]) -> int | None:
+        """Return the first block both ways may reach, unless a stop comes before it."""
+        flow = fr.flow
+        found = None
+        reach = (self.reach(fr, t, stops)) & (self.reach(fr, f, stops))
+        for block in sorted(reach, key=lambda k: flow.order[k]):
+            if block in fr.shape.raising:
+                continue
+            found = block
+            break
+        return found
+
+    def reach(self, fr: Frame, block: int, stops: Mapping[int, Stop]) -> frozenset[int]:
+        """Blocks reachable along forward edges without passing a stop."""
+        flow = fr.flow
+        seen: set[int] = set()
+        todo = [block]
+        while todo:
+            k = todo.pop()
+            if k in seen or k in stops:
+                continue
+            seen.add(k)
+            for s in flow.blocks[k].successors:
+                if flow.order[s] > flow.order[k]:
+                    todo.append(s)
+        return frozenset(seen)
+
+    def combine(
+        self, cond: Operand, left: list[Stmt], a: list[Exit], right: list[Stmt], b: list[Exit]
+    ) -> list[Exit]:
+        """Append the ``If`` of two walked arms and join their exits, label by label."""
+        joiner = Joiner(self, left, right, cond)
+        exits = []
+        labels = list(dict.fromkeys([e.label for e in a] + [e.label for e in b]))
+        sides = {e.label: e for e in a}, {e.label: e for e in b}
+        for label in labels:
+            x, y = sides[0].get(label), sides[1].get(label)
+            certain = len(labels) == 1
+            if x is not None and y is not None:
+                state = joiner.state(x.state, y.state)
+            elif x is not None:
+                state = joiner.one_sided(x.state, True)
+            else:
+                assert y is not None
+                state = joiner.one_sided(y.state, False)
+            flag: Operand = TRUE
+            if not certain:
+                flag = joiner.operand(x.flag if x else FALSE, y.flag if y else FALSE, BOOL, "taken")
+            exits.append(Exit(label, state, flag))
+        if left or right or joiner.outs:
+            self.b.append(
+                If(
+                    cond,
+                    Block(tuple(left), tuple(o[1] for o in joiner.outs)),
+                    Block(tuple(right), tuple(o[2] for o in joiner.outs)),
+                    tuple(o[0] for o in joiner.outs),
+                    self.b.loc,
+                )
+            )
+        return exits
+
+    def settle_stack(self, st: State) -> None:
+        """Compute array expressions that wait on the stack."""
+        from revtrace.trace.arrays import settle
+
+        st.stack[:] = [settle(self, v) if isinstance(v, Elementwise) else v for v in st.stack]
+
+    def same_fields(self, x: states.ObjectBox, y: states.ObjectBox) -> tuple[states.ObjectBox, states.ObjectBox]:
+        """Give two records of the caller's object the same fields, reading those that one lacks."""
+        from revtrace.trace.external import attribute_of
+
+        names = list(dict.fromkeys([k for k, _ in x.fields] + [k for k, _ in y.fields]))
+
+        scratch = State(originals=self.originals)
+
+        def full(box: states.ObjectBox) -> states.ObjectBox:
+            fields = []
+            for name in names:
+                value = box.get(name)
+                fields.append((name, attribute_of(self, scratch, box, name) if value is None else value))
+            return states.ObjectBox(box.cls, tuple(fields), box.source, box.original)
+
+        return full(x), full(y)

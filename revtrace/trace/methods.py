@@ -1,0 +1,386 @@
+"""Methods of arrays, numbers, lists, dicts, sets and tuples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from revtrace.program.types import Scalar, real_dtype
+from revtrace.trace import arrays, containers, numbers, operators
+from revtrace.trace.builtin_functions import scalar_of
+from revtrace.trace.convert import as_array, dtype_argument, shape_argument
+from revtrace.trace.functions import method_handler
+from revtrace.trace.iterators import iterate
+from revtrace.trace.signals import NeedStatic, PythonRaise
+from revtrace.trace.state import DictBox, Growing, ListBox, State
+from revtrace.trace.values import NONE, Num, Static, Tup
+
+if TYPE_CHECKING:
+    from revtrace.trace.machine import Tracer
+
+# arrays -------------------------------------------------------------------------------------
+
+_SAME = {
+    "sum": np.sum, "prod": np.prod, "mean": np.mean, "var": np.var, "std": np.std, "max": np.max, "min": np.min,
+    "argmax": np.argmax, "argmin": np.argmin, "all": np.all, "any": np.any, "cumsum": np.cumsum, "cumprod": np.cumprod,
+    "dot": np.dot, "ravel": np.ravel, "swapaxes": np.swapaxes, "squeeze": np.squeeze, "repeat": np.repeat,
+    "round": np.round, "ptp": np.ptp, "clip": np.clip, "trace": np.trace, "diagonal": np.diagonal,
+    "conj": np.conjugate, "conjugate": np.conjugate, "take": np.take,
+}  # fmt: skip
+
+
+def _as_functions() -> None:
+    for name, f in _SAME.items():
+
+        def handler(t: Tracer, st: State, self: Any, *args: Any, f: Any = f, **kwargs: Any) -> Any:
+            from revtrace.trace.calls import call
+
+            return call(t, st, Static(f), (self, *args), kwargs)
+
+        method_handler("array", name)(handler)
+
+
+_as_functions()
+
+
+@method_handler("array", "copy", "__copy__", "__deepcopy__")
+def _copy(t: Tracer, st: State, self: Any, *args: Any, **kwargs: Any) -> Any:
+    if not arrays.is_array(self):
+        return self
+    return arrays.copy_of(t, self)
+
+
+@method_handler("array", "flatten")
+def _flatten(t: Tracer, st: State, self: Any, *args: Any) -> Any:
+    from revtrace.trace.shaping import ravel
+
+    flat = ravel(t, self)
+    return arrays.copy_of(t, flat) if flat is self else flat
+
+
+@method_handler("array", "reshape")
+def _reshape(t: Tracer, st: State, self: Any, *shape: Any, order: Any = None) -> Any:
+    from revtrace.trace.shaping import _c_order, reshape
+
+    if order is not None:
+        _c_order(t, order)
+    value = self if arrays.is_array(self) else as_array(t, self, st)
+    return reshape(t, value, shape_argument(t, st, shape[0] if len(shape) == 1 else Tup(shape)))
+
+
+@method_handler("array", "transpose")
+def _transpose(t: Tracer, st: State, self: Any, *axes: Any) -> Any:
+    from revtrace.trace.calls import call
+
+    if not axes:
+        return call(t, st, Static(np.transpose), (self,), {})
+    return call(t, st, Static(np.transpose), (self, axes[0] if len(axes) == 1 else Tup(axes)), {})
+
+
+@method_handler("array", "astype")
+def _astype(t: Tracer, st: State, self: Any, dtype: Any, **kwargs: Any) -> Any:
+    kind = dtype_argument(t, dtype, "f8")
+    assert kind is not None
+    if not arrays.is_array(self):
+        return Num(t.b.cast(numbers.as_num(t, self).operand, kind), False)
+    if self.dtype[0] == "c" and kind[0] != "c":
+        raise t.unsupported("astype from complex to real", "it drops the imaginary part", "take .real first")
+    return arrays.materialise(t, self, kind)
+
+
+@method_handler("array", "fill")
+def _fill(t: Tracer, st: State, self: Any, value: Any) -> Any:
+    arrays.assign(t, self, t.use(value))
+    return NONE
+
+
+@method_handler("array", "item", "__float__", "tolist")
+def _item(t: Tracer, st: State, self: Any, *args: Any) -> Any:
+    if args:
+        key = args[0] if len(args) == 1 else Tup(args)
+        return Num(numbers.as_num(t, arrays.subscript(t, self, key)).operand, True)
+    if arrays.is_array(self) and self.ndim == 1:
+        from revtrace.trace.calls import call
+
+        return call(t, st, Static(list), (self,), {})
+    return Num(scalar_of(t, st, self).operand, True)
+
+
+@method_handler("array", "view")
+def _view(t: Tracer, st: State, self: Any, *args: Any) -> Any:
+    if args:
+        raise t.unsupported("a view of another type", "numbers are not reinterpreted", "")
+    return self
+
+
+@method_handler("array", "__array__")
+def _array(t: Tracer, st: State, self: Any, *args: Any, **kwargs: Any) -> Any:
+    return self
+
+
+@method_handler("array", "__len__")
+def _array_len(t: Tracer, st: State, self: Any) -> Any:
+    return containers.length(t, st, self)
+
+
+@method_handler("array", "__getitem__")
+def _array_item(t: Tracer, st: State, self: Any, key: Any) -> Any:
+    return containers.get_item(t, st, self, key)
+
+
+@method_handler("array", "sort", "resize", "put", "partition")
+def _in_place(t: Tracer, st: State, self: Any, *args: Any, **kwargs: Any) -> Any:
+    raise t.unsupported("sorting or resizing an array in place", "it has no rule", "use np.sort(x)")
+
+
+# numbers --------------------------------------------------------------------------------------------
+
+
+@method_handler("number", "conjugate", "__pos__")
+def _conjugate(t: Tracer, st: State, self: Any) -> Any:
+    if self.dtype[0] == "c":
+        return Num(t.b.op("conj", self.operand), self.weak)
+    return self
+
+
+@method_handler("number", "is_integer")
+def _is_integer(t: Tracer, st: State, self: Any) -> Any:
+    if self.dtype[0] in "iub":
+        return Static(True)
+    return operators.compare(t, st, "==", Num(t.b.op("floor", self.operand), True), self)
+
+
+def _dunders() -> None:
+    for symbol, name in operators.DUNDER.items():
+
+        def handler(t: Tracer, st: State, self: Any, other: Any, symbol: str = symbol) -> Any:
+            return operators.binary(t, st, symbol, self, other)
+
+        def reflected(t: Tracer, st: State, self: Any, other: Any, symbol: str = symbol) -> Any:
+            return operators.binary(t, st, symbol, other, self)
+
+        for kind in ("number", "array"):
+            method_handler(kind, f"__{name}__")(handler)
+            method_handler(kind, f"__r{name}__")(reflected)
+
+
+_dunders()
+
+
+@method_handler("number", "__float__")
+def _to_float(t: Tracer, st: State, self: Any) -> Any:
+    return Num(t.b.cast(self.operand, "f8"), True)
+
+
+@method_handler("number", "__abs__")
+def _to_abs(t: Tracer, st: State, self: Any) -> Any:
+    return Num(t.b.op("abs", self.operand, type=Scalar(real_dtype(self.dtype))), True)
+
+
+# lists and tuples --------------------------------------------------------------------------------------
+
+
+@method_handler("list", "append")
+def _append(t: Tracer, st: State, self: Any, value: Any) -> Any:
+    containers.append(t, st, self, arrays.settle(t, value) if arrays.is_array(value) else value)
+    return NONE
+
+
+@method_handler("list", "extend", "__iadd__")
+def _extend(t: Tracer, st: State, self: Any, value: Any) -> Any:
+    containers.extend(t, st, self, value)
+    return NONE
+
+
+def _known(t: Tracer, st: State, self: Any) -> ListBox:
+    box = st.box(self)
+    if isinstance(box, Growing):
+        assert isinstance(box.length, Num)
+        raise NeedStatic((box.length.operand,), "this needs a list of known length", t.b.loc)
+    assert isinstance(box, ListBox)
+    if box.source is not None:
+        t.side_effects = t.side_effects or t.b.loc
+    return box
+
+
+@method_handler("list", "insert")
+def _insert(t: Tracer, st: State, self: Any, index: Any, value: Any) -> Any:
+    box = _known(t, st, self)
+    items = list(box.items)
+    items.insert(containers.as_known_int(t, index), value)
+    st.set(self, ListBox(tuple(items), box.source))
+    return NONE
+
+
+@method_handler("list", "pop")
+def _pop(t: Tracer, st: State, self: Any, index: Any = Static(-1)) -> Any:
+    box = _known(t, st, self)
+    items = list(box.items)
+    try:
+        value = items.pop(containers.as_known_int(t, index))
+    except IndexError as error:
+        raise PythonRaise(error) from None
+    st.set(self, ListBox(tuple(items), box.source))
+    return value
+
+
+@method_handler("list", "reverse")
+def _reverse(t: Tracer, st: State, self: Any) -> Any:
+    box = _known(t, st, self)
+    st.set(self, ListBox(box.items[::-1], box.source))
+    return NONE
+
+
+@method_handler("list", "clear")
+def _clear(t: Tracer, st: State, self: Any) -> Any:
+    st.set(self, ListBox((), _known(t, st, self).source))
+    return NONE
+
+
+@method_handler("list", "sort")
+def _sort(t: Tracer, st: State, self: Any, **kwargs: Any) -> Any:
+    from revtrace.trace.calls import call
+
+    box = _known(t, st, self)
+    made = call(t, st, Static(sorted), (self,), kwargs)
+    items = st.box(made).items  # type: ignore[union-attr]
+    st.set(self, ListBox(items, box.source))
+    return NONE
+
+
+@method_handler("list", "copy")
+def _list_copy(t: Tracer, st: State, self: Any) -> Any:
+    from revtrace.trace.calls import call
+
+    return call(t, st, Static(list), (self,), {})
+
+
+@method_handler("list", "index")
+@method_handler("tuple", "index")
+def _index(t: Tracer, st: State, self: Any, value: Any) -> Any:
+    for k, item in enumerate(containers.items_of(t, st, self)):
+        same = operators.truth(t, st, operators.compare(t, st, "==", item, value))
+        if not isinstance(same, Static):
+            raise t.unsupported("searching a list for a run-time value", "where it is found is known only when running", "")
+        if same.value:
+            return Static(k)
+    raise PythonRaise(ValueError("is not in list"))
+
+
+@method_handler("list", "count")
+@method_handler("tuple", "count")
+def _count(t: Tracer, st: State, self: Any, value: Any) -> Any:
+    total: Any = Static(0)
+    for item in containers.items_of(t, st, self):
+        same = operators.truth(t, st, operators.compare(t, st, "==", item, value))
+        total = numbers.binary(t, "+", total, Static(int(same.value)) if isinstance(same, Static) else same)
+    return total
+
+
+@method_handler("tuple", "__len__")
+@method_handler("list", "__len__")
+@method_handler("dict", "__len__")
+def _len(t: Tracer, st: State, self: Any) -> Any:
+    return containers.length(t, st, self)
+
+
+@method_handler("tuple", "__getitem__")
+@method_handler("list", "__getitem__")
+@method_handler("dict", "__getitem__")
+def _getitem(t: Tracer, st: State, self: Any, key: Any) -> Any:
+    return containers.get_item(t, st, self, key)
+
+
+@method_handler("list", "__setitem__")
+@method_handler("dict", "__setitem__")
+def _setitem(t: Tracer, st: State, self: Any, key: Any, value: Any) -> Any:
+    containers.set_item(t, st, self, key, value)
+    return NONE
+
+
+@method_handler("tuple", "__iter__")
+@method_handler("list", "__iter__")
+@method_handler("dict", "__iter__")
+def _iter(t: Tracer, st: State, self: Any) -> Any:
+    return iterate(t, st, self)
+
+
+# dicts and sets ------------------------------------------------------------------------------------------
+
+
+def _dict(st: State, self: Any) -> DictBox:
+    box = st.box(self)
+    assert isinstance(box, DictBox)
+    return box
+
+
+@method_handler("dict", "get")
+def _get(t: Tracer, st: State, self: Any, key: Any, default: Any = NONE) -> Any:
+    found = _dict(st, self).get(containers._key(t, st, t.use(key)))
+    return default if found is None else found
+
+
+@method_handler("dict", "items")
+def _items(t: Tracer, st: State, self: Any) -> Any:
+    return Tup(tuple(Tup((Static(k), v)) for k, v in _dict(st, self).items))
+
+
+@method_handler("dict", "keys")
+def _keys(t: Tracer, st: State, self: Any) -> Any:
+    return Tup(tuple(Static(k) for k, _ in _dict(st, self).items))
+
+
+@method_handler("dict", "values")
+def _values(t: Tracer, st: State, self: Any) -> Any:
+    return Tup(tuple(v for _, v in _dict(st, self).items))
+
+
+@method_handler("dict", "setdefault")
+def _setdefault(t: Tracer, st: State, self: Any, key: Any, default: Any = NONE) -> Any:
+    found = _dict(st, self).get(containers._key(t, st, t.use(key)))
+    if found is None:
+        containers.set_item(t, st, self, key, default)
+        return default
+    return found
+
+
+@method_handler("dict", "pop")
+def _dict_pop(t: Tracer, st: State, self: Any, key: Any, *default: Any) -> Any:
+    known = containers._key(t, st, t.use(key))
+    found = _dict(st, self).get(known)
+    if found is None:
+        if default:
+            return default[0]
+        raise PythonRaise(KeyError(known))
+    containers.delete_item(t, st, self, Static(known))
+    return found
+
+
+@method_handler("dict", "update")
+def _update(t: Tracer, st: State, self: Any, *others: Any, **kwargs: Any) -> Any:
+    if _dict(st, self).source is not None:
+        t.side_effects = t.side_effects or t.b.loc
+    for other in others:
+        containers.update(t, st, self, other)
+    for k, v in kwargs.items():
+        st.set_item(self, k, v)
+    return NONE
+
+
+@method_handler("dict", "copy")
+def _dict_copy(t: Tracer, st: State, self: Any) -> Any:
+    return st.new(DictBox(_dict(st, self).items))
+
+
+@method_handler("set", "add")
+def _add(t: Tracer, st: State, self: Any, value: Any) -> Any:
+    containers.set_add(t, st, self, value)
+    return NONE
+
+
+@method_handler("set", "union", "intersection", "difference", "issubset", "issuperset")
+def _set_operation(t: Tracer, st: State, self: Any, *others: Any) -> Any:
+    raise t.unsupported("a set method", "write it with an operator", "use |, &, - or <=")
+
+

@@ -1,0 +1,296 @@
+"""Arithmetic on traced numbers: promotion as Python and numpy do it, then typed operations.
+
+Python numbers are *weak*: they take numpy's dtype when they meet one, and raise
+ZeroDivisionError and friends where numpy scalars give inf or NaN.  Numbers known
+when tracing are computed by Python itself.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from revtrace.program.nodes import Const, Operand, const
+from revtrace.program.types import BOOL, Scalar
+from revtrace.trace.signals import PythonRaise
+from revtrace.trace.values import Num, Static, is_number
+
+if TYPE_CHECKING:
+    from revtrace.trace.machine import Tracer
+
+__all__ = ["as_num", "binary", "compare", "dtype_of", "negate", "promote", "select", "to_bool", "unary"]
+
+PYTHON = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+    "%": operator.mod,
+    "**": operator.pow,
+    "@": operator.matmul,
+    "&": operator.and_,
+    "|": operator.or_,
+    "^": operator.xor,
+    "<<": operator.lshift,
+    ">>": operator.rshift,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+
+NAMES = {"+": "add", "-": "sub", "*": "mul", "/": "div", "//": "floordiv", "%": "mod", "**": "pow"}
+BITS = {"&": "bitand", "|": "bitor", "^": "bitxor", "<<": "shl", ">>": "shr"}
+LOGIC = {"&": "and", "|": "or", "^": "xor"}
+COMPARE = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "!=": "ne"}
+
+SUPPORTED = frozenset("b1 i1 i2 i4 i8 u1 u2 u4 u8 f4 f8 c8 c16".split())
+
+
+def dtype_of(value: Any) -> tuple[str, bool]:
+    """Return a Python or numpy number's dtype and whether it is weak."""
+    if isinstance(value, (np.generic,)):
+        return value.dtype.str[1:], False
+    return {bool: "b1", int: "i8", float: "f8", complex: "c16"}[
+        next(k for k in (bool, int, float, complex) if isinstance(value, k))
+    ], True
+
+
+def as_num(t: Tracer, value: Any) -> Num:
+    """Return a traced number for a number that may be known when tracing."""
+    if isinstance(value, Num):
+        return value
+    if isinstance(value, Static) and is_number(value.value):
+        dtype, weak = dtype_of(value.value)
+        if dtype not in SUPPORTED:
+            raise t.unsupported(f"a number of dtype {np.dtype(type(value.value))}", "its arithmetic is not supported")
+        if dtype == "i8" and not -(2**63) <= value.value < 2**63:
+            return Num(const(float(value.value), "f8"), True)
+        python = value.value.item() if isinstance(value.value, np.generic) else value.value
+        return Num(const(python, dtype), weak)
+    raise t.unsupported(f"{t.describe(value)} used as a number", "it is not a number", "")
+
+
+_SAMPLE: dict[str, Any] = {"b1": True, "i8": 0, "f8": 0.0, "c16": 0j}
+
+
+def _promoted(a: tuple[str, bool], b: tuple[str, bool]) -> tuple[str, bool]:
+    if a[1] and b[1]:
+        order = ["b1", "i8", "f8", "c16"]
+        return max(a[0], b[0], key=order.index), True
+    left: Any = _SAMPLE[a[0]] if a[1] and a[0] != "b1" else np.dtype(a[0])
+    right: Any = _SAMPLE[b[0]] if b[1] and b[0] != "b1" else np.dtype(b[0])
+    return np.result_type(left, right).str[1:], False
+
+
+def promote(t: Tracer, a: Num, b: Num) -> tuple[Operand, Operand, str, bool]:
+    """Return both operands in their common dtype, that dtype, and whether the result is weak."""
+    dtype, weak = _promoted((a.dtype, a.weak), (b.dtype, b.weak))
+    if dtype not in SUPPORTED:
+        raise t.unsupported(f"arithmetic in dtype {np.dtype(dtype)}", "it is not supported")
+    return t.b.cast(a.operand, dtype), t.b.cast(b.operand, dtype), dtype, weak
+
+
+def _python(t: Tracer, function: Callable[..., Any], *values: Static) -> Static:
+    try:
+        with np.errstate(all="ignore"):
+            return Static(function(*(v.value for v in values)))
+    except Exception as error:
+        raise PythonRaise(error) from None
+
+
+def binary(t: Tracer, symbol: str, x: Any, y: Any) -> Any:
+    """Apply ``+ - * / // % ** & | ^ << >>`` to two numbers."""
+    if isinstance(x, Static) and isinstance(y, Static):
+        if symbol == "**" and isinstance(y.value, int) and isinstance(x.value, int) and abs(y.value) > 4096:
+            raise t.unsupported("a very large integer power", "it would be computed while tracing")
+        return _python(t, PYTHON[symbol], x, y)
+    a, b = as_num(t, x), as_num(t, y)
+    if symbol in BITS:
+        return _bits(t, symbol, a, b)
+    if symbol == "**":
+        return _power(t, a, b)
+    left, right, dtype, weak = promote(t, a, b)
+    if dtype == "b1":
+        if weak:
+            dtype = "i8"
+        elif symbol in "+*":
+            return Num(t.b.op("or" if symbol == "+" else "and", left, right, type=BOOL), False)
+        else:
+            dtype = "i1"
+        left, right = t.b.cast(left, dtype), t.b.cast(right, dtype)
+    if symbol == "/" and dtype[0] in "iub":
+        dtype = "f8"
+        left, right = t.b.cast(left, dtype), t.b.cast(right, dtype)
+    if symbol in ("/", "//", "%"):
+        if symbol != "/" and dtype[0] == "c":
+            raise PythonRaise(TypeError(f"unsupported operand type(s) for {symbol}: 'complex'"))
+        if weak:
+            _nonzero(t, right)
+    return Num(fold(t, NAMES[symbol], left, right, dtype), weak)
+
+
+def _nonzero(t: Tracer, divisor: Operand) -> None:
+    """Append the check behind Python's ZeroDivisionError."""
+    if isinstance(divisor, Const):
+        if divisor.value == 0:
+            raise PythonRaise(ZeroDivisionError("division by zero"))
+        return
+    assert isinstance(divisor.type, Scalar)
+    t.check(t.b.compare("ne", divisor, const(0, divisor.type.dtype)), "ZeroDivisionError", soft=True)
+
+
+def fold(t: Tracer, name: str, left: Operand, right: Operand, dtype: str) -> Operand:
+    """Append a binary operation, leaving out what integer arithmetic makes trivial."""
+    if dtype[0] in "iu":
+        a = left.value if isinstance(left, Const) else None
+        b = right.value if isinstance(right, Const) else None
+        if a is not None and b is not None and name in ("add", "sub", "mul"):
+            return const({"add": operator.add, "sub": operator.sub, "mul": operator.mul}[name](a, b), dtype)
+        if name in ("add", "sub") and b == 0:
+            return left
+        if name == "add" and a == 0:
+            return right
+        if name in ("mul", "floordiv") and b == 1:
+            return left
+        if name == "mul" and a == 1:
+            return right
+    return t.b.op(name, left, right, type=Scalar(dtype))
+
+
+def _bits(t: Tracer, symbol: str, a: Num, b: Num) -> Num:
+    left, right, dtype, weak = promote(t, a, b)
+    if dtype == "b1" and symbol in LOGIC:
+        return Num(t.b.op(LOGIC[symbol], left, right, type=BOOL), weak)
+    if dtype[0] not in "iub":
+        raise PythonRaise(TypeError(f"unsupported operand type(s) for {symbol}: 'float'"))
+    if dtype == "b1":
+        dtype = "i8"
+        left, right = t.b.cast(left, dtype), t.b.cast(right, dtype)
+    return Num(t.b.op(BITS[symbol], left, right, type=Scalar(dtype)), weak)
+
+
+def _power(t: Tracer, a: Num, b: Num) -> Num:
+    dtype, weak = _promoted((a.dtype, a.weak), (b.dtype, b.weak))
+    exponent = b.operand
+    if dtype == "b1":
+        dtype = "i8" if weak else "i1"
+    if dtype[0] in "iu":
+        if isinstance(exponent, Const):
+            if exponent.value < 0:
+                if not weak:
+                    raise PythonRaise(ValueError("Integers to negative integer powers are not allowed."))
+                return _power(t, Num(t.b.cast(a.operand, "f8"), weak), Num(exponent, weak))
+        else:
+            t.check(t.b.compare("ge", exponent, const(0, b.dtype)), "unsupported: negative integer power")
+        return Num(t.b.op("pow", t.b.cast(a.operand, dtype), t.b.cast(exponent, dtype), type=Scalar(dtype)), weak)
+    base = t.b.cast(a.operand, dtype)
+    integral = b.dtype[0] in "iub" or (
+        isinstance(exponent, Const) and not isinstance(exponent.value, complex) and float(exponent.value).is_integer()
+    )
+    if integral and (b.dtype[0] in "iub" or abs(exponent.value) <= 64):  # type: ignore[union-attr]
+        whole = t.b.cast(exponent, "i8")
+        if weak:
+            if isinstance(whole, Const):
+                if whole.value < 0:
+                    _nonzero(t, base)
+            else:
+                bad = t.b.op(
+                    "and",
+                    t.b.compare("eq", base, const(0, dtype)),
+                    t.b.compare("lt", whole, const(0, "i8")),
+                    type=BOOL,
+                )
+                t.check(t.b.op("not", bad, type=BOOL), "ZeroDivisionError", soft=True)
+        return Num(t.b.op("powi", base, whole, type=Scalar(dtype)), weak)
+    power = t.b.cast(exponent, dtype)
+    if weak and dtype == "f8":
+        zero = const(0.0)
+        if not (isinstance(exponent, Const) and exponent.value > 0):
+            bad = t.b.op("and", t.b.compare("eq", base, zero), t.b.compare("lt", power, zero), type=BOOL)
+            t.check(t.b.op("not", bad, type=BOOL), "ZeroDivisionError", soft=True)
+        # A negative Python float to a fractional power is a complex number.
+        negative = t.b.compare("lt", base, zero)
+        if not isinstance(exponent, Const):
+            fractional = t.b.compare("ne", t.b.op("floor", power), power)
+            negative = t.b.op("and", negative, fractional, type=BOOL)
+        t.check(t.b.op("not", negative, type=BOOL), "unsupported: complex result of a real power", soft=True)
+    if isinstance(exponent, Const) and exponent.value == 0.5 and not weak:
+        return Num(t.b.op("sqrt", base), weak)
+    return Num(t.b.op("pow", base, power), weak)
+
+
+def compare(t: Tracer, symbol: str, x: Any, y: Any) -> Any:
+    """Compare two numbers."""
+    if isinstance(x, Static) and isinstance(y, Static):
+        return _python(t, PYTHON[symbol], x, y)
+    a, b = as_num(t, x), as_num(t, y)
+    left, right, dtype, weak = promote(t, a, b)
+    if dtype == "b1" and symbol not in ("==", "!="):
+        left, right = t.b.cast(left, "i8"), t.b.cast(right, "i8")
+    if dtype[0] == "c" and symbol not in ("==", "!="):
+        raise PythonRaise(TypeError(f"'{symbol}' not supported between instances of 'complex'"))
+    if isinstance(left, Const) and isinstance(right, Const):
+        return Static(bool(PYTHON[symbol](left.value, right.value)))
+    return Num(t.b.compare(COMPARE[symbol], left, right), weak)
+
+
+def negate(t: Tracer, x: Any) -> Any:
+    """Unary minus."""
+    if isinstance(x, Static):
+        return _python(t, operator.neg, x)
+    if x.dtype == "b1":
+        x = Num(t.b.cast(x.operand, "i8"), x.weak)
+    return Num(t.b.op("neg", x.operand), x.weak)
+
+
+def unary(t: Tracer, symbol: str, x: Any) -> Any:
+    """Apply ``+ - ~`` to a number."""
+    if isinstance(x, Static):
+        return _python(t, {"+": operator.pos, "-": operator.neg, "~": operator.invert}[symbol], x)
+    if symbol == "-":
+        return negate(t, x)
+    if symbol == "+":
+        return Num(t.b.cast(x.operand, "i8"), x.weak) if x.dtype == "b1" and x.weak else x
+    if x.dtype == "b1" and not x.weak:
+        return Num(t.b.op("not", x.operand, type=BOOL), False)
+    if x.dtype[0] not in "iub":
+        raise PythonRaise(TypeError("bad operand type for unary ~: 'float'"))
+    operand = t.b.cast(x.operand, "i8") if x.dtype == "b1" else x.operand
+    return Num(t.b.op("invert", operand), x.weak)
+
+
+def to_bool(t: Tracer, x: Num) -> Operand:
+    """Truth of a number."""
+    if x.dtype == "b1":
+        return x.operand
+    return t.b.compare("ne", x.operand, const(0, x.dtype))
+
+
+def select(t: Tracer, flag: Operand, x: Any, y: Any) -> Any:
+    """``x if flag else y``, both computed."""
+    a, b = as_num(t, x), as_num(t, y)
+    left, right, dtype, weak = promote(t, a, b)
+    return Num(t.b.op("select", flag, left, right, type=Scalar(dtype)), weak)
+
+
+def integer(t: Tracer, value: Any) -> Operand:
+    """Return an index or length as an i8 operand; refuses what Python would refuse."""
+    if isinstance(value, Static):
+        try:
+            return const(operator.index(value.value), "i8")
+        except TypeError as error:
+            raise PythonRaise(error) from None
+    if isinstance(value, Num):
+        if value.dtype[0] not in "iub":
+            raise PythonRaise(TypeError(f"'{np.dtype(value.dtype)}' object cannot be interpreted as an integer"))
+        return t.b.cast(value.operand, "i8")
+    raise t.unsupported(f"{t.describe(value)} used as an integer", "it is not one")
+
+

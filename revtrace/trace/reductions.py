@@ -1,0 +1,409 @@
+"""Reductions over arrays: one loop nest over the axes kept, one inside it over the axes that go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from revtrace.program.nodes import Const, Operand, const
+from revtrace.program.types import BOOL, INT
+from revtrace.trace import arrays, containers, numbers
+from revtrace.trace.convert import as_array_or_number, dtype_argument, length_value
+from revtrace.trace.elementwise import primitive
+from revtrace.trace.functions import on, signature
+from revtrace.trace.signals import PythonRaise
+from revtrace.trace.state import State
+from revtrace.trace.values import NONE, Elementwise, Num, Static
+
+if TYPE_CHECKING:
+    from revtrace.trace.machine import Frame, Tracer
+
+__all__ = ["all_of", "extreme", "mean", "reduction", "sum_of", "variance"]
+
+Args = tuple[Any, ...]
+Kwargs = dict[str, Any]
+Step = Callable[[tuple[Operand, ...], Operand, tuple[Operand, ...]], Sequence[Operand]]
+
+
+def axes_of(t: Tracer, st: State, axis: Any, ndim: int) -> tuple[int, ...]:
+    """Return an axis argument as a tuple of axes."""
+    if axis is None or (isinstance(axis, Static) and axis.value is None):
+        return tuple(range(ndim))
+    axis = t.use(axis)
+    items = [axis] if not isinstance(containers.as_static(t, st, axis), Static) or not isinstance(
+        containers.as_static(t, st, axis).value, (tuple, list)
+    ) else containers.items_of(t, st, axis)
+    found = []
+    for item in items:
+        k = containers.as_known_int(t, item)
+        if not -ndim <= k < ndim:
+            raise PythonRaise(np.exceptions.AxisError(k, ndim))
+        found.append(k % ndim)
+    if len(set(found)) != len(found):
+        raise PythonRaise(ValueError("duplicate value in 'axis'"))
+    return tuple(sorted(found))
+
+
+def fold_axes(
+    t: Tracer, value: Any, axes: tuple[int, ...], inits: Callable[[tuple[Operand, ...]], Sequence[Operand]], step: Step,
+    finish: Callable[[tuple[Operand, ...]], Operand], dtype: str, keepdims: bool,
+) -> Any:  # fmt: skip
+    """Fold an array along axes; a number if none is left, else a new array."""
+    kept = [k for k in range(value.ndim) if k not in axes]
+    inner_shape = [value.shape[k] for k in axes]
+
+    def one(outer: tuple[Operand, ...]) -> Operand:
+        def full(inner: tuple[Operand, ...]) -> tuple[Operand, ...]:
+            where = dict(zip(kept, outer, strict=True)) | dict(zip(axes, inner, strict=True))
+            return tuple(where[k] for k in range(value.ndim))
+
+        def body(inner: tuple[Operand, ...], values: tuple[Operand, ...]) -> Sequence[Operand]:
+            ix = full(inner)
+            return step(ix, arrays.operand_at(t, value, ix), values)
+
+        return finish(arrays.reduce(t, inner_shape, inits(outer), body))
+
+    if not kept:
+        found = one(())
+        if not keepdims:
+            return Num(found, False)
+        out = arrays.new_array(t, dtype, (const(1, "i8"),) * value.ndim)
+        t.b.do("fill", out.root, found)
+        return out
+    shape = tuple(value.shape[k] for k in kept)
+    out = arrays.new_array(t, dtype, shape)
+    arrays.for_each(t, shape, lambda ix: arrays.store_at(t, out, ix, one(ix)))
+    if keepdims:
+        for k in axes:
+            out = arrays._new_axis(out, k)
+    return out
+
+
+def _sum_type(dtype: str) -> str:
+    return {"b1": "i8", "i1": "i8", "i2": "i8", "i4": "i8", "u1": "u8", "u2": "u8", "u4": "u8"}.get(dtype, dtype)
+
+
+def _prepare(t: Tracer, st: State, a: Any) -> Any:
+    from revtrace.trace.values import Ref
+
+    value = t.use(a)
+    if isinstance(value, Ref):
+        from revtrace.trace.state import IterBox
+
+        if isinstance(st.box(value), IterBox):
+            value = st.new(__import__("revtrace.trace.state", fromlist=["ListBox"]).ListBox(tuple(containers.items_of(t, st, value))))
+    value = as_array_or_number(t, st, value)
+    if not arrays.is_array(value):
+        number = numbers.as_num(t, value)
+        return Elementwise((), number.dtype, lambda ix: number.operand)
+    return value
+
+
+def sum_of(t: Tracer, st: State, a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, initial: Any = None, name: str = "add") -> Any:
+    """``np.sum`` (or ``np.prod`` with ``name="mul"``)."""
+    value = _prepare(t, st, a)
+    kind = dtype_argument(t, dtype, _sum_type(value.dtype)) or value.dtype
+    axes = axes_of(t, st, axis, value.ndim)
+    start = const(0 if name == "add" else 1, kind)
+    if initial is not None and not (isinstance(initial, Static) and initial.value is None):
+        start = t.b.cast(numbers.as_num(t, initial).operand, kind)  # type: ignore[assignment]
+
+    def step(ix: Any, x: Operand, values: Any) -> Any:
+        return [t.b.op(name, values[0], t.b.cast(x, kind))]
+
+    return fold_axes(t, value, axes, lambda _: [start], step, lambda v: v[0], kind, keepdims)
+
+
+def _flag(v: Any) -> bool:
+    return isinstance(v, Static) and v.value is not np._NoValue and bool(v.value)
+
+
+def _sum_handler(name: str) -> Any:
+    bind = signature("a", axis=NONE, dtype=None, out=NONE, keepdims=Static(False), initial=None, where=None)
+
+    def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+        a, axis, dtype, _, keepdims, initial, where = bind(args, kwargs)
+        if where is not None and not (isinstance(where, Static) and where.value is True):
+            raise t.unsupported("where= in a reduction", "it is not supported", "multiply by the mask")
+        return sum_of(t, st, a, axis, dtype, _flag(keepdims), initial, name)
+
+    return handler
+
+
+on(np.sum)(_sum_handler("add"))
+on(np.prod)(_sum_handler("mul"))
+
+
+def mean(t: Tracer, st: State, a: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
+    """``np.mean``."""
+    value = _prepare(t, st, a)
+    kind = dtype_argument(t, dtype, "f8" if value.dtype[0] in "iub" else value.dtype) or "f8"
+    axes = axes_of(t, st, axis, value.ndim)
+    total = sum_of(t, st, value, axis, Static(np.dtype(kind)), keepdims)
+    count: Any = Static(1)
+    for k in axes:
+        count = numbers.binary(t, "*", count, length_value(value.shape[k]))
+    divisor = Num(t.b.cast(numbers.as_num(t, count).operand, kind if kind[0] == "f" else "f8"), False)
+    return arrays.apply(t, lambda x: numbers.binary(t, "/", x, divisor), (total,))
+
+
+@on(np.mean, np.average)
+def _mean(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    if "weights" in kwargs:
+        weights = kwargs.pop("weights")
+        if not (isinstance(weights, Static) and weights.value is None):
+            from revtrace.trace.operators import binary
+
+            a, axis = signature("a", axis=NONE)(args, kwargs)
+            top = sum_of(t, st, arrays.settle(t, binary(t, st, "*", a, as_array_or_number(t, st, weights))), axis)
+            return binary(t, st, "/", top, sum_of(t, st, weights, axis))
+    bind = signature("a", axis=NONE, dtype=None, out=NONE, keepdims=Static(False))
+    a, axis, dtype, _, keepdims = bind(args, kwargs)
+    return mean(t, st, a, axis, _flag(keepdims), dtype)
+
+
+def variance(t: Tracer, st: State, a: Any, axis: Any, ddof: Any, keepdims: bool, root: bool) -> Any:
+    """``np.var``, or ``np.std`` with ``root``."""
+    from revtrace.trace.operators import binary
+
+    value = arrays.settle(t, _prepare(t, st, a))
+    axes = axes_of(t, st, axis, value.ndim)
+    centre = mean(t, st, value, axis, True)
+    if arrays.is_array(centre):
+        centre = arrays.settle(t, centre)
+    gap = binary(t, st, "-", value, centre)
+    square = arrays.apply(t, lambda x: _squared(t, x), (gap,))
+    total = sum_of(t, st, square, axis, None, keepdims)
+    count: Any = Static(1)
+    for k in axes:
+        count = numbers.binary(t, "*", count, length_value(value.shape[k]))
+    left = numbers.binary(t, "-", count, ddof)
+    kind = numbers.as_num(t, total).dtype if not arrays.is_array(total) else total.dtype
+    divisor = Num(t.b.cast(numbers.as_num(t, left).operand, kind), False)
+    out = arrays.apply(t, lambda x: numbers.binary(t, "/", x, divisor), (total,))
+    return arrays.apply(t, lambda x: primitive(t, "sqrt", x), (out,)) if root else out
+
+
+def _squared(t: Tracer, x: Num) -> Num:
+    if x.dtype[0] != "c":
+        return numbers.binary(t, "*", x, x)  # type: ignore[no-any-return]
+    size = primitive(t, "abs", x)
+    return numbers.binary(t, "*", size, size)  # type: ignore[no-any-return]
+
+
+def _variance_handler(root: bool) -> Any:
+    bind = signature("a", axis=NONE, dtype=None, out=NONE, ddof=Static(0), keepdims=Static(False))
+
+    def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+        a, axis, _, _, ddof, keepdims = bind(args, kwargs)
+        return variance(t, st, a, axis, ddof, _flag(keepdims), root)
+
+    return handler
+
+
+on(np.var)(_variance_handler(False))
+on(np.std)(_variance_handler(True))
+
+
+def extreme(t: Tracer, a: Any, axis: Any, keepdims: bool, name: str, python: bool = False, st: State | None = None) -> Any:
+    """``np.max`` or ``np.min``; of equals the first counts in both value and derivative."""
+    value = arrays.settle(t, _prepare(t, st or t.current, a))
+    axes = axes_of(t, st or t.current, axis, value.ndim)
+    for k in axes:
+        n = value.shape[k]
+        if isinstance(n, Const):
+            if n.value == 0:
+                raise PythonRaise(ValueError("zero-size array to reduction operation which has no identity"))
+        else:
+            t.check(t.b.compare("gt", n, const(0, "i8")), "ValueError")
+    kept = [k for k in range(value.ndim) if k not in axes]
+    zero = const(0, "i8")
+
+    def inits(outer: tuple[Operand, ...]) -> Sequence[Operand]:
+        where = dict(zip(kept, outer, strict=True))
+        return [arrays.operand_at(t, value, tuple(where.get(k, zero) for k in range(value.ndim)))]
+
+    def step(ix: Any, x: Operand, values: Any) -> Any:
+        if python or value.dtype[0] in "iub":
+            return [t.b.op(name, values[0], x, type=values[0].type)]
+        # NaN wins, and the first of equals stays.
+        symbol = "gt" if name == "max" else "lt"
+        better = t.b.op("or", t.b.compare(symbol, x, values[0]), t.b.compare("ne", x, x), type=BOOL)
+        keep = t.b.compare("ne", values[0], values[0])
+        take = t.b.op("and", better, t.b.op("not", keep, type=BOOL), type=BOOL)
+        return [t.b.op("select", take, x, values[0], type=x.type)]
+
+    return fold_axes(t, value, axes, inits, step, lambda v: v[0], value.dtype, keepdims)
+
+
+def _extreme_handler(name: str) -> Any:
+    bind = signature("a", axis=NONE, out=NONE, keepdims=Static(False), initial=None, where=None)
+
+    def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+        a, axis, _, keepdims, initial, _ = bind(args, kwargs)
+        found = extreme(t, a, axis, _flag(keepdims), name, st=st)
+        if initial is not None:
+            from revtrace.trace.elementwise import ufunc
+
+            found = ufunc(t, st, "maximum" if name == "max" else "minimum", (found, initial))
+        return found
+
+    return handler
+
+
+on(np.max, np.amax)(_extreme_handler("max"))
+on(np.min, np.amin)(_extreme_handler("min"))
+
+
+@on(np.ptp)
+def _ptp(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    from revtrace.trace.operators import binary
+
+    a, axis, _, keepdims = signature("a", axis=NONE, out=NONE, keepdims=Static(False))(args, kwargs)
+    value = arrays.settle(t, _prepare(t, st, a))
+    high = extreme(t, value, axis, _flag(keepdims), "max", st=st)
+    return binary(t, st, "-", high, extreme(t, value, axis, _flag(keepdims), "min", st=st))
+
+
+def position(t: Tracer, st: State, a: Any, axis: Any, name: str) -> Any:
+    """``np.argmax`` or ``np.argmin``."""
+    value = arrays.settle(t, _prepare(t, st, a))
+    if axis is None or (isinstance(axis, Static) and axis.value is None):
+        if value.ndim > 1:
+            from revtrace.trace.shaping import ravel
+
+            value = arrays.settle(t, ravel(t, value))
+        axes = (0,)
+    else:
+        axes = axes_of(t, st, axis, value.ndim)
+    n = value.shape[axes[0]]
+    if not isinstance(n, Const):
+        t.check(t.b.compare("gt", n, const(0, "i8")), "ValueError")
+    kept = [k for k in range(value.ndim) if k not in axes]
+    zero = const(0, "i8")
+
+    def inits(outer: tuple[Operand, ...]) -> Sequence[Operand]:
+        where = dict(zip(kept, outer, strict=True))
+        return [arrays.operand_at(t, value, tuple(where.get(k, zero) for k in range(value.ndim))), zero]
+
+    def step(ix: Any, x: Operand, values: Any) -> Any:
+        symbol = "gt" if name == "max" else "lt"
+        if value.dtype == "b1":
+            better = t.b.compare(symbol, t.b.cast(x, "i8"), t.b.cast(values[0], "i8"))
+        else:
+            better = t.b.compare(symbol, x, values[0])
+        if value.dtype[0] == "f":
+            first_nan = t.b.op("and", t.b.compare("ne", x, x), t.b.compare("eq", values[0], values[0]), type=BOOL)
+            better = t.b.op("or", better, first_nan, type=BOOL)
+        return [
+            t.b.op("select", better, x, values[0], type=x.type),
+            t.b.op("select", better, ix[axes[0]], values[1], type=INT),
+        ]
+
+    return fold_axes(t, value, axes, inits, step, lambda v: v[1], "i8", False)
+
+
+def _position_handler(name: str) -> Any:
+    def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+        a, axis = signature("a", axis=NONE)(args, {k: v for k, v in kwargs.items() if k != "out"})
+        return position(t, st, a, axis, name)
+
+    return handler
+
+
+on(np.argmax)(_position_handler("max"))
+on(np.argmin)(_position_handler("min"))
+
+
+def truth_of(t: Tracer, st: State, a: Any, axis: Any, keepdims: bool, name: str) -> Any:
+    """``np.all`` (``"and"``) or ``np.any`` (``"or"``)."""
+    value = _prepare(t, st, a)
+    axes = axes_of(t, st, axis, value.ndim)
+    start = const(name == "and")
+
+    def step(ix: Any, x: Operand, values: Any) -> Any:
+        return [t.b.op(name, values[0], numbers.to_bool(t, Num(x, False)), type=BOOL)]
+
+    return fold_axes(t, value, axes, lambda _: [start], step, lambda v: v[0], "b1", keepdims)
+
+
+def all_of(t: Tracer, a: Any) -> Any:
+    """Whether all elements are true."""
+    return truth_of(t, t.current, a, None, False, "and")
+
+
+def _truth_handler(name: str) -> Any:
+    bind = signature("a", axis=NONE, out=NONE, keepdims=Static(False))
+
+    def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+        a, axis, _, keepdims = bind(args, kwargs)
+        return truth_of(t, st, a, axis, _flag(keepdims), name)
+
+    return handler
+
+
+on(np.all)(_truth_handler("and"))
+on(np.any)(_truth_handler("or"))
+
+
+def cumulative(t: Tracer, st: State, a: Any, axis: Any, name: str) -> Any:
+    """``np.cumsum`` or ``np.cumprod``."""
+    value = _prepare(t, st, a)
+    if axis is None or (isinstance(axis, Static) and axis.value is None):
+        if value.ndim != 1:
+            from revtrace.trace.shaping import ravel
+
+            value = ravel(t, value)
+        k = 0
+    else:
+        (k,) = axes_of(t, st, axis, value.ndim)
+    kind = _sum_type(value.dtype)
+    out = arrays.new_array(t, kind, value.shape)
+    kept = [j for j in range(value.ndim) if j != k]
+    start = const(0 if name == "add" else 1, kind)
+
+    def line(outer: tuple[Operand, ...]) -> None:
+        def body(inner: tuple[Operand, ...], values: tuple[Operand, ...]) -> Sequence[Operand]:
+            where = dict(zip(kept, outer, strict=True)) | {k: inner[0]}
+            ix = tuple(where[j] for j in range(value.ndim))
+            found = t.b.op(name, values[0], t.b.cast(arrays.operand_at(t, value, ix), kind))
+            arrays.store_at(t, out, ix, found)
+            return [found]
+
+        arrays.reduce(t, (value.shape[k],), (start,), body)
+
+    arrays.for_each(t, [value.shape[j] for j in kept], line)
+    return out
+
+
+def _cumulative_handler(name: str) -> Any:
+    def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+        a, axis = signature("a", axis=NONE)(args, {k: v for k, v in kwargs.items() if k not in ("out", "dtype")})
+        return cumulative(t, st, a, axis, name)
+
+    return handler
+
+
+on(np.cumsum)(_cumulative_handler("add"))
+on(np.cumprod)(_cumulative_handler("mul"))
+
+
+@on(np.diff)
+def _diff(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    from revtrace.trace.operators import binary
+
+    a, n, axis = signature("a", n=Static(1), axis=Static(-1))(args, kwargs)
+    value = arrays.settle(t, _prepare(t, st, a))
+    (k,) = axes_of(t, st, axis, value.ndim)
+    for _ in range(containers.as_known_int(t, n)):
+        full = [Static(slice(None))] * value.ndim
+        upper, lower = list(full), list(full)
+        upper[k], lower[k] = Static(slice(1, None)), Static(slice(None, -1))
+        value = binary(t, st, "-", arrays.basic(t, value, upper), arrays.basic(t, value, lower))
+        value = arrays.settle(t, value)
+    return value
+
+
+reduction = fold_axes

@@ -1,0 +1,448 @@
+"""Changing an array's shape: reshapes, permutations, joins and repetitions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from revtrace.program.nodes import Const, Operand, const
+from revtrace.program.types import Scalar
+from revtrace.trace import arrays, containers, numbers
+from revtrace.trace.convert import as_array, as_array_or_number, shape_argument
+from revtrace.trace.functions import on, signature
+from revtrace.trace.reductions import axes_of
+from revtrace.trace.signals import PythonRaise
+from revtrace.trace.state import State
+from revtrace.trace.values import NONE, Elementwise, Static, Tup, View
+
+if TYPE_CHECKING:
+    from revtrace.trace.machine import Frame, Tracer
+
+__all__ = ["diagonal", "ravel", "reshape"]
+
+Args = tuple[Any, ...]
+Kwargs = dict[str, Any]
+ZERO, ONE = const(0, "i8"), const(1, "i8")
+
+
+def product(t: Tracer, shape: tuple[Operand, ...]) -> Operand:
+    """Number of elements of a shape."""
+    size: Operand = ONE
+    for n in shape:
+        size = numbers.fold(t, "mul", size, n, "i8")
+    return size
+
+
+def ravel(t: Tracer, value: Any) -> Any:
+    """All elements in C order, along one axis; a copy unless there is one axis already."""
+    if not arrays.is_array(value):
+        return as_array(t, Tup((value,)))
+    if value.ndim == 1:
+        return value
+    return reshape(t, value, (product(t, value.shape),))
+
+
+def reshape(t: Tracer, value: Any, shape: tuple[Operand, ...]) -> Any:
+    """The elements in C order in another shape; a copy, see the module's text."""
+    view = arrays.settle(t, value)
+    unknown = [k for k, n in enumerate(shape) if isinstance(n, Const) and n.value == -1]
+    total = product(t, view.shape)
+    if unknown:
+        rest = product(t, tuple(n for k, n in enumerate(shape) if k != unknown[0]))
+        missing = numbers.fold(t, "floordiv", total, rest, "i8")
+        if isinstance(total, Const) and isinstance(rest, Const):
+            if rest.value == 0 or total.value % rest.value:  # type: ignore[operator]
+                raise PythonRaise(ValueError("cannot reshape array"))
+            missing = const(total.value // rest.value, "i8")  # type: ignore[operator]
+        shape = tuple(missing if k == unknown[0] else n for k, n in enumerate(shape))
+    if total is not product(t, shape):
+        arrays.agree(t, total, product(t, shape))
+    drop = [n for n in view.shape if not arrays._is_one(n)]
+    keep = [n for n in shape if not arrays._is_one(n)]
+    if len(drop) == len(keep) and all(m is n or m == n for m, n in zip(drop, keep, strict=True)):
+        return _ones(t, view, shape)
+
+    # Two indices walk through both shapes; only one loop runs at a time.
+    out = arrays.new_array(t, view.dtype, shape)
+    if len(view.shape) <= 1 or view.ndim >= len(shape):
+        arrays.for_each(
+            t, view.shape, lambda ix: arrays.store_at(t, out, _split(t, _flat(t, ix, view.shape), shape), arrays.load_at(t, view, ix))
+        )
+    else:
+        arrays.for_each(
+            t, shape, lambda ix: arrays.store_at(t, out, ix, arrays.load_at(t, view, _split(t, _flat(t, ix, shape), view.shape)))
+        )
+    return out
+
+
+def _ones(t: Tracer, view: View, shape: tuple[Operand, ...]) -> View:
+    """Insert and remove axes of length one."""
+    for k in reversed(range(view.ndim)):
+        if arrays._is_one(view.shape[k]):
+            view = arrays._fix(t, view, k, ZERO, True)
+    for k, n in enumerate(shape):
+        if arrays._is_one(n):
+            view = arrays._new_axis(view, k)
+    return view
+
+
+def _flat(t: Tracer, ix: tuple[Operand, ...], shape: tuple[Operand, ...]) -> Operand:
+    flat: Operand = ZERO
+    for i, n in zip(ix, shape, strict=True):
+        flat = numbers.fold(t, "add", numbers.fold(t, "mul", flat, n, "i8") if flat is not ZERO else ZERO, i, "i8")
+    return flat
+
+
+def _split(t: Tracer, flat: Operand, shape: tuple[Operand, ...]) -> tuple[Operand, ...]:
+    out: list[Operand] = []
+    for k in range(len(shape) - 1, 0, -1):
+        out.append(numbers.fold(t, "mod", flat, shape[k], "i8"))
+        flat = numbers.fold(t, "floordiv", flat, shape[k], "i8")
+    return (flat, *out[::-1]) if shape else ()
+
+
+def diagonal(t: Tracer, value: Any, offset: int) -> Elementwise:
+    """A matrix's diagonal."""
+    view = arrays.settle(t, value)
+    rows, columns = view.shape[-2:]
+    if offset >= 0:
+        columns = numbers.fold(t, "sub", columns, const(offset, "i8"), "i8")
+    else:
+        rows = numbers.fold(t, "add", rows, const(offset, "i8"), "i8")
+    n = rows if rows is columns else _least(t, rows, columns)
+    i0, j0 = const(max(0, -offset), "i8"), const(max(0, offset), "i8")
+
+    def at(ix: tuple[Operand, ...]) -> Operand:
+        k = ix[-1]
+        here = (*ix[:-1], numbers.fold(t, "add", k, i0, "i8"), numbers.fold(t, "add", k, j0, "i8"))
+        return arrays.load_at(t, view, here)
+
+    return Elementwise((*view.shape[:-2], n), view.dtype, at, (view,))
+
+
+def _least(t: Tracer, a: Operand, b: Operand) -> Operand:
+    if isinstance(a, Const) and isinstance(b, Const):
+        return const(max(0, min(a.value, b.value)), "i8")  # type: ignore[type-var]
+    return t.b.op("max", t.b.op("min", a, b, type=Scalar("i8")), ZERO)
+
+
+def _array(t: Tracer, st: State, v: Any) -> Any:
+    value = as_array_or_number(t, st, v)
+    return value if arrays.is_array(value) else as_array(t, value, st)
+
+
+@on(np.ravel)
+def _ravel(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    return ravel(t, _array(t, st, args[0]))
+
+
+@on(np.reshape)
+def _reshape(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    a, shape, order = signature("a", "shape", order=Static("C"))(args, {("shape" if k == "newshape" else k): v for k, v in kwargs.items()})
+    _c_order(t, order)
+    return reshape(t, _array(t, st, a), shape_argument(t, st, shape))
+
+
+def _c_order(t: Tracer, order: Any) -> None:
+    if not isinstance(order, Static) or order.value not in ("C", "A", "K", None):
+        raise t.unsupported("an order other than 'C'", "elements are walked in C order", "transpose first")
+
+
+@on(np.transpose, np.permute_dims if hasattr(np, "permute_dims") else None)
+def _transpose(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    a, axes = signature("a", axes=NONE)(args, kwargs)
+    view = arrays.settle(t, _array(t, st, a))
+    if isinstance(axes, Static) and axes.value is None:
+        return arrays.transpose(view, tuple(range(view.ndim))[::-1])
+    order = [containers.as_known_int(t, x) % view.ndim for x in containers.items_of(t, st, axes)]
+    return arrays.transpose(view, tuple(order))
+
+
+@on(np.swapaxes)
+def _swapaxes(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    view = arrays.settle(t, _array(t, st, args[0]))
+    i, j = (containers.as_known_int(t, x) % view.ndim for x in args[1:])
+    order = list(range(view.ndim))
+    order[i], order[j] = order[j], order[i]
+    return arrays.transpose(view, tuple(order))
+
+
+@on(np.moveaxis)
+def _moveaxis(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    view = arrays.settle(t, _array(t, st, args[0]))
+    source, target = (containers.as_known_int(t, x) % view.ndim for x in args[1:])
+    order = [k for k in range(view.ndim) if k != source]
+    order.insert(target, source)
+    return arrays.transpose(view, tuple(order))
+
+
+@on(np.expand_dims)
+def _expand_dims(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    a, axis = signature("a", "axis")(args, kwargs)
+    view = arrays.settle(t, _array(t, st, a))
+    return arrays._new_axis(view, containers.as_known_int(t, axis) % (view.ndim + 1))
+
+
+@on(np.squeeze)
+def _squeeze(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    a, axis = signature("a", axis=NONE)(args, kwargs)
+    view = arrays.settle(t, _array(t, st, a))
+    if isinstance(axis, Static) and axis.value is None:
+        axes = tuple(k for k in range(view.ndim) if arrays._is_one(view.shape[k]))
+    else:
+        axes = axes_of(t, st, axis, view.ndim)
+    for k in sorted(axes, reverse=True):
+        arrays.agree(t, view.shape[k], ONE)
+        view = arrays._fix(t, view, k, ZERO, True)
+    return view if view.ndim else view
+
+
+@on(np.broadcast_to)
+def _broadcast_to(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    value = arrays.settle(t, _array(t, st, args[0]))
+    shape = shape_argument(t, st, args[1])
+    for n, m in zip(value.shape, shape[len(shape) - value.ndim :], strict=True):
+        if n is not m and not arrays._is_one(n):
+            arrays.agree(t, n, m)
+    return Elementwise(shape, value.dtype, lambda ix: arrays.at_broadcast(t, value, ix, shape), (value,))
+
+
+@on(np.broadcast_arrays)
+def _broadcast_arrays(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    values = [arrays.settle(t, _array(t, st, a)) for a in args]
+    shape = arrays.broadcast(t, values)
+
+    def one(v: View) -> Any:
+        return arrays.settle(t, Elementwise(shape, v.dtype, lambda ix: arrays.at_broadcast(t, v, ix, shape), (v,)))
+
+    return Tup(tuple(v if v.shape == shape else one(v) for v in values))
+
+
+def join(t: Tracer, parts: list[Any], axis: int) -> View:
+    """Put arrays one after the other along an axis."""
+    first = parts[0]
+    if not -first.ndim <= axis < first.ndim:
+        raise PythonRaise(np.exceptions.AxisError(axis, first.ndim))
+    axis %= first.ndim
+    kind = (parts[0].dtype, False)
+    total: Operand = ZERO
+    for p in parts:
+        if p.ndim != first.ndim:
+            raise PythonRaise(ValueError("all the input array dimensions must match"))
+        kind = numbers._promoted(kind, (p.dtype, False))
+        total = numbers.fold(t, "add", total, p.shape[axis], "i8")
+        for k in range(first.ndim):
+            if k != axis and p.shape[k] is not first.shape[k]:
+                arrays.agree(t, p.shape[k], first.shape[k])
+    shape = (*first.shape[:axis], total, *first.shape[axis + 1 :])
+    out = arrays.new_array(t, kind[0], shape)
+    offset: Operand = ZERO
+    for p in parts:
+        start = offset
+
+        def body(ix: tuple[Operand, ...], p: Any = p, start: Operand = start) -> None:
+            at = (*ix[:axis], numbers.fold(t, "add", start, ix[axis], "i8"), *ix[axis + 1 :])
+            arrays.store_at(t, out, at, t.b.cast(arrays.operand_at(t, p, ix), kind[0]))
+
+        arrays.for_each(t, p.shape, body)
+        offset = numbers.fold(t, "add", offset, p.shape[axis], "i8")
+    return out
+
+
+def _parts(t: Tracer, st: State, value: Any) -> list[Any]:
+    return [arrays.settle(t, _array(t, st, p)) for p in containers.items_of(t, st, value)]
+
+
+@on(np.concatenate, np.concat if hasattr(np, "concat") else None)
+def _concatenate(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    parts, axis = signature("arrays", axis=Static(0))(args, kwargs)
+    found = _parts(t, st, parts)
+    if isinstance(axis, Static) and axis.value is None:
+        return join(t, [arrays.settle(t, ravel(t, p)) for p in found], 0)
+    if any(p.ndim == 0 for p in found):
+        raise PythonRaise(ValueError("zero-dimensional arrays cannot be concatenated"))
+    return join(t, found, containers.as_known_int(t, axis))
+
+
+@on(np.stack)
+def _stack(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    parts, axis = signature("arrays", axis=Static(0))(args, kwargs)
+    found = _parts(t, st, parts)
+    k = containers.as_known_int(t, axis) % (found[0].ndim + 1)
+    return join(t, [arrays._new_axis(p, k) for p in found], k)
+
+
+@on(np.hstack)
+def _hstack(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    found = [arrays._new_axis(p, 0) if p.ndim == 0 else p for p in _parts(t, st, args[0])]
+    return join(t, found, 0 if found[0].ndim == 1 else 1)
+
+
+@on(np.vstack)
+def _vstack(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    found = _parts(t, st, args[0])
+    found = [arrays._new_axis(p, 0) if p.ndim == 0 else p for p in found]
+    return join(t, [arrays._new_axis(p, 0) if p.ndim == 1 else p for p in found], 0)
+
+
+@on(np.column_stack)
+def _column_stack(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    return join(t, [arrays._new_axis(p, 1) if p.ndim == 1 else p for p in _parts(t, st, args[0])], 1)
+
+
+@on(np.append)
+def _append(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    a, b, axis = signature("arr", "values", axis=NONE)(args, kwargs)
+    parts = [arrays.settle(t, _array(t, st, v)) for v in (a, b)]
+    if isinstance(axis, Static) and axis.value is None:
+        parts = [arrays._new_axis(p, 0) if p.ndim == 0 else arrays.settle(t, ravel(t, p)) for p in parts]
+        return join(t, parts, 0)
+    return join(t, parts, containers.as_known_int(t, axis))
+
+
+@on(np.flip, np.flipud, np.fliplr)
+def _flip(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    raise AssertionError
+
+
+def _flipper(fixed: int | None) -> Any:
+    def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+        a, axis = signature("m", axis=NONE if fixed is None else Static(fixed))(args, kwargs)
+        view = arrays.settle(t, _array(t, st, a))
+        axes = axes_of(t, st, axis, view.ndim)
+        keys: list[Any] = [Static(slice(None, None, -1) if k in axes else slice(None)) for k in range(view.ndim)]
+        return arrays.basic(t, view, keys)
+
+    return handler
+
+
+on(np.flip)(_flipper(None))
+on(np.flipud)(_flipper(0))
+on(np.fliplr)(_flipper(1))
+
+
+@on(np.roll)
+def _roll(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    a, shift, axis = signature("a", "shift", axis=NONE)(args, kwargs)
+    view = arrays.settle(t, _array(t, st, a))
+    by = numbers.integer(t, t.use(shift))
+    if isinstance(axis, Static) and axis.value is None:
+        flat = view if view.ndim == 1 else arrays.settle(t, ravel(t, view))
+        rolled = _rolled(t, flat, by, 0)
+        return rolled if view.ndim == 1 else reshape(t, rolled, view.shape)
+    (k,) = axes_of(t, st, axis, view.ndim)
+    return _rolled(t, view, by, k)
+
+
+def _rolled(t: Tracer, view: View, by: Operand, k: int) -> Elementwise:
+    n = view.shape[k]
+
+    def at(ix: tuple[Operand, ...]) -> Operand:
+        source = numbers.fold(t, "mod", numbers.fold(t, "sub", ix[k], by, "i8"), n, "i8")
+        return arrays.load_at(t, view, (*ix[:k], source, *ix[k + 1 :]))
+
+    return Elementwise(view.shape, view.dtype, at, (view,))
+
+
+@on(np.diag, np.diagonal)
+def _diag(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    v, k = signature("v", k=Static(0))(args, {("k" if n == "offset" else n): x for n, x in kwargs.items()})
+    value = arrays.settle(t, _array(t, st, v))
+    offset = containers.as_known_int(t, k)
+    if value.ndim == 2:
+        return diagonal(t, value, offset)
+    n = numbers.fold(t, "add", value.shape[0], const(abs(offset), "i8"), "i8")
+    out = arrays.new_array(t, value.dtype, (n, n), zeros=True)
+    i0, j0 = const(max(0, -offset), "i8"), const(max(0, offset), "i8")
+    arrays.for_each(
+        t,
+        value.shape,
+        lambda ix: arrays.store_at(
+            t, out, (numbers.fold(t, "add", ix[0], i0, "i8"), numbers.fold(t, "add", ix[0], j0, "i8")), arrays.load_at(t, value, ix)
+        ),
+    )
+    return out
+
+
+@on(np.tril, np.triu)
+def _triangle(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    raise AssertionError
+
+
+def _triangles(lower: bool) -> Any:
+    def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+        m, k = signature("m", k=Static(0))(args, kwargs)
+        view = arrays.settle(t, _array(t, st, m))
+        offset = numbers.integer(t, t.use(k))
+
+        def at(ix: tuple[Operand, ...]) -> Operand:
+            line = numbers.fold(t, "add", ix[-2], offset, "i8")
+            keep = t.b.compare("le" if lower else "ge", ix[-1], line)
+            return t.b.op("select", keep, arrays.load_at(t, view, ix), const(0, view.dtype), type=Scalar(view.dtype))
+
+        return Elementwise(view.shape, view.dtype, at, (view,))
+
+    return handler
+
+
+on(np.tril)(_triangles(True))
+on(np.triu)(_triangles(False))
+
+
+@on(np.repeat)
+def _repeat(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    a, repeats, axis = signature("a", "repeats", axis=NONE)(args, kwargs)
+    view = arrays.settle(t, _array(t, st, a))
+    by = numbers.integer(t, t.use(repeats))
+    if isinstance(axis, Static) and axis.value is None:
+        view, k = arrays.settle(t, ravel(t, view)), 0
+    else:
+        (k,) = axes_of(t, st, axis, view.ndim)
+    n = numbers.fold(t, "mul", view.shape[k], by, "i8")
+    shape = (*view.shape[:k], n, *view.shape[k + 1 :])
+
+    def at(ix: tuple[Operand, ...]) -> Operand:
+        return arrays.load_at(t, view, (*ix[:k], numbers.fold(t, "floordiv", ix[k], by, "i8"), *ix[k + 1 :]))
+
+    return Elementwise(shape, view.dtype, at, (view,))
+
+
+@on(np.tile)
+def _tile(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    a, reps = signature("A", "reps")(args, kwargs)
+    view = arrays.settle(t, _array(t, st, a))
+    counts = list(shape_argument(t, st, reps))
+    while len(counts) < view.ndim:
+        counts.insert(0, ONE)
+    while view.ndim < len(counts):
+        view = arrays._new_axis(view, 0)
+    shape = tuple(numbers.fold(t, "mul", n, c, "i8") for n, c in zip(view.shape, counts, strict=True))
+    sizes = view.shape
+
+    def at(ix: tuple[Operand, ...]) -> Operand:
+        return arrays.load_at(t, view, tuple(numbers.fold(t, "mod", i, n, "i8") for i, n in zip(ix, sizes, strict=True)))
+
+    return Elementwise(shape, view.dtype, at, (view,))
+
+
+@on(np.meshgrid)
+def _meshgrid(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    parts = [arrays.settle(t, _array(t, st, a)) for a in args]
+    indexing = kwargs.get("indexing", Static("xy")).value
+    order = list(range(len(parts)))
+    if indexing == "xy" and len(parts) > 1:
+        order[0], order[1] = 1, 0
+    shape_list: list[Operand] = [ONE] * len(parts)
+    for k, p in enumerate(parts):
+        shape_list[order[k]] = p.shape[0]
+    shape = tuple(shape_list)
+
+    def one(k: int, p: View) -> Any:
+        return arrays.settle(t, Elementwise(shape, p.dtype, lambda ix: arrays.load_at(t, p, (ix[order[k]],)), (p,)))
+
+    from revtrace.trace.state import ListBox
+
+    return st.new(ListBox(tuple(one(k, p) for k, p in enumerate(parts))))
+
+

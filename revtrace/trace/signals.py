@@ -1,0 +1,30 @@
+"""Exceptions by which the tracer talks to itself; none of them reaches a user.
+
+They derive from BaseException so that nothing that catches ``Exception`` while
+tracing can swallow them.
+"""
+
+from __future__ import annotations
+
+from revtrace.loc import NOWHERE, Loc
+from revtrace.program.nodes import Operand
+
+__all__ = ["NeedStatic", "PythonRaise"]
+
+
+class PythonRaise(BaseException):
+    """The traced code raises ``error`` at this point, whatever the numbers are."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(repr(error))
+        self.error = error
+
+
+class NeedStatic(BaseException):
+    """The value of ``operands`` decides the structure of what follows, so it must be known when tracing."""
+
+    def __init__(self, operands: tuple[Operand, ...], why: str, loc: Loc = NOWHERE) -> None:
+        super().__init__(why)
+        self.operands = operands
+        self.why = why
+        self.loc = loc

@@ -1,0 +1,148 @@
+"""The state of the traced program: frames' variables and the heap of Python objects.
+
+A state is copied when paths part (`fork`), cheaply: records in the heap are
+immutable and replaced when changed.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from revtrace.trace.record import Source
+from revtrace.trace.values import Ref, Value
+
+__all__ = ["CellBox", "DictBox", "Growing", "IterBox", "ListBox", "ObjectBox", "SetBox", "State"]
+
+
+@dataclass(frozen=True, slots=True)
+class ListBox:
+    """A list whose length is known when tracing."""
+
+    items: tuple[Value, ...]
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Growing:
+    """A list of numbers whose length is known only when running: a buffer, its length and capacity."""
+
+    buffer: Value
+    length: Value
+
+
+@dataclass(frozen=True, slots=True)
+class DictBox:
+    """A dict with keys known when tracing, in order."""
+
+    items: tuple[tuple[Any, Value], ...]
+    source: Source | None = None
+
+    def get(self, key: Any) -> Value | None:
+        """Return the value of a key, or None."""
+        for k, v in self.items:
+            if k == key and hash(k) == hash(key):
+                return v
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class SetBox:
+    """A set of objects known when tracing."""
+
+    items: frozenset[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectBox:
+    """An instance; ``fields`` are the attributes read or written so far, ``source`` is set for the caller's."""
+
+    cls: type
+    fields: tuple[tuple[str, Value], ...]
+    source: Source | None = None
+    original: Any = None
+
+    def get(self, name: str) -> Value | None:
+        """Return an attribute seen so far, or None."""
+        for k, v in self.fields:
+            if k == name:
+                return v
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class CellBox:
+    """A closure cell."""
+
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class IterBox:
+    """An iterator.
+
+    ``kind`` is ``"items"`` (over ``parts``, known), ``"range"`` (parts: start, stop, step), ``"array"``
+    (parts: the array), ``"zip"``, ``"enumerate"`` (parts: iterator, start), ``"generator"`` and others;
+    ``position`` counts the items taken.
+    """
+
+    kind: str
+    parts: tuple[Value, ...]
+    position: int = 0
+
+
+Box = ListBox | Growing | DictBox | SetBox | ObjectBox | CellBox | IterBox
+
+_ids = itertools.count(1)
+
+
+@dataclass(slots=True)
+class State:
+    """Variables and stack of the running frame, and the heap; owned by one path."""
+
+    locals: dict[str, Value] = field(default_factory=dict)
+    stack: list[Value] = field(default_factory=list)
+    heap: dict[int, Box] = field(default_factory=dict)
+    tag: int | Value = 0
+    """Which way a loop's body was left; see `loops`."""
+    originals: dict[int, Box] = field(default_factory=dict)
+    """Records of the caller's objects as they were on entry, shared by all paths."""
+
+    def fork(self) -> State:
+        """Return a copy that a second path may change."""
+        return State(dict(self.locals), list(self.stack), dict(self.heap), self.tag, self.originals)
+
+    def new(self, box: Box) -> Ref:
+        """Put an object into the heap."""
+        ref = Ref(next(_ids))
+        self.heap[ref.id] = box
+        return ref
+
+    def box(self, ref: Ref) -> Box:
+        """Return an object's record."""
+        box = self.heap.get(ref.id)
+        if box is None:
+            # Another path was the first to read this object of the caller's.
+            box = self.heap[ref.id] = self.originals[ref.id]
+        return box
+
+    def set(self, ref: Ref, box: Box) -> None:
+        """Replace an object's record."""
+        self.heap[ref.id] = box
+
+    def set_field(self, ref: Ref, name: str, value: Value) -> None:
+        """Set an attribute of an instance."""
+        box = self.box(ref)
+        assert isinstance(box, ObjectBox)
+        fields = dict(box.fields)
+        fields[name] = value
+        self.heap[ref.id] = replace(box, fields=tuple(fields.items()))
+
+    def set_item(self, ref: Ref, key: Any, value: Value) -> None:
+        """Set an entry of a dict."""
+        box = self.box(ref)
+        assert isinstance(box, DictBox)
+        items: Mapping[Any, Value] = {**dict(box.items), key: value}
+        self.heap[ref.id] = replace(box, items=tuple(items.items()))

@@ -1,0 +1,206 @@
+"""What the tracer knows of a Python value.
+
+Values are immutable.  Whatever is not a number or an array is known exactly when
+tracing (`Static`); numbers and arrays are program operands with the Python type they
+stand for.  Mutable Python objects live in the state's heap and are named by `Ref`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from revtrace.program.nodes import Const, Operand
+from revtrace.trace.record import Source
+
+__all__ = [
+    "NULL",
+    "UNDEF",
+    "Along",
+    "At",
+    "Bound",
+    "Conflict",
+    "Elementwise",
+    "Maybe",
+    "Null",
+    "Num",
+    "Ref",
+    "Slice",
+    "Static",
+    "Tup",
+    "Undef",
+    "Value",
+    "View",
+]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Static:
+    """A Python object known when tracing; ``source`` says where it was read, if anywhere."""
+
+    value: Any
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Num:
+    """A number in the program.
+
+    ``weak`` says it is a Python number (which gives way to numpy's dtypes and
+    raises ZeroDivisionError), not a numpy scalar.
+    """
+
+    operand: Operand
+    weak: bool
+
+    @property
+    def dtype(self) -> str:
+        """The number's dtype."""
+        return self.operand.type.dtype  # type: ignore[union-attr]
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """A root axis fixed at an index (a raw Python index)."""
+
+    index: Operand
+
+
+@dataclass(frozen=True, slots=True)
+class Along:
+    """A root axis that view axis ``axis`` runs along: ``start + step * i``; start is not negative."""
+
+    axis: int
+    start: Operand
+    step: Operand
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """An array: a buffer and how the view's axes run through the buffer's.
+
+    ``maps`` has one entry per axis of ``root``; ``shape`` holds an i8 operand per axis
+    of the view.  A view axis in no map is broadcast.
+    """
+
+    root: Operand
+    maps: tuple[At | Along, ...]
+    shape: tuple[Operand, ...]
+    source: Source | None = None
+
+    @property
+    def dtype(self) -> str:
+        """The elements' dtype."""
+        return self.root.type.dtype  # type: ignore[union-attr]
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the view is its root, axis for axis."""
+        return len(self.maps) == len(self.shape) and all(
+            isinstance(m, Along) and m.whole and m.axis == k for k, m in enumerate(self.maps)
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Elementwise:
+    """An array expression not yet computed: ``at(indices)`` appends the operations of one element.
+
+    Lives on the value stack only; whoever keeps it computes it first, so that
+    fusing never moves a read past a write.
+    """
+
+    shape: tuple[Operand, ...]
+    dtype: str
+    at: Callable[[tuple[Operand, ...]], Operand]
+    reads: tuple[View, ...] = ()
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Tup:
+    """A tuple; ``cls`` is a named tuple's class."""
+
+    items: tuple[Value, ...]
+    cls: type | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A slice with a bound known only when running."""
+
+    start: Value
+    stop: Value
+    step: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A mutable object in the heap."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A method or built-in operation with the value it is bound to."""
+
+    function: Value
+    self: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Maybe:
+    """``value`` if ``flag`` holds while running, else ``missing`` (None, or nothing assigned)."""
+
+    value: Value
+    flag: Operand
+    missing: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Undef:
+    """A variable that holds nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Null:
+    """The empty slot of CPython's call layout."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Conflict:
+    """A variable whose two possible values have no common form; an error only when used."""
+
+    left: Value
+    right: Value
+    cond: tuple[Operand, ...] = ()
+
+
+Value = Static | Num | View | Elementwise | Tup | Slice | Ref | Bound | Maybe | Undef | Null | Conflict
+
+UNDEF = Undef()
+NULL = Null()
+NONE = Static(None)
+
+
+def is_number(value: object) -> bool:
+    """Whether a Python object is a number the tracer computes with."""
+    import numpy as np
+
+    return isinstance(value, (bool, int, float, complex, np.number, np.bool_)) and not isinstance(value, np.timedelta64)
+
+
+def constant(operand: Operand) -> Any:
+    """Return a literal operand's number, else None."""
+    return operand.value if isinstance(operand, Const) else None
