@@ -71,22 +71,27 @@ class Plan:
     answers: list[Answer] = field(default_factory=list)
 
 
-def plan(where: Scopes, memory: Buffers, demand: Demand) -> Plan:
-    """Decide for every value the backward sweep reads."""
-    planner = _Planner(where, memory, demand)
+def plan(where: Scopes, memory: Buffers, demand: Demand, roots: frozenset[int] = frozenset({TOP})) -> Plan:
+    """Decide for every value the backward sweep reads.
+
+    ``roots`` are the blocks whose reversal follows within the same run: the top, and
+    bodies of loops that are reversed in place.
+    """
+    planner = _Planner(where, memory, demand, roots)
     for scope in where.all:
         if scope.role != "cond":
             for stmt in scope.block.stmts:
                 planner.need(demand.reads(stmt))
     # What is run again in an inner block may read values of outer ones, so inner blocks come first.
     for scope in reversed(where.all):
-        if scope.index != TOP and scope.role != "cond":
+        if scope.index not in roots and scope.role != "cond":
             planner.decide(scope)
     return planner.plan
 
 
 class _Planner:
-    def __init__(self, where: Scopes, memory: Buffers, demand: Demand) -> None:
+    def __init__(self, where: Scopes, memory: Buffers, demand: Demand, roots: frozenset[int]) -> None:
+        self.roots = roots
         self.where = where
         self.memory = memory
         self.demand = demand
@@ -185,13 +190,22 @@ class _Planner:
 
     def record(self, var: Var, answer: str, scope: Scope) -> None:
         stmt = self.where.definition.get(var)
-        size = weight(var) if answer == "keep" and self.where.all[scope.index].loops else 0
+        size = weight(var) if answer == "keep" and not self.branch_at_top(scope) else 0
         loc = stmt.loc if stmt is not None else Loc()
         self.plan.answers.append(Answer(var.name, loc, answer, size, scope.loops))
 
+    def root(self, scope: int) -> int:
+        """Return the innermost block around a scope whose reversal follows in the same run."""
+        return next(s.index for s in self.where.chain(scope) if s.index in self.roots)
+
     def branch_at_top(self, scope: Scope) -> bool:
-        """Whether a block is an arm of a branch that runs at most once."""
-        return all(s.role in ("then", "orelse", "top") for s in self.where.chain(scope.index))
+        """Whether a block is an arm of a branch that runs at most once before it is reversed."""
+        for s in self.where.chain(scope.index):
+            if s.index in self.roots:
+                return True
+            if s.role not in ("then", "orelse"):
+                return False
+        return True
 
     def export(self, scope: Scope, kept: tuple[Var, ...]) -> None:
         """Hand values out of a branch, as values of the block around it."""
@@ -213,7 +227,8 @@ class _Planner:
                 if stmt.name == "load":
                     return self.live(stmt)
                 if stmt.name == "dim":
-                    return self.where.home[_var(stmt.args[0])] == TOP
+                    assert stmt.out is not None
+                    return self.visible(_var(stmt.args[0]), self.where.home[stmt.out])
                 if stmt.out is None or not isinstance(stmt.out.type, Scalar):
                     return False
                 if stmt.name in ("select", "cast", "accum"):
@@ -234,13 +249,19 @@ class _Planner:
             found = self._live[id(op)] = self._find_live(op)
         return found
 
+    def visible(self, array: Var, scope: int) -> bool:
+        """Whether an array can be referred to in the reversal of a scope."""
+        return self.where.inside(self.root(scope), self.where.home[array])
+
     def _find_live(self, op: Op) -> bool:
         array = _var(op.args[0])
-        if self.where.home[array] != TOP:
-            return False
         accesses = self.memory.accesses[self.memory.find(array)]
         load = next(a for a in accesses if a.op is op)
-        return not any(a.writes and self.subscripts.overwrites(a, load, TOP) for a in accesses)
+        root = self.root(load.path[-1][0])
+        if not self.where.inside(root, self.where.home[array]):
+            return False
+        inside = [a for a in accesses if any(s == root for s, _ in a.path)]
+        return not any(a.writes and self.subscripts.overwrites(a, load, root) for a in inside)
 
 
 @dataclass(frozen=True, slots=True)

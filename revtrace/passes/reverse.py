@@ -10,18 +10,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from revtrace.errors import UnsupportedError
 from revtrace.passes import memory
 from revtrace.passes.activity import activity
 from revtrace.passes.demand import Demand, permutation
 from revtrace.passes.effects import buffers
+from revtrace.passes.fuse import schedule
+from revtrace.passes.independent import candidates
 from revtrace.passes.plan import Plan, plan
-from revtrace.passes.rebuild import clone, fresh
+from revtrace.passes.rebuild import clone, fresh, substitute
 from revtrace.passes.scopes import TOP, Scope, Scopes, free, is_array, is_float, scopes
 from revtrace.passes.tape import Axis, Tapes, integer
 from revtrace.program.build import Builder
-from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Program, Stmt, Var, While, const
+from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Program, Stmt, Var, While, const, walk
 from revtrace.program.types import INT, Array, Scalar, Stack
 
 __all__ = ["reverse"]
@@ -49,18 +52,25 @@ def reverse(program: Program, active_inputs: Sequence[int], active_outputs: Sequ
     """
     program = fresh(program)
     where = scopes(program)
-    memory_classes = buffers(program, where)
+    classes = buffers(program, where)
+    inputs = [program.inputs[k] for k in active_inputs]
     outputs = [program.body.results[k] for k in active_outputs]
-    on = activity(program, memory_classes, [program.inputs[k] for k in active_inputs], outputs)
-    demand = Demand(program, where, on)
-    chosen = plan(where, memory_classes, demand)
-    sweep = _Sweep(where, demand, chosen)
-    seeds = [Var(x.type, "seed") for x in outputs]
-    sweep.forward(program.body)
-    grads = sweep.backward(program, outputs, seeds, [program.inputs[k] for k in active_inputs])
-    body = sweep.b.close(*program.body.results, *grads)
-    body = Block((*sweep.stacks, *body.stmts), body.results)
-    return Program(f"{program.name}_grad", (*program.inputs, *seeds), body), chosen
+    demand = Demand(program, where, activity(program, classes, inputs, outputs))
+    refused: set[Var] = set()
+    while True:
+        fused = candidates(where, classes, demand, refused)
+        roots = {where.scope(s.body).index for s in walk(program.body) if isinstance(s, For | While) and s.count in fused}
+        chosen = plan(where, classes, demand, frozenset({TOP, *roots}))
+        sweep = _Sweep(where, demand, chosen, fused, frozenset({TOP, *roots}))
+        made, stuck = sweep.program(program, inputs, outputs)
+        if stuck is None:
+            made, stuck = schedule(made, sweep.first, set(where.home))
+        if stuck is None:
+            return made, chosen
+        refused.add(stuck)
+        # Exports entered values of branches; a new attempt starts from the program alone.
+        where = scopes(program)
+        demand.scopes = where
 
 
 class _Sweep:
@@ -70,7 +80,12 @@ class _Sweep:
     the adjoints of numbers so far, ``shadow`` the adjoint buffers of arrays.
     """
 
-    def __init__(self, where: Scopes, demand: Demand, chosen: Plan) -> None:
+    def __init__(self, where: Scopes, demand: Demand, chosen: Plan, fused: set[Var], roots: frozenset[int]) -> None:
+        self.fused = fused
+        self.roots = roots
+        self.first: dict[Var, int] = {}
+        self.places: dict[Var, tuple[int, int]] = {}
+        self.stuck: Var | None = None
         self.where = where
         self.demand = demand
         self.plan = chosen
@@ -81,6 +96,16 @@ class _Sweep:
         self.env: dict[Var, Operand] = {}
         self.adj: dict[Var, Operand] = {}
         self.shadow: dict[Var, Var] = {}
+
+    def program(self, program: Program, inputs: Sequence[Var], outputs: Sequence[Operand]) -> tuple[Program, Var | None]:
+        """Write both sweeps; also return a loop that cannot be reversed in place after all, if there is one."""
+        seeds = [Var(x.type, "seed") for x in outputs]
+        self.forward(program.body)
+        grads = self.backward(program, outputs, seeds, inputs)
+        body = self.b.close(*program.body.results, *grads)
+        body = Block((*self.stacks, *body.stmts), body.results)
+        self.first = {count: at + len(self.stacks) if where == TOP else at for count, (at, where) in self.places.items()}
+        return Program(f"{program.name}_grad", (*program.inputs, *seeds), body), self.stuck
 
     def on(self, x: Operand) -> bool:
         return self.demand.activity.is_active(x)
@@ -100,6 +125,10 @@ class _Sweep:
             self.b.loc = stmt.loc
             if scope.index == TOP:
                 self.make_tapes(stmt)
+            if isinstance(stmt, For | While) and stmt.count in self.fused:
+                # Written where it is reversed; `schedule` then finds a place for both.
+                self.places[stmt.count] = len(self.b.stmts), scope.index
+                continue
             match stmt:
                 case Op():
                     self.b.append(stmt)
@@ -155,7 +184,7 @@ class _Sweep:
         inside = [s for s in self.where.all if s.owner is not None and self.outermost(s) is stmt]
         for scope in inside:
             kept = self.plan.kept.get(scope.index, ())
-            axes = self.tapes.axes(scope.index) if kept else None
+            axes = self.tapes.axes(scope.index, self.root(scope)) if kept else None
             lengths = [self.tapes.length(self.b, axis) for axis in axes] if axes else []
             for var in kept:
                 assert isinstance(var.type, Scalar)
@@ -166,6 +195,10 @@ class _Sweep:
                     stack = Var(Stack(var.type.dtype), hint)
                     self.stacks.append(Op("stack", (), stack))
                     self.tape[var] = stack, None
+
+    def root(self, scope: Scope) -> int:
+        """Return the innermost block around a scope whose reversal follows in the same run."""
+        return next(s.index for s in self.where.chain(scope.index) if s.index in self.roots)
 
     def outermost(self, scope: Scope) -> Stmt | None:
         """Return the statement at the top that a block is part of."""
@@ -198,7 +231,7 @@ class _Sweep:
             return x
         found = self.env.get(x)
         if found is None:
-            assert self.where.home.get(x, TOP) == TOP, f"{x!r} is not available"
+            assert self.where.home.get(x, TOP) in self.roots, f"{x!r} is not available"
             return x
         return found
 
@@ -333,7 +366,10 @@ class _Sweep:
                 case If():
                     self.branch(stmt)
                 case For() | While():
-                    self.loop(stmt)
+                    if stmt.count in self.fused:
+                        self.in_place(stmt)
+                    else:
+                        self.loop(stmt)
 
     def op(self, op: Op) -> None:
         """Write the adjoint of one operation."""
@@ -411,14 +447,13 @@ class _Sweep:
                     self.add(x, g)
                 self.reversed(block)
             arms.append((stmts, self.adj))
-        changed = [
-            v
-            for v in dict.fromkeys((*arms[0][1], *arms[1][1]))
-            if any(adj.get(v) is not before.get(v) for _, adj in arms)
-        ]
+        both = dict.fromkeys((*arms[0][1], *arms[1][1]))
+        same = {v: arms[0][1][v] for v in both if arms[0][1].get(v) is arms[1][1].get(v)}
+        changed = [v for v in both if v not in same and any(adj.get(v) is not before.get(v) for _, adj in arms)]
         outs = tuple(Var(v.type, _bar(v)) for v in changed)
         blocks = [Block(tuple(stmts), tuple(adj.get(v, _zero(v)) for v in changed)) for stmts, adj in arms]
         self.adj = before
+        self.adj.update(same)
         if changed or blocks[0].stmts or blocks[1].stmts:
             self.b.append(If(self.primal(stmt.cond), blocks[0], blocks[1], outs, stmt.loc))
         self.adj.update(zip(changed, outs, strict=True))
@@ -426,36 +461,34 @@ class _Sweep:
     def loop(self, stmt: For | While) -> None:
         """Run a loop's iterations backward."""
         numbers = [k for k, p in enumerate(stmt.params) if not is_array(p) and self.on(p)]
-        seeds = {k: self.adj.pop(stmt.outs[k], None) for k in numbers}
         order = {k: j for k, j in permutation(stmt).items() if self.on(stmt.params[k])}
-        outer = [
-            v
-            for v in free(stmt.body, (*stmt.params, *((stmt.index,) if isinstance(stmt, For) else ())))
-            if is_float(v) and self.on(v)
-        ]
-        carried = [(_zero(stmt.params[k]) if seeds[k] is None else seeds[k]) for k in numbers]
-        inits: list[Operand] = [x for x in carried if x is not None]
-        inits += [self.adj.get(v, _zero(v)) for v in outer]
-        inits += [self.shadow[stmt.outs[k]] for k in order]
-        names = [stmt.params[k] for k in numbers] + outer + [stmt.params[k] for k in order]
-        params = [Var(v.type, _bar(v)) for v in names]
+        outer = self.outer(stmt)
         walks = self.plan.walks.get(self.where.scope(stmt.body).index, ())
-        inits += [self.primal(stmt.outs[k]) for k in walks]
-        params += [Var(stmt.params[k].type, stmt.params[k].name) for k in walks]
-        outs = [Var(v.type, v.name) for v in params]
+        seeds = {k: self.adj.pop(stmt.outs[k], None) for k in numbers}
+        carry = _Carry()
+        for k in numbers:
+            seed = seeds[k]
+            carry.add(_zero(stmt.params[k]) if seed is None else seed, _bar(stmt.params[k]))
+        for v in outer:
+            carry.add(self.adj.get(v, _zero(v)), _bar(v))
+        for k in order:
+            carry.add(self.shadow[stmt.outs[k]], _bar(stmt.params[k]))
+        for k in walks:
+            carry.add(self.primal(stmt.outs[k]), stmt.params[k].name)
         index, start, stop, step = self.span(stmt)
         before = self.adj
         with self.b.block() as stmts:
-            own = params[len(numbers) : len(numbers) + len(outer)]
-            self.adj = dict(zip(outer, own, strict=True))
+            params = iter(carry.params)
+            bars = [next(params) for _ in numbers]
+            self.adj = {v: next(params) for v in outer}
             if isinstance(stmt, For):
                 self.env[stmt.index] = index
-            for (_, j), bar in zip(order.items(), params[len(numbers) + len(outer) :], strict=False):
-                self.shadow[stmt.params[j]] = bar
-            for k, value in zip(walks, params[len(params) - len(walks) :], strict=True):
-                self.env[_var(stmt.body.results[k])] = value
+            for j in order.values():
+                self.shadow[stmt.params[j]] = next(params)
+            for k in walks:
+                self.env[_var(stmt.body.results[k])] = next(params)
             self.enter(stmt.body)
-            for k, bar in zip(numbers, params, strict=False):
+            for k, bar in zip(numbers, bars, strict=True):
                 self.add(stmt.body.results[k], bar)
             self.reversed(stmt.body)
             results: list[Operand] = [self.adj.get(stmt.params[k], _zero(stmt.params[k])) for k in numbers]
@@ -463,13 +496,81 @@ class _Sweep:
             results += [self.shadow[stmt.params[k]] for k in order]
             results += [self.primal(stmt.params[k]) for k in walks]
         self.adj = before
-        body = Block(tuple(stmts), tuple(results))
+        made = carry.settle(results)
+        inner = [substitute(s, made.swaps) for s in stmts] if made.swaps else stmts
         self.b.append(
-            For(index, start, stop, step, tuple(params), tuple(inits), body, tuple(outs), Var(INT), False, stmt.loc)
+            For(
+                index,
+                start,
+                stop,
+                step,
+                made.params,
+                made.inits,
+                Block(tuple(inner), made.results),
+                made.outs,
+                Var(INT),
+                False,
+                stmt.loc,
+            )
         )
-        self.adj.update(zip(outer, outs[len(numbers) :], strict=False))
-        for k, out in zip(numbers, outs, strict=False):
-            self.add(stmt.inits[k], out)
+        after = iter(made.after)
+        ends = [next(after) for _ in numbers]
+        self.adj.update({v: next(after) for v in outer})
+        for k, end in zip(numbers, ends, strict=True):
+            self.add(stmt.inits[k], end)
+
+    def outer(self, stmt: For | While) -> list[Var]:
+        """Return the active numbers from outside that a loop's body reads."""
+        own = (*stmt.params, *((stmt.index,) if isinstance(stmt, For) else ()))
+        return [v for v in free(stmt.body, own) if is_float(v) and self.on(v)]
+
+    def in_place(self, stmt: For | While) -> None:
+        """Run a loop forward, each iteration followed by its reversal."""
+        numbers = [k for k, p in enumerate(stmt.params) if not is_array(p) and self.on(p)]
+        outer = self.outer(stmt)
+        seeds = {k: self.adj.pop(stmt.outs[k], None) for k in numbers}
+        carry = _Carry()
+        for v in outer:
+            carry.add(self.adj.get(v, _zero(v)), _bar(v))
+        before = self.adj
+        with self.b.block() as stmts:
+            self.adj = dict(zip(outer, carry.params, strict=True))
+            self.forward(stmt.body)
+            self.enter(stmt.body)
+            for k in numbers:
+                self.add(stmt.body.results[k], seeds[k])
+            self.reversed(stmt.body)
+            if any(self.adj.get(stmt.params[k]) is not seeds[k] for k in numbers):
+                # What is carried is not only added to: iterations depend on later ones.
+                self.stuck = stmt.count
+            results: list[Operand] = [self.adj[v] for v in outer]
+        self.adj = before
+        made = carry.settle(results)
+        inner = [substitute(s, made.swaps) for s in stmts] if made.swaps else stmts
+        count = len(stmt.params)
+        block = Block(tuple(inner), (*stmt.body.results[:count], *made.results, *stmt.body.results[count:]))
+        params, inits, outs = (*stmt.params, *made.params), (*stmt.inits, *made.inits), (*stmt.outs, *made.outs)
+        whole: Stmt
+        if isinstance(stmt, For):
+            whole = For(
+                stmt.index,
+                stmt.start,
+                stmt.stop,
+                stmt.step,
+                params,
+                inits,
+                block,
+                outs,
+                stmt.count,
+                stmt.exits,
+                stmt.loc,
+            )
+        else:
+            whole = While(params, inits, stmt.cond, block, outs, stmt.count, stmt.exits, stmt.loc)
+        self.b.append(whole)
+        self.adj.update(zip(outer, made.after, strict=True))
+        for k in numbers:
+            self.add(stmt.inits[k], seeds[k])
 
     def span(self, stmt: For | While) -> tuple[Var, Operand, Operand, int]:
         """Return the index and the bounds of a reversed loop."""
@@ -491,6 +592,53 @@ class _Sweep:
             last = integer(self.b, "add", start, ahead)
         before = integer(self.b, "sub", start, const(int(math.copysign(1, step))))
         return Var(INT, stmt.index.name), last, before, -step
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """What a loop carries, less what it hands on unchanged."""
+
+    params: tuple[Var, ...]
+    inits: tuple[Operand, ...]
+    results: tuple[Operand, ...]
+    outs: tuple[Var, ...]
+    swaps: dict[Var, Operand]
+    after: tuple[Operand, ...]
+
+
+class _Carry:
+    """Values a loop of the backward sweep is to carry."""
+
+    def __init__(self) -> None:
+        self.inits: list[Operand] = []
+        self.params: list[Var] = []
+
+    def add(self, init: Operand, name: str) -> None:
+        self.inits.append(init)
+        self.params.append(Var(init.type, name))
+
+    def settle(self, results: Sequence[Operand]) -> _Settled:
+        """Given what the body hands on, drop what stays as it was."""
+        swaps: dict[Var, Operand] = {}
+        keep: list[int] = []
+        outs: list[Var] = []
+        after: list[Operand] = []
+        for k, (p, y) in enumerate(zip(self.params, results, strict=True)):
+            if p is y:
+                swaps[p] = self.inits[k]
+                after.append(self.inits[k])
+            else:
+                keep.append(k)
+                outs.append(Var(p.type, p.name))
+                after.append(outs[-1])
+        return _Settled(
+            tuple(self.params[k] for k in keep),
+            tuple(self.inits[k] for k in keep),
+            tuple(swaps.get(y, y) if isinstance(y, Var) else y for y in (results[k] for k in keep)),
+            tuple(outs),
+            swaps,
+            tuple(after),
+        )
 
 
 class _Lookup(dict[Var, Operand]):

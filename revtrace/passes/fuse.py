@@ -1,0 +1,180 @@
+"""Finding a place for loops that are reversed in place.
+
+Such a loop computes what it did in the forward sweep and its part of the backward
+sweep at once.  It stands where it is reversed; what reads its results must come
+after it, what its adjoints are computed from before it.  When both can be had, the
+statements are put in such an order; else the loop is named, to be reversed in the
+ordinary way.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping, Set
+
+from revtrace.passes.effects import Buffers, buffers, touched
+from revtrace.passes.rebuild import fresh
+from revtrace.passes.scopes import defined, free, scopes, used
+from revtrace.program.nodes import Block, For, If, Op, Program, Stmt, Var, While, regions
+from revtrace.program.types import Stack
+
+__all__ = ["schedule"]
+
+
+def schedule(program: Program, first: Mapping[Var, int], primal: Set[Var]) -> tuple[Program, Var | None]:
+    """Reorder the blocks that hold loops reversed in place.
+
+    Parameters
+    ----------
+    program : Program
+        Both sweeps.
+    first : mapping
+        For each such loop, by its ``count``, where among its block's statements its
+        forward part belongs (before the statement of that number).
+    primal : set of Var
+        The primal's values; accesses to its buffers belong to the forward part.
+
+    Returns
+    -------
+    Program, Var or None
+        The program in order, or as it was and a loop that has no place.
+    """
+    if not first:
+        return program, None
+    program = fresh(program)
+    memory = buffers(program, scopes(program))
+    stuck: list[Var] = []
+
+    def visit(block: Block) -> Block:
+        stmts = [rebuilt(s) for s in block.stmts]
+        here = {k: first[s.count] for k, s in enumerate(block.stmts) if isinstance(s, For | While) and s.count in first}
+        if here:
+            order = _Order(stmts, here, memory, primal)
+            found = order.sort()
+            if found is None:
+                loop = stmts[order.blocked()]
+                assert isinstance(loop, For | While)
+                stuck.append(loop.count)
+            else:
+                stmts = [stmts[k] for k in found]
+        return Block(tuple(stmts), block.results)
+
+    def rebuilt(stmt: Stmt) -> Stmt:
+        match stmt:
+            case If():
+                return If(stmt.cond, visit(stmt.then), visit(stmt.orelse), stmt.outs, stmt.loc)
+            case For():
+                return For(
+                    stmt.index,
+                    stmt.start,
+                    stmt.stop,
+                    stmt.step,
+                    stmt.params,
+                    stmt.inits,
+                    visit(stmt.body),
+                    stmt.outs,
+                    stmt.count,
+                    stmt.exits,
+                    stmt.loc,
+                )
+            case While():
+                return While(
+                    stmt.params,
+                    stmt.inits,
+                    stmt.cond,
+                    visit(stmt.body),
+                    stmt.outs,
+                    stmt.count,
+                    stmt.exits,
+                    stmt.loc,
+                )
+        return stmt
+
+    body = visit(program.body)
+    if stuck:
+        return program, stuck[0]
+    return Program(program.name, program.inputs, body), None
+
+
+class _Order:
+    """What must come before what, among the statements of one block."""
+
+    def __init__(self, stmts: list[Stmt], first: Mapping[int, int], memory: Buffers, primal: Set[Var]) -> None:
+        self.stmts = stmts
+        self.first = first
+        self.before: list[set[int]] = [set() for _ in stmts]
+        self.values()
+        self.memory(memory, primal)
+        self.checks()
+
+    def values(self) -> None:
+        """Definitions come before uses."""
+        made: dict[Var, int] = {}
+        for k, stmt in enumerate(self.stmts):
+            for v in defined(stmt):
+                made[v] = k
+        for k, stmt in enumerate(self.stmts):
+            reads = {x for x in used(stmt) if isinstance(x, Var)}
+            for block in regions(stmt):
+                reads.update(free(block))
+            self.before[k].update(made[v] for v in reads if v in made and made[v] != k)
+
+    def memory(self, memory: Buffers, primal: Set[Var]) -> None:
+        """Accesses to one buffer keep their order, unless both only read or both only add."""
+        touches: dict[Var, dict[tuple[int, float], set[str]]] = {}
+        for k, stmt in enumerate(self.stmts):
+            for t in touched(stmt):
+                assert isinstance(t.array, Var)
+                cls = t.array if isinstance(t.array.type, Stack) else memory.find(t.array)
+                # The forward part of a loop in place belongs where the loop was.
+                when = self.first[k] - 0.5 if k in self.first and t.array in primal else float(k)
+                kind = "add" if t.op.name == "addto" else "write" if t.writes else "read"
+                touches.setdefault(cls, {}).setdefault((k, when), set()).add(kind)
+        for places in touches.values():
+            ordered = sorted(places.items(), key=lambda item: item[0][1])
+            for i, ((k, _), kinds) in enumerate(ordered):
+                for (j, _), others in ordered[i + 1 :]:
+                    if j != k and not (kinds == others and len(kinds) == 1 and "write" not in kinds):
+                        self.before[j].add(k)
+
+    def checks(self) -> None:
+        """What is known to be safe may be so because of a check before it."""
+        barrier = -1
+        for k, stmt in enumerate(self.stmts):
+            if barrier >= 0:
+                self.before[k].add(barrier)
+            if isinstance(stmt, Op) and stmt.name == "check" and not stmt.attr("soft"):
+                barrier = k
+
+    def sort(self) -> list[int] | None:
+        """Return an order near the given one, or None when there is none."""
+        left = [len(b) for b in self.before]
+        after: list[list[int]] = [[] for _ in self.stmts]
+        for k, earlier in enumerate(self.before):
+            for j in earlier:
+                after[j].append(k)
+        ready = [k for k, n in enumerate(left) if n == 0]
+        heapq.heapify(ready)
+        order: list[int] = []
+        while ready:
+            k = heapq.heappop(ready)
+            order.append(k)
+            for j in after[k]:
+                left[j] -= 1
+                if left[j] == 0:
+                    heapq.heappush(ready, j)
+        return order if len(order) == len(self.stmts) else None
+
+    def blocked(self) -> int:
+        """Return a loop reversed in place that waits for itself; the last such one."""
+        for k in sorted(self.first, reverse=True):
+            seen: set[int] = set()
+            work = list(self.before[k])
+            while work:
+                j = work.pop()
+                if j == k:
+                    return k
+                if j not in seen:
+                    seen.add(j)
+                    work.extend(self.before[j])
+        raise AssertionError("statements wait for each other without a loop in place")
