@@ -230,13 +230,13 @@ def _jitted_helper(a, b):
     return a * b + 1.0
 
 
-@case(normal(5, seed=4), smooth=True, oracle="complex")
+@case(normal(5, seed=4), smooth=True)
 @njit
 def jitted(x):
     s = 0.0
     for i in range(x.shape[0]):
         s += _jitted_helper(x[i], x[i - 1])
-    return s
+    return float(s)
 
 
 @case(0.5, smooth=True, oracle="complex")

@@ -221,7 +221,7 @@ def trip_counts_from_data(x, counts):
 
 @case(np.zeros(0), 0.3, argnums=(0, 1), oracle="complex", value=0.09, figures=1e-14)
 def empty_loop(x, base):
-    s = base
+    s = np.float64(base) if isinstance(base, float) else base  # what adding an element would make it
     for v in x:
         s += 1 / v
     for i in range(5, 2):

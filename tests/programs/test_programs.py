@@ -31,7 +31,7 @@ class Known:
         self.active = tuple(program.args[k] for k in self.argnums)
 
     def plain(self, *args: Any) -> Any:
-        return self.program.function(*args, **self.program.kwargs)
+        return getattr(self.program.function, "py_func", self.program.function)(*args, **self.program.kwargs)
 
     @functools.cached_property
     def value(self) -> Any:

@@ -180,9 +180,9 @@ def bounces(height, restitution):
     return total + n
 
 
-@case(2.7182, 20, argnums=0, tags="integers")
+@case(2.7182, 20, argnums=0, oracle="given", gradient=math.floor(math.log2(2.7182) * 2**20) / 2**21, figures=1e-14)
 def binary_logarithm(x, bits):
-    """Repeated squaring; the result is a sum of constants, so its derivative is the scale's."""
+    """Repeated squaring; the result is a sum of constants, so only the scale has a derivative."""
     scale = x / 2
     shift = 0
     while x >= 2:
