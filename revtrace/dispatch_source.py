@@ -199,6 +199,8 @@ class _Writer:
                 self.unless(f"{self.constant(len)}({x}) != {value}")
             case "shape":
                 self.unless(f"{x}.shape != {value!r}")
+            case "ones":
+                self.unless(" or ".join(f"({x}.shape[{k}] == 1) is not {one}" for k, one in enumerate(value)))
             case "keys":
                 self.unless(f"{self.constant(tuple)}({x}) != {self.constant(value, 'keys')}")
             case "dtype":
@@ -293,16 +295,20 @@ class _Writer:
                 lines.append(f"_rt_w{k} = {inputs[k]}.copy()")
         outputs = [f"_rt_r{k}" for k in range(len(traced.program.body.results))]
         result = f"{self.constant(self.execute, 'kernel')}({', '.join(passed)})"
-        assign = f"{_commas(outputs)} = {result}" if outputs else result
-        lines += ["try:", f"    {assign}", "except _rt_Exception as _rt_e:"]
-        lines.append(f"    return {recover}(_rt_e, ({_commas(inputs)}), {packed})")
-        if self.in_place and written:
-            copyto = self.constant(np.copyto, "copyto")
-            lines += [f"{copyto}({inputs[k]}, _rt_w{k})" for k in written]
         before, self.lines = self.lines, []
         returned = self.result(traced.result)
-        lines += [*self.lines, f"return {returned}"]
+        if self.in_place and written:
+            copyto = self.constant(np.copyto, "copyto")
+            self.lines = [*(f"{copyto}({inputs[k]}, _rt_w{k})" for k in written), *self.lines]
+        if not self.lines and returned == f"({_commas(outputs)})":
+            attempt, after = f"return {result}", []
+        else:
+            attempt = f"{_commas(outputs)} = {result}" if outputs else result
+            after = ["else:", *(f"    {line}" for line in self.lines), f"    return {returned}"]
         self.lines = before
+        lines += ["try:", f"    {attempt}", "except _rt_Exception as _rt_error:", "    _rt_signal = _rt_error", *after]
+        # Outside the except clause, so that what is raised there is not chained to the signal.
+        lines.append(f"return {recover}(_rt_signal, ({_commas(inputs)}), {packed})")
         return lines
 
     def result(self, result: Result) -> str:
@@ -393,13 +399,15 @@ def _packed(f: FunctionType) -> str:
 
 def _make(text: str, name: str, constants: dict[str, Any], f: FunctionType) -> Callable[..., Any]:
     """Compile the text to a function with the user's globals and defaults."""
+    # A name of its own: the function's may be a global that the text reads (a recursive function).
+    text = text.replace(f"def {name}(", "def _rt_call(", 1)
     outer = f"def _rt_make({', '.join(constants)}):\n" + "".join(f"    {line}\n" for line in text.splitlines())
-    outer += f"    return {name}\n"
+    outer += "    return _rt_call\n"
     module = compile(outer, f"<revtrace call of {f.__qualname__}>", "exec")
     code = next(c for c in module.co_consts if isinstance(c, CodeType))
     call: Any = FunctionType(code, f.__globals__)(**constants)
     call.__defaults__, call.__kwdefaults__ = f.__defaults__, f.__kwdefaults__
-    call.__qualname__ = f.__qualname__
+    call.__name__, call.__qualname__ = name, f.__qualname__
     return call  # type: ignore[no-any-return]
 
 
