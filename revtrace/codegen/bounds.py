@@ -9,7 +9,7 @@ that is right, and the careful build then answers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from revtrace.codegen.facts import Fact, Facts, Limit, Range
 from revtrace.codegen.induction import Change, changes
@@ -66,11 +66,16 @@ class _Loop:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A test of ``goal`` before a loop, needed where each of ``when`` is >= 0."""
+    """A test of ``goal`` before a statement, needed where each of ``when`` is >= 0.
 
-    loop: _Loop
+    It holds afterwards in a frame of facts, where the loop that stands there runs.
+    """
+
+    position: int
     goal: Poly
     when: frozenset[Poly]
+    frame: int
+    last: Poly | None = None
 
 
 class _Walker:
@@ -90,6 +95,10 @@ class _Walker:
         self.visible: list[set[Atom]] = [set()]
         self.limits: set[Limit] = set()
         self.hoisted: dict[tuple[int, frozenset[Poly]], dict[Poly, int]] = {}
+        # Where an atom can first be read; where the innermost block starts.
+        self.ready: dict[Atom, int] = {}
+        self.arrived: list[Atom] = []
+        self.start = 0
         self.position = -1
         self.inputs: set[Var] = set()
 
@@ -106,6 +115,7 @@ class _Walker:
         self.levels[a] = len(self.loops) if level is None else level
         self.facts.rank[a] = len(self.facts.rank)
         self.visible[-1].add(a)
+        self.arrived.append(a)
 
     def opaque(self, v: Var, *, tame: bool = False) -> Poly:
         """Enter a value nothing is known of."""
@@ -119,6 +129,7 @@ class _Walker:
         """Enter a value that is a polynomial of others."""
         self.polys[v] = poly
         self.levels[v] = len(self.loops)
+        self.arrived.append(v)
 
     def arrive(self, v: Var) -> None:
         """Enter an input."""
@@ -194,8 +205,12 @@ class _Walker:
 
     def block(self, block: Block) -> None:
         """Walk a block."""
+        outer, self.start = self.start, self.position + 1
         for stmt in block.stmts:
             self.position += 1
+            for a in self.arrived:
+                self.ready[a] = self.position
+            self.arrived.clear()
             match stmt:
                 case Op():
                     self.op(stmt, self.position)
@@ -205,6 +220,7 @@ class _Walker:
                     self.count(stmt, self.position)
                 case While():
                     self.loop(stmt, self.position)
+        self.start = outer
 
     def op(self, op: Op, position: int) -> None:
         """Walk one operation."""
@@ -504,7 +520,7 @@ class _Walker:
         negative = self.facts.prove(-i - 1)
         if negative is not None:
             return END if self.settle((i + n,), negative) else CHECK
-        where = self.hoist(i)
+        where = self.hoist(i) or self.here(i)
         if where is not None and where.goal.constant is None and self.settle((i, n - 1 - i), frozenset()):
             return IN
         # It may be negative in some iteration.
@@ -518,16 +534,15 @@ class _Walker:
             if found is not None:
                 limits |= found
                 continue
-            place = None if self.careful else self.hoist(goal)
+            place = None if self.careful else self.hoist(goal) or self.here(goal)
             test = None if place is None else self.written(place)
             if place is None or test is None or self.tests(test.goal, *test.when) is None:
                 return False
             later.append((place, test))
         for place, test in later:
-            self.guard(test.loop.position, [test.goal], test.when)
-            # It holds in the loop's body, where the loop runs.
-            if place.when <= {place.loop.last}:
-                self.facts.add(Fact(place.goal), place.loop.frame)
+            self.guard(test.position, [test.goal], test.when)
+            if place.when <= {place.last}:
+                self.facts.add(Fact(place.goal), place.frame)
         self.require(limits)
         return True
 
@@ -546,8 +561,17 @@ class _Walker:
             when = [w for w in when if all(self.levels[a] < loop.depth for a in w.atoms)]
             if loop.last is not None:
                 when.append(loop.last)
-            place = _Place(loop, goal, frozenset(w for w in when if not self.facts.plainly(w)))
+            needed = frozenset(w for w in when if not self.facts.plainly(w))
+            place = _Place(loop.position, goal, needed, loop.frame, loop.last)
         return place
+
+    def here(self, goal: Poly) -> _Place | None:
+        """Return the first place in this block where a goal can be tested."""
+        found = self.written(_Place(self.position, goal, frozenset(), self.facts.depth))
+        if found is None or goal.constant is not None:
+            return None
+        ready = max(self.ready.get(a, self.position) for a in found.goal.atoms)
+        return _Place(max(ready, self.start), goal, frozenset(), self.facts.depth)
 
     def written(self, place: _Place) -> _Place | None:
         """Put the variables that generated code has in place of the counters of loops around a test."""
@@ -555,7 +579,7 @@ class _Walker:
         if goal is None:
             return None
         when = [self.in_variables(w, scaled=True) for w in place.when]
-        return _Place(place.loop, goal, frozenset(w for w in when if w is not None))
+        return replace(place, goal=goal, when=frozenset(w for w in when if w is not None))
 
     def in_variables(self, poly: Poly, *, scaled: bool) -> Poly | None:
         """Return a polynomial, or a positive multiple of it, without counters."""

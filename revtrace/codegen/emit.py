@@ -31,7 +31,7 @@ _INDENT = "    "
 _LIMITS = {40: "small", 30: "medium", 20: "tiny"}
 
 _TAKEN = frozenset(
-    "at put bump acc sel wrap inb area empty zeros fill copy copyto same nostack grow trips small medium tiny need "
+    "at put bump acc sel wrap inb area empty zeros fill copy copyto same newstack entries larger grow keep trips imin imax small medium tiny need "
     "math cmath np inf nan Bail Deopt b1 i1 i2 i4 i8 u1 u2 u4 u8 f4 f8 c8 c16".split()
 ) | {f"dim{k}" for k in range(32)}
 
@@ -78,6 +78,7 @@ class _Writer:
         self.names: dict[Var, str] = {}
         self.taken: set[str] = set()
         self.pending: dict[Var, Code] = {}
+        self.stacks: list[str] = []
         self.position = -1
         self.soft = any(isinstance(s, Op) and s.name == "check" and s.attr("soft", False) for s in walk(program.body))
         self.miss = "Bail" if careful else "Deopt"
@@ -94,6 +95,9 @@ class _Writer:
         if self.soft:
             self.line("if failed:")
             self.line("    raise Bail")
+        for name in self.stacks:
+            # numba frees what is not named any more; the entries are reached by address.
+            self.line(f"keep({name})")
         inside = ", ".join(r.text for r in results)
         self.line(f"return ({inside},)" if len(results) == 1 else f"return ({inside})")
         name = re.sub(r"\W", "_", self.program.name) or "f"
@@ -316,14 +320,17 @@ class _Writer:
         """Write a new stack: a buffer and the number of entries."""
         assert op.out is not None and isinstance(op.out.type, Stack)
         name = self.fresh(op.out)
-        self.taken.add(f"{name}_n")
-        self.line(f"{name} = nostack({op.out.type.dtype})")
-        self.line(f"{name}_n = 0")
+        for suffix in ("p", "n", "cap"):
+            self.taken.add(f"{name}_{suffix}")
+        self.stacks.append(name)
+        self.line(f"{name} = newstack()")
+        self.line(f"{name}_p = entries({name}, {op.out.type.dtype})")
+        self.line(f"{name}_n = {name}_cap = 0")
 
     def write_push(self, op: Op, position: int) -> None:
         """Write a push; the plan has made room."""
         stack, value = self.value(op.args[0]).text, self.value(op.args[1])
-        self.line(f"put({stack}, {value.text}, {stack}_n)")
+        self.line(f"put({stack}_p, {value.text}, {stack}_n)")
         self.line(f"{stack}_n += 1")
 
     def write_pop(self, op: Op, position: int) -> None:
@@ -332,7 +339,7 @@ class _Writer:
         self.line(f"{stack}_n -= 1")
         assert op.out is not None
         if self.uses.count[op.out]:
-            self.assign(op.out, Code(f"at({stack}, {stack}_n)"))
+            self.assign(op.out, Code(f"at({stack}_p, {stack}_n)"))
 
     def make_room(self, room: Room) -> None:
         """Write the growth of a stack."""
@@ -342,9 +349,9 @@ class _Writer:
         if all(p.constant == 1 for product in room.counts for p in product):
             products = [str(len(room.counts))]
         self.line(f"need = {stack}_n + {' + '.join(products)}")
-        self.taken.add("need")
-        self.line(f"if need > dim0({stack}):")
-        self.line(f"    {stack} = grow({stack}, {stack}_n, need)")
+        self.line(f"if need > {stack}_cap:")
+        self.line(f"    {stack}_cap = larger({stack}_cap, need)")
+        self.line(f"    {stack}_p = grow({stack}, {stack}_p, {stack}_cap)")
 
     # regions --------------------------------------------------------------------------------
 

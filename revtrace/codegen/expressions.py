@@ -154,7 +154,7 @@ def _is_structural(op: Op) -> bool:
 
 def occurrences(op: Op) -> tuple[int, ...]:
     """Return how often each operand is written in the operation's expression."""
-    if op.name in RULES and not _is_structural(op) and op.name not in ("select", "cast", "accum"):
+    if op.name in RULES and not _is_structural(op) and op.name not in ("select", "cast", "accum", "min", "max"):
         found = [int(k) for k in _TEMPLATE.findall(_source(op)[0])]
         return tuple(found.count(k) for k in range(len(op.args)))
     return (1,) * len(op.args)
@@ -194,6 +194,8 @@ def operation(op: Op, args: Sequence[Code]) -> Code:
         return Code(f"not {args[0].within(_NOT)}", _NOT, args[0].names, args[0].loads)
     if name == "invert" and op.out.type.dtype == "b1":
         return Code(f"not {args[0].within(_NOT)}", _NOT, args[0].names, args[0].loads)
+    if name in ("min", "max") and op.out.type.dtype == "i8":
+        return call(f"i{name}", *args)
     if name == "xor":
         return _infix("!=", _COMPARE, *args)
     if _is_structural(op):
@@ -201,6 +203,16 @@ def operation(op: Op, args: Sequence[Code]) -> Code:
             return _rounded(op, Code(f"-{args[0].within(_NEG)}", _NEG, args[0].names, args[0].loads))
         return _rounded(op, _infix(*_INFIX[name], *args))
     return _primitive(op, args)
+
+
+def _is_enclosed(template: str) -> bool:
+    """Whether a template's first parenthesis closes at its end."""
+    depth = 0
+    for k, c in enumerate(template):
+        depth += (c == "(") - (c == ")")
+        if depth == 0:
+            return k > 0 and k == len(template) - 1
+    return False
 
 
 def _rounded(op: Op, code: Code) -> Code:
@@ -231,7 +243,7 @@ def _cast(op: Op, x: Code) -> Code:
 def _primitive(op: Op, args: Sequence[Code]) -> Code:
     template, computed = _source(op)
     assert op.out is not None and isinstance(op.out.type, Scalar)
-    simple = _CALL.match(template) is not None
+    simple = _CALL.match(template) is not None or _is_enclosed(template)
 
     def operand(m: re.Match[str]) -> str:
         arg = args[int(m.group(1))]

@@ -14,7 +14,7 @@ import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
-from numba.np.arrayobj import get_itemsize, load_item, make_array, populate_array, store_item
+from numba.np.arrayobj import get_itemsize, make_array, populate_array
 
 from revtrace.codegen.signals import Bail
 
@@ -26,7 +26,9 @@ _MADV_HUGEPAGE = 14
 
 
 def _pointer(context: Any, builder: Any, kind: Any, value: Any, index: Any) -> Any:
-    """Return the address of an element of a C-contiguous array."""
+    """Return the address of an element of a C-contiguous array, or of a stack's entry."""
+    if isinstance(kind, types.CPointer):
+        return builder.gep(value, [index[0]], inbounds=True)
     array = make_array(kind)(context, builder, value)
     offset = index[0]
     if kind.ndim > 1:
@@ -38,6 +40,8 @@ def _pointer(context: Any, builder: Any, kind: Any, value: Any, index: Any) -> A
 
 
 def _element(kind: Any, index: Any) -> bool:
+    if isinstance(kind, types.CPointer):
+        return len(index) == 1
     return isinstance(kind, types.Array) and kind.layout == "C" and kind.ndim == len(index)
 
 
@@ -51,7 +55,7 @@ def at(typingctx: Any, a: Any, *index: Any) -> Any:
 
     def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         where = cgutils.unpack_tuple(builder, args[1])
-        return load_item(context, builder, a, _pointer(context, builder, a, args[0], where))
+        return context.unpack_value(builder, a.dtype, _pointer(context, builder, a, args[0], where))
 
     return a.dtype(a, types.StarArgTuple((types.int64,) * len(index))), build
 
@@ -66,7 +70,7 @@ def put(typingctx: Any, a: Any, value: Any, *index: Any) -> Any:
 
     def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         where = cgutils.unpack_tuple(builder, args[2])
-        store_item(context, builder, a, args[1], _pointer(context, builder, a, args[0], where))
+        context.pack_value(builder, a.dtype, args[1], _pointer(context, builder, a, args[0], where))
         return context.get_dummy_value()
 
     return types.void(a, a.dtype, types.StarArgTuple((types.int64,) * len(index))), build
@@ -96,8 +100,8 @@ def bump(typingctx: Any, a: Any, value: Any, *index: Any) -> Any:
 
     def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         p = _pointer(context, builder, a, args[0], cgutils.unpack_tuple(builder, args[2]))
-        total = _add(context, builder, a.dtype, load_item(context, builder, a, p), args[1])
-        store_item(context, builder, a, total, p)
+        old = context.unpack_value(builder, a.dtype, p)
+        context.pack_value(builder, a.dtype, _add(context, builder, a.dtype, old, args[1]), p)
         return context.get_dummy_value()
 
     return types.void(a, a.dtype, types.StarArgTuple((types.int64,) * len(index))), build
@@ -216,6 +220,17 @@ def _dim(axis: int) -> Any:
     return dim
 
 
+def _extreme(sign: str) -> Any:
+    @intrinsic
+    def extreme(typingctx: Any, x: Any, y: Any) -> Any:
+        def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            return builder.select(builder.icmp_signed(sign, args[1], args[0]), args[1], args[0])
+
+        return types.int64(types.int64, types.int64), build
+
+    return extreme
+
+
 # Allocation ----------------------------------------------------------------------------
 
 
@@ -250,13 +265,14 @@ def _allocate(context: Any, builder: Any, kind: Any, shape: Any) -> tuple[Any, A
         itemsize=get_itemsize(context, kind),
         meminfo=meminfo,
     )
-    if sys.platform == "linux":
-        _ask_huge_pages(builder, data, size)
+    _ask_huge_pages(builder, data, size)
     return array, size
 
 
 def _ask_huge_pages(builder: Any, data: Any, size: Any) -> None:
     """Advise the kernel about a large block, as numpy does: page faults cost more than filling it."""
+    if sys.platform != "linux":
+        return
     page = ir.Constant(I64, 4096)
     kind = ir.FunctionType(ir.IntType(32), [cgutils.voidptr_t, I64, ir.IntType(32)])
     with builder.if_then(builder.icmp_unsigned(">=", size, ir.Constant(I64, _HUGE)), likely=False):
@@ -324,7 +340,7 @@ def fill(typingctx: Any, a: Any, value: Any) -> Any:
     def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         array = make_array(a)(context, builder, args[0])
         with cgutils.for_range(builder, array.nitems) as loop:
-            store_item(context, builder, a, args[1], builder.gep(array.data, [loop.index], inbounds=True))
+            context.pack_value(builder, a.dtype, args[1], builder.gep(array.data, [loop.index], inbounds=True))
         return context.get_dummy_value()
 
     return types.void(a, a.dtype), build
@@ -345,31 +361,69 @@ def same(typingctx: Any, a: Any, b: Any) -> Any:
     return types.boolean(a, b), build
 
 
-@intrinsic
-def nostack(typingctx: Any, dtype: Any) -> Any:
-    """Return a buffer without room, which owns nothing."""
-    kind = types.Array(dtype.dtype, 1, "C")
+# Stacks --------------------------------------------------------------------------------
+#
+# The owner of a stack's memory is assigned once, so no references are counted in loops; what
+# loops change is the address of the entries.
 
-    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return ir.Constant(context.get_value_type(kind), None)
-
-    return kind(dtype), build
+_OWNER = types.MemInfoPointer(types.voidptr)
+_FIRST = 64
 
 
 @intrinsic
-def grow(typingctx: Any, buffer: Any, used: Any, need: Any) -> Any:
-    """Return a larger buffer with the same entries."""
+def newstack(typingctx: Any) -> Any:
+    """Return what owns the entries of a stack."""
 
     def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        old = make_array(buffer)(context, builder, args[0])
-        twice = builder.add(old.nitems, old.nitems)
-        size = builder.select(builder.icmp_signed(">", args[2], twice), args[2], twice)
-        new, _ = _allocate(context, builder, buffer, [size])
-        filled = builder.mul(args[1], ir.Constant(I64, get_itemsize(context, buffer)))
-        cgutils.raw_memcpy(builder, new.data, old.data, filled, 1)
-        return new._getvalue()
+        return context.nrt.meminfo_new_varsize(builder, ir.Constant(I64, _FIRST))
 
-    return buffer(buffer, types.int64, types.int64), build
+    return _OWNER(), build
+
+
+@intrinsic
+def entries(typingctx: Any, stack: Any, dtype: Any) -> Any:
+    """Return a stack's entries, of which there are none yet."""
+    kind = types.CPointer(dtype.dtype)
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.bitcast(context.nrt.meminfo_data(builder, args[0]), context.get_value_type(kind))
+
+    return kind(_OWNER, dtype), build
+
+
+@intrinsic
+def larger(typingctx: Any, size: Any, need: Any) -> Any:
+    """Return the next size of a stack's buffer."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        twice = builder.add(args[0], args[0])
+        return builder.select(builder.icmp_signed(">", args[1], twice), args[1], twice)
+
+    return types.int64(types.int64, types.int64), build
+
+
+@intrinsic
+def grow(typingctx: Any, stack: Any, old: Any, size: Any) -> Any:
+    """Return a stack's entries, with room for more."""
+    kind = types.Array(old.dtype, 1, "C")
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        size = _bytes(context, builder, kind, [args[2]])
+        data = context.nrt.meminfo_varsize_realloc(builder, args[0], size)
+        _ask_huge_pages(builder, data, size)
+        return builder.bitcast(data, context.get_value_type(old))
+
+    return old(_OWNER, old, types.int64), build
+
+
+@intrinsic
+def keep(typingctx: Any, stack: Any) -> Any:
+    """Say that a stack was in use until here."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return context.get_dummy_value()
+
+    return types.void(_OWNER), build
 
 
 class _Functions(dict[str, Any]):
@@ -394,14 +448,19 @@ FUNCTIONS: dict[str, Any] = _Functions(
     medium=_test(1 << 30, 1 << 31),
     tiny=_test(1 << 20, 1 << 21),
     trips=trips,
+    imin=_extreme("<"),
+    imax=_extreme(">"),
     empty=_new(False),
     zeros=_new(True),
     fill=fill,
     copy=copy,
     copyto=copyto,
     same=same,
-    nostack=nostack,
+    newstack=newstack,
+    entries=entries,
+    larger=larger,
     grow=grow,
+    keep=keep,
 )
 """Every function generated code may call, by name."""
 

@@ -93,7 +93,7 @@ def load(data: bytes) -> Kernel:
 
 def _function(source: Source, *, compiled: bool) -> Any:
     """Return generated code as a Python function, with what it calls if it is to be compiled."""
-    namespace: dict[str, Any] = {"__name__": "revtrace.codegen.generated"}
+    namespace: dict[str, Any] = {"__name__": __name__}
     if compiled:
         words = set(re.findall(r"[A-Za-z_]\w*", source.text))
         known = {"math": math, "cmath": cmath, "np": np, "inf": math.inf, "nan": math.nan, "Bail": Bail, "Deopt": Deopt}

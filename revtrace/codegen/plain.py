@@ -89,6 +89,16 @@ def trips(start: int, stop: int, step: int) -> int:
     return len(range(start, stop, step))
 
 
+def imin(x: int, y: int) -> int:
+    """Return the smaller of two integers."""
+    return min(x, y)
+
+
+def imax(x: int, y: int) -> int:
+    """Return the larger of two integers."""
+    return max(x, y)
+
+
 def empty(dtype: Any, *shape: int) -> Any:
     """Return a new array."""
     return np.full(shape, np.nan, dtype) if np.dtype(dtype).kind in "fc" else np.full(shape, 99, dtype)
@@ -119,16 +129,29 @@ def same(a: Any, b: Any) -> bool:
     return bool(a.shape == b.shape)
 
 
-def nostack(dtype: Any) -> Any:
-    """Return a buffer without room."""
+def newstack() -> None:
+    """Return what owns the entries of a stack."""
+
+
+def entries(stack: Any, dtype: Any) -> Any:
+    """Return a stack's entries, of which there are none yet."""
     return np.empty(0, dtype)
 
 
-def grow(buffer: Any, used: int, need: int) -> Any:
-    """Return a larger buffer with the same entries."""
-    out = np.empty(max(need, 2 * buffer.size), buffer.dtype)
-    out[:used] = buffer[:used]
-    return out
+def larger(size: int, need: int) -> int:
+    """Return the next size of a stack's buffer."""
+    return max(need, 2 * size)
+
+
+def grow(stack: Any, old: Any, size: int) -> Any:
+    """Return a stack's entries, with room for more."""
+    new = np.empty(size, old.dtype)
+    new[: old.size] = old
+    return new
+
+
+def keep(stack: Any) -> None:
+    """Say that a stack was in use until here."""
 
 
 DTYPES: dict[str, Any] = {
@@ -162,8 +185,8 @@ def load(source: Source) -> Callable[..., tuple[Any, ...]]:
     callable
         A function of numpy scalars and arrays.
     """
-    functions = [at, put, bump, acc, sel, wrap, inb, area, small, medium, tiny, trips]
-    functions += [empty, zeros, fill, copy, copyto, same, nostack, grow]
+    functions = [at, put, bump, acc, sel, wrap, inb, area, small, medium, tiny, trips, imin, imax]
+    functions += [empty, zeros, fill, copy, copyto, same, newstack, entries, larger, grow, keep]
     namespace: dict[str, Any] = {f.__name__: f for f in functions}
     namespace.update(DTYPES)
     namespace.update(math=math, cmath=cmath, np=np, inf=math.inf, nan=math.nan, Bail=Bail, Deopt=Deopt)
