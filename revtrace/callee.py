@@ -9,15 +9,16 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FunctionType, MethodType
 from typing import Any
 
+from revtrace.containers import map_leaves
 from revtrace.errors import GradientError
 from revtrace.loc import Loc
-from revtrace.trace.record import Arg, Item, Source
+from revtrace.trace.record import Arg, Attr, Cell, Guard, Item, Source, Traced
 
-__all__ = ["Callee", "Parameters", "parameters", "unwrap"]
+__all__ = ["Callee", "Parameters", "by_parameter", "locate", "parameters", "unwrap", "whole_call"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +88,7 @@ def _forwarding(f: Callable[..., Any]) -> FunctionType:
 
     forwarding.__name__ = getattr(f, "__name__", type(f).__name__)
     forwarding.__qualname__ = getattr(f, "__qualname__", forwarding.__name__)
+    forwarding.__module__ = getattr(f, "__module__", None) or "builtins"
     forwarding.__doc__ = getattr(f, "__doc__", None)
     assert isinstance(forwarding, FunctionType)
     return forwarding
@@ -117,6 +119,53 @@ def parameters(function: FunctionType) -> Parameters:
     double = names[at + (star is not None)] if code.co_flags & inspect.CO_VARKEYWORDS else None
     required = count - len(function.__defaults__ or ())
     return Parameters(names[:count], names[count:at], star, double, required)
+
+
+def whole_call(function: FunctionType, arguments: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return a call that passes every parameter, by position where it can be."""
+    known = parameters(function)
+    args = tuple(arguments[name] for name in known.positional)
+    kwargs = {name: arguments[name] for name in known.keyword_only}
+    if known.star is not None:
+        args += tuple(arguments[known.star])
+    if known.double_star is not None:
+        kwargs.update(arguments[known.double_star])
+    return args, kwargs
+
+
+def by_parameter(traced: Traced, function: FunctionType, arguments: Mapping[str, Any]) -> Traced:
+    """Return a traced function whose sources begin at parameters.
+
+    The tracer calls the items of ``*args`` ``*0``, ``*1`` ... and those of ``**kwargs`` by their own names.
+    """
+    known = parameters(function)
+    if known.star is None and known.double_star is None:
+        return traced
+
+    def moved(source: Source) -> Source:
+        match source:
+            case Arg(name) if name.startswith("*"):
+                return Item(Arg(known.star or ""), int(name[1:]))
+            case Arg(name) if name not in known.names:
+                return Item(Arg(known.double_star or ""), name)
+            case Attr(base, name):
+                return Attr(moved(base), name)
+            case Item(base, key):
+                return Item(moved(base), key)
+            case Cell(base, index):
+                return Cell(moved(base), index)
+        return source
+
+    def leaf(x: Any) -> Any:
+        return x if x.source is None else replace(x, source=moved(x.source))
+
+    guards = [replace(guard, source=moved(guard.source)) for guard in traced.guards]
+    if known.star is not None:
+        guards.insert(0, Guard(Arg(known.star), "len", len(arguments[known.star])))
+    if known.double_star is not None:
+        guards.insert(0, Guard(Arg(known.double_star), "keys", tuple(arguments[known.double_star])))
+    inputs = tuple(replace(entry, source=moved(entry.source)) for entry in traced.inputs)
+    return replace(traced, inputs=inputs, guards=tuple(guards), result=map_leaves(leaf, traced.result))
 
 
 def locate(
@@ -154,7 +203,7 @@ def locate(
         if not skipped <= at < reach:
             raise GradientError(
                 f"argnums={number} is out of range",
-                f"{function.__qualname__} was called with {given - skipped} positional arguments",
+                f"{function.__qualname__} was called with {given - skipped} positional argument(s)",
                 "count from 0, or name the argument: argnames='x'",
                 here,
             )

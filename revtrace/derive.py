@@ -175,7 +175,7 @@ def scalar(result: Result, traced: Traced, here: Loc) -> Leaf:
     kind = traced.program.body.results[result.index].type
     dtype = kind.dtype
     if isinstance(kind, Array) and kind.ndim > 0:
-        what, why = f"{name} returns an array with {kind.ndim} axes", "a gradient is of one number"
+        what, why = f"{name} returns a {kind.ndim}-dimensional array", "a gradient is of one number"
         return _no_gradient(what, why, "revtrace.jacobian or revtrace.vjp, or return its sum", here)
     if dtype[0] == "c":
         what, why = f"{name} returns a complex number", "a gradient is of a real number"

@@ -194,6 +194,8 @@ class Specialisation:
         assert executor is not None
         if error is None:
             return self.read_only(inputs, args, kwargs)
+        # The traceback would hold the frame, which holds the error.
+        error.__traceback__ = None
         if isinstance(error, executor.bail):
             return self.plain(args, kwargs, inputs)
         if isinstance(error, executor.deopt):
@@ -218,12 +220,14 @@ class Specialisation:
             x.copy() if entry.written and x is given else x
             for x, given, entry in zip(fitted, inputs, traced.inputs, strict=True)
         ]
+        signal: Exception | None = None
+        outputs: tuple[Any, ...] = ()
         try:
             outputs = executor(passed)
-        except executor.bail:
-            return self.plain(args, kwargs, inputs)
-        except executor.deopt as error:
-            return self.recover(error, inputs, args, kwargs)
+        except (*executor.bail, *executor.deopt) as error:
+            signal = error
+        if signal is not None:
+            return self.recover(signal, inputs, args, kwargs)
         if self.primal:
             for x, given, entry in zip(passed, inputs, traced.inputs, strict=True):
                 if entry.written:

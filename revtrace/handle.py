@@ -49,18 +49,17 @@ class Handle(Derived):
 
     def __init__(self, callee: Callee, steps: tuple[Step, ...] = (), settings: Settings | None = None) -> None:
         super().__init__(callee, steps, config.current() if settings is None else settings)
-        self._fixed = None if self._counted else self.table(0)
-        self._direct = self._fixed is not None and callee.bare
+        self._then: dict[Step, Handle] = {}
+        # The fast path: no entries where arguments have to be added or counted first.
+        self._entries = self.table(0).entries if callee.bare and not self._counted else []
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        table = self._fixed
-        if self._direct:
-            for entry in table.entries:  # type: ignore[union-attr]
-                out = entry(*args, **kwargs)
+        if not kwargs:
+            for entry in self._entries:
+                out = entry(*args)
                 if out is not OTHER:
                     return out
-            return table.miss((), args, kwargs)  # type: ignore[union-attr]
-        return (table or self.table(len(args))).call((), *self.full(args, kwargs))
+        return self.table(len(args)).call((), *self.full(args, kwargs))
 
     def __get__(self, instance: Any, owner: type | None = None) -> Handle:
         if instance is None:
@@ -83,7 +82,10 @@ class Handle(Derived):
 
     def then(self, step: Step) -> Handle:
         """Return the handle with one more derivative taken."""
-        return handle(self, step, self.settings)
+        found = self._then.get(step)
+        if found is None:
+            found = self._then[step] = Handle(self.callee, (*self.steps, step), self.settings)
+        return found
 
     @property
     def jacobian(self) -> Matrix:
@@ -198,5 +200,7 @@ def handle(f: Any, step: Step | None = None, settings: Settings | None = None) -
 
 
 def _made(f: Any, step: Step | None, settings: Settings) -> Handle:
+    if isinstance(f, Handle) and settings == f.settings:
+        return f if step is None else f.then(step)
     callee = unwrap(f)
     return Handle(callee, callee.steps if step is None else (*callee.steps, step), settings)

@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 
 from revtrace import derive
-from revtrace import trace as tracing
-from revtrace.callee import locate
+from revtrace.callee import by_parameter, locate, whole_call
 from revtrace.config import Settings
 from revtrace.containers import map_leaves, snapshot
 from revtrace.dispatch import Executor, Specialisation, Stats
@@ -29,6 +28,7 @@ from revtrace.loc import Loc
 from revtrace.program.nodes import Block, Program
 from revtrace.program.verify import verify
 from revtrace.request import Request, request
+from revtrace.trace import trace
 from revtrace.trace.record import Arg, Guard, Leaf, StaticLeaf, Traced, fetch
 
 __all__ = ["Step", "Table"]
@@ -85,7 +85,8 @@ class Table:
     def __init__(self, function: FunctionType, steps: tuple[Step, ...], settings: Settings, skipped: int = 0) -> None:
         self.function, self.steps, self.settings, self.skipped = function, steps, settings, skipped
         self.stats = Stats()
-        self.entries: tuple[Callable[..., Any], ...] = ()
+        # One list for ever, changed in place: handles hold it.
+        self.entries: list[Callable[..., Any]] = []
         self.specialisations: tuple[Specialisation, ...] = ()
         self.bind = compile_binder(function)
         self.here = Loc(function.__code__.co_filename, function.__code__.co_firstlineno, function=function.__name__)
@@ -105,14 +106,26 @@ class Table:
     def miss(self, extra: tuple[Any, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Serve a call that no entry takes, by a new specialisation."""
         front = (extra,) if self.extra else ()
-        with self._lock:
-            for k, entry in enumerate(self.entries):
+        found = None
+        while found is None:
+            known = self.specialisations
+            for k, entry in enumerate(list(self.entries)):
                 out = entry(*front, *args, **kwargs)
                 if out is not OTHER:
                     if k >= _FAR:
                         self._to_front(k)
                     return out
-            found = self.add(args, kwargs)
+            try:
+                with self._lock:
+                    # Another thread may just have made what is needed.
+                    if self.specialisations is known:
+                        found = self.add(args, kwargs)
+            except RevtraceError:
+                raise
+            except Exception:  # noqa: BLE001 - whatever the function itself raises
+                if self.primal:
+                    return self.function(*args, **kwargs)
+                raise
         out = found.trampoline.call(*front, *args, **kwargs)
         if out is OTHER:
             raise InternalError(
@@ -154,35 +167,38 @@ class Table:
 
     def refresh(self) -> None:
         """Take the trampolines of the specialisations over."""
-        self.entries = tuple(s.trampoline.call for s in self.specialisations)
+        self.entries[:] = [s.trampoline.call for s in self.specialisations]
 
     def _to_front(self, k: int) -> None:
-        chosen = self.specialisations[k]
-        self.specialisations = (chosen, *(s for s in self.specialisations if s is not chosen))
-        self.refresh()
+        with self._lock:
+            if k < len(self.specialisations):
+                chosen = self.specialisations[k]
+                self.specialisations = (chosen, *(s for s in self.specialisations if s is not chosen))
+                self.refresh()
 
     def traced(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Traced:
         """Return the function traced for a call, with the derivatives taken."""
         arguments = self.bind(*args, **kwargs)
         start = time.perf_counter()
         try:
-            traced: Traced = tracing.trace(self.function, args, dict(kwargs))  # type: ignore[attr-defined]
+            positional, named = whole_call(self.function, arguments)
+            traced = by_parameter(trace(self.function, positional, named), self.function, arguments)
             self._verify(traced.program)
             for step in self.steps:
                 traced = self.derived(traced, step, len(args), arguments)
                 self._verify(traced.program)
         except RevtraceError:
             raise
-        except Exception as error:
-            return self._failed(error, args, kwargs)
+        except Exception as error:  # noqa: BLE001 - tracing hands on what the function raises
+            if not self.primal:
+                self._confirm(error, args, kwargs)
+            raise
         finally:
             self.stats.trace_seconds += time.perf_counter() - start
         return traced
 
-    def _failed(self, error: Exception, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Traced:
+    def _confirm(self, error: Exception, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Raise what the plain function raises where tracing ended in an exception, else report a defect."""
-        if self.primal:
-            raise UnsupportedError(f"{self.function.__qualname__} raises {error!r}", loc=self.here) from error
         restore = snapshot(args, kwargs)
         try:
             self.function(*args, **kwargs)

@@ -235,7 +235,7 @@ def _expected(
     scale = max(1.0, abs(place.value))
     real, error = richardson(along, scale, step)
     if not isinstance(place.value, complex):
-        return real, error
+        return float(real), error
     # By a complex number z of a real function: df/dx - i df/dy, as JAX has it.
     imaginary, more = richardson(lambda h: along(1j * h), scale, step)
     return complex(real, -imaginary), error + more

@@ -6,6 +6,7 @@ Imports numba.
 from __future__ import annotations
 
 import cmath
+import hashlib
 import math
 import pickle
 import re
@@ -17,6 +18,7 @@ import numpy as np
 from numba import njit
 from numba.core import types
 from numba.core.compiler import CompileResult
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.serialize import dumps
 from numba.np.numpy_support import from_dtype
 
@@ -84,9 +86,12 @@ def load(data: bytes) -> Kernel:
     source, payload = pickle.loads(data)
     dispatcher = njit(pipeline_class=Pipeline, **_OPTIONS)(_function(source, compiled=False))
     context = dispatcher.targetctx
-    result = CompileResult._rebuild(context, *payload)
-    context.insert_user_function(result.entry_point, result.fndesc, [result.library])
-    dispatcher.add_overload(result)
+    with global_compiler_lock:
+        # Sets numba's run time up, which nothing has done in a process that compiles nothing.
+        context.refresh()
+        result = CompileResult._rebuild(context, *payload)
+        context.insert_user_function(result.entry_point, result.fndesc, [result.library])
+        dispatcher.add_overload(result)
     dispatcher.disable_compile()
     return Kernel(source, dispatcher)
 
@@ -105,4 +110,8 @@ def _function(source: Source, *, compiled: bool) -> Any:
         namespace.update({name: link(name, njit(error_model="numpy"), _linked) for name in source.runtime})
         namespace.update({name: DTYPES[dtype](value) for name, dtype, value in source.constants})
     exec(compile(source.text, f"<revtrace {source.name}>", "exec"), namespace)
-    return namespace[source.name]
+    function = namespace[source.name]
+    # numba names symbols after the function; one loaded from disk must not meet another of its name.
+    digest = hashlib.sha256(repr(source).encode()).hexdigest()
+    function.__qualname__ = f"{source.name}_{digest[:16]}"
+    return function
