@@ -5,10 +5,10 @@ Facts for the plan pass; where those values come from is decided there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from revtrace.passes.activity import Activity
-from revtrace.passes.pullback import Pullback, pullback
+from revtrace.passes.pullback import Pullback
 from revtrace.passes.scopes import Scopes, is_array, is_float
 from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While
 from revtrace.program.types import Stack
@@ -19,19 +19,31 @@ __all__ = ["Demand", "permutation"]
 class Demand:
     """What the backward sweep of a program does; answers are computed once."""
 
-    def __init__(self, program: Program, scopes: Scopes, activity: Activity) -> None:
+    def __init__(
+        self,
+        program: Program,
+        scopes: Scopes,
+        activity: Activity,
+        texts: Mapping[Var, Pullback],
+        restored: frozenset[Var] = frozenset(),
+    ) -> None:
         self.scopes = scopes
+        self.restored = restored
         self.activity = activity
-        self.pullbacks: dict[int, Pullback] = {}
+        self.texts = texts
         self._works: dict[int, bool] = {}
         self.works_in(program.body)
 
     def pullback(self, op: Op) -> Pullback:
         """Return the adjoint text of a scalar operation."""
-        found = self.pullbacks.get(id(op))
-        if found is None:
-            found = self.pullbacks[id(op)] = pullback(op, self.activity.is_active)
-        return found
+        assert op.out is not None
+        return self.texts[op.out]
+
+    def restores(self, op: Op) -> bool:
+        """Whether reversing an operation puts back what it wrote over."""
+        if not self.restored or op.name not in ("store", "addto", "fill", "copyto"):
+            return False
+        return self.activity.buffers.find(op.args[0]) in self.restored
 
     def works_in(self, block: Block) -> bool:
         """Whether reversing a block does anything."""
@@ -50,7 +62,7 @@ class Demand:
         match stmt:
             case Op():
                 if stmt.name in ("store", "addto", "fill", "copyto", "push"):
-                    return on(stmt.args[0])
+                    return on(stmt.args[0]) or self.restores(stmt)
                 if stmt.name == "copy":
                     assert stmt.out is not None
                     return on(stmt.out)

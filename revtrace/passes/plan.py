@@ -14,25 +14,28 @@ walk
     the entry value of the iteration reversed before, which is carried.
 undo
     An integer counter, counted down again.
+restore
+    A load from a buffer whose old elements are pushed before they are written over,
+    and put back on the way.
 keep
     Pushed in the forward sweep; out of branches at the top, handed out as a result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 
 from revtrace.passes.demand import Demand
 from revtrace.passes.effects import Buffers
 from revtrace.passes.mincut import cut
 from revtrace.passes.scopes import TOP, Scope, Scopes, free, is_array, used
-from revtrace.passes.subscripts import Subscripts
-from revtrace.program.nodes import For, If, Loc, Op, Operand, Stmt, Var, While, regions
-from revtrace.program.types import Scalar
+from revtrace.passes.subscripts import Subscripts, subscripts_of
+from revtrace.program.nodes import Const, For, If, Loc, Op, Operand, Stmt, Var, While, regions
+from revtrace.program.types import Scalar, Stack
 from revtrace.rules.core import RULES
 
-__all__ = ["Answer", "Plan", "plan"]
+__all__ = ["Answer", "Plan", "plan", "restorable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,15 @@ class Plan:
         Per scope, the statements run again when its reversal begins, in order.
     walks : dict
         Per loop body's scope, positions of carried values that are carried backward too.
+    saved : dict
+        For each operation (by identity) that writes over a restored buffer, what stands
+        for the element or buffer as it was.
+    saved_in : dict
+        Those of them that are pushed, per scope.
+    restored : frozenset
+        Classes of buffers that are put back.
+    cost : int
+        Estimated bytes kept in all.
     answers : list of Answer
         The visible record.
     """
@@ -68,20 +80,27 @@ class Plan:
     exports: dict[int, dict[Var, Var]] = field(default_factory=dict)
     recipes: dict[int, tuple[Stmt, ...]] = field(default_factory=dict)
     walks: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    saved: dict[int, Var] = field(default_factory=dict)
+    saved_in: dict[int, list[Var]] = field(default_factory=dict)
+    restored: frozenset[Var] = frozenset()
+    cost: int = 0
     answers: list[Answer] = field(default_factory=list)
 
 
-def plan(where: Scopes, memory: Buffers, demand: Demand, roots: frozenset[int] = frozenset({TOP})) -> Plan:
+def plan(where: Scopes, memory: Buffers, demand: Demand, roots: frozenset[int], extra: Set[Var]) -> Plan:
     """Decide for every value the backward sweep reads.
 
     ``roots`` are the blocks whose reversal follows within the same run: the top, and
-    bodies of loops that are reversed in place.
+    bodies of loops that are reversed in place.  ``extra`` are values that only the
+    backward sweep reads (see `revtrace.passes.expose`): made once, in either sweep.
     """
-    planner = _Planner(where, memory, demand, roots)
+    planner = _Planner(where, memory, demand, roots, extra)
     for scope in where.all:
         if scope.role != "cond":
             for stmt in scope.block.stmts:
                 planner.need(demand.reads(stmt))
+                if isinstance(stmt, Op) and demand.restores(stmt):
+                    planner.save(stmt, scope)
     # What is run again in an inner block may read values of outer ones, so inner blocks come first.
     for scope in reversed(where.all):
         if scope.index not in roots and scope.role != "cond":
@@ -89,14 +108,45 @@ def plan(where: Scopes, memory: Buffers, demand: Demand, roots: frozenset[int] =
     return planner.plan
 
 
+def restorable(
+    where: Scopes, memory: Buffers, roots: frozenset[int], results: Iterable[Operand]
+) -> list[Var]:
+    """Return the classes of buffers that could be put back as they were on the way back.
+
+    All writes must be reversed with the same root, and the buffer be visible there;
+    inside a loop that is reversed in place nothing outside may see it.
+    """
+    outside = {memory.find(x) for x in results if is_array(x)}
+    found = []
+    for cls, accesses in memory.accesses.items():
+        writes = [a for a in accesses if a.writes]
+        if not writes or any(isinstance(a.array.type, Stack) for a in accesses):
+            continue
+        around = {next(s.index for s in where.chain(a.path[-1][0]) if s.index in roots) for a in writes}
+        if len(around) != 1:
+            continue
+        (root,) = around
+        if any(not where.inside(root, where.home[a.array]) for a in accesses):
+            continue
+        if any(a.op.name in ("fill", "copyto") and a.path[-1][0] != root for a in writes):
+            continue
+        if root != TOP and (cls in outside or not all(any(s == root for s, _ in a.path) for a in accesses)):
+            continue
+        found.append(cls)
+    return found
+
+
 class _Planner:
-    def __init__(self, where: Scopes, memory: Buffers, demand: Demand, roots: frozenset[int]) -> None:
+    def __init__(
+        self, where: Scopes, memory: Buffers, demand: Demand, roots: frozenset[int], extra: Set[Var]
+    ) -> None:
         self.roots = roots
+        self.extra = extra
         self.where = where
         self.memory = memory
         self.demand = demand
         self.subscripts = Subscripts(where)
-        self.plan = Plan()
+        self.plan = Plan(restored=demand.restored)
         self.needed: dict[int, dict[Var, None]] = {}
         self._live: dict[int, bool] = {}
 
@@ -105,6 +155,34 @@ class _Planner:
         for x in values:
             if isinstance(x, Var) and not is_array(x):
                 self.needed.setdefault(self.where.home[x], {}).setdefault(x)
+
+    def save(self, op: Op, scope: Scope) -> None:
+        """Keep what an operation is about to write over."""
+        array = _var(op.args[0])
+        whole = op.name in ("fill", "copyto")
+        old = Var(array.type if whole else Scalar(array.type.dtype), f"{array.name}_old")
+        self.plan.saved[id(op)] = old
+        if scope.index in self.roots:
+            return
+        assert not whole
+        self.need(subscripts_of(op) or ())
+        if self.branch_at_top(scope):
+            self.export(scope, (old,))
+        else:
+            self.plan.saved_in.setdefault(scope.index, []).append(old)
+            self.plan.cost += weight(old) * self.trips(scope)
+            self.plan.answers.append(Answer(old.name, op.loc, "restore", weight(old), scope.loops))
+
+    def trips(self, scope: Scope) -> int:
+        """Guess how often a block runs."""
+        total = 1
+        for s in self.where.chain(scope.index):
+            if isinstance(s.owner, For) and isinstance(s.owner.start, Const) and isinstance(s.owner.stop, Const):
+                bounds = int(s.owner.start.value.real), int(s.owner.stop.value.real)
+                total *= max(1, len(range(*bounds, s.owner.step)))
+            elif isinstance(s.owner, For | While) and s.role == "body":
+                total *= 100
+        return total
 
     # one block ------------------------------------------------------------------------
 
@@ -134,7 +212,7 @@ class _Planner:
             y = loop.body.results[k]
             if not isinstance(y, Var) or is_array(p) or self.where.home[y] != scope.index or y is p:
                 continue
-            if (p in kept and y in used) or (p in used and self.counter(p, y) is not None):
+            if p in kept or (p in used and self.counter(p, y) is not None):
                 found.append(k)
         return [tuple(found[:n]) for n in range(1, len(found) + 1)] if found else []
 
@@ -183,6 +261,7 @@ class _Planner:
             self.export(scope, chosen.kept)
         else:
             self.plan.kept[scope.index] = chosen.kept
+            self.plan.cost += chosen.cost * self.trips(scope)
         for var in chosen.kept:
             self.record(var, "keep", scope)
         for var in chosen.computed:
@@ -209,14 +288,13 @@ class _Planner:
 
     def export(self, scope: Scope, kept: tuple[Var, ...]) -> None:
         """Hand values out of a branch, as values of the block around it."""
-        names = {}
+        names = self.plan.exports.setdefault(scope.index, {})
         for var in kept:
             out = Var(var.type, var.name)
             names[var] = out
             self.where.home[out] = scope.parent
             self.where.definition[out] = scope.owner
             self.need([out])
-        self.plan.exports[scope.index] = names
 
     # what can be run again ------------------------------------------------------------
 
@@ -224,6 +302,8 @@ class _Planner:
         """Whether a statement can be run in the reversal as cheaply and with the same result."""
         match stmt:
             case Op():
+                if stmt.out in self.extra:
+                    return True
                 if stmt.name == "load":
                     return self.live(stmt)
                 if stmt.name == "dim":
@@ -260,8 +340,10 @@ class _Planner:
         root = self.root(load.path[-1][0])
         if not self.where.inside(root, self.where.home[array]):
             return False
-        inside = [a for a in accesses if any(s == root for s, _ in a.path)]
-        return not any(a.writes and self.subscripts.overwrites(a, load, root) for a in inside)
+        # A restored buffer is, when the reversal of a block begins, as it was at the block's end.
+        span = load.path[-1][0] if self.memory.find(array) in self.demand.restored else root
+        inside = [a for a in accesses if any(s == span for s, _ in a.path)]
+        return not any(a.writes and self.subscripts.overwrites(a, load, span) for a in inside)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,13 @@ from revtrace.passes import memory
 from revtrace.passes.activity import activity
 from revtrace.passes.demand import Demand, permutation
 from revtrace.passes.effects import buffers
+from revtrace.passes.expose import expose
 from revtrace.passes.fuse import schedule
 from revtrace.passes.independent import candidates
-from revtrace.passes.plan import Plan, plan
+from revtrace.passes.plan import Plan, plan, restorable
 from revtrace.passes.rebuild import clone, fresh, substitute
 from revtrace.passes.scopes import TOP, Scope, Scopes, free, is_array, is_float, scopes
+from revtrace.passes.subscripts import subscripts_of
 from revtrace.passes.tape import Axis, Tapes, integer
 from revtrace.program.build import Builder
 from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Program, Stmt, Var, While, const, walk
@@ -55,22 +57,38 @@ def reverse(program: Program, active_inputs: Sequence[int], active_outputs: Sequ
     classes = buffers(program, where)
     inputs = [program.inputs[k] for k in active_inputs]
     outputs = [program.body.results[k] for k in active_outputs]
-    demand = Demand(program, where, activity(program, classes, inputs, outputs))
+    program, texts, extra = expose(program, activity(program, classes, inputs, outputs))
+    where = scopes(program)
+    classes = buffers(program, where)
+    on = activity(program, classes, inputs, outputs)
     refused: set[Var] = set()
     while True:
+        demand = Demand(program, where, on, texts)
         fused = candidates(where, classes, demand, refused)
-        roots = {where.scope(s.body).index for s in walk(program.body) if isinstance(s, For | While) and s.count in fused}
-        chosen = plan(where, classes, demand, frozenset({TOP, *roots}))
-        sweep = _Sweep(where, demand, chosen, fused, frozenset({TOP, *roots}))
+        roots = frozenset(
+            {TOP, *(where.scope(s.body).index for s in walk(program.body) if isinstance(s, For | While) and s.count in fused)}
+        )
+
+        def planned(restored: frozenset[Var], roots: frozenset[int] = roots) -> tuple[Demand, Plan]:
+            # Planning enters values that branches hand out, so each attempt has its own record of values.
+            fresh_where = scopes(program)
+            demand = Demand(program, fresh_where, on, texts, restored)
+            return demand, plan(fresh_where, classes, demand, roots, extra)
+
+        demand, chosen = planned(frozenset())
+        for cls in restorable(where, classes, roots, program.body.results):
+            if chosen.cost == 0:
+                break
+            other = planned(chosen.restored | {cls})
+            if other[1].cost < chosen.cost:
+                demand, chosen = other
+        sweep = _Sweep(demand.scopes, demand, chosen, fused, roots)
         made, stuck = sweep.program(program, inputs, outputs)
         if stuck is None:
             made, stuck = schedule(made, sweep.first, set(where.home))
         if stuck is None:
             return made, chosen
         refused.add(stuck)
-        # Exports entered values of branches; a new attempt starts from the program alone.
-        where = scopes(program)
-        demand.scopes = where
 
 
 class _Sweep:
@@ -101,8 +119,13 @@ class _Sweep:
         """Write both sweeps; also return a loop that cannot be reversed in place after all, if there is one."""
         seeds = [Var(x.type, "seed") for x in outputs]
         self.forward(program.body)
+        classes = self.demand.activity.buffers
+        results = [
+            self.b.op("copy", x) if is_array(x) and classes.find(x) in self.plan.restored else x
+            for x in program.body.results
+        ]
         grads = self.backward(program, outputs, seeds, inputs)
-        body = self.b.close(*program.body.results, *grads)
+        body = self.b.close(*results, *grads)
         body = Block((*self.stacks, *body.stmts), body.results)
         self.first = {count: at + len(self.stacks) if where == TOP else at for count, (at, where) in self.places.items()}
         return Program(f"{program.name}_grad", (*program.inputs, *seeds), body), self.stuck
@@ -131,6 +154,8 @@ class _Sweep:
                 continue
             match stmt:
                 case Op():
+                    if id(stmt) in self.plan.saved:
+                        self.save(stmt)
                     self.b.append(stmt)
                     if stmt.out in kept:
                         assert stmt.out is not None
@@ -183,7 +208,7 @@ class _Sweep:
         """Make what the blocks of a statement at the top keep their values in."""
         inside = [s for s in self.where.all if s.owner is not None and self.outermost(s) is stmt]
         for scope in inside:
-            kept = self.plan.kept.get(scope.index, ())
+            kept = (*self.plan.kept.get(scope.index, ()), *self.plan.saved_in.get(scope.index, ()))
             axes = self.tapes.axes(scope.index, self.root(scope)) if kept else None
             lengths = [self.tapes.length(self.b, axis) for axis in axes] if axes else []
             for var in kept:
@@ -205,6 +230,28 @@ class _Sweep:
         while scope.parent != TOP:
             scope = self.where.all[scope.parent]
         return scope.owner
+
+    def save(self, op: Op) -> None:
+        """Keep what an operation is about to write over."""
+        old = self.plan.saved[id(op)]
+        if is_array(old):
+            self.b.append(Op("copy", (op.args[0],), old, (), op.loc))
+            return
+        at = subscripts_of(op)
+        assert at is not None
+        self.b.append(Op("load", (op.args[0], *at), old, op.attrs, op.loc))
+        if old in self.tape:
+            self.push(old)
+
+    def put_back(self, op: Op) -> None:
+        """Undo a write."""
+        old = self.plan.saved[id(op)]
+        if is_array(old):
+            self.b.do("copyto", op.args[0], old, again=True)
+            return
+        value = self.pop(old) if old in self.tape else self.primal(old)
+        at = [self.primal(x) for x in subscripts_of(op) or ()]
+        self.b.do("store", op.args[0], value, *at, **_known(op))
 
     def push(self, var: Var) -> None:
         """Keep a value in the forward sweep."""
@@ -374,6 +421,10 @@ class _Sweep:
     def op(self, op: Op) -> None:
         """Write the adjoint of one operation."""
         b = self.b
+        if id(op) in self.plan.saved:
+            self.put_back(op)
+            if not self.on(op.args[0]):
+                return
         if op.name in ("store", "addto", "fill", "copyto", "push"):
             target = _var(op.args[0])
         match op.name:
