@@ -29,6 +29,8 @@ class Pipeline(CompilerBase):  # type: ignore[misc]
             untyped_passes.ReconstructSSA,
             typed_passes.NopythonTypeInference,
             typed_passes.PreLowerStripPhis,
+            # Adds the statements that free what is not used any more.
+            typed_passes.IRLegalization,
             typed_passes.NativeLowering,
             typed_passes.NoPythonBackend,
         ):
