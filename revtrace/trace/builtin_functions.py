@@ -196,7 +196,9 @@ def _extreme(t: Tracer, st: State, args: Args, kwargs: Kwargs, name: str) -> Any
             from revtrace.trace.convert import as_array
             from revtrace.trace.reductions import extreme
 
-            return extreme(t, as_array(t, source, st), None, False, name, python=True)
+            found = extreme(t, as_array(t, source, st), None, False, name, python=True)
+            box = st.box(source) if isinstance(source, Ref) else None
+            return Num(found.operand, box.weak) if isinstance(box, Growing) else found
         else:
             found = NONE
             items = containers.items_of(t, st, source)
@@ -272,17 +274,18 @@ def fold(t: Tracer, st: State, source: Any, init: Any, combine: Any) -> Any:
             box = st.box(source)
             assert isinstance(box, Growing) and isinstance(box.buffer, View) and isinstance(box.length, Num)
             view: View = box.buffer
+            weak = box.weak
             length = box.length.operand
         else:
-            view = as_array(t, source, st)
+            view, weak = as_array(t, source, st), False
             length = view.shape[0]
         kind = numbers._promoted(
-            (numbers.as_num(t, init).dtype, numbers.as_num(t, init).weak), (view.dtype, grown)
+            (numbers.as_num(t, init).dtype, numbers.as_num(t, init).weak), (view.dtype, weak)
         )
         first = t.b.cast(numbers.as_num(t, init).operand, kind[0])
 
         def body(ix: Any, values: Any) -> Any:
-            item = Num(arrays.load_at(t, view, ix), grown)
+            item = Num(arrays.load_at(t, view, ix), weak)
             return [t.b.cast(numbers.as_num(t, combine(st, Num(values[0], kind[1]), item)).operand, kind[0])]
 
         (out,) = arrays.reduce(t, (length,), (first,), body)
@@ -470,10 +473,10 @@ def _list(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
     if isinstance(source, Ref) and isinstance(st.box(source), Growing):
         box = st.box(source)
         assert isinstance(box, Growing)
-        return st.new(Growing(arrays.copy_of(t, box.buffer), box.length))
+        return st.new(Growing(arrays.copy_of(t, box.buffer), box.length, box.weak))
     if arrays.is_array(source) and source.ndim == 1 and not isinstance(source.shape[0], Const):
         view = arrays.copy_of(t, source)
-        return st.new(Growing(view, Num(view.shape[0], True)))
+        return st.new(Growing(view, Num(view.shape[0], True), False))
     return st.new(ListBox(tuple(containers.items_of(t, st, source))))
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TracedFunction", "call", "call_method", "collect", "fold_generator"]
 
-MAX_RECURSION = 60
+MAX_RECURSION = 8
 VARARGS, VARKW, GENERATOR = inspect.CO_VARARGS, inspect.CO_VARKEYWORDS, inspect.CO_GENERATOR
 ASYNC = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 

@@ -20,6 +20,7 @@ from revtrace.trace.join import (
     DEAD,
     _either_misses,
     fields,
+    list_kind,
     loosen,
     rebuild,
     same,
@@ -32,7 +33,7 @@ from revtrace.trace.join import (
 )
 from revtrace.trace.numbers import _promoted, as_num
 from revtrace.trace.signals import NeedStatic
-from revtrace.trace.state import IterBox, ObjectBox, State
+from revtrace.trace.state import Growing, IterBox, ListBox, ObjectBox, State
 from revtrace.trace.values import UNDEF, Bound, Conflict, Maybe, Num, Ref, Static, Tup, Undef, View, is_number
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ __all__ = ["Carried"]
 
 Slot = tuple[Any, ...]
 
+#: Room for a list that grows in a loop whose trip count is found by running it.
+UNKNOWN_ROOM = 1 << 16
+
 
 class _Misfit(Exception):
     """A value does not have the assumed form."""
@@ -50,8 +54,11 @@ class _Misfit(Exception):
 class Carried:
     """The carried variables of one loop; ``state`` is the state assumed at the start of the body."""
 
-    def __init__(self, t: Tracer, entry: State, stored: frozenset[str], live: frozenset[str]) -> None:
+    def __init__(
+        self, t: Tracer, entry: State, stored: frozenset[str], live: frozenset[str], trips: Operand | None
+    ) -> None:
         self.t = t
+        self.trips = trips
         self.entry = entry
         self.live = live
         self.state = entry.fork()
@@ -383,12 +390,41 @@ class Carried:
             x, y = self.t.same_fields(x, y)
             h, b = _Fields(x), _Fields(y)
         if not same_shape(x, y):
-            raise NeedStatic((), "a container gets a different structure in each iteration", self.t.b.loc)
+            kind = list_kind(self.t, slot[1], x, y) if slot[0] == "box" else None
+            if kind is None or not self.grow(kind, y):
+                raise NeedStatic((), "a container gets a different structure in each iteration", self.t.b.loc)
+            return _Fields(self.state.heap[slot[1]])
         values = []
         for p, q in zip(h.values, b.values, strict=True):
             keep = same(p, q) and not self._changes(p)
             values.append(p if keep else self._generalise(p, q, slot))
         return _Fields(rebuild(x, values))
+
+    def may_grow(self, kind: tuple[int, str, bool]) -> bool:
+        """Whether a list is one that this loop could keep in a buffer."""
+        box = self.entry.heap.get(kind[0])
+        return isinstance(box, ListBox) and box.source is None
+
+    def grow(self, kind: tuple[int, str, bool], back: Any = None) -> bool:
+        """Keep a list of numbers that grows in the loop in a buffer with room for all it may get."""
+        from revtrace.trace.arrays import new_array, store_at
+        from revtrace.trace.numbers import fold
+
+        t, (id, dtype, weak) = self.t, kind
+        box = self.entry.heap.get(id)
+        if not isinstance(box, ListBox) or box.source is not None or isinstance(back, Growing):
+            return False
+        each = len(back.items) - len(box.items) if back is not None else 1
+        if each < 1:
+            return False
+        trips = self.trips if self.trips is not None else const(UNKNOWN_ROOM, "i8")
+        room = fold(t, "add", fold(t, "mul", trips, const(each, "i8"), "i8"), const(len(box.items), "i8"), "i8")
+        buffer = new_array(t, dtype, (room,))
+        for k, item in enumerate(box.items):
+            store_at(t, buffer, (const(k, "i8"),), t.b.cast(as_num(t, item).operand, dtype))
+        self.entry.heap[id] = Growing(buffer, Num(const(len(box.items), "i8"), True), weak)
+        self.state.heap[id] = Growing(buffer, self._number("i8", True, "length"), weak)
+        return True
 
     def _generalise_view(self, h: View, b: View, hint: str) -> Any:
         if h.root is not b.root:

@@ -186,7 +186,8 @@ def _sequence_item(t: Tracer, st: State, value: Any, key: Any) -> Any:
         except IndexError as error:
             raise PythonRaise(error) from None
     if items and all(_numeric(v) for v in items):
-        return arrays.element(t, _table(t, items), (index,)) if len(items) > 0 else None
+        weak = all(numbers.as_num(t, v).weak for v in items)
+        return Num(arrays.element(t, _table(t, items), (index,)).operand, weak)
     if isinstance(value, Static) and isinstance(value.value, range):
         return arrays.element(t, _table(t, items), (index,))
     raise NeedStatic((index,), "an index into things of different kinds must be known when tracing", t.b.loc)
@@ -239,7 +240,7 @@ def _growing_item(t: Tracer, st: State, box: Growing, key: Any) -> Any:
     if isinstance(key, Slice) or (isinstance(key, Static) and isinstance(key.value, slice)):
         raise NeedStatic((box.length.operand,), "a slice of a list needs its length", t.b.loc)
     index = arrays._normal(t, numbers.integer(t, key), box.length.operand)
-    return Num(arrays.element(t, box.buffer, (index,)).operand, True)
+    return Num(arrays.element(t, box.buffer, (index,)).operand, box.weak)
 
 
 def growing_filled(t: Tracer, st: State, value: Any, count: Operand) -> Ref:
@@ -250,7 +251,7 @@ def growing_filled(t: Tracer, st: State, value: Any, count: Operand) -> Ref:
     size = t.b.op("max", count, zero)
     buffer = arrays.new_array(t, dtype, (size,))
     t.b.do("fill", buffer.root, t.b.cast(number.operand, dtype))
-    return st.new(Growing(buffer, Num(size, True)))
+    return st.new(Growing(buffer, Num(size, True), number.weak))
 
 
 def append(t: Tracer, st: State, target: Any, value: Any) -> None:
@@ -265,13 +266,13 @@ def append(t: Tracer, st: State, target: Any, value: Any) -> None:
     if not _numeric(value):
         raise NeedStatic((box.length.operand,), "a list of things that are no numbers grows in a loop", t.b.loc)
     number = numbers.as_num(t, value)
-    if numbers._promoted((number.dtype, number.weak), (box.buffer.dtype, True))[0] != box.buffer.dtype:
+    if numbers._promoted((number.dtype, number.weak), (box.buffer.dtype, box.weak))[0] != box.buffer.dtype:
         raise NeedStatic((box.length.operand,), "a list holds numbers of different types", t.b.loc)
     inside = t.b.compare("lt", box.length.operand, box.buffer.shape[0])
     t.check(inside, "unsupported: list longer than foreseen")
     arrays.store_at(t, box.buffer, (box.length.operand,), t.b.cast(number.operand, box.buffer.dtype))
     more = numbers.fold(t, "add", box.length.operand, const(1, "i8"), "i8")
-    st.set(target, Growing(box.buffer, Num(more, True)))
+    st.set(target, Growing(box.buffer, Num(more, True), box.weak))
 
 
 def extend(t: Tracer, st: State, target: Any, value: Any) -> None:
@@ -316,7 +317,7 @@ def set_item(t: Tracer, st: State, target: Any, key: Any, value: Any) -> None:
             assert isinstance(box.buffer, View) and isinstance(box.length, Num)
             index = arrays._normal(t, numbers.integer(t, key), box.length.operand)
             number = numbers.as_num(t, value)
-            if numbers._promoted((number.dtype, number.weak), (box.buffer.dtype, True))[0] != box.buffer.dtype:
+            if numbers._promoted((number.dtype, number.weak), (box.buffer.dtype, box.weak))[0] != box.buffer.dtype:
                 raise NeedStatic((box.length.operand,), "a list holds numbers of different types", t.b.loc)
             arrays.store_element(t, box.buffer, (index,), t.b.cast(number.operand, box.buffer.dtype))
             return
@@ -433,6 +434,15 @@ def unpack(t: Tracer, st: State, value: Any, count: int) -> list[Any]:
         view = arrays.settle(t, value)
         arrays.agree(t, view.shape[0], const(count, "i8"))
         return [arrays.row(t, view, const(k, "i8"), inside=True) for k in range(count)]
+    if isinstance(value, Ref) and isinstance(st.box(value), IterBox) and st.box(value).kind == "generator":  # type: ignore[union-attr]
+        from revtrace.trace.calls import collect
+
+        value = collect(t, st, value)
+    if isinstance(value, Ref) and isinstance(st.box(value), Growing):
+        grown = st.box(value)
+        assert isinstance(grown, Growing) and isinstance(grown.length, Num) and isinstance(grown.buffer, View)
+        arrays.agree(t, grown.length.operand, const(count, "i8"))
+        return [Num(arrays.load_at(t, grown.buffer, (const(k, "i8"),)), grown.weak) for k in range(count)]
     items = items_of(t, st, value)
     if len(items) > count:
         raise PythonRaise(ValueError(f"too many values to unpack (expected {count})"))

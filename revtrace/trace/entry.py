@@ -8,6 +8,7 @@ guarded.
 from __future__ import annotations
 
 import inspect
+import sys
 import types
 from typing import Any
 
@@ -25,6 +26,8 @@ from revtrace.trace.values import Bound, Maybe, Num, Ref, Static, Tup
 __all__ = ["trace"]
 
 MAX_SPECIALISATIONS = 40
+#: The tracer recurses with the traced function, several frames of its own for each of the function's.
+RECURSION_LIMIT = 40_000
 
 
 def trace(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Traced:
@@ -48,16 +51,29 @@ def trace(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) 
     Exception
         What the function itself raises, if it raises whatever the numbers are.
     """
-    kwargs = kwargs or {}
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
+    try:
+        return _specialise(fn, args, kwargs or {})
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def _specialise(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:
     fixed: set[Source] = set()
+    unroll: set[Any] = set()
     for _ in range(MAX_SPECIALISATIONS):
         t = Tracer()
         t.static_sources = set(fixed)
+        t.unroll = set(unroll)
         try:
             return _trace(t, fn, args, kwargs)
         except NeedStatic as need:
+            # A loop whose results decide the structure is unrolled; then its own bounds must be known.
+            loops = {t.loop_keys[x] for x in t.origins(need.operands) if x in t.loop_keys} - unroll
             more = _sources(t, need) - fixed
-            if not more:
+            unroll |= loops
+            if not more and not loops:
                 raise UnsupportedError(
                     f"the structure of the program depends on run-time numbers: {need.why}",
                     "what the program consists of must be known when tracing; it may depend on types, shapes and "

@@ -31,6 +31,10 @@ class Rolled:
     bounds: tuple[Operand, ...]
     hint: str = "i"
 
+    def trips(self, t: Tracer) -> Operand:
+        """Append how often the body runs at most."""
+        return range_length(t, self.start, self.stop, const(self.step, "i8"))
+
 
 def iterate(t: Tracer, st: State, value: Any) -> Ref:
     """Return an iterator over a value, as ``iter`` does."""
@@ -242,7 +246,8 @@ def _span(t: Tracer, st: State, ref: Ref) -> Span | None:
             assert isinstance(grown, Growing) and isinstance(grown.length, Num)
             buffer = grown.buffer
             assert isinstance(buffer, View)
-            return Span(grown.length.operand, lambda t, st, k: element(t, buffer, (k,)))
+            weak = grown.weak
+            return Span(grown.length.operand, lambda t, st, k: Num(element(t, buffer, (k,)).operand, weak))
         case "zip":
             spans = [_span(t, st, p) for p in box.parts if isinstance(p, Ref)]
             if any(s is None for s in spans) or not spans:

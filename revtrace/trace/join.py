@@ -180,7 +180,7 @@ def rebuild(box: Any, values: list[Value]) -> Any:
         case ListBox():
             return replace(box, items=tuple(values))
         case Growing():
-            return Growing(*values)
+            return Growing(values[0], values[1], box.weak)
         case DictBox():
             return replace(box, items=tuple((k, v) for (k, _), v in zip(box.items, values, strict=True)))
         case ObjectBox():
@@ -208,6 +208,21 @@ def same_shape(a: Any, b: Any) -> bool:
         case SetBox():
             return bool(a.items == b.items)
     return True
+
+
+def list_kind(t: Tracer, id: int, *boxes: Any) -> tuple[int, str, bool] | None:
+    """The dtype and weakness of the numbers in lists, or None if they hold other things."""
+    kind: tuple[str, bool] | None = None
+    for box in boxes:
+        if isinstance(box, Growing) and isinstance(box.buffer, View):
+            kinds = [(box.buffer.dtype, box.weak)]
+        elif isinstance(box, ListBox) and all(map(_number, box.items)):
+            kinds = [(n.dtype, n.weak) for n in (as_num(t, v) for v in box.items)]
+        else:
+            return None
+        for k in kinds:
+            kind = k if kind is None else _promoted(kind, k)
+    return None if kind is None else (id, *kind)
 
 
 class Joiner:
@@ -353,7 +368,12 @@ class Joiner:
             if isinstance(x, ObjectBox) and isinstance(y, ObjectBox) and x.source is not None:
                 x, y = self.t.same_fields(x, y)
             if not same_shape(x, y):
-                raise NeedStatic((self.cond,), "a container gets a different structure on two ways", self.t.b.loc)
+                raise NeedStatic(
+                    (self.cond,),
+                    "a container gets a different structure on two ways",
+                    self.t.b.loc,
+                    grows=list_kind(self.t, id, x, y),
+                )
             xs, ys = fields(x), fields(y)
             assert xs is not None and ys is not None
             heap[id] = rebuild(x, [self.value(p, q) for p, q in zip(xs, ys, strict=True)])

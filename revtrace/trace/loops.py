@@ -249,11 +249,13 @@ class _NotALoop(Exception):
 
 
 def _roll(t: Tracer, fr: Frame, loop: Loop, st: State, rolled: Rolled | None) -> State | None:
-    carried = Carried(t, st, _stored(fr, loop.header), fr.shape.live[loop.header])
+    trips = None if rolled is None else rolled.trips(t)
+    carried = Carried(t, st, _stored(fr, loop.header), fr.shape.live[loop.header], trips)
     loc = t.b.loc
     for _ in range(MAX_ROUNDS):
         index = Var(INT, rolled.hint if rolled else "i")
         saved = t.save()
+        grows: tuple[int, str, bool] | None = None
         with t.b.block() as stmts:
             t.b.own(index)
             for p in carried.params:
@@ -266,9 +268,16 @@ def _roll(t: Tracer, fr: Frame, loop: Loop, st: State, rolled: Rolled | None) ->
                 body.stack.append(rolled.element(t, body, index))
             else:
                 start = loop.header
-            exits = t.run(fr, start, body, loop.stops, inside=True)
+            try:
+                exits = t.run(fr, start, body, loop.stops, inside=True)
+            except NeedStatic as need:
+                if need.grows is None or not carried.may_grow(need.grows):
+                    raise
+                exits, grows = [], need.grows
             t.b.loc = loc
-            if exits:
+            if grows is not None:
+                settled = False
+            elif exits:
                 (end,) = exits
                 settled = carried.fits(end.state)
                 yields = carried.yields
@@ -287,7 +296,10 @@ def _roll(t: Tracer, fr: Frame, loop: Loop, st: State, rolled: Rolled | None) ->
         if settled:
             break
         t.restore(saved)
-        carried.widen()
+        if grows is None:
+            carried.widen()
+        elif not carried.grow(grows):
+            raise NeedStatic((), "a list grows in a way that cannot be foreseen", loc)
     else:
         raise t.unsupported("a loop whose variables keep changing their form", "their types do not settle")
     if rolled is None and flag is None:
@@ -300,6 +312,8 @@ def _roll(t: Tracer, fr: Frame, loop: Loop, st: State, rolled: Rolled | None) ->
     outs = {p: Var(p.type, p.name) for p in carried.params}
     results: tuple[Operand, ...] = tuple(yields) + (() if flag is None else (flag,))
     count = Var(INT, "count")
+    for out in outs.values():
+        t.loop_keys[out] = (fr.shape.code, loop.header)
     if rolled is not None:
         t.b.append(
             For(

@@ -32,7 +32,7 @@ __all__ = ["RETURN", "Exit", "Frame", "Stop", "Tracer"]
 
 RETURN = -1
 MAX_STATEMENTS = 60_000
-MAX_DEPTH = 200
+MAX_DEPTH = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +142,7 @@ class Tracer:
         self.catches: Loc | None = None
         self.side_effects: Loc | None = None
         self.unroll: set[Any] = set()
+        self.loop_keys: dict[Var, Any] = {}
         self.tables: dict[Any, View] = {}
         self.current = State(originals=self.originals)
         self.all_params: set[Var] = set()

@@ -21,10 +21,21 @@ class PythonRaise(BaseException):
 
 
 class NeedStatic(BaseException):
-    """The value of ``operands`` decides the structure of what follows, so it must be known when tracing."""
+    """The value of ``operands`` decides the structure of what follows, so it must be known when tracing.
 
-    def __init__(self, operands: tuple[Operand, ...], why: str, loc: Loc = NOWHERE) -> None:
+    ``grows`` names a list of numbers whose length differs on two ways, with its items' dtype and
+    weakness: a loop around may keep it in a buffer instead.
+    """
+
+    def __init__(
+        self,
+        operands: tuple[Operand, ...],
+        why: str,
+        loc: Loc = NOWHERE,
+        grows: tuple[int, str, bool] | None = None,
+    ) -> None:
         super().__init__(why)
+        self.grows = grows
         self.operands = operands
         self.why = why
         self.loc = loc

@@ -31,6 +31,8 @@ class Growing:
 
     buffer: Value
     length: Value
+    weak: bool = True
+    """Whether its numbers are Python's."""
 
 
 @dataclass(frozen=True, slots=True)
