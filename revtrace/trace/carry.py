@@ -12,6 +12,7 @@ as long as no second name shares the array and writes through it, which is check
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Operand, Var, const
@@ -20,6 +21,7 @@ from revtrace.trace.join import (
     DEAD,
     _either_misses,
     fields,
+    filler_of,
     list_kind,
     loosen,
     rebuild,
@@ -55,9 +57,11 @@ class Carried:
     """The carried variables of one loop; ``state`` is the state assumed at the start of the body."""
 
     def __init__(
-        self, t: Tracer, entry: State, stored: frozenset[str], live: frozenset[str], trips: Operand | None
+        self, t: Tracer, entry: State, stored: frozenset[str], live: frozenset[str], trips: Callable[[], Operand] | None,
+        tagged: bool,
     ) -> None:
         self.t = t
+        self.tagged = tagged
         self.trips = trips
         self.entry = entry
         self.live = live
@@ -94,7 +98,8 @@ class Carried:
         for id, box in st.heap.items():
             if (id in self.entry.heap or id in self.t.originals) and not isinstance(box, IterBox):
                 slots.append(("box", id))
-        slots.append(("tag",))
+        if self.tagged:
+            slots.append(("tag",))
         return slots
 
     def _get(self, st: State, slot: Slot) -> Any:
@@ -205,7 +210,7 @@ class Carried:
                     if not isinstance(x.type, Scalar):
                         found.setdefault(x, x)
                     else:
-                        found.setdefault(x, const(0, x.type.dtype))
+                        found.setdefault(x, filler_of(x.type.dtype))
             return
         if h is DEAD:
             raise _Misfit
@@ -417,7 +422,7 @@ class Carried:
         each = len(back.items) - len(box.items) if back is not None else 1
         if each < 1:
             return False
-        trips = self.trips if self.trips is not None else const(UNKNOWN_ROOM, "i8")
+        trips = self.trips() if self.trips is not None else const(UNKNOWN_ROOM, "i8")
         room = fold(t, "add", fold(t, "mul", trips, const(each, "i8"), "i8"), const(len(box.items), "i8"), "i8")
         buffer = new_array(t, dtype, (room,))
         for k, item in enumerate(box.items):

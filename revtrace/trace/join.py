@@ -45,6 +45,19 @@ class Dead:
 DEAD: Any = Dead()
 
 
+_FILLERS: dict[str, Const] = {}
+
+
+def filler_of(dtype: str) -> Const:
+    """Return the literal that stands for a value nobody reads."""
+    return _FILLERS.setdefault(dtype, const(0, dtype))
+
+
+def is_filler(x: Operand) -> bool:
+    """Whether an operand is that very literal (an equal one may be read)."""
+    return isinstance(x, Const) and x is _FILLERS.get(x.type.dtype)
+
+
 def same_operand(a: Operand, b: Operand) -> bool:
     """Whether two operands are the same value (0.0 and -0.0 are not)."""
     if isinstance(a, Const) and isinstance(b, Const):
@@ -311,7 +324,7 @@ class Joiner:
                 return x
             if not isinstance(x.type, Scalar):
                 raise _Unexportable
-            filler = const(False if x.type.dtype == "b1" else 0, x.type.dtype)
+            filler = filler_of(x.type.dtype)
             return self.operand(x, filler, x.type, hint) if from_left else self.operand(filler, x, x.type, hint)
 
         try:

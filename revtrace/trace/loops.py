@@ -11,6 +11,7 @@ one was taken, 0 for none, and the code after the loop branches on it.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from revtrace.program.types import INT
 from revtrace.trace.carry import Carried
 from revtrace.trace.iterators import Rolled, advance, roll
 from revtrace.trace.join import DEAD
+from revtrace.trace.rotate import tested_first
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import State
 from revtrace.trace.values import NONE, Ref, Static
@@ -249,8 +251,8 @@ class _NotALoop(Exception):
 
 
 def _roll(t: Tracer, fr: Frame, loop: Loop, st: State, rolled: Rolled | None) -> State | None:
-    trips = None if rolled is None else rolled.trips(t)
-    carried = Carried(t, st, _stored(fr, loop.header), fr.shape.live[loop.header], trips)
+    trips = None if rolled is None else functools.partial(rolled.trips, t)
+    carried = Carried(t, st, _stored(fr, loop.header), fr.shape.live[loop.header], trips, len(loop.ways) > 1)
     loc = t.b.loc
     for _ in range(MAX_ROUNDS):
         index = Var(INT, rolled.hint if rolled else "i")
@@ -331,19 +333,18 @@ def _roll(t: Tracer, fr: Frame, loop: Loop, st: State, rolled: Rolled | None) ->
             )
         )
     else:
+        assert flag is not None
+        tested = tested_first(stmts, yields, flag, carried.params) if len(loop.ways) == 1 else None
+        cond, inner = tested or (Block((), (const(True),)), Block(tuple(stmts), results))
         t.b.append(
             While(
-                tuple(carried.params),
-                tuple(inits),
-                Block((), (const(True),)),
-                Block(tuple(stmts), results),
-                tuple(outs.values()),
-                count,
-                True,
-                loc,
+                tuple(carried.params), tuple(inits), cond, inner, tuple(outs.values()), count, tested is None, loc
             )
         )
-    return carried.after(outs)
+    after = carried.after(outs)
+    if len(loop.ways) == 1:
+        after.tag = loop.ways[0][0]
+    return after
 
 
 def _stored(fr: Frame, header: int) -> frozenset[str]:
