@@ -11,6 +11,7 @@ from revtrace.passes.counters import counters
 from revtrace.passes.dce import dce
 from revtrace.passes.hoist import hoist
 from revtrace.passes.reverse import reverse
+from revtrace.passes.rotate import rotate
 from revtrace.passes.simplify import simplify
 from revtrace.passes.tangent import tangent
 from revtrace.program.nodes import Program
@@ -25,6 +26,7 @@ __all__ = [
     "hoist",
     "prepared",
     "reverse",
+    "rotate",
     "simplify",
     "tangent",
 ]
@@ -32,6 +34,7 @@ __all__ = [
 Pass = Callable[[Program], Program]
 
 PREPARE: tuple[tuple[str, Pass], ...] = (
+    ("rotate", rotate),
     ("simplify", simplify),
     ("hoist", hoist),
     ("counters", counters),

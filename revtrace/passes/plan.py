@@ -194,27 +194,27 @@ class _Planner:
         if not sinks:
             return
         chosen = _Graph(self, scope, sinks, ()).solve()
-        for walks in self.walkable(scope, chosen):
-            trial = _Graph(self, scope, sinks, walks).solve()
+        for k in self.walkable(scope):
+            if not chosen.cost:
+                break
+            trial = _Graph(self, scope, sinks, (*chosen.walks, k)).solve()
             if trial.cost < chosen.cost:
                 chosen = trial
         self.settle(scope, chosen)
 
-    def walkable(self, scope: Scope, plain: _Solution) -> list[tuple[int, ...]]:
-        """Return sets of carried values worth carrying backward."""
+    def walkable(self, scope: Scope) -> list[int]:
+        """Return the positions of carried numbers that could be carried backward, counters first."""
         loop = scope.owner
         if not isinstance(loop, For | While):
             return []
-        kept = set(plain.kept)
-        used = kept | plain.computed
-        found = []
+        plain: list[int] = []
+        counters: list[int] = []
         for k, p in enumerate(loop.params):
             y = loop.body.results[k]
-            if not isinstance(y, Var) or is_array(p) or self.where.home[y] != scope.index or y is p:
+            if not isinstance(y, Var) or is_array(p) or self.where.home[y] != scope.index or y in loop.params:
                 continue
-            if p in kept or (p in used and self.counter(p, y) is not None):
-                found.append(k)
-        return [tuple(found[:n]) for n in range(1, len(found) + 1)] if found else []
+            (plain if self.counter(p, y) is None else counters).append(k)
+        return counters + plain
 
     def counter(self, p: Var, y: Var) -> Op | None:
         """Return the operation that takes ``y`` back to ``p``, for an integer ``y = p + e``."""

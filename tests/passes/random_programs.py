@@ -250,6 +250,9 @@ class Maker:
         # The first param counts, so that the loop ends.
         inits.insert(0, const(0))
         params.insert(0, Var(INT, "t"))
+        if r.random() < 0.4:
+            self.endless(names, depth, inits, params, inner)
+            return
         with b.block() as test:
             going = b.compare("lt", params[0], const(r.randint(0, 4)))
             if r.random() < 0.5:
@@ -274,6 +277,47 @@ class Maker:
                 exits,
             )
         )
+
+
+    def endless(self, names: Names, depth: int, inits: list[Operand], params: list[Var], inner: Names) -> None:
+        """Write a loop without a test that one arm of a branch leaves."""
+        r, b = self.r, self.b
+        stays = r.random() < 0.7
+        inner.ints.append(params[0])
+        arms = []
+        with b.block() as stmts:
+            if r.random() < 0.5:
+                inner.floats.append(b.op("sin", self.float(inner)))
+            going = b.compare("lt" if stays else "ge", params[0], const(r.randint(0, 4)))
+            if r.random() < 0.5:
+                extra = b.compare("lt", self.float(inner), const(0.4))
+                extra = extra if stays else b.op("not", extra, type=BOOL)
+                going = b.op("and" if stays else "or", going, extra, type=BOOL)
+            for side in (stays, not stays):
+                local = inner.copy()
+                with b.block() as arm:
+                    self.block(local, depth + 1, r.randint(0, 4))
+                    if side:
+                        results = self.finish(params[1:], local, False)
+                    else:
+                        results = [p if r.random() < 0.5 or p.type != F64 else self.float(local) for p in params[1:]]
+                    numbers = [x for x in results if not isinstance(x.type, Array)]
+                    turned = [x for x in results if isinstance(x.type, Array)] if side else None
+                    ahead = b.op("add", params[0], const(1)) if side else params[0]
+                arms.append((arm, [ahead, *numbers, const(0 if side else 1)], turned))
+            outs = tuple(Var(x.type) for x in arms[0][1])
+            blocks = [Block(tuple(arm), tuple(numbers)) for arm, numbers, _ in arms]
+            b.append(If(going, blocks[0], blocks[1], outs))
+            done = b.compare("ne", outs[-1], const(0))
+            # Arrays change places in every iteration, the last one too: branches hand on numbers only.
+            (turned,) = [t for _, _, t in arms if t is not None]
+            given = iter(outs[:-1])
+            kept = iter(turned)
+            results = [next(kept) if isinstance(p.type, Array) else next(given) for p in params]
+        count = Var(INT, "trips")
+        outs = self.leave(names, params, count)
+        body = Block(tuple(stmts), (*results, done))
+        b.append(While(tuple(params), tuple(inits), Block((), (const(True),)), body, outs, count, True))
 
 
 ALL = frozenset({"if", "while", "exits", "swap"})
