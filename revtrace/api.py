@@ -54,18 +54,18 @@ def _asked(argnums: Argnums, argnames: Argnames) -> dict[str, Any]:
     """Return the fields of a step that say which arguments are asked for."""
     if argnums is None and argnames is None:
         argnums = 0
+    for spelled, value, kind in (("argnums", argnums, int), ("argnames", argnames, str)):
+        parts = (value,) if value is None or isinstance(value, kind) else value
+        if not isinstance(parts, (tuple, list)) or not all(
+            part is None or (isinstance(part, kind) and not isinstance(part, bool)) for part in parts
+        ):
+            raise TypeError(f"{spelled} must be {kind.__name__} or a tuple of {kind.__name__}, got {value!r}")
     single = (argnames is None and isinstance(argnums, int)) or (argnums is None and isinstance(argnames, str))
     numbers = () if argnums is None else (argnums,) if isinstance(argnums, int) else tuple(argnums)
     names = () if argnames is None else (argnames,) if isinstance(argnames, str) else tuple(argnames)
-    for number in numbers:
-        if isinstance(number, bool) or not hasattr(number, "__index__"):
-            raise TypeError(f"argnums must be an int or a tuple of ints, got {argnums!r}")
-    for name in names:
-        if not isinstance(name, str):
-            raise TypeError(f"argnames must be a str or a tuple of str, got {argnames!r}")
     if len(set(numbers)) < len(numbers) or len(set(names)) < len(names):
         raise ValueError("an argument is named twice")
-    return {"argnums": tuple(int(n) for n in numbers), "argnames": names, "single": single}
+    return {"argnums": numbers, "argnames": names, "single": single}
 
 
 def wrap(f: Callable[..., Any]) -> Handle:
@@ -98,9 +98,7 @@ def wrap(f: Callable[..., Any]) -> Handle:
     return handle(f)
 
 
-def grad(
-    f: Callable[..., Any], argnums: Argnums = None, has_aux: bool = False, *, argnames: Argnames = None
-) -> Handle:
+def grad(f: Callable[..., Any], argnums: Argnums = None, has_aux: bool = False, *, argnames: Argnames = None) -> Handle:
     """Return a function that computes the gradient of ``f``.
 
     Parameters
@@ -260,7 +258,9 @@ def hvp(
     if primals is not None and tangents is not None:
         return products.hvp(target, primals, tangents, step)
     if primals is not None or tangents is not None:
-        raise TypeMismatchError("hvp got primals without tangents", "", "hvp(f, primals, tangents), or hvp(f)(*args, v)")
+        raise TypeMismatchError(
+            "hvp got primals without tangents", "", "hvp(f, primals, tangents), or hvp(f)(*args, v)"
+        )
 
     def product(*args: Any) -> Any:
         """Return the Hessian by the first argument times the last argument."""

@@ -73,11 +73,16 @@ def unwrap(f: Any) -> Callee:
             f = f.py_func
         elif not callable(f):
             raise TypeError(f"expected a function, got {type(f).__name__}")
-        elif isinstance(getattr(type(f), "__call__", None), FunctionType) and not isinstance(f, type):
-            prefix, f = (f, *prefix), type(f).__call__
+        elif not isinstance(f, type) and isinstance(call := vars_of(type(f)).get("__call__"), FunctionType):
+            prefix, f = (f, *prefix), call
         else:
             f = _forwarding(f)
     return Callee(f, prefix, keywords, original, steps)
+
+
+def vars_of(cls: type) -> dict[str, Any]:
+    """Return a class's attributes, inherited ones included, without binding them."""
+    return {name: value for base in reversed(cls.__mro__) for name, value in vars(base).items()}
 
 
 def _forwarding(f: Callable[..., Any]) -> FunctionType:

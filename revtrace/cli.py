@@ -49,7 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="revtrace", description="Exact, compiled gradients of plain Python functions.")
+    parser = argparse.ArgumentParser(
+        prog="revtrace", description="Exact, compiled gradients of plain Python functions."
+    )
     parser.add_argument("--version", action="version", version=f"revtrace {revtrace.__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
 
@@ -59,8 +61,12 @@ def _parser() -> argparse.ArgumentParser:
 
     show = commands.add_parser("show", help="print the program that a call runs")
     _target(show)
-    show.add_argument("--of", choices=("value", "grad", "value_and_grad"), default="value_and_grad", help="which function")
-    show.add_argument("--form", choices=("program", "source"), default="program", help="the program, or its Python source")
+    show.add_argument(
+        "--of", choices=("value", "grad", "value_and_grad"), default="value_and_grad", help="which function"
+    )
+    show.add_argument(
+        "--form", choices=("program", "source"), default="program", help="the program, or its Python source"
+    )
     show.set_defaults(run=_show)
 
     check = commands.add_parser("check", help="compare a gradient with differences")

@@ -29,13 +29,17 @@ class Settings:
     )
     verify: bool = _setting(False, "REVTRACE_VERIFY", "Check every program after tracing and after deriving.")
     dump: str = _setting(
-        "", "REVTRACE_DUMP", "Print to stderr what each first call makes: any of 'program', 'source', 'call', by commas."
+        "",
+        "REVTRACE_DUMP",
+        "Print to stderr what each first call makes: any of 'program', 'source', 'call', by commas.",
     )
     specialisations: int = _setting(
         64, "REVTRACE_SPECIALISATIONS", "How many specialisations a function keeps; the least recently used goes first."
     )
     cache: bool = _setting(True, "REVTRACE_CACHE", "Keep compiled code on disk between processes.")
-    cache_dir: str = _setting("", "REVTRACE_CACHE_DIR", "Where compiled code is kept; the user's cache directory if empty.")
+    cache_dir: str = _setting(
+        "", "REVTRACE_CACHE_DIR", "Where compiled code is kept; the user's cache directory if empty."
+    )
     cache_bytes: int = _setting(
         1 << 29, "REVTRACE_CACHE_BYTES", "How large the disk cache may grow; the least recently used goes first."
     )
@@ -62,9 +66,7 @@ def table() -> tuple[Row, ...]:
     >>> [row.env for row in table()][:2]
     ['REVTRACE_INTERPRET', 'REVTRACE_VERIFY']
     """
-    return tuple(
-        Row(f.name, f.metadata["env"], f.default, f.metadata["doc"]) for f in dataclasses.fields(Settings)
-    )
+    return tuple(Row(f.name, f.metadata["env"], f.default, f.metadata["doc"]) for f in dataclasses.fields(Settings))
 
 
 _TRUE = ("1", "true", "yes", "on")

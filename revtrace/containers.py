@@ -15,8 +15,21 @@ from typing import Any
 
 import numpy as np
 
-from revtrace.trace.record import Arg, Attr, Cell, Fixed, Global, Guard, Item, Leaf, Made, Result, Source, StaticLeaf
-from revtrace.trace.record import fetch
+from revtrace.trace.record import (
+    Arg,
+    Attr,
+    Cell,
+    Fixed,
+    Global,
+    Guard,
+    Item,
+    Leaf,
+    Made,
+    Result,
+    Source,
+    StaticLeaf,
+    fetch,
+)
 
 __all__ = [
     "Slot",

@@ -115,9 +115,7 @@ def _leaf(given: Any, like: Any, what: str, here: Loc) -> Any:
     if isinstance(number, (bool, np.bool_)) or not isinstance(number, (int, float, complex, np.number)):
         raise TypeMismatchError(f"{what} is {describe(given)}", "it belongs to a number", "pass a float", here)
     if isinstance(number, (complex, np.complexfloating)) and not complex_like:
-        raise TypeMismatchError(
-            f"{what} is complex", f"it belongs to {describe(like)}", "pass its real part", here
-        )
+        raise TypeMismatchError(f"{what} is complex", f"it belongs to {describe(like)}", "pass its real part", here)
     return type(like)(number)
 
 

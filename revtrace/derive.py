@@ -170,7 +170,11 @@ def scalar(result: Result, traced: Traced, here: Loc) -> Leaf:
         what, why = f"{name} returns a {shape} of {len(result.fields)}", "a gradient is of one number"
         return _no_gradient(what, why, "revtrace.jacobian or revtrace.vjp; has_aux=True for (value, aux)", here)
     if isinstance(result, StaticLeaf):
-        what = f"{name} returns {result.value!r}" if result.value is None else f"{name} returns {type(result.value).__name__}"
+        what = (
+            f"{name} returns {result.value!r}"
+            if result.value is None
+            else f"{name} returns {type(result.value).__name__}"
+        )
         return _no_gradient(what, "a gradient is of one float", "return the number to differentiate", here)
     kind = traced.program.body.results[result.index].type
     dtype = kind.dtype
@@ -326,7 +330,5 @@ def _finished(traced: Traced, derived: Program, outputs: _Outputs, result: Resul
 def _written(program: Program) -> set[Var]:
     """Return the inputs that a program may write, seeds and tangents among them."""
     classes = buffers(program, scopes(program))
-    stored = {
-        classes.find(touch.array) for stmt in program.body.stmts for touch in touched(stmt) if touch.writes
-    }
+    stored = {classes.find(touch.array) for stmt in program.body.stmts for touch in touched(stmt) if touch.writes}
     return {var for var in program.inputs if isinstance(var.type, Array) and classes.find(var) in stored}

@@ -77,7 +77,11 @@ class Derived:
         self.callee, self.steps, self.settings = callee, steps, settings
         function = callee.function
         self.__wrapped__ = function
-        self.__module__, self.__name__, self.__qualname__ = function.__module__, function.__name__, function.__qualname__
+        self.__module__, self.__name__, self.__qualname__ = (
+            function.__module__,
+            function.__name__,
+            function.__qualname__,
+        )
         self.__doc__ = function.__doc__
         self._tables: dict[Any, Table] = {}
         self._counted = any(number < 0 for step in steps for number in step.argnums)
@@ -149,7 +153,7 @@ class Derived:
 def _from_front(step: Step, count: int) -> Step:
     if all(number >= 0 for number in step.argnums):
         return step
-    numbers = tuple(number if number >= 0 else number + count for number in step.argnums)
+    numbers = tuple(number if number >= 0 or number + count < 0 else number + count for number in step.argnums)
     return dataclasses.replace(step, argnums=numbers)
 
 

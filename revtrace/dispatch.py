@@ -17,7 +17,7 @@ import numpy as np
 
 from revtrace.config import Settings
 from revtrace.containers import build, rendered, snapshot
-from revtrace.dispatch_source import OTHER, Trampoline, compile_trampoline
+from revtrace.dispatch_source import LAYOUT, OTHER, Trampoline, compile_trampoline, dtype_of
 from revtrace.errors import InternalError, UnsupportedError
 from revtrace.loc import Loc
 from revtrace.program.types import Array, Scalar
@@ -169,7 +169,7 @@ class Specialisation:
                 continue
             if not isinstance(x, np.ndarray) or x.ndim != var.type.ndim:
                 return None
-            dtype = np.dtype(var.type.dtype if var.type.dtype != "b1" else bool)
+            dtype = dtype_of(var.type)
             if x.dtype != dtype and x.dtype.newbyteorder("=") != dtype:
                 return None
             flags = x.flags
@@ -201,7 +201,8 @@ class Specialisation:
         if isinstance(error, executor.deopt):
             return self.run(self.go_careful(), inputs, args, kwargs)
         if isinstance(error, TypeError):
-            if self.fitting(inputs) is None or self.fitting(inputs) is inputs:
+            fitted = self.fitting(inputs)
+            if fitted is None or (fitted is inputs and error is not LAYOUT):
                 return OTHER
             return self.run(executor, inputs, args, kwargs)
         if isinstance(error, OverflowError):

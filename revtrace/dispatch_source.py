@@ -20,7 +20,6 @@ import numpy as np
 
 from revtrace.containers import new_instance
 from revtrace.errors import InternalError
-from revtrace.program.nodes import Program
 from revtrace.program.types import Array, Scalar
 from revtrace.trace.record import (
     Arg,
@@ -39,7 +38,7 @@ from revtrace.trace.record import (
     Traced,
 )
 
-__all__ = ["EXTRA", "OTHER", "Trampoline", "compile_binder", "compile_trampoline"]
+__all__ = ["EXTRA", "LAYOUT", "OTHER", "Trampoline", "compile_binder", "compile_trampoline"]
 
 
 class _Other:
@@ -50,6 +49,9 @@ class _Other:
 
 
 OTHER = _Other()
+
+LAYOUT = TypeError("an array of another dtype or byte order")
+"""What a trampoline reports when an array must be converted before the kernel can take it."""
 
 EXTRA = "_rt_extra"
 """Name of the parameter, before the user's, that carries seeds or tangents."""
@@ -259,7 +261,9 @@ class _Writer:
         me = self.constant(f, "function")
         self.lines.append(f"if {me}.__code__ is not {self.constant(f.__code__, 'code')}: return _rt_other")
         if f.__defaults__ is not None:
-            self.lines.append(f"if {me}.__defaults__ is not {self.constant(f.__defaults__, 'defaults')}: return _rt_other")
+            self.lines.append(
+                f"if {me}.__defaults__ is not {self.constant(f.__defaults__, 'defaults')}: return _rt_other"
+            )
         for guard in traced.guards:
             self.guard(guard)
         signature, forward = _signature(f, self.extra and not only_inputs)
@@ -284,6 +288,16 @@ class _Writer:
         passed = list(inputs)
         arrays = [k for k, e in enumerate(traced.inputs) if e.kind == "array"]
         recover = f"{self.constant(self.support.recover, 'recover')}"
+        # numba looks at the type number only, which does not tell the byte order.
+        other = [
+            f"{inputs[k]}.dtype is not {self.constant(dtype_of(v.type), v.type.dtype)}"
+            for k, v in enumerate(traced.program.inputs)
+            if isinstance(v.type, Array)
+        ]
+        if other:
+            lines.append(
+                f"if {' or '.join(other)}: return {recover}({self.constant(LAYOUT)}, ({_commas(inputs)}), {packed})"
+            )
         if written:
             refuse = self.constant(self.support.refuse_overlap, "refuse_overlap")
             pairs = [(k, j) for k in written for j in arrays if k < j or (k != j and j not in written)]
@@ -423,6 +437,11 @@ def compile_binder(f: FunctionType) -> Callable[..., dict[str, Any]]:
     return _make(f"def {name}({_signature(f, False)[0]}):\n    return {{{entries}}}\n", name, {}, f)
 
 
+def dtype_of(kind: Array) -> np.dtype[Any]:
+    """Return numpy's dtype of a program's array."""
+    return np.dtype(bool if kind.dtype == "b1" else kind.dtype)
+
+
 # called by trampolines --------------------------------------------------------------------
 
 
@@ -439,7 +458,9 @@ def same(x: Any, value: Any) -> bool:
     if isinstance(value, dict):
         return tuple(x) == tuple(value) and all(map(same, x.values(), value.values()))
     if isinstance(value, (float, np.floating)):
-        return bool((x == value and math.copysign(1.0, x) == math.copysign(1.0, value)) or (x != x and value != value))
+        if math.isnan(x) or math.isnan(value):
+            return math.isnan(x) and math.isnan(value)
+        return bool(x == value and math.copysign(1.0, x) == math.copysign(1.0, value))
     if isinstance(value, (complex, np.complexfloating)):
         return same(float(x.real), float(value.real)) and same(float(x.imag), float(value.imag))
     return bool(x == value)

@@ -32,9 +32,7 @@ def executor(program: Program, settings: Settings, stats: Stats, *, careful: boo
     if "program" in dump and not careful:
         print(show(program), file=sys.stderr)
     if settings.interpret:
-        return Executor(
-            run=_interpreter(program), bail=(replay.Bail,), checks_types=False, source=show(program)
-        )
+        return Executor(run=_interpreter(program), bail=(replay.Bail,), checks_types=False, source=show(program))
     start = time.perf_counter()
     found = kernels.obtain(program, settings, careful=careful)
     stats.compile_seconds += time.perf_counter() - start

@@ -122,10 +122,13 @@ def _basis(axes: Sequence[Sequence[Any]]) -> Iterator[tuple[Any, tuple[Any, ...]
     """Yield one direction per combination of elements: which (leaf, index) on each axis, and the directions."""
     spots = [[(k, at) for k, x in enumerate(floats) for at in np.ndindex(np.shape(x))] for floats in axes]
     for picks in itertools.product(*spots):
-        yield picks, tuple(
-            _one(x, at) if k == chosen else zeros(x)
-            for floats, (chosen, at) in zip(axes, picks, strict=True)
-            for k, x in enumerate(floats)
+        yield (
+            picks,
+            tuple(
+                _one(x, at) if k == chosen else zeros(x)
+                for floats, (chosen, at) in zip(axes, picks, strict=True)
+                for k, x in enumerate(floats)
+            ),
         )
 
 

@@ -83,7 +83,9 @@ def along(
     """Call with primals and checked tangents."""
     for name, given in (("primals", primals), ("tangents", tangents)):
         if not isinstance(given, (tuple, list)):
-            raise TypeMismatchError(f"{name} is {describe(given)}", "", f"pass a tuple, one entry per argument: ({name},)")
+            raise TypeMismatchError(
+                f"{name} is {describe(given)}", "", f"pass a tuple, one entry per argument: ({name},)"
+            )
     primals = tuple(primals)
     seeds = flatten(tuple(tangents), primals, "tangents", here)
     return call(seeds, *derived.full(primals, {}))

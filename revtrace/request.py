@@ -8,7 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from revtrace.containers import Slot, describe, float_slots, is_float, map_leaves, rendered, slots, structure_guards, tree_of
+from revtrace.containers import (
+    Slot,
+    describe,
+    float_slots,
+    is_float,
+    map_leaves,
+    rendered,
+    slots,
+    structure_guards,
+    tree_of,
+)
 from revtrace.errors import GradientError, UnsupportedError
 from revtrace.loc import Loc
 from revtrace.program.types import Array, Scalar, Type

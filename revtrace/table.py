@@ -122,7 +122,8 @@ class Table:
                         found = self.add(args, kwargs)
             except RevtraceError:
                 raise
-            except Exception:  # noqa: BLE001 - whatever the function itself raises
+            except Exception:
+                # Whatever the function itself raises.
                 if self.primal:
                     return self.function(*args, **kwargs)
                 raise
@@ -189,7 +190,8 @@ class Table:
                 self._verify(traced.program)
         except RevtraceError:
             raise
-        except Exception as error:  # noqa: BLE001 - tracing hands on what the function raises
+        except Exception as error:
+            # Tracing hands on what the function raises.
             if not self.primal:
                 self._confirm(error, args, kwargs)
             raise

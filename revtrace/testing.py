@@ -205,7 +205,7 @@ def check_grad(
     worst = GradReport(0.0, "", 0.0, 0.0, len(rows), method)
     for place, ours, expected, error in rows:
         off = abs(ours - expected)
-        if not (off <= 4.0 * error or (ours != ours and expected != expected)):
+        if not (off <= 4.0 * error or (np.isnan(ours) and np.isnan(expected))):
             relative = off / scale
             if not relative <= worst.worst:
                 worst = GradReport(float(relative), str(place), ours, expected, len(rows), method)
@@ -268,7 +268,9 @@ def check_inverse(f: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[st
     before = copied(args)
     out = handle.vjp(*args, **kwargs)[0]
     pairs = build(tree_of(Arg("out"), out), lambda slot: GVar(slot.value) if is_float(slot.value) else slot.value)
-    entered = build(tree_of(Arg("args"), args), lambda slot: GVar(copied(slot.value)) if is_float(slot.value) else slot.value)
+    entered = build(
+        tree_of(Arg("args"), args), lambda slot: GVar(copied(slot.value)) if is_float(slot.value) else slot.value
+    )
     undone, *after = (~handle)(pairs, *entered, **kwargs)
     left = 0.0
     for path, value, pair in zip(_paths(out), floats_in(out), _pairs_in(undone), strict=True):
@@ -278,7 +280,9 @@ def check_inverse(f: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[st
             raise InverseDriftError(f"~f leaves {rest!r} of the result{rendered(path)}")
     for number, (given, was, is_now) in enumerate(zip(args, before, after, strict=True)):
         _same_bits(given, was, f"the call changed argument {number}")
-        values = build(tree_of(Arg("x"), is_now), lambda slot: slot.value.value if isinstance(slot.value, GVar) else slot.value)
+        values = build(
+            tree_of(Arg("x"), is_now), lambda slot: slot.value.value if isinstance(slot.value, GVar) else slot.value
+        )
         _same_bits(values, was, f"~f changed argument {number}")
     return InverseReport(left, len(args))
 
@@ -294,6 +298,6 @@ def _same_bits(given: Any, was: Any, what: str) -> None:
             continue
         x, y = np.asarray(a.value), np.asarray(b.value)
         if x.dtype != y.dtype or x.shape != y.shape or x.tobytes() != y.tobytes():
-            wrong = np.argwhere(~((x == y) | ((x != x) & (y != y)))) if x.shape == y.shape else []
+            wrong = np.argwhere(~((x == y) | (np.isnan(x) & np.isnan(y)))) if x.shape == y.shape else []
             at = f"[{', '.join(map(str, wrong[0]))}]" if len(wrong) and x.ndim else ""
             raise InverseDriftError(f"{what}{rendered(a.source)}{at}")
