@@ -102,7 +102,7 @@ def list_argument(w):
     return w[0] * len(w)
 
 
-@case({"k": 1.1, "theta": 2.0}, 0.7, argnums=(0, 1), smooth=True)
+@case({"k": 1.1, "theta": 2.0}, 0.7, argnums=(0, 1), smooth=True, ulp=8.0)
 def dict_argument(params, x):
     k, theta = params["k"], params["theta"]
     return (k - 1) * math.log(x) - x / theta - math.lgamma(k) - k * math.log(theta)

@@ -15,7 +15,7 @@ def _softmin(a, b, c, gamma):
     return m - gamma * math.log(s)
 
 
-@case(normal(5), normal(6, seed=1), 0.5, argnums=(0, 1), smooth=True)
+@case(normal(5), normal(6, seed=1), kwargs={"gamma": 0.5}, argnums=(0, 1), smooth=True)
 def soft_dtw(x, y, gamma):
     """The table's border is infinite: by gamma the derivative would be 0 times infinity."""
     n, m = len(x), len(y)

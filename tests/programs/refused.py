@@ -138,12 +138,6 @@ def recursion_on_data(x):
     return 2 * recursion_on_data(x / 2)  # refused
 
 
-@refuse(0.5, says="print")
-def prints(x):
-    print("x is", x)  # refused
-    return x * x
-
-
 @refuse(0.5, says="open|file|call")
 def reads_a_file(x):
     with open("/dev/null") as file:  # refused
@@ -222,6 +216,12 @@ def reads_the_clock(x):
 
 
 # refused or right ---------------------------------------------------------------------------
+
+
+@either(0.5)
+def prints(x):
+    print("x is", x)
+    return x * x
 
 
 @either(_X)
