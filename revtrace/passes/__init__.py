@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 
 from revtrace.passes.counters import counters
 from revtrace.passes.dce import dce
+from revtrace.passes.elements import elements
+from revtrace.passes.firsttouch import firsttouch
 from revtrace.passes.hoist import hoist
 from revtrace.passes.reverse import reverse
 from revtrace.passes.rotate import rotate
@@ -23,6 +25,8 @@ __all__ = [
     "counters",
     "dce",
     "differentiate",
+    "elements",
+    "firsttouch",
     "hoist",
     "prepared",
     "reverse",
@@ -43,7 +47,12 @@ PREPARE: tuple[tuple[str, Pass], ...] = (
 )
 """What is run on every program before it is differentiated or compiled, in order."""
 
-CLEANUP: tuple[tuple[str, Pass], ...] = (("simplify", simplify), ("dce", dce))
+CLEANUP: tuple[tuple[str, Pass], ...] = (
+    ("simplify", simplify),
+    ("dce", dce),
+    ("elements", elements),
+    ("firsttouch", firsttouch),
+)
 """What is run on every program made by `reverse` or `tangent`, in order."""
 
 
