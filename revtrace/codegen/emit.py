@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from revtrace.codegen.expressions import ATOM, Code, Literals, call, operation
 from revtrace.codegen.guards import conditions, poly_code
 from revtrace.codegen.plan import CHECK, END, IN, WRAP, Plan, Room
+from revtrace.codegen.storage import buffers
 from revtrace.codegen.uses import EFFECTS, Uses, writes
 from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Program, Stmt, Var, While, walk
 from revtrace.program.types import Array, Scalar, Stack
@@ -50,6 +51,8 @@ class Source:
         Globals it reads: name, dtype, value.
     runtime : tuple of str
         Functions of `revtrace.rules.runtime` it calls.
+    buffers : tuple of (str, tuple of int)
+        Arrays and stacks by name, and the buffers each may be.
     careful : bool
         Whether it was written for any indices at all.
     """
@@ -58,6 +61,7 @@ class Source:
     name: str
     constants: tuple[tuple[str, str, object], ...]
     runtime: tuple[str, ...]
+    buffers: tuple[tuple[str, tuple[int, ...]], ...]
     careful: bool
 
 
@@ -109,8 +113,18 @@ class _Writer:
             name,
             tuple((n, dtype, value) for n, (dtype, value) in self.literals.named.items()),
             tuple(sorted(words & NAMES.keys())),
+            self.buffers(),
             self.careful,
         )
+
+    def buffers(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """Return the buffers behind each name."""
+        found: dict[str, set[int]] = {}
+        for v, numbers in buffers(self.program).items():
+            if v in self.names:
+                name = f"{self.names[v]}_p" if isinstance(v.type, Stack) else self.names[v]
+                found.setdefault(name, set()).update(numbers)
+        return tuple((name, tuple(sorted(numbers))) for name, numbers in found.items())
 
     # lines and names ----------------------------------------------------------------------
 

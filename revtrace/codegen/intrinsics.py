@@ -7,6 +7,7 @@ type.  `revtrace.codegen.plain` says what each means.  Imports numba.
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import Any
 
@@ -18,7 +19,7 @@ from numba.np.arrayobj import get_itemsize, make_array, populate_array
 
 from revtrace.codegen.signals import Bail
 
-__all__ = ["DTYPES", "FUNCTIONS"]
+__all__ = ["DTYPES", "FUNCTIONS", "accessors"]
 
 I64 = ir.IntType(64)
 _HUGE = 1 << 22
@@ -39,41 +40,103 @@ def _pointer(context: Any, builder: Any, kind: Any, value: Any, index: Any) -> A
     return builder.gep(array.data, [offset], inbounds=True)
 
 
+def _listed(index: Any) -> Any:
+    """Return the types of star arguments, which come as one tuple when lowered."""
+    return tuple(index[0]) if len(index) == 1 and isinstance(index[0], types.BaseTuple) else index
+
+
 def _element(kind: Any, index: Any) -> bool:
     if isinstance(kind, types.CPointer):
         return len(index) == 1
     return isinstance(kind, types.Array) and kind.layout == "C" and kind.ndim == len(index)
 
 
-@intrinsic
-def at(typingctx: Any, a: Any, *index: Any) -> Any:
-    """Read an element."""
-    if len(index) == 1 and isinstance(index[0], types.BaseTuple):
-        index = tuple(index[0])
-    if not _element(a, index):
-        return None
+@functools.cache
+def accessors(buffers: frozenset[int], others: frozenset[int]) -> dict[str, Any]:
+    """Return the functions that read and write elements of arrays held in given buffers.
 
-    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        where = cgutils.unpack_tuple(builder, args[1])
-        return context.unpack_value(builder, a.dtype, _pointer(context, builder, a, args[0], where))
+    Parameters
+    ----------
+    buffers : frozenset of int
+        The buffers the array may be; none where that is not known.
+    others : frozenset of int
+        The buffers that it shares no memory with.
+    """
 
-    return a.dtype(a, types.StarArgTuple((types.int64,) * len(index))), build
+    def mark(builder: Any, instruction: Any) -> Any:
+        if buffers and others:
+            module = builder.module
+            domain = module.add_metadata(["revtrace"])
 
+            def scopes(numbers: frozenset[int]) -> Any:
+                return module.add_metadata([module.add_metadata([f"buffer {k}", domain]) for k in sorted(numbers)])
 
-@intrinsic
-def put(typingctx: Any, a: Any, value: Any, *index: Any) -> Any:
-    """Write an element."""
-    if len(index) == 1 and isinstance(index[0], types.BaseTuple):
-        index = tuple(index[0])
-    if not _element(a, index):
-        return None
+            instruction.set_metadata("alias.scope", scopes(buffers))
+            instruction.set_metadata("noalias", scopes(others))
+        return instruction
 
-    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        where = cgutils.unpack_tuple(builder, args[2])
-        context.pack_value(builder, a.dtype, args[1], _pointer(context, builder, a, args[0], where))
-        return context.get_dummy_value()
+    def read(context: Any, builder: Any, dtype: Any, pointer: Any) -> Any:
+        if isinstance(dtype, types.Complex):
+            out = context.make_complex(builder, dtype)
+            out.real, out.imag = (
+                mark(builder, builder.load(cgutils.gep_inbounds(builder, pointer, 0, k))) for k in range(2)
+            )
+            return out._getvalue()
+        model = context.data_model_manager[dtype]
+        return model.from_data(builder, mark(builder, builder.load(pointer)))
 
-    return types.void(a, a.dtype, types.StarArgTuple((types.int64,) * len(index))), build
+    def write(context: Any, builder: Any, dtype: Any, value: Any, pointer: Any) -> None:
+        if isinstance(dtype, types.Complex):
+            number = context.make_complex(builder, dtype, value=value)
+            for k, part in enumerate((number.real, number.imag)):
+                mark(builder, builder.store(part, cgutils.gep_inbounds(builder, pointer, 0, k)))
+            return
+        model = context.data_model_manager[dtype]
+        mark(builder, builder.store(model.as_data(builder, value), pointer))
+
+    @intrinsic
+    def at(typingctx: Any, a: Any, *index: Any) -> Any:
+        """Read an element."""
+        index = _listed(index)
+        if not _element(a, index):
+            return None
+
+        def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            where = cgutils.unpack_tuple(builder, args[1])
+            return read(context, builder, a.dtype, _pointer(context, builder, a, args[0], where))
+
+        return a.dtype(a, types.StarArgTuple((types.int64,) * len(index))), build
+
+    @intrinsic
+    def put(typingctx: Any, a: Any, value: Any, *index: Any) -> Any:
+        """Write an element."""
+        index = _listed(index)
+        if not _element(a, index):
+            return None
+
+        def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            where = cgutils.unpack_tuple(builder, args[2])
+            write(context, builder, a.dtype, args[1], _pointer(context, builder, a, args[0], where))
+            return context.get_dummy_value()
+
+        return types.void(a, a.dtype, types.StarArgTuple((types.int64,) * len(index))), build
+
+    @intrinsic
+    def bump(typingctx: Any, a: Any, value: Any, *index: Any) -> Any:
+        """Add to an element; a sum of floats may be reassociated."""
+        index = _listed(index)
+        if not _element(a, index) or not isinstance(a.dtype, types.Number):
+            return None
+
+        def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            p = _pointer(context, builder, a, args[0], cgutils.unpack_tuple(builder, args[2]))
+            old = read(context, builder, a.dtype, p)
+            write(context, builder, a.dtype, _add(context, builder, a.dtype, old, args[1]), p)
+            return context.get_dummy_value()
+
+        return types.void(a, a.dtype, types.StarArgTuple((types.int64,) * len(index))), build
+
+    return {"at": at, "put": put, "bump": bump}
 
 
 def _add(context: Any, builder: Any, kind: Any, x: Any, y: Any) -> Any:
@@ -88,23 +151,6 @@ def _add(context: Any, builder: Any, kind: Any, x: Any, y: Any) -> Any:
     if isinstance(kind, types.Float):
         return builder.fadd(x, y, flags=flags)
     return builder.add(x, y)
-
-
-@intrinsic
-def bump(typingctx: Any, a: Any, value: Any, *index: Any) -> Any:
-    """Add to an element; a sum of floats may be reassociated."""
-    if len(index) == 1 and isinstance(index[0], types.BaseTuple):
-        index = tuple(index[0])
-    if not _element(a, index) or not isinstance(a.dtype, types.Number):
-        return None
-
-    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        p = _pointer(context, builder, a, args[0], cgutils.unpack_tuple(builder, args[2]))
-        old = context.unpack_value(builder, a.dtype, p)
-        context.pack_value(builder, a.dtype, _add(context, builder, a.dtype, old, args[1]), p)
-        return context.get_dummy_value()
-
-    return types.void(a, a.dtype, types.StarArgTuple((types.int64,) * len(index))), build
 
 
 @intrinsic
@@ -171,8 +217,7 @@ def _test(lower: int | None, upper: int | None) -> Any:
 @intrinsic
 def area(typingctx: Any, *counts: Any) -> Any:
     """Multiply, a negative number counting as zero; too much to allocate where it overflows."""
-    if len(counts) == 1 and isinstance(counts[0], types.BaseTuple):
-        counts = tuple(counts[0])
+    counts = _listed(counts)
 
     def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         zero = ir.Constant(I64, 0)
@@ -286,8 +331,7 @@ def _ask_huge_pages(builder: Any, data: Any, size: Any) -> None:
 def _new(zeroed: bool) -> Any:
     @intrinsic
     def new(typingctx: Any, dtype: Any, *shape: Any) -> Any:
-        if len(shape) == 1 and isinstance(shape[0], types.BaseTuple):
-            shape = tuple(shape[0])
+        shape = _listed(shape)
         kind = types.Array(dtype.dtype, len(shape), "C")
 
         def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -436,9 +480,7 @@ class _Functions(dict[str, Any]):
 
 
 FUNCTIONS: dict[str, Any] = _Functions(
-    at=at,
-    put=put,
-    bump=bump,
+    **accessors(frozenset(), frozenset()),
     acc=acc,
     sel=sel,
     wrap=wrap,

@@ -23,7 +23,7 @@ from numba.core.serialize import dumps
 from numba.np.numpy_support import from_dtype
 
 from revtrace.codegen.emit import Source
-from revtrace.codegen.intrinsics import DTYPES, FUNCTIONS
+from revtrace.codegen.intrinsics import DTYPES, FUNCTIONS, accessors
 from revtrace.codegen.pipeline import Pipeline
 from revtrace.codegen.signals import Bail, Deopt
 from revtrace.program.types import Array, Scalar, Type
@@ -32,6 +32,9 @@ from revtrace.rules.runtime import link
 __all__ = ["Kernel", "compile_source", "load", "numba_type"]
 
 _OPTIONS: dict[str, Any] = {"error_model": "numpy", "no_cfunc_wrapper": True, "boundscheck": False}
+
+# Past this the lists of what each access is independent of grow too long.
+_BUFFERS = 60
 
 _linked: dict[str, Any] = {}
 
@@ -98,9 +101,12 @@ def load(data: bytes) -> Kernel:
 
 def _function(source: Source, *, compiled: bool) -> Any:
     """Return generated code as a Python function, with what it calls if it is to be compiled."""
-    namespace: dict[str, Any] = {"__name__": __name__}
+    namespace: dict[str, Any] = {"__name__": "revtrace.codegen.generated"}
+    text = source.text
     if compiled:
-        words = set(re.findall(r"[A-Za-z_]\w*", source.text))
+        text, functions = _by_buffer(source)
+        namespace.update(functions)
+        words = set(re.findall(r"[A-Za-z_]\w*", text))
         known = {"math": math, "cmath": cmath, "np": np, "inf": math.inf, "nan": math.nan, "Bail": Bail, "Deopt": Deopt}
         namespace.update({w: known[w] for w in words & known.keys()})
         namespace.update({w: DTYPES[w] for w in words & DTYPES.keys()})
@@ -109,9 +115,23 @@ def _function(source: Source, *, compiled: bool) -> Any:
                 namespace[w] = FUNCTIONS[w]
         namespace.update({name: link(name, njit(error_model="numpy"), _linked) for name in source.runtime})
         namespace.update({name: DTYPES[dtype](value) for name, dtype, value in source.constants})
-    exec(compile(source.text, f"<revtrace {source.name}>", "exec"), namespace)
-    function = namespace[source.name]
-    # numba names symbols after the function; one loaded from disk must not meet another of its name.
-    digest = hashlib.sha256(repr(source).encode()).hexdigest()
-    function.__qualname__ = f"{source.name}_{digest[:16]}"
-    return function
+    exec(compile(text, f"<revtrace {source.name}>", "exec"), namespace)
+    return namespace[source.name]
+
+
+def _by_buffer(source: Source) -> tuple[str, dict[str, Any]]:
+    """Give each access the function for its array's buffers; return the text and these functions."""
+    held = {name: frozenset(numbers) for name, numbers in source.buffers}
+    every = frozenset().union(*held.values())
+    kinds = {numbers: k for k, numbers in enumerate(dict.fromkeys(held.values()))}
+    functions: dict[str, Any] = {}
+
+    def renamed(m: re.Match[str]) -> str:
+        numbers = held.get(m.group(2))
+        if numbers is None or len(every) > _BUFFERS:
+            return m.group(0)
+        name = f"{m.group(1)}_{kinds[numbers]}"
+        functions[name] = accessors(numbers, every - numbers)[m.group(1)]
+        return f"{name}({m.group(2)},"
+
+    return re.sub(r"\b(at|put|bump)\((\w+),", renamed, source.text), functions

@@ -1,0 +1,59 @@
+"""Which arrays may share memory.
+
+A buffer is an input, an allocation, a copy or a stack; two accesses that reach no common buffer
+are independent, and the compiler is told so: it would otherwise test it before each loop.
+"""
+
+from __future__ import annotations
+
+from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Var, While, regions
+from revtrace.program.types import Array, Stack
+
+__all__ = ["buffers"]
+
+
+def buffers(program: Program) -> dict[Var, frozenset[int]]:
+    """Return the buffers, by number, that each array or stack of a program may be."""
+    out: dict[Var, frozenset[int]] = {}
+    count = 0
+
+    def fresh(v: Var) -> None:
+        nonlocal count
+        out[v] = frozenset((count,))
+        count += 1
+
+    def held(x: Operand) -> frozenset[int]:
+        return out.get(x, frozenset()) if isinstance(x, Var) else frozenset()
+
+    def visit(block: Block) -> None:
+        for stmt in block.stmts:
+            match stmt:
+                case Op() if stmt.out is not None and isinstance(stmt.out.type, Array | Stack):
+                    fresh(stmt.out)
+                case For() | While():
+                    arrays = [(p, x) for p, x in zip(stmt.params, stmt.inits, strict=True) if isinstance(p.type, Array)]
+                    # The body may exchange them in any way.
+                    every = frozenset().union(*(held(x) for _, x in arrays))
+                    kept = {
+                        p
+                        for (p, r) in zip(stmt.params, stmt.body.results, strict=False)
+                        if p is r
+                    }
+                    for p, x in arrays:
+                        out[p] = held(x) if p in kept else every
+            for inner in regions(stmt):
+                visit(inner)
+            if isinstance(stmt, If):
+                for v, a, b in zip(stmt.outs, stmt.then.results, stmt.orelse.results, strict=True):
+                    if isinstance(v.type, Array):
+                        out[v] = held(a) | held(b)
+            elif isinstance(stmt, For | While):
+                for v, p in zip(stmt.outs, stmt.params, strict=True):
+                    if isinstance(v.type, Array):
+                        out[v] = out[p]
+
+    for v in program.inputs:
+        if isinstance(v.type, Array):
+            fresh(v)
+    visit(program.body)
+    return out
