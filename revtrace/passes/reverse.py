@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from revtrace.errors import UnsupportedError
 from revtrace.passes import memory
 from revtrace.passes.activity import activity
+from revtrace.passes.clearing import needless
 from revtrace.passes.demand import Demand, permutation
 from revtrace.passes.effects import buffers
 from revtrace.passes.expose import expose
@@ -83,6 +84,7 @@ def reverse(program: Program, active_inputs: Sequence[int], active_outputs: Sequ
             if other[1].cost < chosen.cost:
                 demand, chosen = other
         sweep = _Sweep(demand.scopes, demand, chosen, fused, roots)
+        sweep.needless = needless(program, where, classes, on, roots)
         made, stuck = sweep.program(program, inputs, outputs)
         if stuck is None:
             made, stuck = schedule(made, sweep.first, set(where.home))
@@ -101,6 +103,7 @@ class _Sweep:
     def __init__(self, where: Scopes, demand: Demand, chosen: Plan, fused: set[Var], roots: frozenset[int]) -> None:
         self.fused = fused
         self.roots = roots
+        self.needless: set[int] = set()
         self.first: dict[Var, int] = {}
         self.places: dict[Var, tuple[int, int]] = {}
         self.stuck: Var | None = None
@@ -439,7 +442,7 @@ class _Sweep:
                 if self.on(op.args[1]):
                     g = b.op("load", bar, *index, type=op.args[1].type, hint="bar", **_known(op))
                     self.add(op.args[1], g)
-                if op.name == "store":
+                if op.name == "store" and id(op) not in self.needless:
                     assert isinstance(op.args[1].type, Scalar)
                     b.do("store", bar, const(0, op.args[1].type.dtype), *index, **_known(op))
             case "fill":
@@ -447,7 +450,8 @@ class _Sweep:
                 if self.on(op.args[1]):
                     self.add(op.args[1], memory.total(b, bar))
                 assert isinstance(op.args[1].type, Scalar)
-                b.do("fill", bar, const(0, op.args[1].type.dtype))
+                if id(op) not in self.needless:
+                    b.do("fill", bar, const(0, op.args[1].type.dtype))
             case "copy":
                 if self.on(op.args[0]):
                     memory.add_array(b, self.shadow[_var(op.args[0])], self.shadow[_var(op.out)])
