@@ -113,9 +113,7 @@ def test_package_imports_only_what_is_below_it(package: str) -> None:
     wrong = [
         str(i)
         for i in WITHIN
-        if i.package == package
-        and i.part not in ALLOWED[package]
-        and not (i.inside and (i.package, i.part) in LATE)
+        if i.package == package and i.part not in ALLOWED[package] and not (i.inside and (i.package, i.part) in LATE)
     ]
     assert not wrong
 
@@ -133,7 +131,9 @@ def test_only_its_owner_imports(name: str) -> None:
 
 def test_nothing_imports_the_public_api() -> None:
     """`testing` and `cli` use what users use; nothing below uses them."""
-    wrong = [str(i) for i in WITHIN if i.part in {"cli", "testing"} and i.package not in ABOVE | {"__init__", "__main__"}]
+    wrong = [
+        str(i) for i in WITHIN if i.part in {"cli", "testing"} and i.package not in ABOVE | {"__init__", "__main__"}
+    ]
     assert not wrong
 
 

@@ -59,7 +59,7 @@ def _microseconds(seconds: float) -> str:
 def table(figures: list[Figures]) -> str:
     """Return the table in Markdown."""
     lines = [
-        "| kernel | function, us | gradient, us | over the function | over the adjoint by hand | first call, s | kept |",
+        "| kernel | function, us | gradient, us | over the function | over the hand adjoint | first call, s | kept |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     lines += [
@@ -76,7 +76,8 @@ def machine() -> str:
     models = [s.partition(":")[2].strip() for s in cpuinfo.read_text().splitlines() if s.startswith("model name")]
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("numba", "numpy"))
     cores = len(os.sched_getaffinity(0))
-    return f"{models[0]}, {cores} cores, CPython {platform.python_version()}, {versions}, revtrace {revtrace.__version__}."
+    python = platform.python_version()
+    return f"{models[0]}, {cores} cores, CPython {python}, {versions}, revtrace {revtrace.__version__}."
 
 
 def main() -> None:
