@@ -93,7 +93,7 @@ def wrap(f: Callable[..., Any]) -> Handle:
     ...     return out
     >>> f = wrap(norm2)
     >>> f(np.array([1.0, 2.0])), f.grad(np.array([1.0, 2.0]))
-    (5.0, array([2., 4.]))
+    (np.float64(5.0), array([2., 4.]))
     """
     return handle(f)
 
