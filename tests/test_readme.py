@@ -34,9 +34,7 @@ def examples_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_examples() -> None:
     text = "".join(readme.blocks("pycon"))
     parsed = doctest.DocTestParser().get_doctest(text, {}, "README.md", str(readme.README), 0)
-    # As NumPy 2 does not print numbers; the README shows their values.
-    with np.printoptions(legacy="1.25"):
-        outcome = doctest.DocTestRunner(optionflags=FLAGS, verbose=False).run(parsed)
+    outcome = doctest.DocTestRunner(optionflags=FLAGS, verbose=False).run(parsed)
     assert outcome.attempted > 20
     assert outcome.failed == 0
 
