@@ -62,11 +62,12 @@ def unwrap(f: Any) -> Callee:
     steps: tuple[Any, ...] = ()
     keywords: dict[str, Any] = {}
     while not isinstance(f, FunctionType):
-        if isinstance(f, functools.partial):
-            prefix, keywords, f = f.args + prefix, {**f.keywords, **keywords}, f.func
-        elif isinstance(getattr(f, "callee", None), Callee):
+        if isinstance(getattr(f, "callee", None), Callee):
+            # Before partials: a handle is one, for speed.
             inner, steps = f.callee, f.steps
             prefix, keywords, f = inner.prefix + prefix, {**inner.keywords, **keywords}, inner.function
+        elif isinstance(f, functools.partial):
+            prefix, keywords, f = f.args + prefix, {**f.keywords, **keywords}, f.func
         elif isinstance(f, MethodType):
             prefix, f = (f.__self__, *prefix), f.__func__
         elif isinstance(getattr(f, "py_func", None), FunctionType):

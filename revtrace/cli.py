@@ -111,7 +111,7 @@ def _resolved(arguments: argparse.Namespace) -> tuple[Callable[..., Any], tuple[
             raise SystemExit(f"{where} has no {name}")
         found = getattr(found, part)
     values = eval(arguments.args, {"np": np, **vars(module)})
-    numbers = None
+    numbers: Any = None
     if arguments.argnums is not None:
         numbers = tuple(int(part) for part in arguments.argnums.split(","))
         numbers = numbers[0] if "," not in arguments.argnums else numbers
@@ -218,7 +218,7 @@ def _info(arguments: argparse.Namespace) -> int:
         except importlib.metadata.PackageNotFoundError:
             print(f"{name:8} missing")
     try:
-        from llvmlite.binding import get_host_cpu_name
+        from llvmlite.binding import get_host_cpu_name  # type: ignore[import-untyped]
 
         print(f"cpu      {get_host_cpu_name()} ({platform.machine()})")
     except ImportError:

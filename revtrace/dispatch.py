@@ -124,20 +124,26 @@ class Specialisation:
     primal: bool = False
     extra: bool = False
     changed: Callable[[], None] = lambda: None
+    converted: int = field(init=False, default=0)
     trampoline: Trampoline = field(init=False)
     _careful: Executor | None = field(init=False, default=None)
     _misses: int = field(init=False, default=0)
     _lock: Any = field(init=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
+        self.trampoline = self.compiled(None)
+
+    def compiled(self, otherwise: Callable[[tuple[Any, ...], dict[str, Any]], Any] | None) -> Trampoline:
+        """Return a trampoline that hands calls it does not take to ``otherwise``, see `compile_trampoline`."""
         run = self.executor
-        self.trampoline = compile_trampoline(
+        return compile_trampoline(
             self.traced,
             self.function,
             execute=None if run is None else (run.run if run.checks_types else self.checked),
             support=self,
             extra=self.extra,
             in_place=self.primal,
+            otherwise=otherwise,
         )
 
     def inputs_of(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, ...] | None:
@@ -204,6 +210,7 @@ class Specialisation:
             fitted = self.fitting(inputs)
             if fitted is None or (fitted is inputs and error is not LAYOUT):
                 return OTHER
+            self.converted += error is LAYOUT
             return self.run(executor, inputs, args, kwargs)
         if isinstance(error, OverflowError):
             raise UnsupportedError(
@@ -253,7 +260,7 @@ class Specialisation:
                 return value
         code = self.function.__code__
         names = code.co_varnames
-        arguments = dict(zip(names[: code.co_argcount], args))
+        arguments = dict(zip(names[: code.co_argcount], args, strict=False))
         at = code.co_argcount + code.co_kwonlyargcount
         arguments |= {name: kwargs[name] for name in names[code.co_argcount : at]}
         if code.co_flags & 4:
@@ -288,7 +295,7 @@ class Specialisation:
             self.function(*args, **kwargs)
         finally:
             restore()
-        self.unexplained()
+        return self.unexplained()
 
     def read_only(self, inputs: tuple[Any, ...], args: tuple[Any, ...], kwargs: Any) -> Any:
         """Serve a call whose program writes a read-only array: the plain function decides whether it fails."""

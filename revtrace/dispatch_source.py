@@ -38,7 +38,7 @@ from revtrace.trace.record import (
     Traced,
 )
 
-__all__ = ["EXTRA", "LAYOUT", "OTHER", "Trampoline", "compile_binder", "compile_trampoline"]
+__all__ = ["ABSENT", "EXTRA", "LAYOUT", "OTHER", "Trampoline", "compile_binder", "compile_trampoline", "passed"]
 
 
 class _Other:
@@ -56,7 +56,18 @@ LAYOUT = TypeError("an array of another dtype or byte order")
 EXTRA = "_rt_extra"
 """Name of the parameter, before the user's, that carries seeds or tangents."""
 
+_ONE = np.float64(1.0)
 _PYTHON = {float: "f8", int: "i8", bool: "b1", complex: "c16"}
+
+
+class _Absent:
+    """Stands for an argument that was not passed."""
+
+    def __repr__(self) -> str:
+        return "<default>"
+
+
+ABSENT = _Absent()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +76,16 @@ class Trampoline:
 
     call: Callable[..., Any]
     source: str
+
+    @property
+    def calls(self) -> int:
+        """How often the kernel was run."""
+        call: Any = self.call
+        names = call.__code__.co_freevars
+        return int(call.__closure__[names.index(_CALLS)].cell_contents) if _CALLS in names else 0
+
+
+_CALLS = "_rt_calls"
 
 
 def compile_trampoline(
@@ -76,6 +97,7 @@ def compile_trampoline(
     extra: bool = False,
     in_place: bool = False,
     only_inputs: bool = False,
+    otherwise: Callable[[tuple[Any, ...], dict[str, Any]], Any] | None = None,
 ) -> Trampoline:
     """Return the trampoline of a specialisation.
 
@@ -88,15 +110,18 @@ def compile_trampoline(
     execute : callable or None
         The kernel, which returns a tuple; None calls the user's function instead.
     support : object
-        Has ``stats`` (counts calls), ``recover(error, inputs, args, kwargs)`` and ``refuse_overlap``.
+        Has ``recover(error, inputs, args, kwargs)`` and ``refuse_overlap``.
     extra : bool
         Whether seeds or tangents come in a tuple before the user's arguments.
     in_place : bool
         Whether arrays that the program wrote are written back to the caller's.
     only_inputs : bool
         Whether to return the program's inputs rather than run it.
+    otherwise : callable, optional
+        Called with ``(args, kwargs)`` for calls that are not for this specialisation, `OTHER` is
+        returned without it.  Arguments may be `ABSENT`, see `passed`.
     """
-    return _Writer(traced, function, execute, support, extra, in_place).compile(only_inputs)
+    return _Writer(traced, function, execute, support, extra, in_place, otherwise).compile(only_inputs)
 
 
 class _Writer:
@@ -110,24 +135,29 @@ class _Writer:
         support: Any,
         extra: bool,
         in_place: bool,
+        otherwise: Callable[..., Any] | None,
     ) -> None:
         self.traced, self.function, self.execute, self.support = traced, function, execute, support
         self.extra, self.in_place = extra, in_place
         code = function.__code__
         count = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 4) + bool(code.co_flags & 8)
         self.parameters = code.co_varnames[:count]
-        self.constants: dict[str, Any] = {"_rt_other": OTHER, "_rt_Exception": Exception}
+        self.constants: dict[str, Any] = {"_rt_other": OTHER, "_rt_absent": ABSENT, "_rt_Exception": Exception}
+        self.leave = "return _rt_other"
+        if otherwise is not None:
+            self.constants["_rt_otherwise"] = otherwise
+            self.leave = f"return _rt_otherwise({_packed(function)})"
         self.names: dict[int, str] = {}
         self.paths: dict[Source, str] = {}
         self.lines: list[str] = []
 
     # constants and paths ------------------------------------------------------------
 
-    def constant(self, value: Any, hint: str = "") -> str:
+    def constant(self, value: Any, hint: str = "", *, by_name: bool = False) -> str:
         """Return the name of a constant object, or its literal."""
         if value is None or value is True or value is False or value is Ellipsis:
             return repr(value)
-        if type(value) in (int, str):
+        if type(value) in (int, str) and not by_name:
             return repr(value)
         name = self.names.get(id(value))
         if name is None:
@@ -180,7 +210,7 @@ class _Writer:
 
     def unless(self, condition: str) -> None:
         """Leave the call to other specialisations where a condition fails."""
-        line = f"if {condition}: return _rt_other"
+        line = f"if {condition}: break"
         if line not in self.lines:
             self.lines.append(line)
 
@@ -194,7 +224,7 @@ class _Writer:
         x, value = self.path(guard.source), guard.value
         match guard.kind:
             case "is":
-                self.unless(f"{x} is not {self.constant(value)}")
+                self.unless(f"{x} is not {self.constant(value, by_name=True)}")
             case "type":
                 self.unless(f"{self.constant(type)}({x}) is not {self.constant(value)}")
             case "len":
@@ -243,7 +273,7 @@ class _Writer:
         text = self.reading(source)
         inner, self.lines, self.paths = self.lines, outer, paths
         self.lines += ["try:", *(f"    {line}" for line in inner), f"    {text}"]
-        self.lines += ["except _rt_Exception: pass", "else: return _rt_other"]
+        self.lines += ["except _rt_Exception: pass", "else: break"]
 
     # inputs, call, result -------------------------------------------------------------
 
@@ -259,11 +289,8 @@ class _Writer:
         """Write the whole and compile it."""
         traced, f = self.traced, self.function
         me = self.constant(f, "function")
-        self.lines.append(f"if {me}.__code__ is not {self.constant(f.__code__, 'code')}: return _rt_other")
-        if f.__defaults__ is not None:
-            self.lines.append(
-                f"if {me}.__defaults__ is not {self.constant(f.__defaults__, 'defaults')}: return _rt_other"
-            )
+        self.lines.append(f"if {me}.__code__ is not {self.constant(f.__code__, 'code')}: break")
+        self.fill_in(me)
         for guard in traced.guards:
             self.guard(guard)
         signature, forward = _signature(f, self.extra and not only_inputs)
@@ -275,16 +302,36 @@ class _Writer:
             ]
             checks, self.lines = self.lines, []
             tail = [f"return ({_commas(inputs)})"] if only_inputs else self.call(inputs, _packed(f))
-        body = ["try:", *(f"    {line}" for line in checks), "except _rt_Exception:", "    return _rt_other", *tail]
+        # Left by break, so that what is called then is outside the try.
+        body = ["try:", *(f"    {line}" for line in checks), "except _rt_Exception: break", *tail]
+        body = ["while True:", *(f"    {line}" for line in body), self.leave]
         name = f.__name__ if _is_name(f.__name__) else "function"
+        if _CALLS in self.constants:
+            body.insert(0, f"nonlocal {_CALLS}")
         text = f"def {name}({signature}):\n" + "".join(f"    {line}\n" for line in body)
         return Trampoline(_make(text, name, self.constants, f), text)
+
+    def fill_in(self, me: str) -> None:
+        """Write the defaults of what was not passed, as they are when the function is defined."""
+        f = self.function
+        code = f.__code__
+        names = code.co_varnames[: code.co_argcount]
+        if f.__defaults__:
+            known = self.constant(f.__defaults__, "defaults")
+            self.lines.append(f"if {me}.__defaults__ is not {known}: break")
+            for k, name in enumerate(names[-len(f.__defaults__) :]):
+                self.lines.append(f"if {name} is _rt_absent: {name} = {known}[{k}]")
+        if f.__kwdefaults__:
+            known = self.constant(f.__kwdefaults__, "kwdefaults")
+            self.lines.append(f"if {me}.__kwdefaults__ is not {known}: break")
+            for name in f.__kwdefaults__:
+                self.lines.append(f"if {name} is _rt_absent: {name} = {known}[{name!r}]")
 
     def call(self, inputs: list[str], packed: str) -> list[str]:
         """Return the lines that run the kernel and build the result."""
         traced = self.traced
         written = [k for k, e in enumerate(traced.inputs) if e.written]
-        lines = [f"{self.constant(self.support.stats, 'stats')}.calls += 1"]
+        lines: list[str] = []
         passed = list(inputs)
         arrays = [k for k, e in enumerate(traced.inputs) if e.kind == "array"]
         recover = f"{self.constant(self.support.recover, 'recover')}"
@@ -295,15 +342,17 @@ class _Writer:
             if isinstance(v.type, Array)
         ]
         if other:
-            lines.append(
-                f"if {' or '.join(other)}: return {recover}({self.constant(LAYOUT)}, ({_commas(inputs)}), {packed})"
-            )
+            lines.append(f"if {' or '.join(other)}:")
+            lines += _settled(f"{recover}({self.constant(LAYOUT)}, ({_commas(inputs)}), {packed})", "    ")
+        self.constants[_CALLS] = 0
+        lines.append(f"{_CALLS} += 1")
         if written:
             refuse = self.constant(self.support.refuse_overlap, "refuse_overlap")
             pairs = [(k, j) for k in written for j in arrays if k < j or (k != j and j not in written)]
             lines += [f"{refuse}({inputs[k]}, {inputs[j]}, {k}, {j})" for k, j in pairs]
             frozen = " or ".join(f"not {inputs[k]}.flags.writeable" for k in written)
-            lines.append(f"if {frozen}: return {recover}(None, ({_commas(inputs)}), {packed})")
+            lines.append(f"if {frozen}:")
+            lines += _settled(f"{recover}(None, ({_commas(inputs)}), {packed})", "    ")
             for k in written:
                 passed[k] = f"_rt_w{k}"
                 lines.append(f"_rt_w{k} = {inputs[k]}.copy()")
@@ -322,8 +371,7 @@ class _Writer:
         self.lines = before
         lines += ["try:", f"    {attempt}", "except _rt_Exception as _rt_error:", "    _rt_signal = _rt_error", *after]
         # Outside the except clause, so that what is raised there is not chained to the signal.
-        lines.append(f"return {recover}(_rt_signal, ({_commas(inputs)}), {packed})")
-        return lines
+        return lines + _settled(f"{recover}(_rt_signal, ({_commas(inputs)}), {packed})")
 
     def result(self, result: Result) -> str:
         """Return the expression that builds a result."""
@@ -335,6 +383,9 @@ class _Writer:
                     return self.path(source)
                 kind = self.traced.program.body.results[index].type
                 plain = isinstance(kind, Array) or (isinstance(kind, Scalar) and _PYTHON.get(python_type) == kind.dtype)
+                if python_type is np.float64 and not plain:
+                    # Exact for every value, and a third faster than calling the class.
+                    return f"{self.constant(_ONE, 'one')} * _rt_r{index}"
                 return f"_rt_r{index}" if plain else f"{self.constant(python_type)}(_rt_r{index})"
             case Made(kind, fields):
                 entries = [self.result(entry) for _, entry in fields]
@@ -343,7 +394,7 @@ class _Writer:
                 if kind is list:
                     return f"[{', '.join(entries)}]"
                 if kind is dict:
-                    return "{" + ", ".join(f"{self.constant(k)}: {e}" for (k, _), e in zip(fields, entries)) + "}"
+                    return "{" + ", ".join(f"{self.constant(k)}: {e}" for (k, _), e in zip(fields, entries, strict=True)) + "}"
                 cls = self.constant(kind)
                 if issubclass(kind, tuple):
                     return f"{self.constant(tuple.__new__, 'new_tuple')}({cls}, ({_commas(entries)}))"
@@ -356,6 +407,11 @@ class _Writer:
 
 
 # pieces of text -------------------------------------------------------------------------
+
+
+def _settled(recovery: str, indent: str = "") -> list[str]:
+    """Return the lines that return what a recovery found, or leave."""
+    return [f"{indent}_rt_out = {recovery}", f"{indent}if _rt_out is _rt_other: break", f"{indent}return _rt_out"]
 
 
 def _is_name(text: str) -> bool:
@@ -411,7 +467,7 @@ def _packed(f: FunctionType) -> str:
     return f"({_commas(positional)}), {{{', '.join(keywords)}}}"
 
 
-def _make(text: str, name: str, constants: dict[str, Any], f: FunctionType) -> Callable[..., Any]:
+def _make(text: str, name: str, constants: dict[str, Any], f: FunctionType) -> Any:
     """Compile the text to a function with the user's globals and defaults."""
     # A name of its own: the function's may be a global that the text reads (a recursive function).
     text = text.replace(f"def {name}(", "def _rt_call(", 1)
@@ -420,12 +476,15 @@ def _make(text: str, name: str, constants: dict[str, Any], f: FunctionType) -> C
     module = compile(outer, f"<revtrace call of {f.__qualname__}>", "exec")
     code = next(c for c in module.co_consts if isinstance(c, CodeType))
     call: Any = FunctionType(code, f.__globals__)(**constants)
-    call.__defaults__, call.__kwdefaults__ = f.__defaults__, f.__kwdefaults__
+    if f.__defaults__:
+        call.__defaults__ = (ABSENT,) * len(f.__defaults__)
+    if f.__kwdefaults__:
+        call.__kwdefaults__ = dict.fromkeys(f.__kwdefaults__, ABSENT)
     call.__name__, call.__qualname__ = name, f.__qualname__
-    return call  # type: ignore[no-any-return]
+    return call
 
 
-def compile_binder(f: FunctionType) -> Callable[..., dict[str, Any]]:
+def compile_binder(f: FunctionType) -> Any:
     """Return a function that takes a call's arguments and returns the value of every parameter.
 
     A call that does not fit raises the TypeError that CPython raises for ``f`` itself.
@@ -434,7 +493,20 @@ def compile_binder(f: FunctionType) -> Callable[..., dict[str, Any]]:
     count = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 4) + bool(code.co_flags & 8)
     entries = ", ".join(f"{name!r}: {name}" for name in code.co_varnames[:count])
     name = f.__name__ if _is_name(f.__name__) else "function"
-    return _make(f"def {name}({_signature(f, False)[0]}):\n    return {{{entries}}}\n", name, {}, f)
+    call = _make(f"def {name}({_signature(f, False)[0]}):\n    return {{{entries}}}\n", name, {}, f)
+    call.__defaults__, call.__kwdefaults__ = f.__defaults__, f.__kwdefaults__
+    return call
+
+
+def passed(f: FunctionType, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments of a call without those that are `ABSENT`."""
+    named = {name: value for name, value in kwargs.items() if value is not ABSENT}
+    for k, value in enumerate(args):
+        if value is ABSENT:
+            later = zip(f.__code__.co_varnames[k : f.__code__.co_argcount], args[k:], strict=False)
+            named |= {name: value for name, value in later if value is not ABSENT}
+            return args[:k], named
+    return args, named
 
 
 def dtype_of(kind: Array) -> np.dtype[Any]:
@@ -470,8 +542,8 @@ def same_defaults(x: Any, value: Any) -> bool:
     """Whether two functions' defaults are the same, object by object or constant by constant."""
     if type(x) is not type(value) or len(x) != len(value):
         return False
-    pairs = zip(x.items(), value.items()) if isinstance(value, dict) else zip(enumerate(x), enumerate(value))
-    for (key, a), (known, b) in pairs:
+    old, new = (value.items(), x.items()) if isinstance(value, dict) else (enumerate(value), enumerate(x))
+    for (known, b), (key, a) in zip(old, new, strict=True):
         constant = isinstance(b, (bool, int, float, complex, str, bytes, type(None)))
         if key != known or (a is not b and not (constant and same(a, b))):
             return False

@@ -6,6 +6,7 @@ text, what is kept, and statistics.  It pickles by recipe.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import Any
@@ -14,7 +15,6 @@ from revtrace import config, products
 from revtrace.callee import Callee, unwrap
 from revtrace.config import Settings
 from revtrace.derived import Derived, Recent
-from revtrace.dispatch_source import OTHER
 from revtrace.inverse import undo
 from revtrace.matrices import Axis, Matrix
 from revtrace.program.nodes import Program
@@ -24,7 +24,11 @@ from revtrace.table import Step
 __all__ = ["Handle", "Inverse", "handle"]
 
 
-class Handle(Derived):
+def _unset(*args: Any, **kwargs: Any) -> Any:
+    raise AssertionError("a handle without a table")
+
+
+class Handle(functools.partial[Any], Derived):
     """What `wrap`, `grad` and `value_and_grad` return.
 
     Attributes
@@ -47,19 +51,32 @@ class Handle(Derived):
     (9.0, 6.0)
     """
 
-    def __init__(self, callee: Callee, steps: tuple[Step, ...] = (), settings: Settings | None = None) -> None:
-        super().__init__(callee, steps, config.current() if settings is None else settings)
-        self._then: dict[Step, Handle] = {}
-        # The fast path: no entries where arguments have to be added or counted first.
-        self._entries = self.table(0).entries if callee.bare and not self._counted else []
+    def __new__(cls, callee: Callee, steps: tuple[Step, ...] = (), settings: Settings | None = None) -> Handle:
+        """Return a handle that goes through the slow path until `follow` is called."""
+        return super().__new__(cls, _unset)
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        if not kwargs:
-            for entry in self._entries:
-                out = entry(*args)
-                if out is not OTHER:
-                    return out
-        return self.table(len(args)).call((), *self.full(args, kwargs))
+    def __init__(self, callee: Callee, steps: tuple[Step, ...] = (), settings: Settings | None = None) -> None:
+        Derived.__init__(self, callee, steps, config.current() if settings is None else settings)
+        self._then: dict[Step, Handle] = {}
+        if self._counted:
+            self.follow(self._by_count)
+        else:
+            table = self.table(0)
+            table.subscribers.add(self)
+            self.follow(table.front())
+
+    def follow(self, call: Callable[..., Any]) -> None:
+        """Send calls to a function from now on.
+
+        A partial calls in C what costs 0.1 us by a ``__call__`` method; replacing its function is
+        what its ``__setstate__`` is for.
+        """
+        functools.partial.__setstate__(self, (call, self.callee.prefix, dict(self.callee.keywords), self.__dict__))  # type: ignore[attr-defined]
+
+    def _by_count(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Call with negative argnums, which count from the last positional argument."""
+        given = len(args) - len(self.callee.prefix)
+        return self.table(given).call((), args, kwargs)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Handle:
         if instance is None:

@@ -76,7 +76,7 @@ class Matrix(Derived):
             if mode == "auto":
                 mode = "rev" if _size(floats_in(out)) < _size(inputs[0]) else "fwd"
         kinds = ["pullback" if mode == "rev" else "pushforward", *("pushforward" for _ in self.axes[1:])]
-        steps = [_step(kind, axis, self.has_aux and k == 0) for k, (kind, axis) in enumerate(zip(kinds, self.axes))]
+        steps = [_step(kind, axis, self.has_aux and k == 0) for k, (kind, axis) in enumerate(zip(kinds, self.axes, strict=True))]
         table = self.table(count, *steps)
         blocks: dict[tuple[int, ...], np.ndarray] = {}
         if mode == "rev":
@@ -105,7 +105,7 @@ class Matrix(Derived):
     def asked(self, axis: Axis, count: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return the arguments that an axis differentiates by, as one value."""
         table = self.table(count, _step("pushforward", axis))
-        arguments = table.bind(*args, **kwargs)
+        arguments = table.bind(args, kwargs)
         values = tuple(value for _, value in table.request(table.steps[-1], len(args), arguments).roots)
         return values[0] if axis.single else values
 

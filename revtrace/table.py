@@ -10,9 +10,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FunctionType
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from revtrace.callee import by_parameter, locate, whole_call
 from revtrace.config import Settings
 from revtrace.containers import map_leaves, snapshot
 from revtrace.dispatch import Executor, Specialisation, Stats
-from revtrace.dispatch_source import OTHER, compile_binder
+from revtrace.dispatch_source import OTHER, Trampoline, compile_binder, passed
 from revtrace.errors import InternalError, RevtraceError, UnsupportedError
 from revtrace.executors import executor
 from revtrace.loc import Loc
@@ -84,15 +85,48 @@ class Table:
 
     def __init__(self, function: FunctionType, steps: tuple[Step, ...], settings: Settings, skipped: int = 0) -> None:
         self.function, self.steps, self.settings, self.skipped = function, steps, settings, skipped
-        self.stats = Stats()
-        # One list for ever, changed in place: handles hold it.
-        self.entries: list[Callable[..., Any]] = []
+        self.counted = Stats()
+        self._past_calls = 0
+        self._front: Trampoline | None = None
+        self.subscribers: WeakSet[Any] = WeakSet()
+        self.entries: tuple[Callable[..., Any], ...] = ()
         self.specialisations: tuple[Specialisation, ...] = ()
-        self.bind = compile_binder(function)
+        self._binder: Any = None
         self.here = Loc(function.__code__.co_filename, function.__code__.co_firstlineno, function=function.__name__)
         self.primal = not steps
         self.extra = any(step.kind in ("pullback", "pushforward") for step in steps)
         self._lock = threading.RLock()
+
+    @property
+    def stats(self) -> Stats:
+        """What the table has done so far."""
+        calls = self._past_calls + sum(s.trampoline.calls + s.converted for s in self.specialisations)
+        calls += 0 if self._front is None else self._front.calls
+        return replace(self.counted, calls=calls)
+
+    def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the value of every parameter in a call; TypeError as the function raises it."""
+        f = self.function
+        now = (f.__code__, f.__defaults__, f.__kwdefaults__)
+        if self._binder is None or any(a is not b for a, b in zip(now, self._binder[0], strict=True)):
+            self._binder = now, compile_binder(f)
+        arguments: dict[str, Any] = self._binder[1](*args, **kwargs)
+        return arguments
+
+    def start(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Serve a call before there is a specialisation to go to at once."""
+        return self.call((), args, kwargs)
+
+    def front(self) -> Callable[..., Any]:
+        """Return what serves a call at once: the first specialisation, which knows where to go when it does not fit."""
+        with self._lock:
+            if self._front is None and self.specialisations:
+                self._front = self.specialisations[0].compiled(self.elsewhere)
+            return self.start if self._front is None else self._front.call
+
+    def elsewhere(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Serve a call that the front does not take."""
+        return self.miss((), *passed(self.function, args, kwargs))
 
     def call(self, extra: tuple[Any, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Call through the entries; ``extra`` holds seeds and tangents."""
@@ -109,7 +143,7 @@ class Table:
         found = None
         while found is None:
             known = self.specialisations
-            for k, entry in enumerate(list(self.entries)):
+            for k, entry in enumerate(self.entries):
                 out = entry(*front, *args, **kwargs)
                 if out is not OTHER:
                     if k >= _FAR:
@@ -158,17 +192,24 @@ class Table:
                 specialisation = self._plain(args, kwargs)
             else:
                 specialisation = self._compiled(traced)
-            self.stats.specialisations += 1
+            self.counted.specialisations += 1
             if "call" in self.settings.dump.split(","):
                 print(specialisation.trampoline.source, file=sys.stderr)
             limit = max(1, self.settings.specialisations)
+            for old in self.specialisations[limit - 1 :]:
+                self._past_calls += old.trampoline.calls + old.converted
             self.specialisations = (specialisation, *self.specialisations)[:limit]
             self.refresh()
             return specialisation
 
     def refresh(self) -> None:
         """Take the trampolines of the specialisations over."""
-        self.entries[:] = [s.trampoline.call for s in self.specialisations]
+        self.entries = tuple(s.trampoline.call for s in self.specialisations)
+        if self._front is not None:
+            self._past_calls += self._front.calls
+        self._front = None
+        for subscriber in list(self.subscribers):
+            subscriber.follow(self.front())
 
     def _to_front(self, k: int) -> None:
         with self._lock:
@@ -179,7 +220,7 @@ class Table:
 
     def traced(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Traced:
         """Return the function traced for a call, with the derivatives taken."""
-        arguments = self.bind(*args, **kwargs)
+        arguments = self.bind(args, kwargs)
         start = time.perf_counter()
         try:
             positional, named = whole_call(self.function, arguments)
@@ -196,7 +237,7 @@ class Table:
                 self._confirm(error, args, kwargs)
             raise
         finally:
-            self.stats.trace_seconds += time.perf_counter() - start
+            self.counted.trace_seconds += time.perf_counter() - start
         return traced
 
     def _confirm(self, error: Exception, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
@@ -245,11 +286,11 @@ class Table:
 
     def _compiled(self, traced: Traced) -> Specialisation:
         def careful() -> Executor:
-            return executor(traced.program, self.settings, self.stats, careful=True)
+            return executor(traced.program, self.settings, self.counted, careful=True)
 
         # Effects on the caller's objects happen only when the plain function runs.
         lost = self.primal and traced.side_effects is not None
-        fast = None if lost else executor(traced.program, self.settings, self.stats)
+        fast = None if lost else executor(traced.program, self.settings, self.counted)
         return Specialisation(
             traced,
             self.function,
@@ -264,7 +305,7 @@ class Table:
 
     def _plain(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Specialisation:
         """Return an entry that calls the plain function for arguments of these types."""
-        arguments = self.bind(*args, **kwargs)
+        arguments = self.bind(args, kwargs)
         guards = [Guard(Arg(name), "type", type(value)) for name, value in arguments.items()]
         for name, value in arguments.items():
             if type(value) is np.ndarray:
@@ -275,7 +316,7 @@ class Table:
         def careful() -> Executor:
             raise InternalError("a plain function has no kernel")
 
-        return Specialisation(traced, self.function, None, careful, self.settings, self.stats, primal=True)
+        return Specialisation(traced, self.function, None, careful, self.settings, self.counted, primal=True)
 
 
 def _untied(traced: Traced) -> Traced:

@@ -298,6 +298,6 @@ def _same_bits(given: Any, was: Any, what: str) -> None:
             continue
         x, y = np.asarray(a.value), np.asarray(b.value)
         if x.dtype != y.dtype or x.shape != y.shape or x.tobytes() != y.tobytes():
-            wrong = np.argwhere(~((x == y) | (np.isnan(x) & np.isnan(y)))) if x.shape == y.shape else []
+            wrong: Any = np.argwhere(~((x == y) | (np.isnan(x) & np.isnan(y)))) if x.shape == y.shape else []
             at = f"[{', '.join(map(str, wrong[0]))}]" if len(wrong) and x.ndim else ""
             raise InverseDriftError(f"{what}{rendered(a.source)}{at}")
