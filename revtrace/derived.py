@@ -15,7 +15,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from revtrace.callee import Callee, unwrap
 from revtrace.config import Settings
@@ -91,9 +91,10 @@ class Derived:
         """The user's plain function."""
         return self.callee.function
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        """Call the function."""
-        raise NotImplementedError
+    if TYPE_CHECKING:
+
+        def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+            """Call the function."""
 
     def table(self, count: int, *further: Step) -> Table:
         """Return the specialisations of this function, under further derivatives.

@@ -28,7 +28,7 @@ def _unset(*args: Any, **kwargs: Any) -> Any:
     raise AssertionError("a handle without a table")
 
 
-class Handle(functools.partial[Any], Derived):
+class Handle(Derived, functools.partial):  # type: ignore[type-arg]
     """What `wrap`, `grad` and `value_and_grad` return.
 
     Attributes
@@ -53,7 +53,7 @@ class Handle(functools.partial[Any], Derived):
 
     def __new__(cls, callee: Callee, steps: tuple[Step, ...] = (), settings: Settings | None = None) -> Handle:
         """Return a handle that goes through the slow path until `follow` is called."""
-        return super().__new__(cls, _unset)
+        return functools.partial.__new__(cls, _unset)
 
     def __init__(self, callee: Callee, steps: tuple[Step, ...] = (), settings: Settings | None = None) -> None:
         Derived.__init__(self, callee, steps, config.current() if settings is None else settings)
