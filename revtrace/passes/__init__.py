@@ -11,6 +11,7 @@ from revtrace.passes.counters import counters
 from revtrace.passes.dce import dce
 from revtrace.passes.elements import elements
 from revtrace.passes.firsttouch import firsttouch
+from revtrace.passes.gather import gather
 from revtrace.passes.hoist import hoist
 from revtrace.passes.reverse import reverse
 from revtrace.passes.rotate import rotate
@@ -27,6 +28,7 @@ __all__ = [
     "differentiate",
     "elements",
     "firsttouch",
+    "gather",
     "hoist",
     "prepared",
     "reverse",
@@ -52,6 +54,9 @@ CLEANUP: tuple[tuple[str, Pass], ...] = (
     ("dce", dce),
     ("elements", elements),
     ("firsttouch", firsttouch),
+    ("gather", gather),
+    ("merge", simplify),
+    ("prune", dce),
 )
 """What is run on every program made by `reverse` or `tangent`, in order."""
 
