@@ -4,7 +4,7 @@ CPython tests a ``while`` condition once on entry and once more, in a copy, at t
 body; with ``continue`` that makes two nested loops of one.  It also copies short tails that
 return.  Both hide the shape the user wrote, and each release does it differently.
 
-Two places in the code are the same when they run the same instructions, on the same lines, at the
+Two places in the code are the same when they run the same instructions, from the same columns, at the
 same stack depth and under the same handler, and go on to places that are the same again.
 Finding the coarsest such partition is minimising an automaton; jumping to the first of
 the same places instead of another one changes nothing that can be observed.
@@ -124,7 +124,7 @@ def _partition(
 
     def own(index: int) -> Hashable:
         instr = instrs[index]
-        return (_OPPOSITE.get(instr.name, instr.name), _key(instr), instr.loc.line, instr.handler, depths[index])
+        return (_OPPOSITE.get(instr.name, instr.name), _key(instr), instr.loc, instr.handler, depths[index])
 
     def ordered(index: int) -> tuple[int, ...]:
         """Successors by the outcome of the test, whichever way the jump is written."""

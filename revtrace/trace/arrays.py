@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from revtrace.program.nodes import Block, Const, For, If, Operand, Var, const
+from revtrace.program.nodes import Block, Const, For, If, Operand, Var, While, const
 from revtrace.program.types import INT, Array, Scalar
 from revtrace.trace.numbers import as_num, fold, integer
 from revtrace.trace.signals import PythonRaise
@@ -542,6 +542,7 @@ def roots(t: Tracer, root: Operand) -> set[Operand]:
         if x in found:
             continue
         found.add(x)
+        todo += t.swaps.get(x, {}).values()  # type: ignore[call-overload]
         stmt = t.b.defs.get(x)  # type: ignore[arg-type]
         if isinstance(stmt, If):
             k = stmt.outs.index(x)  # type: ignore[arg-type]
@@ -549,6 +550,23 @@ def roots(t: Tracer, root: Operand) -> set[Operand]:
         elif stmt is not None and not hasattr(stmt, "args"):
             todo += [i for i in stmt.inits if isinstance(i.type, Array)]  # type: ignore[union-attr]
     return found
+
+
+def distinct(t: Tracer, a: Operand, b: Operand) -> bool:
+    """Whether two references can never name one buffer at the same time."""
+    if a is b:
+        return False
+    x, y = t.b.defs.get(a), t.b.defs.get(b)  # type: ignore[arg-type]
+    if isinstance(x, If) and x is y:
+        j, k = x.outs.index(a), x.outs.index(b)  # type: ignore[arg-type]
+        return all(distinct(t, arm.results[j], arm.results[k]) for arm in (x.then, x.orelse))
+    if isinstance(x, (For, While)) and x is y:
+        return distinct(t, x.inits[x.outs.index(a)], x.inits[x.outs.index(b)])  # type: ignore[arg-type]
+    group = t.swaps.get(a)  # type: ignore[call-overload]
+    if group is not None and b in group:
+        # Names that trade places stay as distinct as they were on entry.
+        return distinct(t, group[a], group[b])
+    return not roots(t, a) & roots(t, b)
 
 
 def may_overlap(t: Tracer, a: View, b: View) -> bool:

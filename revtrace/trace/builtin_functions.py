@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import logging
 import typing
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from revtrace.trace.functions import on
 from revtrace.trace.iterators import iterate
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import CellBox, DictBox, Growing, IterBox, ListBox, ObjectBox, SetBox, State
+from revtrace.trace.texts import is_text, run_time_text
 from revtrace.trace.values import NONE, Bound, Maybe, Num, Ref, Static, Tup, View, is_number
 
 if TYPE_CHECKING:
@@ -676,7 +678,10 @@ def _super(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -
     return Static(Super(cell.value, self))
 
 
-@on(print, warnings.warn)
+@on(
+    print, warnings.warn, logging.debug, logging.info, logging.warning, logging.error, logging.Logger.debug,
+    logging.Logger.info, logging.Logger.warning, logging.Logger.error, logging.Logger.critical, logging.Logger.log,
+)  # fmt: skip
 def _print(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     # What is printed is no part of the value; the compiled function is silent.
     return NONE
@@ -686,13 +691,15 @@ def _texts() -> None:
     for f in (str, repr, ascii, format, hash, ord, chr, bin, hex, oct, bytes):
 
         def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None, f: Any = f) -> Any:
-            known = [containers.as_static(t, st, t.use(a)) for a in args]
-            if not all(isinstance(k, Static) for k in known):
-                for k in known:
-                    if isinstance(k, Num) and k.dtype[0] in "iub":
-                        raise NeedStatic((k.operand,), f"{f.__name__}() needs a number known when tracing", t.b.loc)
+            known = [containers.as_static(t, st, a) for a in args]
+            if any(is_text(k) or not isinstance(k, Static) for k in known):
+                if f in (str, repr, ascii, format):
+                    return run_time_text(t, *known)
+                integers = tuple(k.operand for k in known if isinstance(k, Num) and k.dtype[0] in "iub")
+                if integers:
+                    raise NeedStatic(integers, f"{f.__name__}() needs a number known when tracing", t.b.loc)
                 raise t.unsupported(
-                    f"{f.__name__}() of a run-time value", "strings must be known when tracing", "remove it, or move it into a raise"
+                    f"{f.__name__}() of a run-time value", "its result must be known when tracing", "use the value itself"
                 )
             try:
                 return Static(f(*(k.value for k in known)))

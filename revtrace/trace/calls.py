@@ -81,6 +81,16 @@ def call(
     f = function.value
     if isinstance(f, TracedFunction):
         return _traced(t, st, f, args, kwargs)
+    # Before partials: revtrace's handles are both.
+    py_func = getattr(f, "py_func", None)
+    if isinstance(py_func, types.FunctionType):
+        return _plain(t, st, py_func, Static(py_func, function.source and _attr(function.source, "py_func")), args, kwargs)
+    if getattr(type(f), "__module__", "").startswith("revtrace.") and getattr(f, "steps", None):
+        raise t.unsupported(
+            f"calling the derivative {f!r}",
+            "derivatives are taken of whole functions, not inside of them",
+            "take it outside and pass the result, or differentiate further with grad(grad(f)), hessian or hvp",
+        )
     if isinstance(f, functools.partial):
         source = function.source
         first = tuple(external(t, st, a, None if source is None else _partial_arg(source, k), "const") for k, a in enumerate(f.args))
@@ -93,9 +103,6 @@ def call(
     entry = callables.find(f)
     if entry is not None:
         return elementwise.call_entry(t, st, f, entry, args, kwargs)
-    py_func = getattr(f, "py_func", None)
-    if isinstance(py_func, types.FunctionType):
-        return _plain(t, st, py_func, Static(py_func, function.source and _attr(function.source, "py_func")), args, kwargs)
     wrapped = getattr(f, "__wrapped__", None)
     if isinstance(f, types.FunctionType):
         return _plain(t, st, f, function, args, kwargs)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Operand, Var, const
 from revtrace.program.types import BOOL, INT, Array, Scalar
+from revtrace.trace.hoist import hoisted
 from revtrace.trace.join import (
     DEAD,
     _either_misses,
@@ -299,29 +300,28 @@ class Carried:
 
     def _copy(self) -> None:
         """Append the copies into storage at the end of the body."""
-        from revtrace.trace.arrays import copy_into, materialise
+        from revtrace.trace.arrays import copy_into, distinct, materialise, roots
 
         if not self._copies:
             return
         t = self.t
-        written = {x.args[0] for x in t.statements_here() if x.name in ("store", "fill", "copyto")}
-        sources = [b.root for _, b in self._copies]
-        for storage, b in self._copies:
-            shared = sources.count(b.root) > 1 or b.root in self._storage or (isinstance(b.root, Var) and t.b.outside(b.root))
-            if shared and (b.root in written or storage in written):
-                raise t.unsupported(
-                    "two names share an array that the loop writes to",
-                    "which of them sees the writes changes from one iteration to the next",
-                    "copy the array (x.copy()) before writing to it",
-                )
-        pending = []
+        written: set[Operand] = set()
+        for x in t.statements_here():
+            if x.name in ("store", "fill", "copyto"):
+                written |= roots(t, x.args[0])
+        names = [v.root for slot in self._slots(self._back) for v in _views(self._get(self._back, slot), self._back)]
         targets = {s for s, _ in self._copies}
+        pending = []
         for storage, b in self._copies:
-            if b.root in targets and (b.root is not storage or not b.whole) and len(self._copies) > 1 or (
-                b.root is storage
-            ):
-                b = materialise(t, b)
-            pending.append((storage, b))
+            mine = roots(t, b.root)
+            others = list(names)
+            others.remove(b.root)
+            shared = [r for r in others if not distinct(t, r, b.root)]
+            touched = {storage, *mine}.union(*(roots(t, r) for r in shared))
+            if shared and touched & written:
+                raise NeedStatic((), "two names share an array that the loop writes to", t.b.loc)
+            # What is copied may be overwritten by another of these copies.
+            pending.append((storage, materialise(t, b) if mine & targets else b))
         for storage, b in pending:
             copy_into(t, storage, b)
 
@@ -339,6 +339,8 @@ class Carried:
         if swap:
             for root in moves:
                 self._swapped[root] = self._param(root.type, getattr(root, "name", ""))
+            group: dict[Operand, Operand] = {p: root for root, p in self._swapped.items()}
+            self.t.swaps.update(dict.fromkeys(group, group))
         for slot, h, b in self._misfits:
             self._set(slot, self._generalise(h, b, slot))
 
@@ -492,8 +494,9 @@ class Carried:
         if isinstance(b.root, Var) and t.b.visible(b.root):
             ints = [x if not isinstance(x, Var) or t.b.visible(x) else self._param(INT, "") for x in view_ints(b)]
             return with_ints(b, b.root, ints)
-        if all(not isinstance(n, Var) or t.b.visible(n) for n in b.shape):
-            out = whole(t, t.b.alloc(b.dtype, *b.shape, zeros=True, hint=hint), b.shape)
+        shape = hoisted(t, b.shape)
+        if shape is not None:
+            out = whole(t, t.b.alloc(b.dtype, *shape, zeros=True, hint=hint), shape)
             assert isinstance(out.root, Var)
             self._storage.add(out.root)
             return out

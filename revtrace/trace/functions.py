@@ -14,6 +14,7 @@ import numpy as np
 
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import ObjectBox, State
+from revtrace.trace.texts import is_text, run_time_text
 from revtrace.trace.values import Num, Ref, Static, Tup
 
 if TYPE_CHECKING:
@@ -138,6 +139,7 @@ def _exception(t: Tracer, st: State, cls: type, args: tuple[Any, ...]) -> Any:
     from revtrace.trace.containers import as_static
 
     known = [as_static(t, st, a) for a in args]
+    known = [None if is_text(k) else k for k in known]
     try:
         # The plain function is what makes the message a user sees.
         return Static(cls(*(k.value if isinstance(k, Static) else "..." for k in known)))
@@ -186,8 +188,9 @@ def evaluate(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dict[s
         return None
     known = [as_static(t, st, _static_instance(t, st, a)) for a in args]
     named = {k: as_static(t, st, _static_instance(t, st, v)) for k, v in kwargs.items()}
-    if not all(isinstance(a, Static) for a in (*known, *named.values())):
-        return None
+    given = (*known, *named.values())
+    if any(is_text(a) or not isinstance(a, Static) for a in given):
+        return run_time_text(t, *given) if isinstance(self, str) and f.__name__ in ("format", "join") else None
     try:
         with np.errstate(all="ignore"):
             found = f(*(a.value for a in known), **{k: a.value for k, a in named.items()})

@@ -23,6 +23,7 @@ from revtrace.trace.operators import binary, compare, contains, identical, inpla
 from revtrace.trace.record import Global
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import CellBox, ListBox, State
+from revtrace.trace.texts import is_text, run_time_text
 from revtrace.trace.values import NONE, NULL, UNDEF, Elementwise, Maybe, Null, Ref, Slice, Static, Tup, Undef
 
 if TYPE_CHECKING:
@@ -316,28 +317,31 @@ def _build_const_map(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
 @on("BUILD_STRING")
 def _build_string(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     parts = pop_n(st, instr.arg)
-    if not all(isinstance(p, Static) for p in parts):
-        raise t.unsupported("a string made of run-time values", "strings must be known when tracing", "")
-    st.stack.append(Static("".join(p.value for p in parts)))
+    known = all(isinstance(p, Static) and isinstance(p.value, str) for p in parts)
+    st.stack.append(Static("".join(p.value for p in parts)) if known else run_time_text(t, *parts))
 
 
 @on("FORMAT")
 def _format(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     conversion, has_spec = instr.arg
     spec = st.stack.pop() if has_spec else Static("")
-    value = t.use(st.stack.pop())
-    value = containers.as_static(t, st, value)
-    if not isinstance(value, Static) or not isinstance(spec, Static):
-        raise t.unsupported("a string made of run-time values", "strings must be known when tracing", "")
+    value = containers.as_static(t, st, st.stack.pop())
+    if not isinstance(value, Static) or not isinstance(spec, Static) or is_text(value) or is_text(spec):
+        st.stack.append(run_time_text(t, value, spec))
+        return
     converted = {"s": str, "r": repr, "a": ascii, None: lambda x: x}[conversion](value.value)
-    st.stack.append(Static(format(converted, spec.value)))
+    try:
+        st.stack.append(Static(format(converted, spec.value)))
+    except Exception as error:
+        raise PythonRaise(error) from None
 
 
 @on("CONVERT")
 def _convert(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
-    value = containers.as_static(t, st, t.use(st.stack.pop()))
-    if not isinstance(value, Static):
-        raise t.unsupported("a string made of run-time values", "strings must be known when tracing", "")
+    value = containers.as_static(t, st, st.stack.pop())
+    if not isinstance(value, Static) or is_text(value):
+        st.stack.append(run_time_text(t, value))
+        return
     st.stack.append(Static({"s": str, "r": repr, "a": ascii}[instr.arg](value.value)))
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Const, Operand, Stmt, Var, const
 from revtrace.program.types import BOOL, INT, Scalar
+from revtrace.trace.hoist import hoisted
 from revtrace.trace.numbers import _promoted, as_num
 from revtrace.trace.signals import NeedStatic
 from revtrace.trace.state import CellBox, DictBox, Growing, IterBox, ListBox, ObjectBox, SetBox, State
@@ -308,13 +309,46 @@ class Joiner:
         return Conflict(a, b, (self.cond,))
 
     def _view(self, a: View, b: View, hint: str) -> Any:
+        if a.root is not b.root:
+            stored = self._stored(a, b, hint)
+            if stored is not None:
+                return stored
         if not same_form(a, b):
             a, b = loosen(a), loosen(b)
             if not same_form(a, b):
-                return Conflict(a, b)
+                return Conflict(a, b, (self.cond,))
         root = self.operand(a.root, b.root, a.root.type, hint)
         ints = [self.operand(x, y, INT) for x, y in zip(view_ints(a), view_ints(b), strict=True)]
         return with_ints(a, root, ints)
+
+    def _stored(self, a: View | None, b: View | None, hint: str) -> View | None:
+        """Copy arrays made in the arms into storage made before them; None if there is no need or no way."""
+        from revtrace.trace.arrays import copy_into, new_array
+
+        t = self.t
+        views = [v for v in (a, b) if v is not None]
+        fresh = [isinstance(v.root, Var) and not t.b.visible(v.root) for v in views]
+        if not any(fresh) or len({v.dtype for v in views}) > 1 or len({v.ndim for v in views}) > 1:
+            return None
+        shapes = [hoisted(t, v.shape) for v in views]
+        if any(s is None for s in shapes):
+            return None
+        shape = [self._length([s[k] for s in shapes if s is not None]) for k in range(views[0].ndim)]
+        out = new_array(t, views[0].dtype, shape, hint=hint)
+        assert isinstance(out.root, Var)
+        for view, stmts, new in zip(views, (self.left, self.right) if a is not None else (self.right,), fresh, strict=False):
+            with t.b.into(stmts):
+                copy_into(t, out.root, view)
+            if not new:
+                # Python would have one array with two names here.
+                t.alias(out.root, view.root)
+        return out
+
+    def _length(self, sizes: list[Operand]) -> Operand:
+        first = sizes[0]
+        if all(same_operand(first, n) for n in sizes):
+            return first
+        return self.t.b.op("select", self.cond, *sizes, type=INT)
 
     def _export(self, value: Any, from_left: bool, hint: str) -> Any:
         """Hand a value out of one arm; the other arm's is never read."""
@@ -327,10 +361,16 @@ class Joiner:
             filler = filler_of(x.type.dtype)
             return self.operand(x, filler, x.type, hint) if from_left else self.operand(filler, x, x.type, hint)
 
+        def view(v: View) -> View:
+            stored = self._stored(v, None, hint) if from_left else self._stored(None, v, hint)
+            if stored is None:
+                return v
+            return stored
+
         try:
-            return substitute(value, one)
+            return substitute(value, one, view)
         except _Unexportable:
-            return Conflict(value, value)
+            return Conflict(value, value, (self.cond,))
 
     def _fresh(self, a: Ref, b: Ref) -> Any:
         """Two objects made in the two arms with one structure become one object."""
@@ -470,20 +510,22 @@ def _present(value: Any, missing: Value) -> tuple[Any, Operand]:
     return value, const(True)
 
 
-def substitute(value: Any, replace_operand: Any) -> Any:
-    """Return a value with its operands replaced."""
+def substitute(value: Any, replace_operand: Any, replace_view: Any = None) -> Any:
+    """Return a value with its operands replaced; ``replace_view`` is asked first for whole arrays."""
+
+    def again(v: Any) -> Any:
+        return substitute(v, replace_operand, replace_view)
+
     match value:
         case Num():
             return Num(replace_operand(value.operand), value.weak)
         case Tup():
-            return Tup(tuple(substitute(v, replace_operand) for v in value.items), value.cls)
+            return Tup(tuple(again(v) for v in value.items), value.cls)
         case View():
-            ints = [replace_operand(x) for x in view_ints(value)]
-            return with_ints(value, replace_operand(value.root), ints)
+            view = value if replace_view is None else replace_view(value)
+            return with_ints(view, replace_operand(view.root), [replace_operand(x) for x in view_ints(view)])
         case Maybe():
-            return Maybe(substitute(value.value, replace_operand), replace_operand(value.flag), value.missing)
+            return Maybe(again(value.value), replace_operand(value.flag), value.missing)
         case Bound():
-            return Bound(substitute(value.function, replace_operand), substitute(value.self, replace_operand))
+            return Bound(again(value.function), again(value.self))
     return value
-
-

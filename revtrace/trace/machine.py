@@ -26,6 +26,7 @@ from revtrace.trace.liveness import live_in
 from revtrace.trace.record import Guard, Input, Source
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import State
+from revtrace.trace.texts import RunTimeText
 from revtrace.trace.values import Conflict, Elementwise, Maybe, Num, Ref, Static, Tup, Value, View
 
 __all__ = ["RETURN", "Exit", "Frame", "Stop", "Tracer"]
@@ -91,6 +92,8 @@ class Frame:
     cells: dict[str, Ref]
     on_yield: Callable[[State, Value], None] | None = None
     imports: dict[str, Any] = field(default_factory=dict)
+    trying: bool = False
+    """Whether the instruction being traced is inside a ``try`` whose handlers may go on."""
 
     @property
     def flow(self) -> Flow:
@@ -138,11 +141,12 @@ class Tracer:
         self.fork_mark = 0
         self.depth = 0
         self.frames: list[Frame] = []
-        self.trying = 0
         self.catches: Loc | None = None
         self.side_effects: Loc | None = None
         self.unroll: set[Any] = set()
         self.loop_keys: dict[Var, Any] = {}
+        self.aliases: set[Operand] = set()
+        self.swaps: dict[Operand, dict[Operand, Operand]] = {}
         self.tables: dict[Any, View] = {}
         self.current = State(originals=self.originals)
         self.all_params: set[Var] = set()
@@ -155,11 +159,11 @@ class Tracer:
 
     def save(self) -> tuple[Any, ...]:
         """Return what `restore` needs to undo what is recorded from here on."""
-        return (len(self.b.stmts), self.b.stmts, self.catches, self.side_effects, self.trying, len(self.frames))
+        return (len(self.b.stmts), self.b.stmts, self.catches, self.side_effects, len(self.frames))
 
     def restore(self, saved: tuple[Any, ...]) -> None:
         """Forget what was recorded since `save`."""
-        length, stmts, self.catches, self.side_effects, self.trying, frames = saved
+        length, stmts, self.catches, self.side_effects, frames = saved
         self.b.reopen(stmts)
         del stmts[length:]
         del self.frames[frames:]
@@ -232,7 +236,7 @@ class Tracer:
                 return
             self.b.do("check", cond, kind=kind, soft=False)
             return
-        if self.trying:
+        if any(frame.trying for frame in self.frames):
             self.catches = self.catches or self.b.loc
         self.b.do("check", cond, kind=kind, soft=soft)
 
@@ -243,7 +247,17 @@ class Tracer:
 
     def write(self, view: View) -> None:
         """Note that an array is written to."""
+        if view.root in self.aliases:
+            raise self.unsupported(
+                "writing to an array that has a second name on one of two ways",
+                "whether the write shows under the other name depends on run-time numbers",
+                "copy the array (x.copy()) where it gets its second name",
+            )
         self.written.add(view.root)  # type: ignore[arg-type]
+
+    def alias(self, a: Operand, b: Operand) -> None:
+        """Note two buffers that stand for one array of the user's on some paths."""
+        self.aliases |= {a, b}
 
     def written_roots(self) -> set[Operand]:
         """All buffers that may be written to, through whatever name."""
@@ -263,6 +277,8 @@ class Tracer:
             return self.use(value.value)
         if isinstance(value, Conflict):
             raise NeedStatic(value.cond, f"it is {self.describe(value)}", self.b.loc)
+        if isinstance(value, Static) and isinstance(value.value, RunTimeText):
+            raise value.value.refusal()
         return value
 
     def dead_end(self) -> None:
@@ -293,6 +309,7 @@ class Tracer:
                 return exits
             inside = False
             current = fr.flow.blocks[block]
+            fr.trying = current.handler is not None and current.handler not in fr.shape.raising
             if self.b.appended > MAX_STATEMENTS:
                 raise self.unsupported(
                     "the program gets too large",
@@ -393,7 +410,7 @@ class Tracer:
                     exits[-1] = self.resume(fr, exits[-1], inner)
                 except PythonRaise:
                     self.dead_end()
-                    if self.trying or fr.flow.blocks[block].handler is not None:
+                    if any(frame.trying for frame in self.frames) or fr.flow.blocks[block].handler is not None:
                         self.catches = self.catches or self.b.loc
                     exits.append([])
             lists.append(stmts)

@@ -12,6 +12,7 @@ from revtrace.program.types import BOOL
 from revtrace.trace import arrays, numbers
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import DictBox, Growing, ListBox, ObjectBox, SetBox, State
+from revtrace.trace.texts import is_text, run_time_text
 from revtrace.trace.values import Bound, Maybe, Num, Ref, Static, Tup, Undef, View, is_number
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def _constant_array(t: Tracer, value: Any) -> Any:
 
 def binary(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
     """``x symbol y``."""
+    if is_text(x) or is_text(y):
+        return run_time_text(t, x, y)
     x, y = t.use(x), t.use(y)
     if isinstance(x, Static) and isinstance(y, Static) and not _needs_care(x) and not _needs_care(y):
         return numbers._python(t, numbers.PYTHON[symbol], x, y)
@@ -134,8 +137,8 @@ def _containers(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
 
         values = as_static(t, st, y)
         if isinstance(values, Static):
-            return Static(x.value % values.value)
-        raise t.unsupported("a string made of run-time values", "strings must be known when tracing", "")
+            return numbers._python(t, operator.mod, x, values)
+        return run_time_text(t, *(y.items if isinstance(y, Tup) else (y,)))
     if symbol == "|" and isinstance(x, Ref) and isinstance(y, Ref):
         a, b = st.box(x), st.box(y)
         if isinstance(a, DictBox) and isinstance(b, DictBox):
@@ -361,7 +364,7 @@ def identical(t: Tracer, st: State, x: Any, y: Any) -> Any:
     for a, b in ((x, y), (y, x)):
         if isinstance(b, Static) and b.value is None and isinstance(a, Maybe) and isinstance(a.missing, Static):
             return Num(t.b.op("not", a.flag, type=BOOL), True)
-    if isinstance(x, Undef) or isinstance(y, Undef):
+    if isinstance(x, Undef) or isinstance(y, Undef) or is_text(x) or is_text(y):
         return Static(False)
     x, y = t.use(x), t.use(y)
     if isinstance(x, Static) and isinstance(y, Static):

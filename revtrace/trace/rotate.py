@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from revtrace.program.nodes import Block, Const, If, Op, Operand, Stmt, Var, const
+from revtrace.program.nodes import Block, Const, If, Op, Operand, Stmt, Var, const, regions
+from revtrace.program.rebuild import clone
 from revtrace.program.types import BOOL
 from revtrace.rules import RULES
 from revtrace.trace.join import is_filler
@@ -55,8 +56,8 @@ def _peel(stmts: Sequence[Stmt], results: tuple[Operand, ...], params: Sequence[
     if leaves.count(True) != 1:
         return None
     inner, values = (test.orelse, arms[1]) if leaves[0] else (test.then, arms[0])
-    condition, renamed = _cloned([s for s in front if isinstance(s, Op)])
-    cond = renamed.get(test.cond, test.cond)
+    condition, renamed = _cloned(front)
+    cond = renamed.get(test.cond, test.cond)  # type: ignore[arg-type]
     if leaves[0]:
         inverted = Var(BOOL)
         condition.append(Op("not", (cond,), inverted, (), test.loc))
@@ -85,17 +86,12 @@ def _leaves(values: tuple[Operand, ...], params: Sequence[Var]) -> bool:
 
 
 def _pure(stmt: Stmt) -> bool:
-    return isinstance(stmt, Op) and stmt.name in _PURE
+    if isinstance(stmt, Op):
+        return stmt.name in _PURE
+    return all(_pure(s) for block in regions(stmt) for s in block.stmts)
 
 
-def _cloned(ops: Sequence[Op]) -> tuple[list[Stmt], dict[Operand, Operand]]:
-    """Copy operations, with new results."""
-    renamed: dict[Operand, Operand] = {}
-    out: list[Stmt] = []
-    for op in ops:
-        args = tuple(renamed.get(a, a) for a in op.args)
-        made = None if op.out is None else Var(op.out.type, op.out.name)
-        if op.out is not None and made is not None:
-            renamed[op.out] = made
-        out.append(Op(op.name, args, made, op.attrs, op.loc))
-    return out, renamed
+def _cloned(stmts: Sequence[Stmt]) -> tuple[list[Stmt], dict[Var, Operand]]:
+    """Copy statements, with new results."""
+    renamed: dict[Var, Operand] = {}
+    return [clone(s, renamed) for s in stmts], renamed
