@@ -14,7 +14,7 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from revtrace.containers import map_leaves
-from revtrace.errors import GradientError
+from revtrace.errors import GradientError, UnsupportedError
 from revtrace.loc import Loc
 from revtrace.trace.record import Arg, Attr, Cell, Guard, Item, Source, Traced
 
@@ -64,6 +64,12 @@ def unwrap(f: Any) -> Callee:
     while not isinstance(f, FunctionType):
         if isinstance(getattr(f, "callee", None), Callee):
             # Before partials: a handle is one, for speed.
+            if not f.composes:
+                raise UnsupportedError(
+                    f"differentiating {f!r}",
+                    "a Jacobian or an inverse is run over a basis, not as one program",
+                    "jacfwd(jacrev(f)) or hessian(f) for second derivatives, vjp(grad(f), ...) for products",
+                )
             inner, steps = f.callee, f.steps
             prefix, keywords, f = inner.prefix + prefix, {**inner.keywords, **keywords}, inner.function
         elif isinstance(f, functools.partial):

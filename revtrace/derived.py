@@ -69,6 +69,9 @@ def shared_table(function: FunctionType, steps: tuple[Step, ...], settings: Sett
 class Derived:
     """A function that comes from the user's; the base of what `wrap`, `grad`, `jacobian` ... return."""
 
+    composes = False
+    """Whether derivatives can be taken of it as of a function."""
+
     callee: Callee
     steps: tuple[Step, ...]
     settings: Settings

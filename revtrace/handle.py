@@ -51,6 +51,8 @@ class Handle(Derived, functools.partial):  # type: ignore[type-arg]
     (9.0, 6.0)
     """
 
+    composes = True
+
     def __new__(cls, callee: Callee, steps: tuple[Step, ...] = (), settings: Settings | None = None) -> Handle:
         """Return a handle that goes through the slow path until `follow` is called."""
         return functools.partial.__new__(cls, _unset)
@@ -84,6 +86,13 @@ class Handle(Derived, functools.partial):  # type: ignore[type-arg]
         callee = self.callee
         bound = Callee(callee.function, (instance, *callee.prefix), callee.keywords, callee.original.__get__(instance))
         return Handle(bound, self.steps, self.settings)
+
+    @property
+    def py_func(self) -> Any:
+        """The plain function, where calling this is the same; named as numba names it."""
+        if self.steps or not self.callee.bare:
+            raise AttributeError("only a wrapped function stands for its plain function")
+        return self.callee.function
 
     # derivatives --------------------------------------------------------------------
 

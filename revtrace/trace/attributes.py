@@ -293,7 +293,7 @@ def _class_attribute(t: Tracer, st: State, cls: type, self: Any, name: str, star
         return Static(found.__func__)
     if isinstance(found, types.FunctionType):
         return Bound(Static(found), self)
-    if type(found).__module__.startswith("numba") and hasattr(found, "py_func"):
+    if type(found).__module__.startswith(("numba", "revtrace.")) and hasattr(found, "py_func"):
         return Bound(Static(found), self)
     if isinstance(found, (types.WrapperDescriptorType, types.MethodDescriptorType)):
         return Bound(Static(found), self)

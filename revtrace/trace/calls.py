@@ -85,7 +85,7 @@ def call(
     py_func = getattr(f, "py_func", None)
     if isinstance(py_func, types.FunctionType):
         return _plain(t, st, py_func, Static(py_func, function.source and _attr(function.source, "py_func")), args, kwargs)
-    if getattr(type(f), "__module__", "").startswith("revtrace.") and getattr(f, "steps", None):
+    if getattr(type(f), "__module__", "").startswith("revtrace.") and hasattr(f, "callee") and not _stands_for_plain(f):
         raise t.unsupported(
             f"calling the derivative {f!r}",
             "derivatives are taken of whole functions, not inside of them",
@@ -95,8 +95,10 @@ def call(
         source = function.source
         first = tuple(external(t, st, a, None if source is None else _partial_arg(source, k), "const") for k, a in enumerate(f.args))
         more = {k: external(t, st, v, None, "const") for k, v in f.keywords.items()}
-        inner_source = None if source is None else _attr(source, "func")
-        return call(t, st, external(t, st, f.func, inner_source, "const"), (*first, *args), {**more, **kwargs}, fr)
+        # What a handle calls is not the user's function.
+        name = "function" if hasattr(f, "callee") else "func"
+        inner_source = None if source is None else _attr(source, name)
+        return call(t, st, external(t, st, getattr(f, name), inner_source, "const"), (*first, *args), {**more, **kwargs}, fr)
     handler = functions.find(f)
     if handler is not None:
         return handler(t, st, args, kwargs, fr)
@@ -132,6 +134,11 @@ def _attr(source: Any, name: str) -> Any:
     from revtrace.trace.record import Attr
 
     return Attr(source, name)
+
+
+def _stands_for_plain(f: Any) -> bool:
+    """Whether a function of revtrace's, with arguments of its own, is a plain function with those."""
+    return isinstance(f, functools.partial) and not f.steps
 
 
 def _partial_arg(source: Any, k: int) -> Any:
