@@ -15,13 +15,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from revtrace.codegen.expressions import ATOM, Code, Literals, call, operation
+from revtrace.codegen.expressions import ATOM, NUMPY, Code, Literals, call, operation
 from revtrace.codegen.guards import conditions, poly_code
 from revtrace.codegen.plan import CHECK, END, IN, WRAP, Plan, Room
 from revtrace.codegen.storage import buffers
 from revtrace.codegen.uses import EFFECTS, Uses, writes
-from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Program, Stmt, Var, While, walk
-from revtrace.program.types import Array, Scalar, Stack
+from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Program, Var, While, walk
+from revtrace.program.types import Array, Stack
 from revtrace.rules.runtime import NAMES
 
 __all__ = ["Source", "write"]
@@ -31,10 +31,15 @@ _INDENT = "    "
 
 _LIMITS = {40: "small", 30: "medium", 20: "tiny"}
 
-_TAKEN = frozenset(
-    "at put bump acc sel wrap inb area empty zeros fill copy copyto same newstack entries larger grow keep trips imin imax small medium tiny need "
-    "math cmath np inf nan Bail Deopt b1 i1 i2 i4 i8 u1 u2 u4 u8 f4 f8 c8 c16".split()
-) | {f"dim{k}" for k in range(32)}
+_PYTHON = frozenset((*keyword.kwlist, *dir(builtins)))
+
+_WORDS = """
+    at put bump acc sel wrap inb area trips imin imax small medium tiny
+    empty zeros fill copy copyto same newstack entries larger grow keep
+    math cmath np inf nan Bail Deopt failed need
+"""
+
+_TAKEN = frozenset(_WORDS.split()) | {f"dim{k}" for k in range(32)} | frozenset(NUMPY.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +153,7 @@ class _Writer:
         if base[0].isdigit() or base.startswith("_"):
             base = "t" + base
         name, k = base, 2
-        while name in self.taken or name in _TAKEN or name in NAMES or keyword.iskeyword(name) or hasattr(builtins, name):
+        while name in self.taken or name in _TAKEN or name in NAMES or name in _PYTHON:
             name, k = f"{base}_{k}", k + 1
         self.taken.add(name)
         return name
@@ -306,7 +311,7 @@ class _Writer:
                 self.line("if " + " | ".join(f"({n} < 0)" if len(tests) > 1 else f"{n} < 0" for n in tests) + ":")
                 self.line("    raise Bail")
         function = "zeros" if op.attr("zeros", False) else "empty"
-        self.assign(op.out, call(function, Code(op.out.type.dtype), *lengths))
+        self.assign(op.out, call(function, Code(NUMPY[op.out.type.dtype]), *lengths))
 
     def write_copy(self, op: Op, position: int) -> None:
         """Write a copy."""
@@ -338,7 +343,7 @@ class _Writer:
             self.taken.add(f"{name}_{suffix}")
         self.stacks.append(name)
         self.line(f"{name} = newstack()")
-        self.line(f"{name}_p = entries({name}, {op.out.type.dtype})")
+        self.line(f"{name}_p = entries({name}, {NUMPY[op.out.type.dtype]})")
         self.line(f"{name}_n = {name}_cap = 0")
 
     def write_push(self, op: Op, position: int) -> None:
@@ -439,7 +444,7 @@ class _Writer:
             if t in self.names and code.text != self.names[t]:
                 todo.append((self.names[t], code))
         while todo:
-            free = [k for k, (name, _) in enumerate(todo) if not any(name in c.names for j, (_, c) in enumerate(todo) if j != k)]
+            free = [k for k, (n, _) in enumerate(todo) if not any(n in c.names for _, c in todo[:k] + todo[k + 1 :])]
             if free:
                 name, code = todo.pop(free[0])
                 self.line(f"{name} = {code.text}")

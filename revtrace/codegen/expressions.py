@@ -16,13 +16,13 @@ from revtrace.program.nodes import Const, Op
 from revtrace.program.types import Array, Scalar
 from revtrace.rules.core import RULES
 
-__all__ = ["ATOM", "Code", "Literals", "call", "occurrences", "operation"]
+__all__ = ["ATOM", "INFIX", "NUMPY", "Code", "Literals", "call", "occurrences", "operation"]
 
 ATOM = 100
 
 _NEG, _MUL, _ADD, _AND, _XOR, _OR, _COMPARE, _NOT = 14, 13, 12, 10, 9, 8, 7, 6
 
-_INFIX: dict[str, tuple[str, int]] = {
+INFIX: dict[str, tuple[str, int]] = {
     "add": ("+", _ADD),
     "sub": ("-", _ADD),
     "mul": ("*", _MUL),
@@ -42,6 +42,24 @@ _INFIX: dict[str, tuple[str, int]] = {
     "eq": ("==", _COMPARE),
     "ne": ("!=", _COMPARE),
 }
+"""Operators and their precedence."""
+
+NUMPY = {
+    "b1": "bool_",
+    "i1": "int8",
+    "i2": "int16",
+    "i4": "int32",
+    "i8": "int64",
+    "u1": "uint8",
+    "u2": "uint16",
+    "u4": "uint32",
+    "u8": "uint64",
+    "f4": "float32",
+    "f8": "float64",
+    "c8": "complex64",
+    "c16": "complex128",
+}
+"""What a dtype is called in generated code."""
 
 _WIDE = {"f4": "f8", "c8": "c16"}
 
@@ -140,7 +158,7 @@ def _source(op: Op) -> tuple[str, str]:
 
 def _is_structural(op: Op) -> bool:
     """Whether the operation is written with an operator rather than by its rule."""
-    if op.name not in _INFIX and op.name != "neg":
+    if op.name not in INFIX and op.name != "neg":
         return False
     kind = op.args[0].type.dtype[0]
     if op.name == "div":
@@ -201,7 +219,7 @@ def operation(op: Op, args: Sequence[Code]) -> Code:
     if _is_structural(op):
         if name == "neg":
             return _rounded(op, Code(f"-{args[0].within(_NEG)}", _NEG, args[0].names, args[0].loads))
-        return _rounded(op, _infix(*_INFIX[name], *args))
+        return _rounded(op, _infix(*INFIX[name], *args))
     return _primitive(op, args)
 
 
@@ -219,7 +237,7 @@ def _rounded(op: Op, code: Code) -> Code:
     if not _needs_rounding(op):
         return code
     assert op.out is not None and isinstance(op.out.type, Scalar)
-    return call(op.out.type.dtype, code)
+    return call(NUMPY[op.out.type.dtype], code)
 
 
 def _cast(op: Op, x: Code) -> Code:
@@ -236,8 +254,8 @@ def _cast(op: Op, x: Code) -> Code:
             return x
     if source[0] == "f" and target[0] in "iu" and target not in ("i8", "u8"):
         # Out of range, the hardware's answer for i8 cut to the width; numba's own would be undefined.
-        x = call("i8", x)
-    return call(target, x)
+        x = call("int64", x)
+    return call(NUMPY[target], x)
 
 
 def _primitive(op: Op, args: Sequence[Code]) -> Code:
@@ -254,5 +272,5 @@ def _primitive(op: Op, args: Sequence[Code]) -> Code:
     text = _TEMPLATE.sub(operand, template)
     code = Code(text, ATOM if simple else 0, *_gather(args))
     if computed != op.out.type.dtype or _needs_rounding(op):
-        return call(op.out.type.dtype, code)
+        return call(NUMPY[op.out.type.dtype], code)
     return code

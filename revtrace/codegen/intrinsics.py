@@ -17,6 +17,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 from numba.np.arrayobj import get_itemsize, make_array, populate_array
 
+from revtrace.codegen.expressions import NUMPY
 from revtrace.codegen.signals import Bail
 
 __all__ = ["DTYPES", "FUNCTIONS", "accessors"]
@@ -42,7 +43,10 @@ def _pointer(context: Any, builder: Any, kind: Any, value: Any, index: Any) -> A
 
 def _listed(index: Any) -> Any:
     """Return the types of star arguments, which come as one tuple when lowered."""
-    return tuple(index[0]) if len(index) == 1 and isinstance(index[0], types.BaseTuple) else index
+    if len(index) == 1 and isinstance(index[0], types.BaseTuple):
+        of: Any = index[0]
+        return tuple(of)
+    return index
 
 
 def _element(kind: Any, index: Any) -> bool:
@@ -506,19 +510,5 @@ FUNCTIONS: dict[str, Any] = _Functions(
 )
 """Every function generated code may call, by name."""
 
-DTYPES: dict[str, Any] = {
-    "b1": np.bool_,
-    "i1": np.int8,
-    "i2": np.int16,
-    "i4": np.int32,
-    "i8": np.int64,
-    "u1": np.uint8,
-    "u2": np.uint16,
-    "u4": np.uint32,
-    "u8": np.uint64,
-    "f4": np.float32,
-    "f8": np.float64,
-    "c8": np.complex64,
-    "c16": np.complex128,
-}
-"""What a dtype is called in generated code, and what it is."""
+DTYPES: dict[str, Any] = {name: getattr(np, name) for name in NUMPY.values()}
+"""Number types by their name in generated code."""

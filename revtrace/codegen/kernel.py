@@ -23,6 +23,7 @@ from numba.core.serialize import dumps
 from numba.np.numpy_support import from_dtype
 
 from revtrace.codegen.emit import Source
+from revtrace.codegen.expressions import NUMPY
 from revtrace.codegen.intrinsics import DTYPES, FUNCTIONS, accessors
 from revtrace.codegen.pipeline import Pipeline
 from revtrace.codegen.signals import Bail, Deopt
@@ -101,7 +102,8 @@ def load(data: bytes) -> Kernel:
 
 def _function(source: Source, *, compiled: bool) -> Any:
     """Return generated code as a Python function, with what it calls if it is to be compiled."""
-    namespace: dict[str, Any] = {"__name__": "revtrace.codegen.generated"}
+    # numba looks this module up when it loads a kernel from disk.
+    namespace: dict[str, Any] = {"__name__": __name__}
     text = source.text
     if compiled:
         text, functions = _by_buffer(source)
@@ -114,9 +116,13 @@ def _function(source: Source, *, compiled: bool) -> Any:
             if w in FUNCTIONS or re.fullmatch(r"dim\d+", w):
                 namespace[w] = FUNCTIONS[w]
         namespace.update({name: link(name, njit(error_model="numpy"), _linked) for name in source.runtime})
-        namespace.update({name: DTYPES[dtype](value) for name, dtype, value in source.constants})
+        namespace.update({name: DTYPES[NUMPY[dtype]](value) for name, dtype, value in source.constants})
     exec(compile(text, f"<revtrace {source.name}>", "exec"), namespace)
-    return namespace[source.name]
+    function = namespace[source.name]
+    # numba names symbols after the function; one loaded from disk must not meet another of its name.
+    digest = hashlib.sha256(repr(source).encode()).hexdigest()
+    function.__qualname__ = f"{source.name}_{digest[:16]}"
+    return function
 
 
 def _by_buffer(source: Source) -> tuple[str, dict[str, Any]]:

@@ -15,7 +15,7 @@ from numba.core.compiler_machinery import PassManager
 __all__ = ["Pipeline"]
 
 
-class Pipeline(CompilerBase):  # type: ignore[misc]
+class Pipeline(CompilerBase):
     """A compiler of generated code."""
 
     def define_pipelines(self) -> list[Any]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from revtrace.codegen.emit import Source
+from revtrace.codegen.expressions import NUMPY
 from revtrace.codegen.signals import Bail, Deopt
 from revtrace.rules.runtime import NAMES
 
@@ -154,22 +155,8 @@ def keep(stack: Any) -> None:
     """Say that a stack was in use until here."""
 
 
-DTYPES: dict[str, Any] = {
-    "b1": np.bool_,
-    "i1": np.int8,
-    "i2": np.int16,
-    "i4": np.int32,
-    "i8": np.int64,
-    "u1": np.uint8,
-    "u2": np.uint16,
-    "u4": np.uint32,
-    "u8": np.uint64,
-    "f4": np.float32,
-    "f8": np.float64,
-    "c8": np.complex64,
-    "c16": np.complex128,
-}
-"""What a dtype is called in generated code, and what it is."""
+DTYPES: dict[str, Any] = {name: getattr(np, name) for name in NUMPY.values()}
+"""Number types by their name in generated code."""
 
 
 def load(source: Source) -> Callable[..., tuple[Any, ...]]:
@@ -192,7 +179,7 @@ def load(source: Source) -> Callable[..., tuple[Any, ...]]:
     namespace.update(math=math, cmath=cmath, np=np, inf=math.inf, nan=math.nan, Bail=Bail, Deopt=Deopt)
     namespace.update({f"dim{k}": _dim(k) for k in range(32)})
     namespace.update({name: NAMES[name] for name in source.runtime})
-    namespace.update({name: DTYPES[dtype](value) for name, dtype, value in source.constants})
+    namespace.update({name: DTYPES[NUMPY[dtype]](value) for name, dtype, value in source.constants})
     exec(compile(source.text, f"<revtrace {source.name}>", "exec"), namespace)
     found: Callable[..., tuple[Any, ...]] = namespace[source.name]
     return found

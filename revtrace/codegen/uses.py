@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from revtrace.codegen.expressions import occurrences
+from revtrace.codegen.expressions import INFIX, occurrences
 from revtrace.codegen.plan import Plan
 from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While, regions
-from revtrace.program.types import Array, Scalar, Stack
+from revtrace.program.types import Scalar
 from revtrace.rules.core import RULES
 
 __all__ = ["EFFECTS", "Uses", "writes"]
 
-_SCALAR = frozenset(
-    "add sub mul neg div floordiv mod lt le gt ge eq ne and or not xor bitand bitor bitxor invert shl shr "
-    "select cast accum dim load powi".split()
-)
+_SCALAR = frozenset(("select", "cast", "accum", "dim", "load", "neg", "not", *INFIX))
 
-EFFECTS = frozenset("store addto fill copyto alloc copy check stack push pop".split())
+EFFECTS = frozenset(("store", "addto", "fill", "copyto", "alloc", "copy", "check", "stack", "push", "pop"))
 """Operations that are written where they stand."""
 
 
@@ -131,11 +128,8 @@ def _operands(stmt: Stmt) -> Iterator[Operand]:
 def writes(stmt: Stmt) -> frozenset[str]:
     """Return the dtypes of the arrays whose elements a statement may change."""
     out: set[str] = set()
-    if isinstance(stmt, Op):
-        if stmt.name in ("store", "addto", "fill", "copyto"):
-            kind = stmt.args[0].type
-            assert isinstance(kind, Array | Stack)
-            out.add(kind.dtype)
+    if isinstance(stmt, Op) and stmt.name in ("store", "addto", "fill", "copyto"):
+        out.add(stmt.args[0].type.dtype)
     for block in regions(stmt):
         for inner in block.stmts:
             out |= writes(inner)
