@@ -64,12 +64,11 @@ class _Live:
         self.changed = False
 
     def want(self, x: Operand) -> None:
-        if isinstance(x, Var) and x not in self.values:
-            self.values.add(x)
-            self.changed = True
-            if is_array(x):
-                # Whoever holds an array wants what is in it, save for its shape (see `op`).
-                self.want_contents(x)
+        self.want_name(x)
+        if isinstance(x, Var) and is_array(x):
+            # Whoever holds an array wants what is in it, save for its shape (see `op`); its
+            # name may have been wanted before.
+            self.want_contents(x)
 
     def want_all(self, xs: Iterable[Operand]) -> None:
         for x in xs:

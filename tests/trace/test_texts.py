@@ -1,0 +1,58 @@
+"""Strings made of run-time numbers: harmless in messages, refused elsewhere."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import pytest
+
+import revtrace
+from revtrace.config import override
+from tests.trace.agree import agrees, refuses
+
+
+def messages(x: float, n: int) -> float:
+    text = "bad " + str(x) + f" {x:.3f} {n}" + " %g" % x + " {}".format(x)
+    if x < 0:
+        raise ValueError(text)
+    if x > 100:
+        warnings.warn(text, stacklevel=2)
+    if text is None:
+        return 0.0
+    return x * x
+
+
+def keyed(x: float, n: int) -> float:
+    weights = {"1": 2.0, "2": 3.0}
+    return x * weights[str(n)] * weights[f"{n}"]
+
+
+def by_text(x: float) -> float:
+    return {"1.0": x}[str(x)]
+
+
+def caught(x: float) -> float:
+    try:
+        return math.log(x - 2.0)
+    except ValueError:
+        return 0.0
+
+
+def test_message_is_the_plain_functions() -> None:
+    agrees(messages, 3.0, 2)
+    with override(interpret=True), pytest.raises(ValueError, match=r"^bad -1.0 -1.000 2 -1 -1.0$"):
+        revtrace.grad(messages)(-1.0, 2)
+
+
+def test_string_of_an_integer_argument_is_a_key() -> None:
+    agrees(keyed, 3.0, 2)
+
+
+def test_string_of_a_float_is_no_key() -> None:
+    refuses(by_text, 1.0, match="a string made of run-time values")
+
+
+def test_an_error_that_is_caught_is_refused_when_it_happens() -> None:
+    agrees(caught, 3.0)
+    refuses(caught, 1.0, match="raised and caught")
