@@ -96,6 +96,10 @@ def schedule(program: Program, first: Mapping[Var, int], primal: Set[Var]) -> tu
     return Program(program.name, program.inputs, body), None
 
 
+def _place(k: int, when: float) -> int:
+    return k if when == k else -k
+
+
 class _Order:
     """What must come before what, among the statements of one block."""
 
@@ -131,7 +135,8 @@ class _Order:
                 kind = "add" if t.op.name == "addto" else "write" if t.writes else "read"
                 touches.setdefault(cls, {}).setdefault((k, when), set()).add(kind)
         for places in touches.values():
-            ordered = sorted(places.items(), key=lambda item: item[0][1])
+            # Of loops in place that belong before the same statement, the one reversed last came first.
+            ordered = sorted(places.items(), key=lambda item: (item[0][1], _place(*item[0])))
             for i, ((k, _), kinds) in enumerate(ordered):
                 for (j, _), others in ordered[i + 1 :]:
                     if j != k and not (kinds == others and len(kinds) == 1 and "write" not in kinds):
