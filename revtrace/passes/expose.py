@@ -8,14 +8,23 @@ sweep and are removed.
 
 from __future__ import annotations
 
+import math
+from collections import Counter
+
 from revtrace.passes.activity import Activity
+from revtrace.passes.fold import key
 from revtrace.passes.pullback import Pullback, pullback
 from revtrace.passes.scopes import is_float
-from revtrace.program.nodes import Block, For, If, Op, Program, Stmt, Var, While
+from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Program, Stmt, Var, While, const
+from revtrace.program.types import Scalar
+from revtrace.rules.core import RULES
 
 __all__ = ["expose"]
 
 _MEMORY = frozenset({"load", "copy", "pop", "alloc", "stack"})
+
+
+Known = dict[object, Var]
 
 
 def expose(program: Program, on: Activity) -> tuple[Program, dict[Var, Pullback], set[Var]]:
@@ -30,22 +39,32 @@ def expose(program: Program, on: Activity) -> tuple[Program, dict[Var, Pullback]
     set
         The values that were added.
     """
-    texts: dict[Var, Pullback] = {}
-    added: set[Var] = set()
+    writer = _Writer(on)
+    return Program(program.name, program.inputs, writer.block(program.body, {})), writer.texts, writer.added
 
-    def block(old: Block) -> Block:
+
+class _Writer:
+    def __init__(self, on: Activity) -> None:
+        self.on = on
+        self.texts: dict[Var, Pullback] = {}
+        self.added: set[Var] = set()
+
+    def block(self, old: Block, known: Known) -> Block:
+        """Write a block; ``known`` maps expressions to values visible in it."""
+        known = dict(known)
         stmts: list[Stmt] = []
+        active: list[Op] = []
         for stmt in old.stmts:
             match stmt:
                 case Op():
                     stmts.append(stmt)
-                    if stmt.out is not None and stmt.name not in _MEMORY and is_float(stmt.out) and on.is_active(stmt.out):
-                        text = pullback(stmt, on.is_active)
-                        early, texts[stmt.out] = _split(text)
-                        stmts += early
-                        added.update(op.out for op in early if op.out is not None)
+                    if _named(stmt):
+                        known.setdefault(_name(stmt), _var(stmt.out))
+                    if stmt.out is not None and stmt.name not in _MEMORY and self.on.is_active(stmt.out):
+                        active.append(stmt)
                 case If():
-                    stmts.append(If(stmt.cond, block(stmt.then), block(stmt.orelse), stmt.outs, stmt.loc))
+                    then, orelse = self.block(stmt.then, known), self.block(stmt.orelse, known)
+                    stmts.append(If(stmt.cond, then, orelse, stmt.outs, stmt.loc))
                 case For():
                     stmts.append(
                         For(
@@ -55,7 +74,7 @@ def expose(program: Program, on: Activity) -> tuple[Program, dict[Var, Pullback]
                             stmt.step,
                             stmt.params,
                             stmt.inits,
-                            block(stmt.body),
+                            self.block(stmt.body, known),
                             stmt.outs,
                             stmt.count,
                             stmt.exits,
@@ -63,31 +82,100 @@ def expose(program: Program, on: Activity) -> tuple[Program, dict[Var, Pullback]
                         )
                     )
                 case While():
-                    body = block(stmt.body)
+                    body = self.block(stmt.body, known)
                     stmts.append(
                         While(
                             stmt.params, stmt.inits, stmt.cond, body, stmt.outs, stmt.count, stmt.exits, stmt.loc
                         )
                     )
+        # At the end, where all values of the block can be used.
+        texts = [(op, pullback(op, self.on.is_active)) for op in active if is_float(_var(op.out))]
+        often = Counter(
+            o.args[1] for _, text in texts for o in text.ops if o.name == "div" and isinstance(o.args[0], Var)
+        )
+        for op, text in texts:
+            early, self.texts[_var(op.out)] = self.split(text, known, often)
+            stmts += early
         return Block(tuple(stmts), old.results)
 
-    return Program(program.name, program.inputs, block(program.body)), texts, added
+    def split(self, text: Pullback, known: Known, often: Counter[Operand]) -> tuple[list[Op], Pullback]:
+        """Separate what does not depend on the seed, and use values that are there."""
+        tainted: set[object] = {text.seed}
+        same: dict[Var, Operand] = {}
+        early: list[Op] = []
+        late: list[Op] = []
 
+        def now(x: Operand) -> Operand:
+            return same.get(x, x) if isinstance(x, Var) else x
 
-def _split(text: Pullback) -> tuple[list[Op], Pullback]:
-    """Separate what does not depend on the seed."""
-    tainted: set[object] = {text.seed}
-    early: list[Op] = []
-    late: list[Op] = []
-    for op in text.ops:
-        if any(x in tainted for x in op.args):
-            tainted.add(op.out)
-            late.append(op)
-        else:
+        def ahead(op: Op) -> None:
+            assert op.out is not None
+            if _name(op) in known:
+                same[op.out] = known[_name(op)]
+                return
+            known[_name(op)] = op.out
+            self.added.add(op.out)
             early.append(op)
-    made = {op.out for op in late}
-    needs: dict[Var, None] = {}
-    for x in [x for op in late for x in op.args] + [t for _, t in text.terms]:
-        if isinstance(x, Var) and x is not text.seed and x not in made:
-            needs.setdefault(x)
-    return early, Pullback(text.seed, tuple(late), text.terms, tuple(needs))
+
+        selects: dict[Var, Op] = {}
+        for raw in text.ops:
+            op = Op(raw.name, tuple(map(now, raw.args)), raw.out, raw.attrs, raw.loc)
+            if op.name == "select":
+                selects[_var(op.out)] = op
+            for part in self.divided(op, known, often, selects):
+                part = Op(part.name, tuple(map(now, part.args)), part.out, part.attrs, part.loc)
+                if any(x in tainted for x in part.args):
+                    tainted.add(part.out)
+                    late.append(part)
+                else:
+                    ahead(part)
+        terms = tuple((x, now(t)) for x, t in text.terms)
+        made = {op.out for op in late}
+        needs: dict[Var, None] = {}
+        for x in [x for op in late for x in op.args] + [t for _, t in terms]:
+            if isinstance(x, Var) and x is not text.seed and x not in made:
+                needs.setdefault(x)
+        return early, Pullback(text.seed, tuple(late), terms, tuple(needs))
+
+    def divided(self, op: Op, known: Known, often: Counter[Operand], selects: dict[Var, Op]) -> list[Op]:
+        """Return what computes an operation; a quotient by its divisor's reciprocal where there is one.
+
+        Adjoints may differ from the quotient in the last digit; the primal's quotients stay.
+        """
+        if op.name != "div" or not isinstance(op.args[1], Var) or not isinstance(_var(op.out).type, Scalar):
+            return [op]
+        y = op.args[1]
+        if y.type.dtype[0] != "f":
+            return [op]
+        one = const(1.0, y.type.dtype)
+        whole = Op("div", (one, y), Var(y.type), (), op.loc)
+        ready = known.get(_name(whole))
+        if ready is not None:
+            return [Op("mul", (op.args[0], ready), op.out, (), op.loc)]
+        guard = selects.get(y)
+        if guard is not None and isinstance(guard.args[1], Const) and guard.args[1].value == math.inf:
+            # Zero where the divisor is, else the quotient by it.
+            inner = Op("div", (one, guard.args[2]), Var(y.type), (), op.loc)
+            ready = known.get(_name(inner))
+            if ready is not None:
+                product = Op("mul", (op.args[0], ready), Var(y.type), (), op.loc)
+                zero = const(0.0, y.type.dtype)
+                return [product, Op("select", (guard.args[0], zero, _var(product.out)), op.out, (), op.loc)]
+        if often[y] > 1:
+            return [whole, Op("mul", (op.args[0], _var(whole.out)), op.out, (), op.loc)]
+        return [op]
+
+
+def _named(op: Op) -> bool:
+    """Whether an operation is a function of its operands alone."""
+    return op.out is not None and (op.name in RULES or op.name in ("select", "cast"))
+
+
+def _name(op: Op) -> object:
+    assert op.out is not None
+    return (op.name, tuple(map(key, op.args)), op.out.type, op.attrs)
+
+
+def _var(x: object) -> Var:
+    assert isinstance(x, Var)
+    return x

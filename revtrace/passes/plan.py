@@ -38,6 +38,12 @@ from revtrace.rules.core import RULES
 __all__ = ["Answer", "Plan", "plan", "restorable"]
 
 
+_LIGHT = frozenset(
+    "add sub mul neg abs select cast accum lt le gt ge eq ne and or not xor min max load dim".split()
+)
+"""Operations that cost about as much as handing their result on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One line of the plan: a value read on the way back and where it comes from."""
@@ -365,6 +371,8 @@ class _Graph:
         self.planner = planner
         self.scope = scope
         self.walks = walks
+        # Out of a branch at the top values are handed on in registers: what costs is computed once.
+        self.free = planner.branch_at_top(scope)
         self.sinks = dict(sinks)
         self.given: set[Var] = set()
         self.undo: dict[Var, Op] = {}
@@ -391,6 +399,8 @@ class _Graph:
         if isinstance(stmt, For | While):
             return None
         if isinstance(stmt, If) and var not in stmt.outs:
+            return None
+        if self.free and isinstance(stmt, Op) and stmt.name not in _LIGHT:
             return None
         return stmt if self.planner.runs_again(stmt) else None
 

@@ -109,7 +109,7 @@ def _cast_back(b: Builder, g: Expr, source: Operand) -> Any:
 
 def _pruned(seed: Var, ops: list[Op], terms: list[tuple[Var, Operand]]) -> Pullback:
     """Drop what the terms do not need and list what is read of the primal."""
-    ops, terms = _merged(ops, terms)
+    ops, terms = _merged([_chosen(op, ops) for op in ops], terms)
     wanted = {t for _, t in terms if isinstance(t, Var)}
     kept: list[Op] = []
     for op in reversed(ops):
@@ -123,6 +123,20 @@ def _pruned(seed: Var, ops: list[Op], terms: list[tuple[Var, Operand]]) -> Pullb
         if isinstance(x, Var) and x is not seed and x not in made:
             needs.setdefault(x)
     return Pullback(seed, tuple(kept), tuple(terms), tuple(needs))
+
+
+def _chosen(op: Op, ops: list[Op]) -> Op:
+    """Write ``g * select(c, 1, 0)`` as a choice between ``g`` and zero: shorter, and no 0 * inf."""
+    if op.name != "mul" or op.out is None:
+        return op
+    for g, factor in (op.args, op.args[::-1]):
+        made = next((o for o in ops if o.out is factor), None)
+        if made is not None and made.name == "select" and g.type == op.out.type:
+            sides = [x.value if isinstance(x, Const) else None for x in made.args[1:]]
+            if all(x in (0, 1) for x in sides):
+                zero = const(0, op.out.type.dtype)
+                return Op("select", (made.args[0], *(g if x else zero for x in sides)), op.out, (), op.loc)
+    return op
 
 
 def _merged(ops: list[Op], terms: list[tuple[Var, Operand]]) -> tuple[list[Op], list[tuple[Var, Operand]]]:
