@@ -19,6 +19,7 @@ __all__ = ["FAMILIES", "Program", "case", "corpus", "integers", "normal", "unifo
 
 FAMILIES = (
     "scalars",
+    "mixed",
     "loops",
     "while_loops",
     "branches",
