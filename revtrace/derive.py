@@ -18,6 +18,7 @@ from revtrace.containers import Slot, canonical, leaves, map_leaves, rendered
 from revtrace.dispatch_source import EXTRA
 from revtrace.errors import GradientError, UnsupportedError
 from revtrace.loc import Loc
+from revtrace.passes.plan import Plan
 from revtrace.passes.effects import buffers, touched
 from revtrace.passes.rebuild import clone_block
 from revtrace.passes.scopes import scopes
@@ -197,8 +198,8 @@ def _no_gradient(what: str, why: str, instead: str, here: Loc) -> Leaf:
 # derivatives --------------------------------------------------------------------------------
 
 
-def gradient(traced: Traced, asked: Request, *, value: bool, has_aux: bool) -> Traced:
-    """Return the function that computes a gradient, with the value where asked.
+def gradient(traced: Traced, asked: Request, *, value: bool, has_aux: bool) -> tuple[Traced, Plan | None]:
+    """Return the function that computes a gradient, with the value where asked, and what it keeps.
 
     By one real scalar it runs forward (nothing has to be kept), else in reverse.
     """
@@ -209,12 +210,12 @@ def gradient(traced: Traced, asked: Request, *, value: bool, has_aux: bool) -> T
     seed_type = program.body.results[leaf.index].type
     variable = [program.inputs[k].type for k in active]
     if len(active) == 1 and variable[0] in (Scalar("f8"), Scalar("f4")) and isinstance(seed_type, Scalar):
-        derived = passes.tangent(program, active)
+        derived, plan = passes.tangent(passes.prepared(program), active), None
         dots = [k for k, x in enumerate(program.body.results) if is_inexact(x.type.dtype)]
         gradients = [len(program.body.results) + dots.index(leaf.index)]
         seed_type = variable[0]
     else:
-        derived = passes.differentiate(program, active, (leaf.index,)) if active else program
+        derived, plan = passes.reverse(passes.prepared(program), active, (leaf.index,)) if active else (program, None)
         gradients = [len(program.body.results) + k for k in range(len(active))]
     derived = _bind_one(derived, seed_type) if active else derived
     outputs = _Outputs(derived.body.results)
@@ -234,23 +235,23 @@ def gradient(traced: Traced, asked: Request, *, value: bool, has_aux: bool) -> T
         result = Made(tuple, ((0, answer), (1, parts[0])))
     else:
         result = answer
-    return _finished(traced, derived, outputs, result, "grad")
+    return _finished(traced, derived, outputs, result, "grad"), plan
 
 
-def pullback(traced: Traced, asked: Request, *, has_aux: bool = False) -> Traced:
-    """Return the function that takes one seed per float of the result and returns the cotangents."""
+def pullback(traced: Traced, asked: Request, *, has_aux: bool = False) -> tuple[Traced, Plan | None]:
+    """Return the function that takes one seed per float of the result and returns the cotangents, and what it keeps."""
     traced, active = with_inputs(numbered(traced), asked)
     primal, _ = with_aux(traced, has_aux, asked.here)
     seeded = [leaf for leaf in float_leaves(primal) if _inexact(leaf, traced.program)]
     program = traced.program
     indices = tuple(leaf.index for leaf in seeded if isinstance(leaf, Leaf))
-    derived = passes.differentiate(program, active, indices)
+    derived, plan = passes.reverse(passes.prepared(program), active, indices)
     outputs = _Outputs(derived.body.results)
     gradients = iter(range(len(program.body.results), len(derived.body.results)))
     answer = asked.shaped(lambda slot: Leaf(outputs.take(next(gradients)), type(slot.value)))
     seeds = _extra_inputs([program.body.results[k] for k in indices], 0)
     traced = replace(traced, inputs=traced.inputs + seeds)
-    return _finished(traced, derived, outputs, answer, "pullback")
+    return _finished(traced, derived, outputs, answer, "pullback"), plan
 
 
 def pushforward(traced: Traced, asked: Request, *, has_aux: bool = False, first: int = 0) -> Traced:
@@ -263,7 +264,7 @@ def pushforward(traced: Traced, asked: Request, *, has_aux: bool = False, first:
     traced, active = with_inputs(numbered(traced), asked)
     primal, aux = with_aux(traced, has_aux, asked.here)
     program = traced.program
-    derived = passes.tangent(program, active)
+    derived = passes.tangent(passes.prepared(program), active)
     outputs = _Outputs(derived.body.results)
     dots = [k for k, x in enumerate(program.body.results) if is_inexact(x.type.dtype)]
     count = len(program.body.results)
@@ -317,8 +318,7 @@ def _finished(traced: Traced, derived: Program, outputs: _Outputs, result: Resul
     """Return the derived function, without what its result does not need."""
     name = f"{traced.program.name}_{suffix}"
     program = Program(name, derived.inputs, Block(derived.body.stmts, tuple(outputs.chosen)))
-    for _, run in passes.CLEANUP:
-        program = run(program)
+    program = passes.cleaned(program)
     changed = _written(program)
     entries = tuple(
         replace(entry, written=True) if var in changed else entry

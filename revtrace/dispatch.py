@@ -8,6 +8,7 @@ arguments that overlap, a kernel whose assumptions fail.
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FunctionType
@@ -19,7 +20,10 @@ from revtrace.config import Settings
 from revtrace.containers import build, rendered, snapshot
 from revtrace.dispatch_source import LAYOUT, OTHER, Trampoline, compile_trampoline, dtype_of
 from revtrace.errors import InternalError, UnsupportedError
+from revtrace.kept import counting, keeps
 from revtrace.loc import Loc
+from revtrace.passes.plan import Plan
+from revtrace.program.nodes import Program
 from revtrace.program.types import Array, Scalar
 from revtrace.trace.record import Leaf, StaticLeaf, Traced, fetch
 
@@ -45,9 +49,8 @@ class Stats:
     bails : int
         Calls handed to the plain function, which raised its exception.
     kept_bytes : int or None
-        Bytes that the last specialisation keeps per call for the backward sweep, where that is known.
-    kept : str
-        The same in words: what is kept per iteration of each loop.
+        Bytes kept for the backward sweep in the call that the last specialisation was made for; None when
+        that call's arrays are gone.  Found when asked for, by running what decides the sizes.
     """
 
     calls: int = 0
@@ -58,7 +61,6 @@ class Stats:
     deopts: int = 0
     bails: int = 0
     kept_bytes: int | None = None
-    kept: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,8 @@ class Specialisation:
         None calls the plain function.
     careful : callable
         Makes the careful executor when it is first needed.
+    count : callable
+        Makes the executor of the program that counts what is kept.
     primal : bool
         Whether this is the function itself: arrays are written in place, and what the plain function returns
         is the result when the kernel bails.
@@ -119,12 +123,16 @@ class Specialisation:
     function: FunctionType
     executor: Executor | None
     careful: Callable[[], Executor]
+    count: Callable[[Program], Executor]
     settings: Settings
     stats: Stats
     primal: bool = False
     extra: bool = False
     changed: Callable[[], None] = lambda: None
+    plan: Plan | None = field(init=False, default=None)
     converted: int = field(init=False, default=0)
+    _seen: tuple[Any, ...] | None = field(init=False, default=None)
+    _kept: int | None = field(init=False, default=None)
     trampoline: Trampoline = field(init=False)
     _careful: Executor | None = field(init=False, default=None)
     _misses: int = field(init=False, default=0)
@@ -151,6 +159,28 @@ class Specialisation:
         reader = compile_trampoline(self.traced, self.function, execute=None, support=self, only_inputs=True)
         inputs = reader.call(*args, **kwargs)
         return None if inputs is OTHER or self.fitting(inputs) is None else inputs
+
+    # what is kept -------------------------------------------------------------------
+
+    def remember(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Remember the call that the specialisation is made for, without keeping its arrays alive."""
+        if self.primal or not keeps(self.traced.program):
+            self._kept = 0
+            return
+        inputs = self.inputs_of(args, kwargs)
+        if inputs is not None:
+            self._seen = tuple(weakref.ref(x) if isinstance(x, np.ndarray) else x for x in inputs)
+
+    def kept_bytes(self) -> int | None:
+        """Return how many bytes the call it was made for keeps; None when its arrays are gone."""
+        if self._kept is None and self._seen is not None:
+            inputs = [x() if isinstance(x, weakref.ref) else x for x in self._seen]
+            types = [var.type for var in self.traced.program.inputs]
+            known = all(x is not None or isinstance(kind, Scalar) for x, kind in zip(inputs, types, strict=True))
+            fitted = self.fitting(inputs) if known else None
+            if fitted is not None:
+                self._kept = int(self.count(counting(self.traced.program))([x.copy() if isinstance(x, np.ndarray) else x for x in fitted])[0])
+        return self._kept
 
     # running ------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import FunctionType
-from typing import Any
+from typing import Any, NoReturn
 from weakref import WeakSet
 
 import numpy as np
@@ -26,6 +26,8 @@ from revtrace.dispatch_source import OTHER, Trampoline, compile_binder, passed
 from revtrace.errors import InternalError, RevtraceError, UnsupportedError
 from revtrace.executors import executor
 from revtrace.loc import Loc
+from revtrace.passes import prepared
+from revtrace.passes.plan import Plan
 from revtrace.program.nodes import Block, Program
 from revtrace.program.verify import verify
 from revtrace.request import Request, request
@@ -102,7 +104,8 @@ class Table:
         """What the table has done so far."""
         calls = self._past_calls + sum(s.trampoline.calls + s.converted for s in self.specialisations)
         calls += 0 if self._front is None else self._front.calls
-        return replace(self.counted, calls=calls)
+        kept = self.specialisations[0].kept_bytes() if self.specialisations else None
+        return replace(self.counted, calls=calls, kept_bytes=kept)
 
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Return the value of every parameter in a call; TypeError as the function raises it."""
@@ -149,6 +152,7 @@ class Table:
                     if k >= _FAR:
                         self._to_front(k)
                     return out
+            raised = False
             try:
                 with self._lock:
                     # Another thread may just have made what is needed.
@@ -157,10 +161,12 @@ class Table:
             except RevtraceError:
                 raise
             except Exception:
-                # Whatever the function itself raises.
-                if self.primal:
-                    return self.function(*args, **kwargs)
-                raise
+                if not self.primal:
+                    raise
+                raised = True
+            if raised:
+                # What the function itself raises while it is traced, it raises again.
+                return self.function(*args, **kwargs)
         out = found.trampoline.call(*front, *args, **kwargs)
         if out is OTHER:
             raise InternalError(
@@ -185,13 +191,15 @@ class Table:
         """Trace, derive and compile for a call, and enter the specialisation in front."""
         with self._lock:
             try:
-                traced = self.traced(args, kwargs)
+                traced, plan = self.traced(args, kwargs)
             except UnsupportedError:
                 if not self.primal:
                     raise
                 specialisation = self._plain(args, kwargs)
             else:
                 specialisation = self._compiled(traced)
+                specialisation.plan = plan
+                specialisation.remember(args, kwargs)
             self.counted.specialisations += 1
             if "call" in self.settings.dump.split(","):
                 print(specialisation.trampoline.source, file=sys.stderr)
@@ -218,29 +226,36 @@ class Table:
                 self.specialisations = (chosen, *(s for s in self.specialisations if s is not chosen))
                 self.refresh()
 
-    def traced(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Traced:
-        """Return the function traced for a call, with the derivatives taken."""
+    def traced(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Traced, Plan | None]:
+        """Return the function traced for a call, with the derivatives taken, and what the last one keeps."""
         arguments = self.bind(args, kwargs)
         start = time.perf_counter()
+        defect: Exception | None = None
         try:
             positional, named = whole_call(self.function, arguments)
             traced = by_parameter(trace(self.function, positional, named), self.function, arguments)
             self._verify(traced.program)
+            plan = None
             for step in self.steps:
-                traced = self.derived(traced, step, len(args), arguments)
+                traced, latest = self.derived(traced, step, len(args), arguments)
+                plan = latest or plan
                 self._verify(traced.program)
+            if all(step.kind == "value" for step in self.steps):
+                traced = replace(traced, program=prepared(traced.program))
+                self._verify(traced.program)
+            return traced, plan
         except RevtraceError:
             raise
         except Exception as error:
             # Tracing hands on what the function raises.
-            if not self.primal:
-                self._confirm(error, args, kwargs)
-            raise
+            if self.primal:
+                raise
+            defect = error
         finally:
             self.counted.trace_seconds += time.perf_counter() - start
-        return traced
+        return self._confirm(defect, args, kwargs)
 
-    def _confirm(self, error: Exception, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    def _confirm(self, error: Exception, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> NoReturn:
         """Raise what the plain function raises where tracing ended in an exception, else report a defect."""
         restore = snapshot(args, kwargs)
         try:
@@ -258,17 +273,19 @@ class Table:
         if self.settings.verify:
             verify(program)
 
-    def derived(self, traced: Traced, step: Step, count: int, arguments: dict[str, Any]) -> Traced:
-        """Return a traced function with one derivative taken."""
+    def derived(
+        self, traced: Traced, step: Step, count: int, arguments: dict[str, Any]
+    ) -> tuple[Traced, Plan | None]:
+        """Return a traced function with one derivative taken, and what it keeps."""
         if step.kind == "value":
-            return _untied(traced)
+            return _untied(traced), None
         asked = self.request(step, count, arguments)
         match step.kind:
             case "gradient":
                 return derive.gradient(traced, asked, value=step.value, has_aux=step.has_aux)
             case "pullback":
                 return derive.pullback(traced, asked, has_aux=step.has_aux)
-        return derive.pushforward(traced, asked, has_aux=step.has_aux)
+        return derive.pushforward(traced, asked, has_aux=step.has_aux), None
 
     def request(self, step: Step, count: int, arguments: dict[str, Any]) -> Request:
         """Return the arguments a step differentiates by, in a call."""
@@ -296,12 +313,16 @@ class Table:
             self.function,
             fast,
             careful,
+            self._counter,
             self.settings,
-            self.stats,
+            self.counted,
             primal=self.primal,
             extra=self.extra,
             changed=self.refresh,
         )
+
+    def _counter(self, program: Program) -> Executor:
+        return executor(program, self.settings, Stats(), careful=True)
 
     def _plain(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Specialisation:
         """Return an entry that calls the plain function for arguments of these types."""
@@ -316,7 +337,7 @@ class Table:
         def careful() -> Executor:
             raise InternalError("a plain function has no kernel")
 
-        return Specialisation(traced, self.function, None, careful, self.settings, self.counted, primal=True)
+        return Specialisation(traced, self.function, None, careful, self._counter, self.settings, self.counted, primal=True)
 
 
 def _untied(traced: Traced) -> Traced:
