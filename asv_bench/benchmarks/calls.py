@@ -105,7 +105,9 @@ class WarmProcess:
 
     def _run(self):
         environment = {**os.environ, "REVTRACE_CACHE_DIR": os.path.join(self.folder.name, "cache")}
-        done = subprocess.run([sys.executable, self.script], env=environment, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, self.script], env=environment, capture_output=True, text=True, check=True
+        )
         return float(done.stdout)
 
     def track_seconds(self):

@@ -219,7 +219,13 @@ def clipped_update(x):
     return s
 
 
-@case(normal(4, seed=16), normal(3, seed=17), argnums=(0, 1), smooth=True, jax=lambda jnp, a, b: jnp.sum(jnp.convolve(a, b) ** 2))
+@case(
+    normal(4, seed=16),
+    normal(3, seed=17),
+    argnums=(0, 1),
+    smooth=True,
+    jax=lambda jnp, a, b: jnp.sum(jnp.convolve(a, b) ** 2),
+)
 def convolution(a, b):
     out = np.zeros(len(a) + len(b) - 1)
     for i in range(len(a)):

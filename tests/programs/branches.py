@@ -7,7 +7,12 @@ from tests.programs.corpus import case, integers, normal
 BRACKETS = ((0.0, 0.10), (11_000.0, 0.12), (44_725.0, 0.22), (95_375.0, 0.24))
 
 
-@case(normal(9, scale=2.0), 1.0, argnums=(0, 1), jax=lambda jnp, r, d: jnp.sum(jnp.where(jnp.abs(r) <= d, 0.5 * r * r, d * (jnp.abs(r) - 0.5 * d))))
+@case(
+    normal(9, scale=2.0),
+    1.0,
+    argnums=(0, 1),
+    jax=lambda jnp, r, d: jnp.sum(jnp.where(jnp.abs(r) <= d, 0.5 * r * r, d * (jnp.abs(r) - 0.5 * d))),
+)
 def huber(residuals, delta):
     loss = 0.0
     for r in residuals:

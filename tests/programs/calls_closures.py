@@ -272,7 +272,11 @@ def through_decorator(x):
     return _decorated(x) + _decorated(x, n=3)
 
 
-@case(normal(4, seed=5), smooth=True, jax=lambda jnp, x: jnp.sum(jnp.stack([jnp.sin(x[0]), jnp.exp(x[1]), x[2] ** 2, -x[3]])))
+@case(
+    normal(4, seed=5),
+    smooth=True,
+    jax=lambda jnp, x: jnp.sum(jnp.stack([jnp.sin(x[0]), jnp.exp(x[1]), x[2] ** 2, -x[3]])),
+)
 def table_of_functions(x):
     table = (math.sin, math.exp, _square, lambda v: -v)
     return sum(f(v) for f, v in zip(table, x))

@@ -38,7 +38,9 @@ def float32_meets_float64(a, b):
     return s * GAIN32
 
 
-@case(normal(6, seed=4), integers(0, 6, 6, seed=4).astype(np.int32), np.arange(6, dtype=np.uint8), argnums=0, smooth=True)
+@case(
+    normal(6, seed=4), integers(0, 6, 6, seed=4).astype(np.int32), np.arange(6, dtype=np.uint8), argnums=0, smooth=True
+)
 def integer_indices(x, i32, u8):
     s = 0.0
     for k in range(6):
@@ -125,7 +127,16 @@ def int_array_divided(x):
     return s
 
 
-@case(1.7, np.int32(5), np.uint8(250), np.float32(0.5), argnums=0, oracle="given", gradient=5 * 0.85 + 133.5 * 0.5 + 0.25 / math.sqrt(1.7), figures=1e-6)
+@case(
+    1.7,
+    np.int32(5),
+    np.uint8(250),
+    np.float32(0.5),
+    argnums=0,
+    oracle="given",
+    gradient=5 * 0.85 + 133.5 * 0.5 + 0.25 / math.sqrt(1.7),
+    figures=1e-6,
+)
 def mixed_scalars(x, i, u, h):
     a = i * x + u / 2
     b = h * x

@@ -40,7 +40,14 @@ def hard_dtw(x, y):
     return table[n][m]
 
 
-@case(uniform(0.1, 1.0, 3, seed=4), uniform(0.1, 1.0, 3, 3, seed=5), uniform(0.1, 1.0, 3, 4, seed=6), integers(0, 4, 8, seed=7), argnums=(0, 1, 2), smooth=True)
+@case(
+    uniform(0.1, 1.0, 3, seed=4),
+    uniform(0.1, 1.0, 3, 3, seed=5),
+    uniform(0.1, 1.0, 3, 4, seed=6),
+    integers(0, 4, 8, seed=7),
+    argnums=(0, 1, 2),
+    smooth=True,
+)
 def hmm_forward(start, trans, emit, observed):
     """Scaled forward algorithm; the log-likelihood is the sum of log scales."""
     states = len(start)

@@ -25,9 +25,17 @@ def black_scholes(spot, strike, t, rate, sigma, option_type="call", dividend=0.0
 
 
 case(100.0, 105.0, 0.5, 0.03, 0.2, name="black_scholes_call", argnums=(0, 1, 2, 3, 4), smooth=True)(black_scholes)
-case(100.0, 105.0, 0.5, 0.03, 0.2, kwargs={"option_type": "put", "dividend": 0.01}, name="black_scholes_put", argnums=(0, 2, 4), smooth=True)(
-    black_scholes
-)
+case(
+    100.0,
+    105.0,
+    0.5,
+    0.03,
+    0.2,
+    kwargs={"option_type": "put", "dividend": 0.01},
+    name="black_scholes_put",
+    argnums=(0, 2, 4),
+    smooth=True,
+)(black_scholes)
 
 
 @case(7.5, 100.0, 100.0, 1.0, 0.02, argnums=(0, 1, 3), rtol=1e-6)

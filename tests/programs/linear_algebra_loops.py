@@ -9,7 +9,9 @@ from tests.programs.corpus import case, normal, uniform
 _SPD = normal(4, 4, seed=1) @ normal(4, 4, seed=1).T + 4 * np.eye(4)
 
 
-@case(normal(3, 4, seed=2), normal(4, 2, seed=3), argnums=(0, 1), smooth=True, jax=lambda jnp, a, b: jnp.sum((a @ b) ** 2))
+@case(
+    normal(3, 4, seed=2), normal(4, 2, seed=3), argnums=(0, 1), smooth=True, jax=lambda jnp, a, b: jnp.sum((a @ b) ** 2)
+)
 def matrix_product(a, b):
     n, m = a.shape
     p = b.shape[1]
@@ -25,7 +27,14 @@ def matrix_product(a, b):
     return s
 
 
-@case(normal(5, seed=4, scale=0.2), normal(6, seed=5, shift=4.0), normal(5, seed=6, scale=0.2), normal(6, seed=7), argnums=(0, 1, 2, 3), smooth=True)
+@case(
+    normal(5, seed=4, scale=0.2),
+    normal(6, seed=5, shift=4.0),
+    normal(5, seed=6, scale=0.2),
+    normal(6, seed=7),
+    argnums=(0, 1, 2, 3),
+    smooth=True,
+)
 def thomas_in_place(lower, diag, upper, rhs):
     n = len(diag)
     for i in range(1, n):
@@ -56,7 +65,14 @@ def lu_in_place(a):
     return out
 
 
-@case(normal(4, 4, seed=8), normal(4, seed=9), argnums=(0, 1), smooth=True, rtol=1e-6, jax=lambda jnp, a, b: jnp.sum(jnp.linalg.solve(a, b)))
+@case(
+    normal(4, 4, seed=8),
+    normal(4, seed=9),
+    argnums=(0, 1),
+    smooth=True,
+    rtol=1e-6,
+    jax=lambda jnp, a, b: jnp.sum(jnp.linalg.solve(a, b)),
+)
 def gauss_with_pivoting(a, b):
     a, b = a.copy(), b.copy()
     n = len(b)

@@ -97,7 +97,12 @@ def numpy_choices(x, y):
     return float(s) + np.real(x) + np.nan_to_num(y)
 
 
-@case(uniform(0.2, 0.9, 4, seed=1), smooth=True, ulp=8.0, jax=lambda jnp, x: jnp.sum(jnp.log1p(jnp.exp(x)) * jnp.arctanh(x)))
+@case(
+    uniform(0.2, 0.9, 4, seed=1),
+    smooth=True,
+    ulp=8.0,
+    jax=lambda jnp, x: jnp.sum(jnp.log1p(jnp.exp(x)) * jnp.arctanh(x)),
+)
 def functions_of_elements(x):
     s = 0.0
     for v in x:
@@ -147,7 +152,9 @@ def _normal_cdf(z):
 
 @case(0.3, 0.7, argnums=(0, 1), smooth=True)
 def owens_bound(h, a):
-    return _normal_cdf(h) * (1 - _normal_cdf(a * h)) + math.atan(a) / (2 * math.pi) * math.exp(-0.5 * h * h * (1 + a * a))
+    return _normal_cdf(h) * (1 - _normal_cdf(a * h)) + math.atan(a) / (2 * math.pi) * math.exp(
+        -0.5 * h * h * (1 + a * a)
+    )
 
 
 @case(2.5, 1.25, argnums=(0, 1), smooth=True, ulp=8.0)

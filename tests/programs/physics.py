@@ -33,7 +33,14 @@ def projectile_range(speed, angle, drag):
     return x0 + frac * (x - x0)
 
 
-@case(normal(4, 3, seed=1), 0.1 * normal(4, 3, seed=2), uniform(0.5, 1.5, 4, seed=3), argnums=(0, 1, 2), smooth=True, rtol=1e-6)
+@case(
+    normal(4, 3, seed=1),
+    0.1 * normal(4, 3, seed=2),
+    uniform(0.5, 1.5, 4, seed=3),
+    argnums=(0, 1, 2),
+    smooth=True,
+    rtol=1e-6,
+)
 def n_body_leapfrog(x, v, m):
     n = len(m)
     dt, eps = 0.01, 0.05

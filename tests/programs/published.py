@@ -121,7 +121,11 @@ def sparse_times_dense(colptr, rowval, nz, b, alpha):
     return s
 
 
-@case(normal(4, 4, seed=11), smooth=True, jax=lambda jnp, a: jnp.sum(jnp.linalg.qr(a)[0] * jnp.sign(jnp.diag(jnp.linalg.qr(a)[1]))))
+@case(
+    normal(4, 4, seed=11),
+    smooth=True,
+    jax=lambda jnp, a: jnp.sum(jnp.linalg.qr(a)[0] * jnp.sign(jnp.diag(jnp.linalg.qr(a)[1]))),
+)
 def gram_schmidt(a):
     """Modified Gram-Schmidt; the loss is the sum of Q."""
     n = a.shape[0]
@@ -246,7 +250,23 @@ def heat_steps(x, steps):
     return s
 
 
-PETERSEN = ((0, 1), (1, 2), (2, 3), (3, 4), (4, 0), (0, 5), (1, 6), (2, 7), (3, 8), (4, 9), (5, 7), (7, 9), (9, 6), (6, 8), (8, 5))
+PETERSEN = (
+    (0, 1),
+    (1, 2),
+    (2, 3),
+    (3, 4),
+    (4, 0),
+    (0, 5),
+    (1, 6),
+    (2, 7),
+    (3, 8),
+    (4, 9),
+    (5, 7),
+    (7, 9),
+    (9, 6),
+    (6, 8),
+    (8, 5),
+)
 
 
 @case(normal(2, 10, seed=14), smooth=True, rtol=1e-6)

@@ -67,7 +67,14 @@ def kalman_loglik(observations, theta):
     return loglik
 
 
-@case(normal(7, 2, seed=3), normal(3, seed=4), normal(3, 2, seed=5), normal(3, 2, seed=6, scale=0.3), argnums=(0, 1, 2, 3), smooth=True)
+@case(
+    normal(7, 2, seed=3),
+    normal(3, seed=4),
+    normal(3, 2, seed=5),
+    normal(3, 2, seed=6, scale=0.3),
+    argnums=(0, 1, 2, 3),
+    smooth=True,
+)
 def gaussian_mixture(x, weights, means, log_sd):
     """Log-likelihood of a diagonal mixture with logits for weights."""
     k, d = means.shape

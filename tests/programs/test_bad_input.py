@@ -460,6 +460,7 @@ def test_large_array() -> None:
 
 # types ------------------------------------------------------------------------------------------
 
+
 class Tagged(np.ndarray):
     """A subclass of arrays, as units packages make."""
 

@@ -13,9 +13,9 @@ import pytest
 from tests.programs.corpus import FAMILIES
 
 NODES = (
-    "AnnAssign Assert Assign AugAssign BoolOp Break Call Compare Constant Continue Delete Dict DictComp For FormattedValue "
-    "FunctionDef GeneratorExp If IfExp Import ImportFrom JoinedStr Lambda List ListComp Match Name NamedExpr Nonlocal Pass "
-    "Raise Return Slice Starred Subscript Tuple UnaryOp While With"
+    "AnnAssign Assert Assign AugAssign BoolOp Break Call Compare Constant Continue Delete Dict DictComp For "
+    "FormattedValue FunctionDef GeneratorExp If IfExp Import ImportFrom JoinedStr Lambda List ListComp Match Name NamedExpr "
+    "Nonlocal Pass Raise Return Slice Starred Subscript Tuple UnaryOp While With"
 ).split()
 
 OPERATORS = (
@@ -24,20 +24,21 @@ OPERATORS = (
 ).split()
 
 BUILTINS = (
-    "abs all any bool callable complex dict divmod enumerate filter float getattr hasattr int isinstance issubclass iter "
-    "len list map max min pow range repr reversed round setattr sorted sum super tuple type zip"
+    "abs all any bool callable complex dict divmod enumerate filter float getattr hasattr int isinstance issubclass "
+    "iter len list map max min pow range repr reversed round setattr sorted sum super tuple type zip"
 ).split()
 
 # Functions of math without a derivative to speak of, or about integers and representations.
 NOT_NUMERIC = {
-    "comb", "frexp", "gcd", "isqrt", "lcm", "nextafter", "perm", "sumprod", "ulp", "fma", "isnormal", "issubnormal", "signbit"
+    "comb", "frexp", "gcd", "isqrt", "lcm", "nextafter", "perm", "sumprod", "ulp", "fma", "isnormal", "issubnormal",
+    "signbit",
 }  # fmt: skip
 
 NUMPY = (
-    "abs arange arccos arccosh arcsin arcsinh arctan arctan2 arctanh array asanyarray asarray atleast_1d cbrt ceil clip "
-    "copysign cos cosh deg2rad empty empty_like errstate exp exp2 expm1 eye finfo floor fmod full hypot isfinite isnan "
-    "isscalar linspace log log10 log1p log2 logaddexp maximum minimum mod ones power real reciprocal rint sign sin sinh sqrt "
-    "square tan tanh trunc where zeros zeros_like"
+    "abs arange arccos arccosh arcsin arcsinh arctan arctan2 arctanh array asanyarray asarray atleast_1d cbrt ceil "
+    "clip copysign cos cosh deg2rad empty empty_like errstate exp exp2 expm1 eye finfo floor fmod full hypot isfinite "
+    "isnan isscalar linspace log log10 log1p log2 logaddexp maximum minimum mod ones power real reciprocal rint sign "
+    "sin sinh sqrt square tan tanh trunc where zeros zeros_like"
 ).split()
 
 CMATH = "atan cos cosh exp log log10 phase polar rect sin sinh sqrt tan tanh".split()
