@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 from revtrace.passes.scopes import Scopes, is_array
 from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While, regions
-from revtrace.program.types import Stack
 
 __all__ = ["Access", "Buffers", "Touch", "buffers", "touched", "touches"]
 

@@ -103,7 +103,7 @@ class _Mover:
                     assert isinstance(out.type, Array)
                     before.loc = stmt.loc
                     shape = tuple(before.dim(stmt.args[0], k) for k in range(out.type.ndim))
-                    self.natural.update(shape)
+                    self.natural.update(n for n in shape if isinstance(n, Var))
                     self.make(before, out, shape, stmt)
                     inside.append(Op("copyto", (out, stmt.args[0]), None, (("again", True),), stmt.loc))
                     local.discard(out)
@@ -114,9 +114,9 @@ class _Mover:
     def make(self, before: Builder, out: Var, shape: tuple[Operand, ...], stmt: Op) -> None:
         """Append the making of a buffer where its region may not run: a negative length is no error there."""
         before.loc = stmt.loc
-        lengths = []
+        lengths: list[Operand] = []
         for n in shape:
-            if n in self.natural:
+            if isinstance(n, Var) and n in self.natural:
                 lengths.append(n)
                 continue
             clamped = integer(before, "max", n, const(0))

@@ -120,8 +120,8 @@ def _split(
         values: dict[Var, Operand] = dict(zip(fork.outs, arm.results, strict=True))
         for op in post:
             assert op.out is not None
-            op = Op(op.name, tuple(values.get(x, x) if isinstance(x, Var) else x for x in op.args), op.out, op.attrs)
-            known = folded(op)
+            args = tuple(values.get(x, x) if isinstance(x, Var) else x for x in op.args)
+            known = folded(Op(op.name, args, op.out, op.attrs))
             if known is None:
                 return None
             values[op.out] = known

@@ -159,11 +159,14 @@ class _Walker:
         inits = self.all(stmt.inits)
         if isinstance(stmt, For):
             start, stop = self.now(stmt.start), self.now(stmt.stop)
-            if isinstance(start, Const) and isinstance(stop, Const):
-                if not range(int(start.value.real), int(stop.value.real), stmt.step):
-                    self.became.update(zip(stmt.outs, inits, strict=True))
-                    self.became[stmt.count] = Const(0, stmt.count.type)  # type: ignore[arg-type]
-                    return
+            if (
+                isinstance(start, Const)
+                and isinstance(stop, Const)
+                and not range(int(start.value.real), int(stop.value.real), stmt.step)
+            ):
+                self.became.update(zip(stmt.outs, inits, strict=True))
+                self.became[stmt.count] = Const(0, stmt.count.type)  # type: ignore[arg-type]
+                return
         keep = []
         for k, (p, x) in enumerate(zip(stmt.params, inits, strict=True)):
             if stmt.body.results[k] is p or key(self.now(stmt.body.results[k])) == key(x):

@@ -75,6 +75,7 @@ class Tapes:
         return None
 
     def at_top(self, x: Operand) -> bool:
+        """Whether an operand is known at the top of the program."""
         return isinstance(x, Const) or self.where.home.get(x, TOP) == TOP
 
     def highest(self, x: Operand, depth: int = 6) -> tuple[Operand, int] | None:

@@ -200,7 +200,7 @@ class _Parser:
             case "complex":
                 return complex(token.text)
         self.at -= 1
-        self.fail("a number")
+        return self.fail("a number")
 
     def setting(self) -> object:
         if self.token.kind == "string":

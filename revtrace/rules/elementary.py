@@ -221,7 +221,7 @@ _row(
 
 
 def _sinc_slope(x: Any, out: Any) -> Any:
-    """Slope of sinc: the quotient, and near zero, where it cancels, the Taylor series in ``(pi x)**2`` (DLMF 4.19.1)."""
+    """Slope of sinc: the quotient, and near zero, where that cancels, the series in ``(pi x)**2`` (DLMF 4.19.1)."""
     near = (x < 0.35) & (x > -0.35)
     t = (math.pi * math.pi) * (x * x)
     series: Any = 0.0

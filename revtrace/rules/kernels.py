@@ -204,7 +204,7 @@ def erfinv(y: float) -> float:
 
 
 def erfcinv_tail(p: float) -> float:
-    """Inverse of erfc for ``0 <= p <= 1/2``: a rational start (A&S 26.2.23), then Halley's iteration on its logarithm."""
+    """Inverse of erfc for ``0 <= p <= 1/2``: a rational start (A&S 26.2.23), then Halley's iteration on the log."""
     if p == 0.0:
         return math.inf
     t = math.sqrt(-2.0 * math.log(0.5 * p))

@@ -1,4 +1,4 @@
-"""Comparisons, truth values, bits, tests of a number, and choosing: nothing here carries a derivative but ``select``."""
+"""Comparisons, truth values, bits, tests of a number, and choosing; only ``select`` carries a derivative."""
 
 from __future__ import annotations
 

@@ -127,7 +127,8 @@ BROKEN = {
         "not a permutation of its params",
     ),
     "array twice": (
-        "b: f8[:] = copy a\n for i in range(0, n, 1) carry (p: f8[:] = a, q: f8[:] = b) -> (r: f8[:], s: f8[:]) {\n yield p, p\n }",
+        "b: f8[:] = copy a\n "
+        "for i in range(0, n, 1) carry (p: f8[:] = a, q: f8[:] = b) -> (r: f8[:], s: f8[:]) {\n yield p, p\n }",
         "not a permutation of its params",
     ),
     "condition not b1": ("while {\n test n\n } do {\n }", "result 0 of the condition of while is"),

@@ -14,8 +14,8 @@ from tests.programs.corpus import FAMILIES
 
 NODES = (
     "AnnAssign Assert Assign AugAssign BoolOp Break Call Compare Constant Continue Delete Dict DictComp For "
-    "FormattedValue FunctionDef GeneratorExp If IfExp Import ImportFrom JoinedStr Lambda List ListComp Match Name NamedExpr "
-    "Nonlocal Pass Raise Return Slice Starred Subscript Tuple UnaryOp While With"
+    "FormattedValue FunctionDef GeneratorExp If IfExp Import ImportFrom JoinedStr Lambda List ListComp Match Name "
+    "NamedExpr Nonlocal Pass Raise Return Slice Starred Subscript Tuple UnaryOp While With"
 ).split()
 
 OPERATORS = (

@@ -80,7 +80,8 @@ def test_decimals() -> None:
 
 def test_mpmath_keeps_its_precision() -> None:
     f = parse(
-        "f(x: f8, n: i8) {\n a: f8 = sin x\n b: f8 = cast n\n c: f8 = sqrt b\n d: f8 = add a, c\n e: f8 = gamma d\n return e\n}"
+        "f(x: f8, n: i8) {\n a: f8 = sin x\n b: f8 = cast n\n c: f8 = sqrt b\n "
+        "d: f8 = add a, c\n e: f8 = gamma d\n return e\n}"
     )
     with mpmath.workdps(40):
         (out,) = run(f, [mpmath.mpf(1) / 3, 2])
