@@ -42,10 +42,10 @@ def _unused(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) 
 
 
 def _make(fill: float | None) -> Any:
-    bind = signature("shape", dtype=None)
+    bind = signature("shape", dtype=None, order=None)
 
     def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-        shape, dtype = bind(args, _drop(kwargs, "order", "like", "device"))
+        shape, dtype, _ = bind(args, _drop(kwargs, "like", "device"))
         kind = dtype_argument(t, dtype, "f8")
         assert kind is not None
         sizes = shape_argument(t, st, shape)
@@ -65,7 +65,8 @@ on(np.ones)(_make(1.0))
 
 @on(np.full)
 def _full(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    shape, value, dtype = signature("shape", "fill_value", dtype=None)(args, _drop(kwargs, "order", "like", "device"))
+    bind = signature("shape", "fill_value", dtype=None, order=None)
+    shape, value, dtype, _ = bind(args, _drop(kwargs, "like", "device"))
     value = t.use(value)
     if not is_scalar(value):
         value = as_array(t, value, st)

@@ -352,9 +352,13 @@ def super_attribute(t: Tracer, st: State, cls: Any, self: Any, name: str) -> Any
     start = cls.value
     if isinstance(self, Static) and isinstance(self.value, type):
         found = _lookup_after(self.value, start, name)
+        if name == "__new__" or isinstance(found, staticmethod):
+            return Static(getattr(found, "__func__", found))
         return Bound(Static(found.__func__ if isinstance(found, classmethod) else found), self)
     if isinstance(self, Tup):
         owner = self.cls or tuple
+    elif isinstance(self, Static):
+        owner = type(self.value)
     else:
         box = st.box(self)
         assert isinstance(box, ObjectBox)

@@ -297,9 +297,6 @@ def fold(t: Tracer, st: State, source: Any, init: Any, combine: Any) -> Any:
         rolled = _span_of(t, st, source)
         if rolled is not None:
             return _fold_span(t, st, rolled, init, combine)
-    if isinstance(source, Static) and isinstance(source.value, range) and len(source.value) > 64:
-        values = init
-        return Static(sum(source.value, values.value)) if isinstance(values, Static) else values
     acc = init
     for item in containers.items_of(t, st, source):
         acc = combine(st, acc, item)
@@ -597,7 +594,10 @@ def _is_subclass(cls: type, kind: Any) -> bool:
 @on(issubclass)
 def _issubclass(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     kinds = containers.as_static(t, st, args[1])
-    return Static(issubclass(args[0].value, kinds.value))
+    try:
+        return Static(issubclass(args[0].value, kinds.value))
+    except TypeError as error:
+        raise PythonRaise(error) from None
 
 
 @on(callable)
@@ -609,7 +609,7 @@ def _callable(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None
         return Static(callable(value.value) or isinstance(value.value, TracedFunction))
     if isinstance(value, Bound):
         return Static(True)
-    return Static(hasattr(python_type(t, st, value), "__call__"))  # noqa: B004
+    return Static(any("__call__" in vars(base) for base in python_type(t, st, value).__mro__))
 
 
 @on(getattr)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import functools
 import inspect
+import operator
 import types
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from revtrace.program.nodes import Const
 from revtrace.rules import callables
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["TracedFunction", "call", "call_method", "collect", "fold_generator"]
 
 MAX_RECURSION = 8
+_GETTERS = (operator.itemgetter, operator.attrgetter, operator.methodcaller)
 VARARGS, VARKW, GENERATOR = inspect.CO_VARARGS, inspect.CO_VARKEYWORDS, inspect.CO_GENERATOR
 ASYNC = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
@@ -74,6 +78,10 @@ def call(
     if isinstance(function, Ref):
         box = st.box(function)
         if isinstance(box, ObjectBox):
+            if box.cls is functools.partial and box.source is None:
+                from revtrace.trace.library import call_partial
+
+                return call_partial(t, st, box, args, kwargs, fr)
             return call_method(t, st, function, "__call__", args, kwargs)
         raise PythonRaise(TypeError("object is not callable"))
     if not isinstance(function, Static):
@@ -99,6 +107,10 @@ def call(
         name = "function" if hasattr(f, "callee") else "func"
         inner_source = None if source is None else _attr(source, name)
         return call(t, st, external(t, st, getattr(f, name), inner_source, "const"), (*first, *args), {**more, **kwargs}, fr)
+    if isinstance(f, _GETTERS):
+        from revtrace.trace.library import call_getter
+
+        return call_getter(t, st, f, args[0])
     handler = functions.find(f)
     if handler is not None:
         return handler(t, st, args, kwargs, fr)
@@ -121,7 +133,7 @@ def call(
     own = type(f).__dict__.get("__call__")
     if isinstance(own, types.FunctionType):
         return call(t, st, Static(own), (external(t, st, f, None, "const"), *args), kwargs)
-    name = getattr(f, "__qualname__", None) or type(f).__qualname__
+    name = f"the ufunc {f.__name__}" if isinstance(f, np.ufunc) else getattr(f, "__qualname__", None) or type(f).__qualname__
     module = getattr(f, "__module__", None)
     raise t.unsupported(
         f"calling {module + '.' if module else ''}{name}",
@@ -294,19 +306,13 @@ def run_frame(t: Tracer, st: State, frame: Frame, inner: State) -> Any:
     from revtrace.trace.machine import MAX_DEPTH
 
     if t.depth >= MAX_DEPTH:
-        raise t.unsupported(
-            "recursion that goes too deep",
-            "each level of a recursion is recorded on its own, and its depth must be known when tracing",
-            "write it as a loop",
-        )
+        raise RecursionError
     loc = t.b.loc
     mark, t.fork_mark = t.fork_mark, t.latest()
     t.depth += 1
     t.frames.append(frame)
     try:
         exits = t.resume(frame, t.run(frame, 0, inner, {}), {})
-    except RecursionError:
-        raise t.unsupported("recursion that goes too deep", "", "write it as a loop")
     finally:
         t.depth -= 1
         t.frames.pop()

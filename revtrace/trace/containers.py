@@ -136,7 +136,12 @@ def get_item(t: Tracer, st: State, value: Any, key: Any) -> Any:
             known = _key(t, st, key)
             found = box.get(known)
             if found is None:
-                raise PythonRaise(KeyError(known))
+                if box.default is None:
+                    raise PythonRaise(KeyError(known))
+                from revtrace.trace.calls import call
+
+                found = call(t, st, box.default, (), {})
+                st.set_item(value, known, found)
             return found
         if isinstance(box, ObjectBox):
             from revtrace.trace.calls import call_method
@@ -155,8 +160,11 @@ def get_item(t: Tracer, st: State, value: Any, key: Any) -> Any:
         if isinstance(key, Num):
             raise NeedStatic((key.operand,), "this index must be known when tracing", t.b.loc)
     if isinstance(value, Num):
-        if not value.weak and isinstance(key, Static) and key.value in ((), Ellipsis):
-            return value
+        if not value.weak:
+            # A numpy scalar is indexed as an array without axes.
+            from revtrace.trace.convert import as_array
+
+            return arrays.subscript(t, as_array(t, value, st), key)
         raise PythonRaise(TypeError("'float' object is not subscriptable"))
     raise PythonRaise(TypeError(f"{t.describe(value)} is not subscriptable"))
 

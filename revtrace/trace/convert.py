@@ -87,6 +87,8 @@ def as_array(t: Tracer, value: Any, st: State | None = None, dtype: str | None =
         view = arrays.settle(t, value)
         assert isinstance(view, View)
         return view
+    if isinstance(value, Static) and value.value is None and dtype is not None and dtype[0] == "f":
+        value = Static(float("nan"))
     if isinstance(value, Static) and isinstance(value.value, np.ndarray):
         return literal(t, value.value if dtype is None else value.value.astype(dtype))
     if isinstance(value, Static) and isinstance(value.value, (list, tuple, range)):
@@ -136,7 +138,7 @@ def nested(t: Tracer, st: State, value: Any, dtype: str | None) -> View:
     """Build an array of a nested list or tuple."""
     from revtrace.trace.containers import items_of
 
-    shape, leaves = _leaves(t, st, value, items_of)
+    shape, leaves = _leaves(t, st, value, items_of, dtype)
     if not leaves:
         return arrays.new_array(t, dtype or "f8", tuple(const(n, "i8") for n in shape))
     inner = leaves[0].shape if arrays.is_array(leaves[0]) else ()
@@ -173,7 +175,7 @@ def _strong(x: Num) -> tuple[str, bool]:
     return x.dtype, False
 
 
-def _leaves(t: Tracer, st: State, value: Any, items_of: Any) -> tuple[tuple[int, ...], list[Any]]:
+def _leaves(t: Tracer, st: State, value: Any, items_of: Any, dtype: str | None) -> tuple[tuple[int, ...], list[Any]]:
     value = t.use(value)
     is_sequence = (
         isinstance(value, Tup)
@@ -183,10 +185,14 @@ def _leaves(t: Tracer, st: State, value: Any, items_of: Any) -> tuple[tuple[int,
     if not is_sequence:
         if arrays.is_array(value) or isinstance(value, Num) or (isinstance(value, Static) and is_number(value.value)):
             return (), [value]
-        raise t.unsupported(f"{t.describe(value)} in an array", "arrays hold numbers", "")
+        if isinstance(value, Static) and value.value is None and dtype is not None and dtype[0] == "f":
+            return (), [Static(float("nan"))]
+        raise t.unsupported(
+            f"{t.describe(value)} in an array", "arrays hold numbers", "keep what is no number in a list or tuple"
+        )
     if isinstance(value, Ref) and isinstance(st.box(value), Growing):
         return (), [grown(t, st, value, None)]
-    parts = [_leaves(t, st, v, items_of) for v in items_of(t, st, value)]
+    parts = [_leaves(t, st, v, items_of, dtype) for v in items_of(t, st, value)]
     shapes = {p[0] for p in parts}
     if len(shapes) > 1:
         raise PythonRaise(ValueError("setting an array element with a sequence. The requested array has an inhomogeneous shape"))

@@ -82,20 +82,26 @@ def call_entry(
         if out is None:
             raise t.unsupported("where= without out=", "the elements not computed would be undefined", "use np.where")
         mask = as_array_or_number(t, st, where)
+        out = _out(t, st, out)
         result = arrays.apply(
-            t, lambda m, a, b: numbers.select(t, numbers.to_bool(t, numbers.as_num(t, m)), a, b), (mask, result, _out(t, st, out))
+            t, lambda m, a, b: numbers.select(t, numbers.to_bool(t, numbers.as_num(t, m)), a, b), (mask, result, out)
         )
-    if out is not None and not (isinstance(out, Static) and out.value is None):
-        target = _out(t, st, out)
-        arrays.assign(t, target, result)
-        return target
-    return result
+    return delivered(t, st, result, out)
+
+
+def delivered(t: Tracer, st: State, result: Any, out: Any) -> Any:
+    """Return a result, after writing it where the argument ``out`` says."""
+    if out is None or (isinstance(out, Static) and out.value is None):
+        return result
+    target = _out(t, st, out)
+    arrays.assign(t, target, result)
+    return target
 
 
 def _out(t: Tracer, st: State, out: Any) -> Any:
     from revtrace.trace.containers import items_of
 
-    return out if arrays.is_array(out) else items_of(t, st, out)[0]
+    return arrays.settle(t, out if arrays.is_array(out) else items_of(t, st, out)[0])
 
 
 def _known(t: Tracer, st: State, value: Any) -> Any:

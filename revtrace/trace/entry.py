@@ -7,6 +7,7 @@ guarded.
 
 from __future__ import annotations
 
+import copy
 import inspect
 import sys
 import types
@@ -54,12 +55,12 @@ def trace(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) 
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
     try:
-        return _specialise(fn, args, kwargs or {})
+        return _specialise(fn, args, kwargs or {}, limit)
     finally:
         sys.setrecursionlimit(limit)
 
 
-def _specialise(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:
+def _specialise(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], limit: int) -> Traced:
     fixed: set[Source] = set()
     unroll: set[Any] = set()
     for _ in range(MAX_SPECIALISATIONS):
@@ -83,14 +84,15 @@ def _specialise(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Trace
                 ) from None
             fixed |= more
         except PythonRaise as signal:
-            raise _genuine(fn, args, kwargs, signal, t.b.loc) from None
+            raise _genuine(fn, args, kwargs, signal, t.b.loc, limit) from None
         except RecursionError:
-            raise UnsupportedError(
+            refusal = UnsupportedError(
                 "recursion that goes too deep",
                 "each level of a recursion is recorded on its own",
                 "write it as a loop",
                 t.b.loc,
-            ) from None
+            )
+            raise _raised(fn, args, kwargs, limit) or refusal from None
     raise UnsupportedError("too many inputs decide the program's structure", "", "", t.b.loc)
 
 
@@ -117,21 +119,31 @@ def _small(var: Var) -> bool:
     return True
 
 
-def _genuine(fn: Any, args: Any, kwargs: Any, signal: PythonRaise, loc: Loc) -> BaseException:
+def _genuine(fn: Any, args: Any, kwargs: Any, signal: PythonRaise, loc: Loc, limit: int) -> BaseException:
     """Let the plain function raise its own exception."""
-    import copy
-
-    copied = copy.deepcopy((args, kwargs))
-    try:
-        fn(*copied[0], **copied[1])
-    except Exception as error:
-        return error
+    raised = _raised(fn, args, kwargs, limit)
+    if raised is not None:
+        return raised
     return UnsupportedError(
         f"tracing met {type(signal.error).__name__}: {signal.error}",
         "the plain function does not raise here, so revtrace misunderstands this line",
         "please report it; as a way out, write the line differently",
         loc,
     )
+
+
+def _raised(fn: Any, args: Any, kwargs: Any, limit: int) -> BaseException | None:
+    """Call the plain function on copies, under the caller's recursion limit, for what it raises."""
+    copied = copy.deepcopy((args, kwargs))
+    high = sys.getrecursionlimit()
+    sys.setrecursionlimit(limit)
+    try:
+        fn(*copied[0], **copied[1])
+    except Exception as error:
+        return error
+    finally:
+        sys.setrecursionlimit(high)
+    return None
 
 
 def _trace(t: Tracer, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:

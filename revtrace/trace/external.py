@@ -70,10 +70,11 @@ def _attr(source: Source | None, name: str) -> Source | None:
 def _is_callable_only(value: Any) -> bool:
     """Callables whose attributes are no numbers to look after."""
     import functools
+    import operator
 
     return isinstance(
         value,
-        (functools.partial, types.MethodWrapperType, types.MethodDescriptorType, types.WrapperDescriptorType),
+        (operator.itemgetter, operator.attrgetter, operator.methodcaller, functools.partial, types.MethodWrapperType, types.MethodDescriptorType, types.WrapperDescriptorType),
     ) or type(value).__module__.partition(".")[0] in ("numpy", "numba", "scipy", "functools", "builtins", "_thread")
 
 

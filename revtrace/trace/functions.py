@@ -6,13 +6,14 @@ returns the traced result.
 
 from __future__ import annotations
 
+import enum
 import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from revtrace.trace.signals import PythonRaise
+from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import ObjectBox, State
 from revtrace.trace.texts import is_text, run_time_text
 from revtrace.trace.values import Num, Ref, Static, Tup
@@ -56,9 +57,9 @@ def _load() -> None:
     global _loaded
     if not _loaded:
         _loaded = True
-        from revtrace.trace import array_functions, builtin_functions, linalg, methods, reductions, shaping
+        from revtrace.trace import array_functions, builtin_functions, library, linalg, methods, reductions, shaping, ufunc_methods
 
-        del array_functions, builtin_functions, linalg, methods, reductions, shaping
+        del array_functions, builtin_functions, library, linalg, methods, reductions, shaping, ufunc_methods
 
 
 def find(f: Any) -> Handler | None:
@@ -110,10 +111,13 @@ def construct(t: Tracer, st: State, cls: type, args: tuple[Any, ...], kwargs: di
 
     if issubclass(cls, BaseException):
         return _exception(t, st, cls, args)
+    if issubclass(cls, enum.Enum):
+        return _member(t, st, cls, args)
     if issubclass(cls, tuple) and hasattr(cls, "_fields"):
-        if "__new__" in vars(cls) and isinstance(vars(cls)["__new__"], types.FunctionType):
-            return _named_tuple(t, st, cls, args, kwargs)
+        maker = next(b for b in cls.__mro__ if "__new__" in vars(b))
         base = next(b for b in cls.__mro__ if "_fields" in vars(b))
+        if maker is not base and isinstance(cls.__new__, types.FunctionType):
+            return call(t, st, Static(cls.__new__), (Static(cls), *args), kwargs)
         made = _named_tuple(t, st, base, args, kwargs)
         return Tup(made.items, cls)
     new = cls.__new__
@@ -125,14 +129,38 @@ def construct(t: Tracer, st: State, cls: type, args: tuple[Any, ...], kwargs: di
         return ref
     if plain_new and init is object.__init__ and not args and not kwargs and type(cls).__call__ is type.__call__:
         return st.new(ObjectBox(cls, ()))
+    if isinstance(new, types.FunctionType) and type(cls).__call__ is type.__call__:
+        made = call(t, st, Static(new), (Static(cls), *args), kwargs)
+        if isinstance(init, types.FunctionType) and isinstance(made, Ref) and _is_instance(st, made, cls):
+            call(t, st, Static(init), (made, *args), kwargs)
+        return made
     found = evaluate(t, st, cls, args, kwargs)
     if found is not None:
         return found
     raise t.unsupported(
         f"making an instance of {cls.__module__}.{cls.__qualname__}",
         "only classes with a plain Python __init__ can be made while tracing",
-        "",
+        "make it outside the function, or compute with plain numbers and arrays",
     )
+
+
+def _is_instance(st: State, value: Ref, cls: type) -> bool:
+    box = st.box(value)
+    return isinstance(box, ObjectBox) and issubclass(box.cls, cls)
+
+
+def _member(t: Tracer, st: State, cls: type, args: tuple[Any, ...]) -> Static:
+    """Look a member of an enumeration up by its value."""
+    from revtrace.trace.containers import as_static
+
+    known = [as_static(t, st, a) for a in args]
+    if not all(isinstance(k, Static) for k in known):
+        operands = tuple(a.operand for a in args if isinstance(a, Num))
+        raise NeedStatic(operands, f"which member of {cls.__qualname__} is meant must be known", t.b.loc)
+    try:
+        return Static(cls(*(k.value for k in known)))
+    except Exception as error:
+        raise PythonRaise(error) from None
 
 
 def _exception(t: Tracer, st: State, cls: type, args: tuple[Any, ...]) -> Any:
@@ -188,6 +216,12 @@ def evaluate(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dict[s
         return None
     known = [as_static(t, st, _static_instance(t, st, a)) for a in args]
     named = {k: as_static(t, st, _static_instance(t, st, v)) for k, v in kwargs.items()}
+    if (module or "").startswith("numpy.random") or type(self).__module__.startswith("numpy.random"):
+        raise t.unsupported(
+            f"random numbers drawn inside the function ({f.__name__})",
+            "each call would draw others, and the compiled function would repeat those of the first",
+            "draw them outside and pass them as an argument",
+        )
     given = (*known, *named.values())
     if any(is_text(a) or not isinstance(a, Static) for a in given):
         return run_time_text(t, *given) if isinstance(self, str) and f.__name__ in ("format", "join") else None

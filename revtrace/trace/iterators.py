@@ -169,6 +169,12 @@ def advance(t: Tracer, st: State, ref: Ref) -> Any | None:
                     return None
                 args.append(x)
             item = call(t, st, function, tuple(args), {})
+        case "generator":
+            # Run to its end at once; what it yields is then walked.
+            from revtrace.trace.calls import collect
+
+            st.set(ref, IterBox("list", (collect(t, st, ref),)))
+            return advance(t, st, ref)
         case _:
             raise t.unsupported(f"an iterator of kind {box.kind} taken step by step", "it can only be used up at once")
     st.set(ref, replace(st.box(ref), position=k + 1))  # type: ignore[type-var]

@@ -167,9 +167,10 @@ def _norm(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
     x, order, axis, keepdims = signature("x", ord=NONE, axis=NONE, keepdims=Static(False))(args, kwargs)
     value = as_array_or_number(t, st, x)
     p = order.value if isinstance(order, Static) else None
+    p = None if p == "fro" else p
     flat = isinstance(axis, Static) and axis.value is None and (p is None or value.ndim == 1)
     if not flat and p is not None and isinstance(axis, Static) and not isinstance(axis.value, int):
-        raise t.unsupported("a matrix norm other than the Frobenius norm", "it has no rule", "")
+        raise t.unsupported("a matrix norm other than the Frobenius norm", "it has no rule", "use the Frobenius norm, or write the norm out")
     size = arrays.apply(t, lambda v: primitive(t, "abs", v), (value,))
     if p in (np.inf, -np.inf):
         from revtrace.trace.reductions import extreme

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from revtrace.trace.convert import as_array, dtype_argument, shape_argument
 from revtrace.trace.functions import method_handler
 from revtrace.trace.iterators import iterate
 from revtrace.trace.signals import NeedStatic, PythonRaise
-from revtrace.trace.state import DictBox, Growing, ListBox, State
+from revtrace.trace.state import DictBox, Growing, ListBox, SetBox, State
 from revtrace.trace.values import NONE, Num, Static, Tup
 
 if TYPE_CHECKING:
@@ -95,15 +96,28 @@ def _fill(t: Tracer, st: State, self: Any, value: Any) -> Any:
     return NONE
 
 
-@method_handler("array", "item", "__float__", "tolist")
+@method_handler("array", "tolist")
+def _tolist(t: Tracer, st: State, self: Any) -> Any:
+    if not arrays.is_array(self) or self.ndim == 0:
+        return _item(t, st, self)
+    if self.ndim == 1:
+        from revtrace.trace.calls import call
+
+        made = call(t, st, Static(list), (self,), {})
+        box = st.box(made)
+        if isinstance(box, Growing):
+            st.set(made, replace(box, weak=True))
+        elif isinstance(box, ListBox):
+            st.set(made, ListBox(tuple(Num(numbers.as_num(t, v).operand, True) for v in box.items)))
+        return made
+    return st.new(ListBox(tuple(_tolist(t, st, row) for row in containers.items_of(t, st, self))))
+
+
+@method_handler("array", "item", "__float__")
 def _item(t: Tracer, st: State, self: Any, *args: Any) -> Any:
     if args:
         key = args[0] if len(args) == 1 else Tup(args)
         return Num(numbers.as_num(t, arrays.subscript(t, self, key)).operand, True)
-    if arrays.is_array(self) and self.ndim == 1:
-        from revtrace.trace.calls import call
-
-        return call(t, st, Static(list), (self,), {})
     return Num(scalar_of(t, st, self).operand, True)
 
 
@@ -259,13 +273,26 @@ def _list_copy(t: Tracer, st: State, self: Any) -> Any:
 @method_handler("list", "index")
 @method_handler("tuple", "index")
 def _index(t: Tracer, st: State, self: Any, value: Any) -> Any:
-    for k, item in enumerate(containers.items_of(t, st, self)):
+    items = containers.items_of(t, st, self)
+    found: list[tuple[int, Any]] = []
+    for k, item in enumerate(items):
         same = operators.truth(t, st, operators.compare(t, st, "==", item, value))
-        if not isinstance(same, Static):
-            raise t.unsupported("searching a list for a run-time value", "where it is found is known only when running", "")
-        if same.value:
-            return Static(k)
-    raise PythonRaise(ValueError("is not in list"))
+        if not isinstance(same, Static) or same.value:
+            found.append((k, same))
+        if isinstance(same, Static) and same.value:
+            break
+    if not found:
+        raise PythonRaise(ValueError("is not in list"))
+    last, certain = found.pop()
+    if not isinstance(certain, Static):
+        ways: Any = certain
+        for _, same in found:
+            ways = operators.either(t, ways, same)
+        t.check(ways.operand, "ValueError")
+    place: Any = Static(last)
+    for k, same in reversed(found):
+        place = numbers.select(t, same.operand, Static(k), place)
+    return place
 
 
 @method_handler("list", "count")
@@ -379,8 +406,55 @@ def _add(t: Tracer, st: State, self: Any, value: Any) -> Any:
     return NONE
 
 
-@method_handler("set", "union", "intersection", "difference", "issubset", "issuperset")
-def _set_operation(t: Tracer, st: State, self: Any, *others: Any) -> Any:
-    raise t.unsupported("a set method", "write it with an operator", "use |, &, - or <=")
+_SET_RESULTS = {
+    "union": frozenset.union, "intersection": frozenset.intersection, "difference": frozenset.difference,
+    "symmetric_difference": frozenset.symmetric_difference, "issubset": frozenset.issubset,
+    "issuperset": frozenset.issuperset, "isdisjoint": frozenset.isdisjoint,
+}  # fmt: skip
+_SET_CHANGES = {
+    "update": frozenset.union, "intersection_update": frozenset.intersection,
+    "difference_update": frozenset.difference, "symmetric_difference_update": frozenset.symmetric_difference,
+}  # fmt: skip
 
 
+def _members(t: Tracer, st: State, self: Any) -> frozenset[Any]:
+    return frozenset(containers._key(t, st, t.use(v)) for v in containers.items_of(t, st, self))
+
+
+def _changed(t: Tracer, st: State, self: Any, items: frozenset[Any]) -> Any:
+    st.set(self, SetBox(items))
+    return NONE
+
+
+def _set_methods() -> None:
+    for name, f in _SET_RESULTS.items():
+
+        def handler(t: Tracer, st: State, self: Any, *others: Any, f: Any = f) -> Any:
+            found = f(_members(t, st, self), *(_members(t, st, o) for o in others))
+            return Static(found) if isinstance(found, bool) else st.new(SetBox(found))
+
+        method_handler("set", name)(handler)
+    for name, f in _SET_CHANGES.items():
+
+        def changer(t: Tracer, st: State, self: Any, *others: Any, f: Any = f) -> Any:
+            return _changed(t, st, self, f(_members(t, st, self), *(_members(t, st, o) for o in others)))
+
+        method_handler("set", name)(changer)
+
+
+_set_methods()
+
+
+@method_handler("set", "discard", "remove")
+def _discard(t: Tracer, st: State, self: Any, value: Any) -> Any:
+    return _changed(t, st, self, _members(t, st, self) - {containers._key(t, st, t.use(value))})
+
+
+@method_handler("set", "clear")
+def _set_clear(t: Tracer, st: State, self: Any) -> Any:
+    return _changed(t, st, self, frozenset())
+
+
+@method_handler("set", "copy")
+def _set_copy(t: Tracer, st: State, self: Any) -> Any:
+    return st.new(SetBox(_members(t, st, self)))

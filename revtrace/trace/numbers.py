@@ -15,8 +15,8 @@ import numpy as np
 
 from revtrace.program.nodes import Const, Operand, const
 from revtrace.program.types import BOOL, Scalar
-from revtrace.trace.signals import PythonRaise
-from revtrace.trace.values import Num, Static, is_number
+from revtrace.trace.signals import NeedStatic, PythonRaise
+from revtrace.trace.values import Maybe, Num, Static, is_number
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
@@ -170,6 +170,8 @@ def _bits(t: Tracer, symbol: str, a: Num, b: Num) -> Num:
         return Num(t.b.op(LOGIC[symbol], left, right, type=BOOL), weak)
     if dtype[0] not in "iub":
         raise PythonRaise(TypeError(f"unsupported operand type(s) for {symbol}: 'float'"))
+    if symbol in ("<<", ">>") and weak:
+        t.check(t.b.compare("ge", right, const(0, dtype)), "ValueError")
     if dtype == "b1":
         dtype = "i8"
         left, right = t.b.cast(left, dtype), t.b.cast(right, dtype)
@@ -208,7 +210,10 @@ def _power(t: Tracer, a: Num, b: Num) -> Num:
                     type=BOOL,
                 )
                 t.check(t.b.op("not", bad, type=BOOL), "ZeroDivisionError", soft=True)
-        return Num(t.b.op("powi", base, whole, type=Scalar(dtype)), weak)
+        out = t.b.op("powi", base, whole, type=Scalar(dtype))
+        if weak and dtype == "f8":
+            _no_overflow(t, out, base)
+        return Num(out, weak)
     power = t.b.cast(exponent, dtype)
     if weak and dtype == "f8":
         zero = const(0.0)
@@ -223,7 +228,19 @@ def _power(t: Tracer, a: Num, b: Num) -> Num:
         t.check(t.b.op("not", negative, type=BOOL), "unsupported: complex result of a real power", soft=True)
     if isinstance(exponent, Const) and exponent.value == 0.5 and not weak:
         return Num(t.b.op("sqrt", base), weak)
-    return Num(t.b.op("pow", base, power), weak)
+    out = t.b.op("pow", base, power)
+    if weak and dtype == "f8":
+        _no_overflow(t, out, base, power)
+    return Num(out, weak)
+
+
+def _no_overflow(t: Tracer, out: Operand, *operands: Operand) -> None:
+    """Append the check behind Python's OverflowError: finite numbers have a finite power."""
+    fine = t.b.op("isfinite", out, type=BOOL)
+    for x in operands:
+        if not isinstance(x, Const):
+            fine = t.b.op("or", fine, t.b.op("not", t.b.op("isfinite", x, type=BOOL), type=BOOL), type=BOOL)
+    t.check(fine, "OverflowError", soft=True)
 
 
 def compare(t: Tracer, symbol: str, x: Any, y: Any) -> Any:
@@ -291,6 +308,9 @@ def integer(t: Tracer, value: Any) -> Operand:
         if value.dtype[0] not in "iub":
             raise PythonRaise(TypeError(f"'{np.dtype(value.dtype)}' object cannot be interpreted as an integer"))
         return t.b.cast(value.operand, "i8")
-    raise t.unsupported(f"{t.describe(value)} used as an integer", "it is not one")
+    if isinstance(value, Maybe):
+        operands = (value.flag, value.value.operand) if isinstance(value.value, Num) else (value.flag,)
+        raise NeedStatic(operands, "whether this integer is given must be known", t.b.loc)
+    raise t.unsupported(f"{t.describe(value)} used as an integer", "it is not one", "use an int")
 
 

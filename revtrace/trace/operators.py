@@ -65,7 +65,7 @@ def binary(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
         return numbers.binary(t, symbol, x, y)
     if _is_object(st, x) or _is_object(st, y):
         return _object_binary(t, st, symbol, x, y)
-    if arrays.is_array(x) or arrays.is_array(y):
+    if arrays.is_array(x) or arrays.is_array(y) or (symbol != "*" and _spread(st, x, y)):
         from revtrace.trace.convert import as_array_or_number
 
         x, y = as_array_or_number(t, st, x), as_array_or_number(t, st, y)
@@ -164,6 +164,18 @@ def _repeat(t: Tracer, st: State, x: Any, y: Any) -> Any:
     return st.new(ListBox(tuple(items) * int(count.value)))  # type: ignore[union-attr,arg-type]
 
 
+def _spread(st: State, x: Any, y: Any) -> bool:
+    """Whether a numpy scalar meets a list or tuple, which makes an array of it."""
+    return any(
+        is_numeric(a) and not is_weak(a) and (_is_list(st, b) or _is_tuple(b)) for a, b in ((x, y), (y, x))
+    )
+
+
+def is_weak(value: Any) -> bool:
+    """Whether a number is Python's own and not a numpy scalar."""
+    return value.weak if isinstance(value, Num) else not isinstance(value.value, np.generic)
+
+
 def _is_list(st: State, x: Any) -> bool:
     return isinstance(x, Ref) and isinstance(st.box(x), (ListBox, Growing))
 
@@ -230,10 +242,10 @@ def compare(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
         return numbers._python(t, numbers.PYTHON[symbol], x, y)
     if is_numeric(x) and is_numeric(y):
         return numbers.compare(t, symbol, x, y)
-    if arrays.is_array(x) or arrays.is_array(y):
+    if arrays.is_array(x) or arrays.is_array(y) or _spread(st, x, y):
         from revtrace.trace.convert import as_array_or_number
 
-        if not all(arrays.is_array(v) or is_numeric(v) or isinstance(v, (Ref, Tup)) for v in (x, y)):
+        if not all(arrays.is_array(v) or is_numeric(v) or isinstance(v, (Ref, Tup)) or _is_tuple(v) for v in (x, y)):
             return Static(symbol == "!=")
         x, y = as_array_or_number(t, st, x), as_array_or_number(t, st, y)
         return arrays.apply(t, lambda a, b: _as_dynamic(t, numbers.compare(t, symbol, a, b)), (x, y))

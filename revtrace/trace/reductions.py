@@ -11,7 +11,7 @@ from revtrace.program.nodes import Const, Operand, const
 from revtrace.program.types import BOOL, INT
 from revtrace.trace import arrays, containers, numbers
 from revtrace.trace.convert import as_array_or_number, dtype_argument, length_value
-from revtrace.trace.elementwise import primitive
+from revtrace.trace.elementwise import delivered, primitive
 from revtrace.trace.functions import on, signature
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
@@ -124,10 +124,10 @@ def _sum_handler(name: str) -> Any:
     bind = signature("a", axis=NONE, dtype=None, out=NONE, keepdims=Static(False), initial=None, where=None)
 
     def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-        a, axis, dtype, _, keepdims, initial, where = bind(args, kwargs)
+        a, axis, dtype, out, keepdims, initial, where = bind(args, kwargs)
         if where is not None and not (isinstance(where, Static) and where.value is True):
             raise t.unsupported("where= in a reduction", "it is not supported", "multiply by the mask")
-        return sum_of(t, st, a, axis, dtype, _flag(keepdims), initial, name)
+        return delivered(t, st, sum_of(t, st, a, axis, dtype, _flag(keepdims), initial, name), out)
 
     return handler
 
@@ -380,8 +380,11 @@ def cumulative(t: Tracer, st: State, a: Any, axis: Any, name: str) -> Any:
 
 def _cumulative_handler(name: str) -> Any:
     def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-        a, axis = signature("a", axis=NONE)(args, {k: v for k, v in kwargs.items() if k not in ("out", "dtype")})
-        return cumulative(t, st, a, axis, name)
+        a, axis, dtype, out = signature("a", axis=NONE, dtype=NONE, out=NONE)(args, kwargs)
+        kind = dtype_argument(t, dtype, None)
+        if kind is not None:
+            a = arrays.materialise(t, as_array_or_number(t, st, a), kind)
+        return delivered(t, st, cumulative(t, st, a, axis, name), out)
 
     return handler
 

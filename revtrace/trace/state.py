@@ -41,6 +41,8 @@ class DictBox:
 
     items: tuple[tuple[Any, Value], ...]
     source: Source | None = None
+    default: Value | None = None
+    """What makes missing entries, for a ``defaultdict``."""
 
     def get(self, key: Any) -> Value | None:
         """Return the value of a key, or None."""
