@@ -54,6 +54,7 @@ class _Loop:
     position: int
     depth: int
     frame: int
+    path: tuple[int, ...]
     last: Poly | None
     limits: frozenset[Limit]
     counter: tuple[Var, Poly, int, frozenset[Limit]] | None = None
@@ -74,6 +75,7 @@ class _Place:
     goal: Poly
     when: frozenset[Poly]
     frame: int
+    path: tuple[int, ...]
     last: Poly | None = None
 
 
@@ -96,10 +98,12 @@ class Walker:
         self.visible: list[set[Atom]] = [set()]
         self.limits: set[Limit] = set()
         self.hoisted: dict[tuple[int, frozenset[Poly]], dict[Poly, int]] = {}
+        self.paths: dict[int, tuple[int, ...]] = {}
         # Where an atom can first be read; where the innermost block starts.
         self.ready: dict[Atom, int] = {}
         self.arrived: list[Atom] = []
         self.start = 0
+        self.path: tuple[int, ...] = ()
         self.position = -1
         self.inputs: set[Var] = set()
 
@@ -207,6 +211,7 @@ class Walker:
     def block(self, block: Block) -> None:
         """Walk a block."""
         outer, self.start = self.start, self.position + 1
+        self.path = (*self.path, self.start)
         for stmt in block.stmts:
             self.position += 1
             for a in self.arrived:
@@ -222,6 +227,7 @@ class Walker:
                 case While():
                     self.loop(stmt, self.position)
         self.start = outer
+        self.path = self.path[:-1]
 
     def op(self, op: Op, position: int) -> None:
         """Walk one operation."""
@@ -366,7 +372,7 @@ class Walker:
 
     def open(self, stmt: For | While, position: int, last: Poly | None, limits: frozenset[Limit]) -> _Loop:
         """Enter a loop's body."""
-        loop = _Loop(stmt, position, len(self.loops) + 1, self.facts.depth, last, limits)
+        loop = _Loop(stmt, position, len(self.loops) + 1, self.facts.depth, self.path, last, limits)
         self.loops.append(loop)
         # The end of a loop that may be left early says little about how often it runs.
         bounded = not stmt.exits or (last is not None and all(isinstance(a, Dim) for a in last.atoms))
@@ -472,7 +478,7 @@ class Walker:
                     needs += [m - n, n - m]
         if not needs:
             return True
-        return not self.careful and self.guard(position, needs, frozenset())
+        return not self.careful and self.guard(position, self.path, needs, frozenset())
 
     def like(self, v: Var, model: Var | None) -> None:
         """Give an array the shape of another."""
@@ -542,7 +548,7 @@ class Walker:
                 return False
             later.append((place, test))
         for place, test in later:
-            self.guard(test.position, [test.goal], test.when)
+            self.guard(test.position, test.path, [test.goal], test.when)
             if place.when <= {place.last}:
                 self.facts.add(Fact(place.goal), place.frame)
         self.require(limits)
@@ -564,16 +570,16 @@ class Walker:
             if loop.last is not None:
                 when.append(loop.last)
             needed = frozenset(w for w in when if not self.facts.plainly(w))
-            place = _Place(loop.position, goal, needed, loop.frame, loop.last)
+            place = _Place(loop.position, goal, needed, loop.frame, loop.path, loop.last)
         return place
 
     def here(self, goal: Poly) -> _Place | None:
         """Return the first place in this block where a goal can be tested."""
-        found = self.written(_Place(self.position, goal, frozenset(), self.facts.depth))
+        found = self.written(_Place(self.position, goal, frozenset(), self.facts.depth, self.path))
         if found is None or goal.constant is not None:
             return None
         ready = max(self.ready.get(a, self.position) for a in found.goal.atoms)
-        return _Place(max(ready, self.start), goal, frozenset(), self.facts.depth)
+        return _Place(max(ready, self.start), goal, frozenset(), self.facts.depth, self.path)
 
     def written(self, place: _Place) -> _Place | None:
         """Put the variables that generated code has in place of the counters of loops around a test."""
@@ -613,12 +619,15 @@ class Walker:
                 out |= side
         return frozenset(out)
 
-    def guard(self, position: int, needs: Sequence[Poly], when: frozenset[Poly]) -> bool:
+    def guard(
+        self, position: int, path: tuple[int, ...], needs: Sequence[Poly], when: frozenset[Poly]
+    ) -> bool:
         """Have polynomials tested before a statement."""
         limits = self.tests(*needs, *when)
         if limits is None:
             return False
         self.require(limits)
+        self.paths[position] = path
         table = self.hoisted.setdefault((position, when), {})
         for p in needs:
             key = Poly({m: c for m, c in p.terms.items() if m})
@@ -627,9 +636,21 @@ class Walker:
 
     def finish(self) -> None:
         """Write down the tests."""
-        for (position, when), table in self.hoisted.items():
-            needs = tuple(key + least for key, least in table.items())
-            self.plan.guards.setdefault(position, []).append(Guard(needs, tuple(sorted(when, key=repr))))
+        # Tests that were made on every way to this one, by what they compare.
+        made: dict[Poly, list[tuple[int, int, frozenset[Poly]]]] = {}
+        for (position, when), table in sorted(self.hoisted.items(), key=lambda x: x[0][0]):
+            path = self.paths[position]
+            needs = []
+            for key, least in table.items():
+                if not any(
+                    earlier <= least and conditions <= when and self.paths[p] == path[: len(self.paths[p])]
+                    for p, earlier, conditions in made.get(key, ())
+                ):
+                    needs.append(key + least)
+            if needs:
+                self.plan.guards.setdefault(position, []).append(Guard(tuple(needs), tuple(sorted(when, key=repr))))
+            for key, least in table.items():
+                made.setdefault(key, []).append((position, least, when))
         for value, bits in sorted(self.limits, key=lambda x: x[1]):
             if isinstance(value, Dim):
                 bound = Poly.of(1 << bits) - Poly.of(value)

@@ -19,6 +19,7 @@ from numba import njit
 from numba.core import types
 from numba.core.compiler import CompileResult
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 from numba.np.numpy_support import from_dtype
 
@@ -91,8 +92,9 @@ def load(data: bytes) -> Kernel:
     dispatcher = njit(pipeline_class=Pipeline, **_OPTIONS)(_function(source, compiled=False))
     context = dispatcher.targetctx
     with global_compiler_lock:
-        # Sets numba's run time up, which nothing has done in a process that compiles nothing.
-        context.refresh()
+        # Nothing has done this in a process that compiles nothing; reading numba's registries, which takes
+        # half a second, is needed for compiling only.
+        rtsys.initialize(context)
         result = CompileResult._rebuild(context, *payload)
         context.insert_user_function(result.entry_point, result.fndesc, [result.library])
         dispatcher.add_overload(result)
