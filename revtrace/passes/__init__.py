@@ -15,6 +15,7 @@ from revtrace.passes.gather import gather
 from revtrace.passes.hoist import hoist
 from revtrace.passes.reverse import reverse
 from revtrace.passes.rotate import rotate
+from revtrace.passes.selection import selection
 from revtrace.passes.simplify import simplify
 from revtrace.passes.tangent import tangent
 from revtrace.program.nodes import Program
@@ -33,6 +34,7 @@ __all__ = [
     "prepared",
     "reverse",
     "rotate",
+    "selection",
     "simplify",
     "tangent",
 ]
@@ -93,5 +95,6 @@ def differentiate(program: Program, active_inputs: Sequence[int], active_outputs
         Takes the inputs, then one cotangent per active output; returns the results,
         then one gradient per active input.
     """
-    result, _ = reverse(prepared(program), active_inputs, active_outputs)
+    program = dce(selection(prepared(program)))
+    result, _ = reverse(program, active_inputs, active_outputs)
     return cleaned(result)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from revtrace.passes.activity import Activity
 from revtrace.passes.pullback import Pullback
+from revtrace.passes.shapes import shape
 from revtrace.passes.scopes import Scopes, is_array, is_float
 from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While
 from revtrace.program.types import Stack
@@ -90,6 +91,10 @@ class Demand:
                         yield from stmt.args
                 elif not self.works(stmt):
                     return
+                elif stmt.name == "copy":
+                    found = shape(self.scopes, stmt.args[0])
+                    if isinstance(found, tuple):
+                        yield from found
                 elif stmt.name == "load":
                     yield from stmt.args[1:]
                 elif stmt.name in ("store", "addto"):

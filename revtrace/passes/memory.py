@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from revtrace.program.build import Builder
 from revtrace.program.nodes import Block, Const, For, Operand, Var, const
 from revtrace.program.types import INT, Array, Scalar
 
-__all__ = ["add_array", "each", "move_array", "total", "zero", "zeros_like"]
+__all__ = ["add_array", "each", "move_array", "new", "total", "zero", "zeros_like"]
 
 
 def zeros_like(b: Builder, array: Var, hint: str = "") -> Var:
@@ -16,7 +16,12 @@ def zeros_like(b: Builder, array: Var, hint: str = "") -> Var:
     assert isinstance(array.type, Array)
     shape = [b.dim(array, k) for k in range(array.type.ndim)]
     name = hint or (f"{array.name}_bar" if array.name else "bar")
-    return b.alloc(array.type.dtype, *shape, zeros=True, hint=name)
+    return new(b, array.type.dtype, shape, zeros=True, hint=name)
+
+
+def new(b: Builder, dtype: str, shape: Sequence[Operand], *, zeros: bool, hint: str) -> Var:
+    """Append a new array whose lengths are known not to be negative."""
+    return b.op("alloc", *shape, type=Array(dtype, len(shape)), hint=hint, zeros=zeros, again=True)
 
 
 def each(

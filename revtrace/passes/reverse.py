@@ -24,6 +24,7 @@ from revtrace.passes.independent import candidates
 from revtrace.passes.plan import Plan, plan, restorable
 from revtrace.passes.rebuild import clone, fresh, substitute
 from revtrace.passes.scopes import TOP, Scope, Scopes, free, is_array, is_float, scopes
+from revtrace.passes.shapes import shape
 from revtrace.passes.subscripts import subscripts_of
 from revtrace.passes.tape import Axis, Tapes, integer
 from revtrace.program.build import Builder
@@ -218,7 +219,7 @@ class _Sweep:
                 assert isinstance(var.type, Scalar)
                 hint = f"{var.name}_kept" if var.name else "kept"
                 if axes:
-                    self.tape[var] = self.b.alloc(var.type.dtype, *lengths, hint=hint), axes
+                    self.tape[var] = memory.new(self.b, var.type.dtype, lengths, zeros=False, hint=hint), axes
                 else:
                     stack = Var(Stack(var.type.dtype), hint)
                     self.stacks.append(Op("stack", (), stack))
@@ -336,7 +337,7 @@ class _Sweep:
                 case Op(name="alloc", out=Var() as out) if self.on(out) and out not in self.shadow:
                     assert isinstance(out.type, Array)
                     shape = [self.primal(x) for x in stmt.args]
-                    self.shadow[out] = self.b.alloc(out.type.dtype, *shape, zeros=True, hint=_bar(out))
+                    self.shadow[out] = memory.new(self.b, out.type.dtype, shape, zeros=True, hint=_bar(out))
                 case Op(name="copy", out=Var() as out) if self.on(out) and out not in self.shadow:
                     self.shadow[out] = self.shadow_like(out, _var(stmt.args[0]))
                 case If():
@@ -350,14 +351,18 @@ class _Sweep:
         """Return a new shadow for a copy of an array."""
         if source in self.shadow:
             return memory.zeros_like(self.b, self.shadow[source], _bar(out))
-        if self.where.home[source] == TOP:
-            return memory.zeros_like(self.b, source, _bar(out))
-        raise UnsupportedError(
-            "revtrace does not know the shape of an array here on the way back",
-            "a copy is made of an array that carries no derivative and was made in the same block",
-            "make the array before the loop or branch",
-            self.b.loc,
-        )
+        found = shape(self.where, source)
+        if found is None:
+            raise UnsupportedError(
+                "revtrace does not know the shape of an array here on the way back",
+                "a copy is made of an array that carries no derivative and was chosen by a branch or loop",
+                "make the array before the loop or branch",
+                self.b.loc,
+            )
+        if isinstance(found, Var):
+            return memory.zeros_like(self.b, found, _bar(out))
+        assert isinstance(out.type, Array)
+        return memory.new(self.b, out.type.dtype, [self.primal(x) for x in found], zeros=True, hint=_bar(out))
 
     def choose(self, stmt: If, k: int) -> None:
         """Choose the shadow of an array as the branch chose the array."""

@@ -8,6 +8,7 @@ arbitrary: nesting, branches, early exits, in-place writes, swaps, index arithme
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -118,6 +119,8 @@ class Maker:
             b.do("addto", a, self.float(names), *self.indices(names, a))
         elif pick < 0.70:
             self.whole(names)
+        elif pick < 0.72 and names.ints and self.has("ragged"):
+            self.ragged(names)
         elif not nest:
             self.compute(names)
         elif pick < 0.80 and self.has("if"):
@@ -147,6 +150,18 @@ class Maker:
         elif names.ints:
             names.ints.append(b.op("add", r.choice(names.ints), const(1), hint="n"))
 
+    def ragged(self, names: Names) -> None:
+        """Fill a vector whose length is computed here, copy it and sum a function of it."""
+        b = self.b
+        n = b.op("add", b.op("mod", self.r.choice(names.ints), const(3)), const(self.r.randint(0, 2)))
+        x, y = self.float(names), self.float(names)
+        w = b.alloc("f8", n, zeros=self.r.random() < 0.3, hint="ragged")
+        self.counted_simple(n, lambda i, s: (b.store(w, b.op("sin", b.op("mul", x, b.cast(i, "f8"))), i), s)[1])
+        if self.r.random() < 0.5:
+            w = b.op("copy", w)
+        total = self.counted_simple(n, lambda i, s: b.op("add", s, b.op("mul", b.load(w, i), y)))
+        names.floats.append(b.op("tanh", total))
+
     def branch(self, names: Names, depth: int) -> None:
         r, b = self.r, self.b
         cond = self.condition(names)
@@ -170,6 +185,15 @@ class Maker:
             outs.append(out)
             names.arrays.append(out)
         b.append(If(cond, arms[0], arms[1], tuple(outs)))
+
+    def counted_simple(self, n: Operand, step: Callable[[Var, Var], Operand]) -> Var:
+        """Write ``for i in range(n): s = step(i, s)`` from zero."""
+        i, s, out = Var(INT, "r"), Var(F64, "s"), Var(F64, "s")
+        with self.b.block() as stmts:
+            result = step(i, s)
+        body = Block(tuple(stmts), (result,))
+        self.b.append(For(i, const(0), n, 1, (s,), (const(0.0),), body, (out,), Var(INT)))
+        return out
 
     def carried(self, names: Names) -> tuple[list[Operand], list[Var], Names]:
         r = self.r
@@ -200,7 +224,9 @@ class Maker:
         for p in params:
             if p.type == F64:
                 pick = r.random()
-                if pick < 0.3:
+                if pick < 0.15:
+                    results.append(self.chosen(p, inner))
+                elif pick < 0.35:
                     results.append(self.b.op("add", p, self.float(inner)))
                 elif pick < 0.6:
                     results.append(self.b.op("tanh", self.b.op("mul", p, self.float(inner))))
@@ -213,6 +239,22 @@ class Maker:
         if exits:
             results.append(self.condition(inner))
         return results
+
+    def chosen(self, p: Var, inner: Names) -> Operand:
+        """Return one of a carried value and a new one."""
+        b, x = self.b, self.float(inner)
+        kind = self.r.randrange(4)
+        if kind < 2:
+            pair = (p, x) if self.r.random() < 0.5 else (x, p)
+            return b.op("max" if kind else "min", *pair, type=F64)
+        test = b.compare("lt", x, p) if self.r.random() < 0.5 else self.condition(inner)
+        if kind == 2:
+            return b.op("select", test, x, p, type=F64)
+        with b.block() as stmts:
+            y = b.op("sin", x, type=F64)
+        out = Var(F64, "best")
+        b.append(If(test, Block(tuple(stmts), (y,)), Block((), (p,)), (out,)))
+        return out
 
     def leave(self, names: Names, params: list[Var], count: Var) -> tuple[Var, ...]:
         outs = tuple(Var(p.type, p.name) for p in params)
@@ -320,7 +362,7 @@ class Maker:
         b.append(While(tuple(params), tuple(inits), Block((), (const(True),)), body, outs, count, True))
 
 
-ALL = frozenset({"if", "while", "exits", "swap"})
+ALL = frozenset({"if", "while", "exits", "swap", "ragged"})
 
 
 def program(seed: int, size: int = 30, features: frozenset[str] = ALL) -> Program:
