@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.metadata
 import os
 import sys
 from pathlib import Path
+
+import numpy as np
 
 from revtrace.codegen import Source
 from revtrace.program.nodes import Program
@@ -36,8 +37,9 @@ def own_text() -> str:
 def machine() -> tuple[str, ...]:
     """Return what else machine code depends on: versions, interpreter, CPU."""
     import llvmlite.binding  # type: ignore[import-untyped]
+    import numba
 
-    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("numba", "llvmlite", "numpy")]
+    versions = [f"{module.__name__} {module.__version__}" for module in (numba, llvmlite, np)]
     features = llvmlite.binding.get_host_cpu_features()
     return (
         *versions,

@@ -19,7 +19,7 @@ from numba import njit
 from numba.core import types
 from numba.core.compiler import CompileResult
 from numba.core.compiler_lock import global_compiler_lock
-from numba.core.runtime import rtsys
+from numba.core.runtime.nrt import rtsys
 from numba.core.serialize import dumps
 from numba.np.numpy_support import from_dtype
 
