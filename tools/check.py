@@ -1,4 +1,4 @@
-"""Run the checks that CI runs: ``python -m tools.check [lint] [types] [tests] [bench]``, all of them by default."""
+"""Run the checks that CI runs: ``python -m tools.check [lint] [types] [tests] [jax] [bench]``, all of them by default."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ CHECKS: dict[str, tuple[tuple[str, str], ...]] = {
     "lint": (("ruff check", "."), ("ruff format --check", ".")),
     "types": (("mypy --strict revtrace", "."),),
     "tests": (('pytest -q -m "not slow"', "."),),
+    "jax": (("pytest -q -k jax tests/programs/test_programs.py", "."),),
     "bench": (("asv check --python=same", "asv_bench"),),
 }
 """The commands of each check, as modules run by this Python, and the directory they run in."""
