@@ -349,8 +349,31 @@ def _result_type(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | N
     return Static(np.result_type(*kinds))
 
 
-class _Nothing:
-    """A context manager that does nothing while tracing."""
+@on(np.finfo, np.iinfo)
+def _limits(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    value = t.use(args[0] if args else kwargs["dtype"])
+    info = np.iinfo if _is_integer(value) else np.finfo
+    if isinstance(value, Static):
+        try:
+            return Static(info(value.value))
+        except ValueError as error:
+            raise PythonRaise(error) from None
+    return Static(info(np.dtype(value.dtype if arrays.is_array(value) else numbers.as_num(t, value).dtype)))
+
+
+def _is_integer(value: Any) -> bool:
+    if isinstance(value, Static):
+        kind = value.value if isinstance(value.value, (type, str, np.dtype)) else type(value.value)
+        return bool(np.dtype(kind).kind in "iu")
+    return bool(value.dtype[0] in "iu")
+
+
+@on(np.issubdtype)
+def _issubdtype(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    known = [containers.as_static(t, st, t.use(a)) for a in args]
+    if not all(isinstance(k, Static) for k in known):
+        raise t.unsupported("np.issubdtype of something other than dtypes", "", "pass x.dtype")
+    return Static(np.issubdtype(*(k.value for k in known)))
 
 
 @on(np.errstate, warnings_catch := __import__("warnings").catch_warnings, contextlib.suppress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import types
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,11 @@ class Super:
         self.cls, self.self = cls, self_
 
 
+#: What a heap record may stand for.
+_CONTAINERS = {
+    "list": (list, collections.deque), "dict": (dict, collections.OrderedDict, collections.defaultdict), "set": (set,),
+}  # fmt: skip
+
 #: Packages whose modules do not change under a program's feet.
 _STEADY = frozenset({"numpy", "math", "cmath", "scipy", "numba", "builtins", "operator", "functools", "itertools", "typing"})
 
@@ -63,7 +69,7 @@ def get_attribute(t: Tracer, st: State, value: Any, name: str) -> Any:
         if isinstance(box, ObjectBox):
             return _of_object(t, st, value, box, name)
         kind = {ListBox: "list", Growing: "list", DictBox: "dict", SetBox: "set"}.get(type(box))
-        if kind is None or not hasattr({"list": list, "dict": dict, "set": set}[kind], name):
+        if kind is None or not any(hasattr(c, name) for c in _CONTAINERS[kind]):
             raise PythonRaise(AttributeError(f"no attribute {name!r}"))
         return Bound(Static(Method(kind, name)), value)
     if arrays.is_array(value):

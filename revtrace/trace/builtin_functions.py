@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import copy
 import itertools
 import logging
@@ -127,8 +128,18 @@ def _abs(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> 
 
 @on(pow)
 def _pow(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    if len(args) == 3:
-        raise t.unsupported("pow with a modulus", "it is for integers", "")
+    args = (*args, *(kwargs[k] for k in ("base", "exp", "mod") if k in kwargs))
+    if len(args) == 3 and not (isinstance(args[2], Static) and args[2].value is None):
+        known = [containers.as_static(t, st, t.use(a)) for a in args]
+        if all(isinstance(k, Static) for k in known):
+            try:
+                return Static(pow(*(k.value for k in known)))
+            except (TypeError, ValueError) as error:
+                raise PythonRaise(error) from None
+        raise NeedStatic(
+            tuple(a.operand for a in known if isinstance(a, Num)), "pow with a modulus needs integers known when tracing", t.b.loc
+        )
+    args = args[:2]
     return operators.binary(t, st, "**", *args)
 
 
@@ -372,15 +383,23 @@ def _range(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -
     return st.new(IterBox("range", tuple(values)))
 
 
+def _taken(t: Tracer, st: State, source: Any) -> Ref:
+    """Return an iterator; a generator is run to its end first."""
+    from revtrace.trace.calls import collect
+
+    source = t.use(source)
+    return iterate(t, st, collect(t, st, source) if _is_generator(st, source) else source)
+
+
 @on(enumerate)
 def _enumerate(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     start = args[1] if len(args) > 1 else kwargs.get("start", Static(0))
-    return st.new(IterBox("enumerate", (iterate(t, st, args[0]), start)))
+    return st.new(IterBox("enumerate", (_taken(t, st, args[0]), start)))
 
 
 @on(zip)
 def _zip(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    parts = tuple(iterate(t, st, a) for a in args)
+    parts = tuple(_taken(t, st, a) for a in args)
     strict = kwargs.get("strict")
     if isinstance(strict, Static) and strict.value:
         lengths = [containers.length(t, st, a) for a in args]
@@ -391,7 +410,7 @@ def _zip(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> 
 
 @on(map)
 def _map(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    return st.new(IterBox("map", (args[0], *(iterate(t, st, a) for a in args[1:]))))
+    return st.new(IterBox("map", (args[0], *(_taken(t, st, a) for a in args[1:]))))
 
 
 @on(filter)
@@ -810,6 +829,24 @@ def _math_modf(t: Tracer, st: State, args: Args, kwargs: Kwargs) -> Any:
     x = as_float(t, st, t.use(args[0]))
     whole = Num(t.b.op("trunc", x.operand), True)
     return Tup((numbers.binary(t, "-", x, whole), whole))
+
+
+def _cmath_parts(t: Tracer, x: Any) -> tuple[Any, Any]:
+    value = numbers.as_num(t, t.use(x))
+    z = t.b.cast(value.operand, "c16")
+    return Num(t.b.op("abs", z, type=Scalar("f8")), True), Num(t.b.op("angle", z, type=Scalar("f8")), True)
+
+
+@on(cmath.polar)
+def _cmath_polar(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    return Tup(_cmath_parts(t, args[0]))
+
+
+@on(cmath.rect)
+def _cmath_rect(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    r, phi = (t.b.cast(as_float(t, st, t.use(a)).operand, "f8") for a in args)
+    real, imag = (t.b.op("mul", r, t.b.op(name, phi)) for name in ("cos", "sin"))
+    return Num(t.b.op("complex", real, imag, type=Scalar("c16")), True)
 
 
 MATH = {

@@ -322,6 +322,7 @@ def run_frame(t: Tracer, st: State, frame: Frame, inner: State) -> Any:
         raise PythonRaise(RuntimeError("every path of the function raises"))
     (end,) = exits
     st.heap = end.state.heap
+    t.current = st
     return end.state.stack[-1]
 
 

@@ -41,6 +41,10 @@ def external(t: Tracer, st: State, value: Any, source: Source | None, role: str)
         return _number(t, value, source, role)
     if isinstance(value, np.ndarray):
         return _array(t, value, source)
+    if isinstance(value, tuple) and hasattr(type(value), "n_sequence_fields"):
+        # sys.float_info, time.struct_time and their like.
+        t.guard(source, "equal", value)
+        return Static(value, source)
     if isinstance(value, tuple):
         return _tuple(t, st, value, source, role)
     if isinstance(value, (list, dict, set, frozenset)) and type(value) in (list, dict, set, frozenset):

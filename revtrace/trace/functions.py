@@ -129,14 +129,14 @@ def construct(t: Tracer, st: State, cls: type, args: tuple[Any, ...], kwargs: di
         return ref
     if plain_new and init is object.__init__ and not args and not kwargs and type(cls).__call__ is type.__call__:
         return st.new(ObjectBox(cls, ()))
+    found = evaluate(t, st, cls, args, kwargs)
+    if found is not None:
+        return found
     if isinstance(new, types.FunctionType) and type(cls).__call__ is type.__call__:
         made = call(t, st, Static(new), (Static(cls), *args), kwargs)
         if isinstance(init, types.FunctionType) and isinstance(made, Ref) and _is_instance(st, made, cls):
             call(t, st, Static(init), (made, *args), kwargs)
         return made
-    found = evaluate(t, st, cls, args, kwargs)
-    if found is not None:
-        return found
     raise t.unsupported(
         f"making an instance of {cls.__module__}.{cls.__qualname__}",
         "only classes with a plain Python __init__ can be made while tracing",

@@ -37,6 +37,7 @@ HANDLERS: dict[str, Handler] = {}
 
 def step(t: Tracer, fr: Frame, st: State, instr: Instr) -> Any:
     """Run one instruction."""
+    t.current = st
     handler = HANDLERS.get(instr.name)
     if handler is None:
         name, reason = instr.arg if instr.name == "REFUSED" else (instr.name, "it is not supported")
@@ -177,6 +178,15 @@ def _store_cell(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
 @on("DELETE_CELL")
 def _delete_cell(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     st.set(_cell(st, instr.arg), CellBox(UNDEF))
+
+
+@on("LOAD_BUILD_CLASS")
+def _build_class(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    raise t.unsupported(
+        "a class defined inside the function",
+        "it would be a new class at every call",
+        "define the class outside the function",
+    )
 
 
 # the stack ------------------------------------------------------------------------------

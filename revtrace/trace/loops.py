@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 from revtrace.program.nodes import Block, For, Operand, Var, While, const
 from revtrace.program.types import INT
 from revtrace.trace.carry import Carried
-from revtrace.trace.iterators import Rolled, advance, roll
+from revtrace.trace.calls import collect
+from revtrace.trace.iterators import Rolled, advance, iterate, roll
 from revtrace.trace.join import DEAD
 from revtrace.trace.rotate import tested_first
 from revtrace.trace.signals import NeedStatic, PythonRaise
-from revtrace.trace.state import State
+from revtrace.trace.state import IterBox, State
 from revtrace.trace.values import NONE, Ref, Static
 
 if TYPE_CHECKING:
@@ -213,6 +214,11 @@ def _counted(t: Tracer, fr: Frame, loop: Loop, st: State, key: Any) -> State | N
     ref = st.stack[-1]
     if not isinstance(ref, Ref):
         raise t.unsupported(f"iterating over {t.describe(ref)}", "it is not an iterable revtrace knows")
+    box = st.box(ref)
+    if isinstance(box, IterBox) and box.kind == "generator":
+        # Run to its end first: what it yields does not depend on the loop that takes it.
+        ref = iterate(t, st, collect(t, st, ref))
+        st.stack[-1] = ref
     rolled = None if key in t.unroll else roll(t, st, ref)
     if rolled is None:
         return _unrolled(t, fr, loop, st)

@@ -239,6 +239,40 @@ def _pop(t: Tracer, st: State, self: Any, index: Any = Static(-1)) -> Any:
     return value
 
 
+@method_handler("list", "remove")
+def _remove(t: Tracer, st: State, self: Any, value: Any) -> Any:
+    place = _index(t, st, self, value)
+    if not isinstance(place, Static):
+        raise NeedStatic((place.operand,), "which item is removed must be known", t.b.loc)
+    containers.delete_item(t, st, self, place)
+    return NONE
+
+
+@method_handler("list", "popleft")
+def _popleft(t: Tracer, st: State, self: Any) -> Any:
+    return _pop(t, st, self, Static(0))
+
+
+@method_handler("list", "appendleft")
+def _appendleft(t: Tracer, st: State, self: Any, value: Any) -> Any:
+    return _insert(t, st, self, Static(0), arrays.settle(t, value) if arrays.is_array(value) else value)
+
+
+@method_handler("list", "extendleft")
+def _extendleft(t: Tracer, st: State, self: Any, values: Any) -> Any:
+    for value in containers.items_of(t, st, values):
+        _appendleft(t, st, self, value)
+    return NONE
+
+
+@method_handler("list", "rotate")
+def _rotate(t: Tracer, st: State, self: Any, steps: Any = Static(1)) -> Any:
+    box = _known(t, st, self)
+    n = containers.as_known_int(t, steps) % max(1, len(box.items))
+    st.set(self, ListBox(box.items[len(box.items) - n :] + box.items[: len(box.items) - n], box.source))
+    return NONE
+
+
 @method_handler("list", "reverse")
 def _reverse(t: Tracer, st: State, self: Any) -> Any:
     box = _known(t, st, self)
@@ -393,6 +427,46 @@ def _update(t: Tracer, st: State, self: Any, *others: Any, **kwargs: Any) -> Any
     for k, v in kwargs.items():
         st.set_item(self, k, v)
     return NONE
+
+
+@method_handler("dict", "popitem")
+def _popitem(t: Tracer, st: State, self: Any, last: Any = Static(True)) -> Any:
+    items = _dict(st, self).items
+    if not items:
+        raise PythonRaise(KeyError("dictionary is empty"))
+    key, value = items[-1 if last.value else 0]
+    containers.delete_item(t, st, self, Static(key))
+    return Tup((Static(key), value))
+
+
+@method_handler("dict", "clear")
+def _dict_clear(t: Tracer, st: State, self: Any) -> Any:
+    for key, _ in _dict(st, self).items:
+        containers.delete_item(t, st, self, Static(key))
+    return NONE
+
+
+@method_handler("dict", "move_to_end")
+def _move_to_end(t: Tracer, st: State, self: Any, key: Any, last: Any = Static(True)) -> Any:
+    box = _dict(st, self)
+    known = containers._key(t, st, t.use(key))
+    chosen = tuple(item for item in box.items if item[0] == known)
+    others = tuple(item for item in box.items if item[0] != known)
+    st.set(self, replace(box, items=(*others, *chosen) if last.value else (*chosen, *others)))
+    return NONE
+
+
+@method_handler("dict", "__contains__")
+@method_handler("list", "__contains__")
+@method_handler("set", "__contains__")
+def _contains(t: Tracer, st: State, self: Any, key: Any) -> Any:
+    return operators.contains(t, st, key, self)
+
+
+@method_handler("dict", "fromkeys")
+def _fromkeys(t: Tracer, st: State, self: Any, keys: Any, value: Any = NONE) -> Any:
+    pairs = {containers._key(t, st, k): value for k in containers.items_of(t, st, keys)}
+    return st.new(DictBox(tuple(pairs.items())))
 
 
 @method_handler("dict", "copy")

@@ -112,6 +112,9 @@ def binary(t: Tracer, symbol: str, x: Any, y: Any) -> Any:
             raise t.unsupported("a very large integer power", "it would be computed while tracing")
         return _python(t, PYTHON[symbol], x, y)
     a, b = as_num(t, x), as_num(t, y)
+    if a.weak and a.dtype == "c16" and b.dtype == "f8":
+        # numpy's float64 is a Python float, and Python's complex on the left takes it as one.
+        b = Num(b.operand, True)
     if symbol in BITS:
         return _bits(t, symbol, a, b)
     if symbol == "**":

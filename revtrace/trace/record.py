@@ -131,6 +131,10 @@ class Guard:
     kind: str
     value: Any = None
 
+    def __hash__(self) -> int:
+        # The value may be a set, or hold a function's keyword defaults.
+        return hash((self.source, self.kind))
+
 
 @dataclass(frozen=True, slots=True)
 class Input:

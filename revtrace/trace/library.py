@@ -1,0 +1,285 @@
+"""Parts of the standard library that pass values on: functools, operator, collections, dataclasses, inspect."""
+
+from __future__ import annotations
+
+import builtins
+import collections
+import functools
+import inspect
+import itertools
+import operator
+from typing import TYPE_CHECKING, Any
+
+from revtrace.trace import containers
+from revtrace.trace.attributes import get_attribute
+from revtrace.trace.builtin_functions import fold
+from revtrace.trace.functions import evaluate, on
+from revtrace.trace.iterators import iterate
+from revtrace.trace.join import DEAD
+from revtrace.trace.signals import PythonRaise
+from revtrace.trace.state import CellBox, DictBox, ListBox, ObjectBox, State
+from revtrace.trace.values import NONE, Ref, Static, Tup, Undef
+
+if TYPE_CHECKING:
+    from revtrace.trace.machine import Frame, Tracer
+
+__all__ = ["call_getter", "call_partial"]
+
+Args = tuple[Any, ...]
+Kwargs = dict[str, Any]
+
+
+# functools ------------------------------------------------------------------------------------
+
+
+@on(functools.reduce)
+def _reduce(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    from revtrace.trace.calls import call
+
+    function, source, *init = args
+
+    def combine(state: State, acc: Any, x: Any) -> Any:
+        return x if acc is NONE else call(t, state, function, (acc, x), {})
+
+    if init:
+        return fold(t, st, t.use(source), init[0], combine)
+    items = containers.items_of(t, st, source)
+    if not items:
+        raise PythonRaise(TypeError("reduce() of empty iterable with no initial value"))
+    found = items[0]
+    for item in items[1:]:
+        found = combine(st, found, item)
+    return found
+
+
+@on(functools.partial)
+def _partial(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    function, *first = args
+    given = st.new(DictBox(tuple(kwargs.items())))
+    return st.new(ObjectBox(functools.partial, (("func", function), ("args", Tup(tuple(first))), ("keywords", given))))
+
+
+def call_partial(t: Tracer, st: State, box: ObjectBox, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    """Call a partial function made while tracing."""
+    from revtrace.trace.calls import call
+
+    function, first, given = box.get("func"), box.get("args"), box.get("keywords")
+    assert isinstance(first, Tup) and isinstance(given, Ref)
+    known = st.box(given)
+    assert isinstance(known, DictBox)
+    return call(t, st, function, (*first.items, *args), {**dict(known.items), **kwargs}, fr)
+
+
+@on(functools.wraps, functools.update_wrapper)
+def _wraps(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    # Names and docstrings are no part of what is computed.
+    return Static(_same) if len(args) == 1 else args[0]
+
+
+def _same(function: Any) -> Any:
+    return function
+
+
+# operator ---------------------------------------------------------------------------------------
+
+
+def call_getter(t: Tracer, st: State, f: Any, value: Any) -> Any:
+    """Call ``itemgetter(...)``, ``attrgetter(...)`` or ``methodcaller(...)``."""
+    from revtrace.trace.calls import call
+
+    made, given = f.__reduce__()
+    if isinstance(f, operator.methodcaller):
+        keywords = {} if not isinstance(made, functools.partial) else made.keywords
+        name, *rest = given if not isinstance(made, functools.partial) else (*made.args, *given)
+        method = get_attribute(t, st, value, name)
+        return call(t, st, method, tuple(Static(x) for x in rest), {k: Static(v) for k, v in keywords.items()})
+
+    def one(key: Any) -> Any:
+        if isinstance(f, operator.itemgetter):
+            return containers.get_item(t, st, value, Static(key))
+        found = value
+        for name in key.split("."):
+            found = get_attribute(t, st, found, name)
+        return found
+
+    found = [one(key) for key in given]
+    return found[0] if len(found) == 1 else Tup(tuple(found))
+
+
+@on(operator.getitem)
+def _getitem(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    return containers.get_item(t, st, *args)
+
+
+@on(operator.setitem)
+def _setitem(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    containers.set_item(t, st, *args)
+    return NONE
+
+
+@on(tuple.__new__)
+def _tuple_new(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    cls = args[0].value
+    items = containers.items_of(t, st, args[1]) if len(args) > 1 else []
+    return Tup(tuple(items), None if cls is tuple else cls)
+
+
+@on(object.__new__)
+def _object_new(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    return st.new(ObjectBox(args[0].value, ()))
+
+
+@on(dict.fromkeys)
+def _dict_fromkeys(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    value = args[1] if len(args) > 1 else NONE
+    return containers.make_dict(t, st, keys := containers.items_of(t, st, args[0]), [value] * len(keys))
+
+
+# itertools --------------------------------------------------------------------------------------
+
+
+@on(itertools.accumulate)
+def _accumulate(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    from revtrace.trace.calls import call
+
+    source, *rest = args
+    function = rest[0] if rest else kwargs.get("func", NONE)
+    if isinstance(function, Static) and function.value is None:
+        function = Static(operator.add)
+    found: list[Any] = []
+    items = containers.items_of(t, st, source)
+    if "initial" in kwargs and kwargs["initial"] is not NONE:
+        items = [kwargs["initial"], *items]
+    for item in items:
+        found.append(call(t, st, function, (found[-1], item), {}) if found else item)
+    return iterate(t, st, Tup(tuple(found)))
+
+
+@on(itertools.pairwise)
+def _pairwise(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    items = containers.items_of(t, st, args[0])
+    return iterate(t, st, Tup(tuple(Tup(pair) for pair in itertools.pairwise(items))))
+
+
+@on(itertools.islice)
+def _islice(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    ends = [None if _is_none(a) else containers.as_known_int(t, a) for a in args[1:]]
+    return iterate(t, st, Tup(tuple(itertools.islice(containers.items_of(t, st, args[0]), *ends))))
+
+
+@on(itertools.starmap)
+def _starmap(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    from revtrace.trace.calls import call
+
+    items = containers.items_of(t, st, args[1])
+    found = [call(t, st, args[0], tuple(containers.items_of(t, st, item)), {}) for item in items]
+    return iterate(t, st, Tup(tuple(found)))
+
+
+@on(itertools.zip_longest)
+def _zip_longest(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    parts = [containers.items_of(t, st, a) for a in args]
+    rows = itertools.zip_longest(*parts, fillvalue=kwargs.get("fillvalue", NONE))
+    return iterate(t, st, Tup(tuple(Tup(tuple(row)) for row in rows)))
+
+
+@on(itertools.repeat)
+def _repeat(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    times = args[1] if len(args) > 1 else kwargs.get("times")
+    if times is None:
+        raise t.unsupported("itertools.repeat without an end", "it is used up at once", "say how many times")
+    return iterate(t, st, Tup((args[0],) * containers.as_known_int(t, times)))
+
+
+def _is_none(x: Any) -> bool:
+    return isinstance(x, Static) and x.value is None
+
+
+# collections --------------------------------------------------------------------------------------
+
+
+@on(collections.OrderedDict)
+def _ordered(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    from revtrace.trace.calls import call
+
+    return call(t, st, Static(dict), args, kwargs)
+
+
+@on(collections.defaultdict)
+def _defaultdict(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    from dataclasses import replace
+
+    from revtrace.trace.calls import call
+
+    made = call(t, st, Static(dict), args[1:], kwargs)
+    if args and not _is_none(args[0]):
+        st.set(made, replace(st.box(made), default=args[0]))
+    return made
+
+
+@on(collections.deque)
+def _deque(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    if len(args) > 1 or not _is_none(kwargs.get("maxlen", NONE)):
+        raise t.unsupported(
+            "a deque with a greatest length", "what falls out of it is not followed", "use an array and an index"
+        )
+    return st.new(ListBox(tuple(containers.items_of(t, st, args[0])) if args else ()))
+
+
+# what the code says of itself ---------------------------------------------------------------------
+
+
+@on(locals)
+def _locals(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    code = t.frames[-1].shape.code
+    found = []
+    for name in (*code.co_varnames, *code.co_cellvars, *code.co_freevars):
+        value = st.locals.get(name)
+        if isinstance(value, Ref) and isinstance(st.box(value), CellBox):
+            value = st.box(value).value  # type: ignore[union-attr]
+        if value is not None and value is not DEAD and not isinstance(value, Undef):
+            found.append((name, value))
+    return st.new(DictBox(tuple(dict(found).items())))
+
+
+def _refused() -> None:
+    reasons = {
+        "globals": "the module's whole namespace would have to be watched",
+        "eval": "the code it runs is not known when tracing",
+        "exec": "the code it runs is not known when tracing",
+        "compile": "the code it makes is not known when tracing",
+        "input": "what it reads is no argument of the function",
+        "open": "what it reads is no argument of the function",
+        "dir": "which names exist would have to be watched",
+        "breakpoint": "there is nothing to step through while tracing",
+    }
+    for name, why in reasons.items():
+
+        def handler(
+            t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None, name: str = name, why: str = why
+        ) -> Any:
+            raise t.unsupported(f"{name}()", why, "call it outside the function and pass what it gives as an argument")
+
+        on(getattr(builtins, name))(handler)
+
+
+_refused()
+
+
+def _inspection() -> None:
+    """Functions about functions are run, not traced."""
+    for f in (
+        inspect.signature, inspect.getfullargspec, inspect.isfunction, inspect.isclass, inspect.ismethod,
+        inspect.unwrap, inspect.isgenerator, inspect.isbuiltin, inspect.getmodule,
+    ):  # fmt: skip
+
+        def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None, f: Any = f) -> Any:
+            found = evaluate(t, st, f, args, kwargs)
+            if found is None:
+                raise t.unsupported(f"inspect.{f.__name__} of a function made while tracing", "it does not exist yet", "")
+            return found
+
+        on(f)(handler)
+
+
+_inspection()

@@ -1,0 +1,61 @@
+"""numpy functions that write through masks or ``out``, methods of ufuncs, scalars used as arrays."""
+
+from __future__ import annotations
+
+import cmath
+
+import numpy as np
+import pytest
+
+from tests.trace.agree import agrees
+
+X = np.array([0.5, 1.7, 2.2])
+
+
+def masked(x: np.ndarray) -> float:
+    y = x * x
+    np.copyto(y, 0.25 * x, where=x > 1.5)
+    np.place(y, y > 100.0, 1.0)
+    np.putmask(y, x < 0.6, 3.0)
+    return (y * x).sum()
+
+
+def ufunc_methods(x: np.ndarray) -> float:
+    y = x * 1.0
+    np.add.at(y, [0, 0, 1], x[0] * x[1])
+    total = np.multiply.outer(y, x).sum() + np.add.reduce(y) * x[0]
+    return total + np.multiply.accumulate(y)[2] + np.subtract.outer(x, x)[0, 1]
+
+
+def into_out(x: np.ndarray) -> float:
+    out = np.zeros(3)
+    np.cumsum(x * x, out=out)
+    np.divide(x, x - 3.0, out=out, where=x > 1.0)
+    return (out * x).sum()
+
+
+def out_of_an_expression(p: np.ndarray, e: np.ndarray) -> np.ndarray:
+    return np.divide(p * (1 - e), 1 - e**2, out=p / 2, where=e != 1)
+
+
+FUNCTIONS = {
+    "mask": (masked, X),
+    "ufunc methods": (ufunc_methods, X),
+    "out": (into_out, X),
+    "out of an expression": (out_of_an_expression, X, np.array([0.3, 0.6, 0.4])),
+    "list with a numpy scalar": (lambda a, b: ([1.0, 2.0] / a).sum() + ((b, b) * a[None])[1] + (a + [b])[0], np.float64(3.0), 2.0),
+    "list compared with a numpy scalar": (lambda a: np.where([1.0, 4.0] > a, a * a, a).sum(), np.float64(3.0)),
+    "scalar indexed": (lambda x: (np.sum(x * x)[..., None] * 2)[0], X),
+    "tolist": (lambda x: sum(sum(v * v for v in row) for row in x.tolist()), np.array([[1.0, 2.0], [3.0, 4.0]])),
+    "None as NaN": (lambda x: np.where(np.isnan(np.asarray([None, 2.0], float)), x[0], x[1]).sum(), X),
+    "finfo": (lambda x: x * x + np.finfo(x).eps + np.finfo(np.float32).eps, 2.0),
+    "polar": (lambda x: cmath.polar(complex(x, 2.0))[0] * cmath.polar(complex(x, 2.0))[1], 0.7),
+    "rect": (lambda x: cmath.rect(x, x).real, 0.7),
+    "complex with a numpy scalar": (lambda x: abs(1j * x + 2.0), np.float64(0.7)),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_function(name: str) -> None:
+    function, *args = FUNCTIONS[name]
+    agrees(function, *args)

@@ -1,0 +1,148 @@
+"""functools, operator, itertools, collections, dataclasses, enum and classes with their own ``__new__``."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import enum
+import functools
+import itertools
+import math
+import operator
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.trace.agree import agrees, refuses
+
+XS = [1.5, 2.0, 0.7]
+
+
+class Point:
+    __slots__ = ("x",)
+
+    def __init__(self, x: float) -> None:
+        self.x = x
+
+    def times(self, k: float) -> float:
+        return self.x * k
+
+
+class Kind(enum.Enum):
+    DOUBLE = "double"
+    TRIPLE = "triple"
+
+    def apply(self, x: float) -> float:
+        return x * 2 if self is Kind.DOUBLE else x * 3
+
+    @property
+    def weight(self) -> float:
+        return 5.0
+
+
+class Pair(collections.namedtuple("Pair", "a b")):
+    def __new__(cls, a: float, b: float = 2.0) -> Pair:
+        return super().__new__(cls, a * 2, b)
+
+    def area(self) -> float:
+        return self.a * self.b
+
+
+class Made:
+    def __new__(cls, *_: Any) -> Made:
+        made = super().__new__(cls)
+        made.k = 3.0
+        return made
+
+    def __init__(self, x: float) -> None:
+        self.x = x
+
+    def __call__(self) -> float:
+        return self.x * self.k * self.x
+
+
+@dataclasses.dataclass
+class Data:
+    a: float
+    b: float = 2.0
+
+
+def defaults(x: list[float]) -> float:
+    sums = collections.defaultdict(float)
+    for key, value in zip("aba", x, strict=True):
+        sums[key] += value * value
+    kept = collections.OrderedDict()
+    kept["z"] = sums["a"]
+    kept["y"] = sums["b"] * 2
+    kept.move_to_end("z")
+    return list(kept.values())[0] * 3 + list(kept.values())[1]
+
+
+def queue(x: list[float]) -> float:
+    waiting = collections.deque(x)
+    waiting.rotate(1)
+    waiting.appendleft(x[0] * x[1])
+    total = 0.0
+    while waiting:
+        total = total * 0.5 + waiting.popleft() ** 2
+    return total
+
+
+def replaced(x: float) -> float:
+    d = dataclasses.replace(Data(x), b=x * x)
+    return d.a * d.b + sum(dataclasses.asdict(d).values()) + sum(dataclasses.astuple(d))
+
+
+def sets(x: float) -> float:
+    known = {1, 2}.union({3})
+    known.discard(2)
+    known.update({7})
+    return x * x * len(known) * ({1}.issubset(known)) * (not known.isdisjoint({7}))
+
+
+FUNCTIONS = {
+    "reduce": (lambda x: functools.reduce(lambda a, b: a * b, x), XS),
+    "reduce of an array": (lambda x: functools.reduce(operator.mul, x, 1.0), np.array(XS)),
+    "partial": (lambda x, y: functools.partial(pow, x)(y) * functools.partial(math.atan2, y)(x), 2.0, 3.0),
+    "partial with keywords": (lambda x: functools.partial(Data, b=x)(x * x).a, 2.0),
+    "itemgetter": (lambda d: operator.itemgetter("a", "b")(d)[0] * operator.itemgetter(0)([d["b"]]), {"a": 2.0, "b": 3.0}),
+    "attrgetter": (lambda x: operator.attrgetter("x")(Point(x)) * operator.methodcaller("times", 3)(Point(x)), 2.0),
+    "accumulate": (lambda x: list(itertools.accumulate(x))[-1] * list(itertools.accumulate(x, operator.mul))[1], XS),
+    "pairwise": (lambda x: sum(b - a * a for a, b in itertools.pairwise(x)), XS),
+    "zip_longest": (lambda x: sum(a * b for a, b in itertools.zip_longest(x, x[:2], fillvalue=2.0)), XS),
+    "starmap": (lambda x: sum(itertools.starmap(operator.mul, zip(x, x, strict=True))), XS),
+    "defaultdict": (defaults, XS),
+    "deque": (queue, XS),
+    "enum": (lambda x, n: Kind(n).apply(x) * Kind.DOUBLE.weight * x, 2.0, "triple"),
+    "namedtuple with __new__": (lambda x: Pair(x).area() * x, 2.0),
+    "__new__": (lambda x: Made(x)(), 2.0),
+    "dataclasses": (replaced, 2.0),
+    "sets": (sets, 2.0),
+    "locals": (lambda x, y: locals()["x"] * locals()["y"], 2.0, 3.0),
+    "not callable": (lambda x: x if callable(Point(x)) else x * x, 2.0),
+    "float_info": (lambda x: x * x + sys.float_info.epsilon, 2.0),
+    "generator as tuple": (lambda x: tuple(v * v for v in x)[1], XS),
+    "index": (lambda x: [10.0, 20.0].index(20.0) * x * x + [1.0, x].index(x) * x, 2.0),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_function(name: str) -> None:
+    function, *args = FUNCTIONS[name]
+    agrees(function, *args)
+
+
+@pytest.mark.parametrize("name", ["eval", "globals", "open"])
+def test_what_depends_on_more_than_the_arguments_is_refused(name: str) -> None:
+    functions = {
+        "eval": lambda x: eval("x * 2"),
+        "globals": lambda x: globals()["XS"][0] * x,
+        "open": lambda x: open("x"),
+    }
+    refuses(functions[name], 2.0, match=rf"{name}\(\)")
+
+
+def test_random_numbers_are_refused() -> None:
+    refuses(lambda x: x * np.random.rand(), 2.0, match="random numbers drawn inside")
