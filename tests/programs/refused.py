@@ -194,8 +194,8 @@ def address_of_a_number(x):
 
 @refuse(0.5, says="try|except|handler")
 def swallows_everything(x):
-    try:  # refused
-        y = math.sqrt(x - 1)
+    try:
+        y = math.sqrt(x - 1)  # refused
     except:  # noqa: E722
         y = 0.0
     finally:
