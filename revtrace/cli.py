@@ -218,7 +218,7 @@ def _info(arguments: argparse.Namespace) -> int:
         except importlib.metadata.PackageNotFoundError:
             print(f"{name:8} missing")
     try:
-        from llvmlite.binding import get_host_cpu_name  # type: ignore[import-untyped]
+        from llvmlite.binding import get_host_cpu_name
 
         print(f"cpu      {get_host_cpu_name()} ({platform.machine()})")
     except ImportError:

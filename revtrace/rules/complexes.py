@@ -89,7 +89,7 @@ def _complex(a: Any, b: Any) -> Any:
     if isinstance(a, int | float) and isinstance(b, int | float):
         return complex(a, b)
     if type(a).__module__.startswith("mpmath") or type(b).__module__.startswith("mpmath"):
-        import mpmath  # type: ignore[import-untyped]
+        import mpmath
 
         return mpmath.mpc(a, b)
     return complex(a, b)
