@@ -11,15 +11,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-import sys
 from pathlib import Path
-
-import numpy as np
 
 from revtrace.codegen import Source
 from revtrace.program.nodes import Program
 
-__all__ = ["key_of", "machine", "own_text"]
+__all__ = ["key_of", "own_text"]
 
 
 @functools.cache
@@ -31,25 +28,6 @@ def own_text() -> str:
         for path in sorted((root / folder).glob("*.py")):
             digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
-
-
-@functools.cache
-def machine() -> tuple[str, ...]:
-    """Return what else machine code depends on: versions, interpreter, CPU."""
-    import llvmlite.binding  # type: ignore[import-untyped]
-    import numba
-
-    versions = [f"{module.__name__} {module.__version__}" for module in (numba, llvmlite, np)]
-    features = llvmlite.binding.get_host_cpu_features()
-    return (
-        *versions,
-        sys.implementation.cache_tag,
-        sys.version,
-        sys.platform,
-        llvmlite.binding.get_process_triple(),
-        llvmlite.binding.get_host_cpu_name(),
-        ",".join(sorted(name for name, on in features.items() if on)),
-    )
 
 
 def key_of(source: Source, program: Program, *, careful: bool) -> str:
@@ -64,6 +42,9 @@ def key_of(source: Source, program: Program, *, careful: bool) -> str:
     careful : bool
         Which of the two builds.
     """
+    # numba takes a third of a second to import, and is needed when a key is.
+    from revtrace.codegen.machine import machine
+
     switches = sorted(f"{name}={value}" for name, value in os.environ.items() if name.startswith("NUMBA_"))
     parts = (
         own_text(),

@@ -10,6 +10,7 @@ import pytest
 import revtrace
 from revtrace import codegen, config
 from revtrace.cache import key
+from revtrace.codegen import machine
 from revtrace.program.nodes import Block, Program, Var, const
 from revtrace.program.types import F64, Scalar
 
@@ -63,9 +64,9 @@ def test_versions_the_cpu_and_numbas_switches_are_seen(monkeypatch: pytest.Monke
     program = Program("f", (Var(F64, "x"),), Block((), (const(1.0),)))
     source = codegen.emit(program)
     before = key.key_of(source, program, careful=False)
-    words = " ".join(key.machine())
+    words = " ".join(machine.machine())
     assert f"numpy {np.__version__}" in words and "numba 0." in words and "llvmlite 0." in words
-    monkeypatch.setattr(key, "machine", lambda: ("another cpu",))
+    monkeypatch.setattr(machine, "machine", lambda: ("another cpu",))
     other = key.key_of(source, program, careful=False)
     monkeypatch.setattr(key, "own_text", lambda: "another code generator")
     third = key.key_of(source, program, careful=False)
