@@ -420,6 +420,10 @@ class Joiner:
                 continue
             if isinstance(x, ObjectBox) and isinstance(y, ObjectBox) and x.source is not None:
                 x, y = self.t.same_fields(x, y)
+            if isinstance(x, IterBox) and isinstance(y, IterBox) and not same_shape(x, y):
+                # An iterator that was left at different places; nothing sensible goes on with it.
+                heap[id] = IterBox("spent", ())
+                continue
             if not same_shape(x, y):
                 raise NeedStatic(
                     (self.cond,),
