@@ -12,11 +12,11 @@ import math
 from collections import Counter
 
 from revtrace.passes.activity import Activity
-from revtrace.passes.fold import key
+from revtrace.passes.fold import folded, key
 from revtrace.passes.pullback import Pullback, pullback
 from revtrace.passes.scopes import is_float
 from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Program, Stmt, Var, While, const
-from revtrace.program.types import Scalar
+from revtrace.program.types import BOOL, Scalar
 from revtrace.rules.core import RULES
 
 __all__ = ["expose"]
@@ -24,7 +24,7 @@ __all__ = ["expose"]
 _MEMORY = frozenset({"load", "copy", "pop", "alloc", "stack"})
 
 
-Known = dict[object, Var]
+Known = dict[object, Operand]
 
 
 def expose(program: Program, on: Activity) -> tuple[Program, dict[Var, Pullback], set[Var]]:
@@ -54,10 +54,15 @@ class _Writer:
         known = dict(known)
         stmts: list[Stmt] = []
         active: list[Op] = []
+        made: dict[Var, Op] = {}
         for stmt in old.stmts:
             match stmt:
                 case Op():
                     stmts.append(stmt)
+                    if stmt.out is not None:
+                        made[stmt.out] = stmt
+                    if stmt.name == "check":
+                        _learn(stmt.args[0], True, made, known)
                     if _named(stmt):
                         known.setdefault(_name(stmt), _var(stmt.out))
                     if stmt.out is not None and stmt.name not in _MEMORY and self.on.is_active(stmt.out):
@@ -120,6 +125,10 @@ class _Writer:
         selects: dict[Var, Op] = {}
         for raw in text.ops:
             op = Op(raw.name, tuple(map(now, raw.args)), raw.out, raw.attrs, raw.loc)
+            plain = folded(op)
+            if plain is not None:
+                same[_var(op.out)] = plain
+                continue
             if op.name == "select":
                 selects[_var(op.out)] = op
             for part in self.divided(op, known, often, selects):
@@ -164,6 +173,23 @@ class _Writer:
         if often[y] > 1:
             return [whole, Op("mul", (op.args[0], _var(whole.out)), op.out, (), op.loc)]
         return [op]
+
+
+def _learn(condition: Operand, holds: bool, made: dict[Var, Op], known: Known) -> None:
+    """Enter what a check that was passed says of comparisons; when it was not, no result is used."""
+    op = made.get(condition) if isinstance(condition, Var) else None
+    if op is None:
+        return
+    if op.name == "not":
+        _learn(op.args[0], not holds, made, known)
+    elif op.name == ("and" if holds else "or"):
+        for x in op.args:
+            _learn(x, holds, made, known)
+    elif op.name == "ne" and holds or op.name == "eq" and not holds:
+        for name, value in (("eq", False), ("ne", True)):
+            known[_name(Op(name, op.args, Var(BOOL)))] = const(value)
+    else:
+        known[_name(op)] = const(holds)
 
 
 def _named(op: Op) -> bool:

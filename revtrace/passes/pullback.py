@@ -94,6 +94,9 @@ def _cotangent(op: Op, b: Builder, g: Expr, args: Sequence[Any], k: int) -> Any:
             return Expr(b, b.op("select", op.args[0], *sides, type=op.out.type))
         case "cast":
             return _cast_back(b, g, op.args[0])
+    if op.name == "mul" and op.args[0] is op.args[1]:
+        # Both operands' shares at once, the first time.
+        return (g + g) * args[0] if k == 0 else None
     return formula.pullback(rule_of(op), k, g, args, Expr(b, op.out))
 
 
@@ -109,7 +112,7 @@ def _cast_back(b: Builder, g: Expr, source: Operand) -> Any:
 
 def _pruned(seed: Var, ops: list[Op], terms: list[tuple[Var, Operand]]) -> Pullback:
     """Drop what the terms do not need and list what is read of the primal."""
-    ops, terms = _merged([_chosen(op, ops) for op in ops], terms)
+    ops, terms = _merged([part for op in ops for part in _scaled(_chosen(op, ops), ops)], terms)
     wanted = {t for _, t in terms if isinstance(t, Var)}
     kept: list[Op] = []
     for op in reversed(ops):
@@ -137,6 +140,23 @@ def _chosen(op: Op, ops: list[Op]) -> Op:
                 zero = const(0, op.out.type.dtype)
                 return Op("select", (made.args[0], *(g if x else zero for x in sides)), op.out, (), op.loc)
     return op
+
+
+def _scaled(op: Op, ops: list[Op]) -> list[Op]:
+    """Write ``g * (c * x)`` as ``(c * g) * x``: operands' shares often have ``c * g`` in common."""
+    if op.name != "mul" or op.out is None or not isinstance(op.args[0], Var):
+        return [op]
+    g, factor = op.args
+    made = next((o for o in ops if o.out is factor), None)
+    if made is None or made.name != "mul" or made.out is None or made.out.type != op.out.type or g.type != op.out.type:
+        return [op]
+    c, x = made.args
+    if not isinstance(c, Const):
+        c, x = x, c
+    if not isinstance(c, Const) or isinstance(x, Const):
+        return [op]
+    scaled = Var(op.out.type)
+    return [Op("mul", (c, g), scaled, (), op.loc), Op("mul", (scaled, x), op.out, (), op.loc)]
 
 
 def _merged(ops: list[Op], terms: list[tuple[Var, Operand]]) -> tuple[list[Op], list[tuple[Var, Operand]]]:
