@@ -58,7 +58,12 @@ class Carried:
     """The carried variables of one loop; ``state`` is the state assumed at the start of the body."""
 
     def __init__(
-        self, t: Tracer, entry: State, stored: frozenset[str], live: frozenset[str], trips: Callable[[], Operand] | None,
+        self,
+        t: Tracer,
+        entry: State,
+        stored: frozenset[str],
+        live: frozenset[str],
+        trips: Callable[[], Operand] | None,
         tagged: bool,
     ) -> None:
         self.t = t
@@ -88,7 +93,7 @@ class Carried:
         for slot in self._slots(self.state):
             for x in self._operands(self._get(self.state, slot)):
                 if x in self._mine:
-                    found[x] = None  # type: ignore[index]
+                    found[x] = None
         return list(found)
 
     # slots -----------------------------------------------------------------------------
@@ -243,8 +248,8 @@ class Carried:
             found[h.operand] = self.t.b.cast(as_num(self.t, b).operand, h.dtype)
             return
         if isinstance(h, Tup) and isinstance(b, Tup) and h.cls is b.cls and len(h.items) == len(b.items):
-            for x, y in zip(h.items, b.items, strict=True):
-                self._fit(x, y, found, back)
+            for p, q in zip(h.items, b.items, strict=True):
+                self._fit(p, q, found, back)
             return
         if isinstance(h, Bound) and isinstance(b, Bound) and same(h.function, b.function):
             self._fit(h.self, b.self, found, back)
@@ -294,7 +299,7 @@ class Carried:
             raise _Misfit
         for x, y in zip(view_ints(h), view_ints(b), strict=True):
             if x in self._mine:
-                found[x] = y  # type: ignore[index]
+                found[x] = y
             elif not same_operand(x, y):
                 raise _Misfit
 
@@ -330,7 +335,7 @@ class Carried:
     def widen(self) -> None:
         """Assume less: give the misfits a form that fits both ends."""
         moves: dict[Operand, Operand] = {}
-        for slot, h, b in self._misfits:
+        for _, h, b in self._misfits:
             for x, y in zip(_views(h, self.state), _views(b, self._back), strict=False):
                 if x.root is not y.root:
                     moves[x.root] = y.root
@@ -501,7 +506,9 @@ class Carried:
             self._storage.add(out.root)
             return out
         raise NeedStatic(
-            tuple(n for n in b.shape if isinstance(n, Var)), "the shape of an array made in a loop is needed after it", t.b.loc
+            tuple(n for n in b.shape if isinstance(n, Var)),
+            "the shape of an array made in a loop is needed after it",
+            t.b.loc,
         )
 
 

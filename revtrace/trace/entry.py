@@ -103,7 +103,7 @@ def _sources(t: Tracer, need: NeedStatic) -> set[Source]:
     for x in t.origins(need.operands):
         stmt = t.b.defs.get(x)
         if x in by_var:
-            if x.type.dtype[0] in "iub":  # type: ignore[union-attr]
+            if x.type.dtype[0] in "iub":
                 found.add(by_var[x])
         elif stmt is not None and getattr(stmt, "name", "") == "dim":
             root = stmt.args[0]  # type: ignore[union-attr]
@@ -160,12 +160,8 @@ def _trace(t: Tracer, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     order = list(t.inputs.items())
     program = Program(_name(function), tuple(var for _, (var, _) in order), t.b.close(*outputs))
     written = {r for r in t.written_roots() if isinstance(r, Var)}
-    inputs = tuple(
-        i if var not in written else type(i)(i.source, i.kind, i.python_type, True) for _, (var, i) in order
-    )
-    return Traced(
-        program, inputs, built, tuple(t.guards.values()), tuple(t.codes), t.side_effects, t.catches
-    )
+    inputs = tuple(i if var not in written else type(i)(i.source, i.kind, i.python_type, True) for _, (var, i) in order)
+    return Traced(program, inputs, built, tuple(t.guards.values()), tuple(t.codes), t.side_effects, t.catches)
 
 
 def _name(function: Any) -> str:
@@ -188,8 +184,8 @@ def _arguments(
     names: list[str] = []
     positional = [p for p in signature.parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     signature.bind(*args, **kwargs)
-    for k in range(len(args)):
-        names.append(positional[k].name if k < len(positional) else f"*{k - len(positional)}")
+    here = len(positional)
+    names += [positional[k].name if k < here else f"*{k - here}" for k in range(len(args))]
     return fn, names, list(args), dict(kwargs)
 
 
@@ -231,7 +227,9 @@ def _result(t: Tracer, st: State, value: Any, outputs: list[Operand], seen: set[
                 if box.source is not None and not box.fields:
                     return StaticLeaf(box.original, box.source)
                 return Made(box.cls, tuple((k, _result(t, st, v, outputs, seen)) for k, v in box.fields))
-            raise t.unsupported(f"returning {t.describe(value)}", "only numbers, arrays and containers are returned", "")
+            raise t.unsupported(
+                f"returning {t.describe(value)}", "only numbers, arrays and containers are returned", ""
+            )
         case Bound():
             raise t.unsupported("returning a method", "only numbers, arrays and containers are returned", "")
     if arrays.is_array(value):
@@ -250,5 +248,3 @@ def _python_type(value: Num) -> type:
     if not value.weak:
         return np.dtype(value.dtype).type
     return {"f": float, "i": int, "b": bool, "c": complex, "u": int}[value.dtype[0]]
-
-

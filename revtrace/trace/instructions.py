@@ -320,7 +320,7 @@ def _build_map(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
 @on("BUILD_CONST_KEY_MAP")
 def _build_const_map(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     names = st.stack.pop()
-    keys = [Static(k) for k in names.value]  # type: ignore[union-attr]
+    keys = [Static(k) for k in names.value]
     st.stack.append(containers.make_dict(t, st, keys, [keep(t, v) for v in pop_n(st, instr.arg)]))
 
 
@@ -331,6 +331,9 @@ def _build_string(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     st.stack.append(Static("".join(p.value for p in parts)) if known else run_time_text(t, *parts))
 
 
+_CONVERSIONS: dict[str, Callable[[Any], str]] = {"s": str, "r": repr, "a": ascii}
+
+
 @on("FORMAT")
 def _format(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     conversion, has_spec = instr.arg
@@ -339,7 +342,7 @@ def _format(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     if not isinstance(value, Static) or not isinstance(spec, Static) or is_text(value) or is_text(spec):
         st.stack.append(run_time_text(t, value, spec))
         return
-    converted = {"s": str, "r": repr, "a": ascii, None: lambda x: x}[conversion](value.value)
+    converted = value.value if conversion is None else _CONVERSIONS[conversion](value.value)
     try:
         st.stack.append(Static(format(converted, spec.value)))
     except Exception as error:
@@ -352,7 +355,7 @@ def _convert(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     if not isinstance(value, Static) or is_text(value):
         st.stack.append(run_time_text(t, value))
         return
-    st.stack.append(Static({"s": str, "r": repr, "a": ascii}[instr.arg](value.value)))
+    st.stack.append(Static(_CONVERSIONS[instr.arg](value.value)))
 
 
 @on("LIST_APPEND")
@@ -457,7 +460,7 @@ def _import_name(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
 
 @on("IMPORT_FROM")
 def _import_from(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
-    module = st.stack[-1].value  # type: ignore[union-attr]
+    module = st.stack[-1].value
     try:
         value = getattr(module, instr.arg)
     except AttributeError:
@@ -473,7 +476,7 @@ def _import_from(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
 
 @on("MAKE_FUNCTION")
 def _make_function(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
-    code = st.stack.pop().value  # type: ignore[union-attr]
+    code = st.stack.pop().value
     assert isinstance(code, CodeType)
     parts = dict(zip(instr.arg, pop_n(st, len(instr.arg)), strict=True))
     function = TracedFunction(code, fr.globals, fr)
@@ -497,7 +500,7 @@ def _call(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
 
 @on("CALL_KW")
 def _call_kw(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
-    names = st.stack.pop().value  # type: ignore[union-attr]
+    names = st.stack.pop().value
     _do_call(t, fr, st, pop_n(st, instr.arg), names)
 
 
@@ -719,5 +722,3 @@ def _match_mapping(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
 
     value = st.stack[-1]
     st.stack.append(Static(isinstance(value, Ref) and isinstance(st.box(value), DictBox)))
-
-

@@ -336,7 +336,9 @@ class Joiner:
         shape = [self._length([s[k] for s in shapes if s is not None]) for k in range(views[0].ndim)]
         out = new_array(t, views[0].dtype, shape, hint=hint)
         assert isinstance(out.root, Var)
-        for view, stmts, new in zip(views, (self.left, self.right) if a is not None else (self.right,), fresh, strict=False):
+        for view, stmts, new in zip(
+            views, (self.left, self.right) if a is not None else (self.right,), fresh, strict=False
+        ):
             with t.b.into(stmts):
                 copy_into(t, out.root, view)
             if not new:
@@ -388,7 +390,10 @@ class Joiner:
         prune(st, self.t)
         self.states = (st, st)
         self.result = State(originals=self.t.originals)
-        give = lambda v, hint="": v if v is DEAD else self._export(v, left, hint)  # noqa: E731
+
+        def give(v: Any, hint: str = "") -> Any:
+            return v if v is DEAD else self._export(v, left, hint)
+
         for name, value in st.locals.items():
             self.result.locals[name] = give(value, name)
         self.result.stack = [give(v) for v in st.stack]
@@ -440,9 +445,8 @@ class Joiner:
                 self.result.locals[name] = value
         self.result.stack = [self.value(x, y) for x, y in zip(a.stack, b.stack, strict=True)]
         if a.tag != b.tag or not isinstance(a.tag, int):
-            x = a.tag if isinstance(a.tag, Num) else Static(a.tag)
-            y = b.tag if isinstance(b.tag, Num) else Static(b.tag)
-            self.result.tag = self.value(x, y, "exit")
+            tags = [tag if isinstance(tag, Num) else Static(tag) for tag in (a.tag, b.tag)]
+            self.result.tag = self.value(tags[0], tags[1], "exit")
         else:
             self.result.tag = a.tag
         return self.result
@@ -494,8 +498,10 @@ def _number(value: Any) -> bool:
 def _can_miss(value: Any, missing: Value) -> bool:
     if isinstance(value, Maybe):
         return same(value.missing, missing)
-    return same(value, missing) or not isinstance(value, (Undef, Conflict)) and not (
-        isinstance(value, Static) and value.value is None
+    return (
+        same(value, missing)
+        or not isinstance(value, (Undef, Conflict))
+        and not (isinstance(value, Static) and value.value is None)
     )
 
 

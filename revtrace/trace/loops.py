@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Block, For, Operand, Var, While, const
 from revtrace.program.types import INT
-from revtrace.trace.carry import Carried
 from revtrace.trace.calls import collect
+from revtrace.trace.carry import Carried
 from revtrace.trace.iterators import Rolled, advance, iterate, roll
 from revtrace.trace.join import DEAD
 from revtrace.trace.rotate import tested_first
@@ -94,9 +94,7 @@ def trace_loop(t: Tracer, fr: Frame, header: int, st: State, stops: Mapping[int,
     return _leave(t, fr, loop, after, tag, stops)
 
 
-def _leave(
-    t: Tracer, fr: Frame, loop: Loop, st: State, tag: Any, stops: Mapping[int, Stop]
-) -> list[Exit]:
+def _leave(t: Tracer, fr: Frame, loop: Loop, st: State, tag: Any, stops: Mapping[int, Stop]) -> list[Exit]:
     """Go on after a loop, the way its tag says."""
     from revtrace.trace.machine import RETURN, TRUE, Exit
 
@@ -290,7 +288,7 @@ def _roll(t: Tracer, fr: Frame, loop: Loop, st: State, rolled: Rolled | None) ->
                 settled = carried.fits(end.state)
                 yields = carried.yields
             else:
-                settled, yields = True, [p for p in carried.params]
+                settled, yields = True, list(carried.params)
             tag = end.state.tag if exits else 0
             if isinstance(tag, Static):
                 tag = tag.value
@@ -343,9 +341,7 @@ def _roll(t: Tracer, fr: Frame, loop: Loop, st: State, rolled: Rolled | None) ->
         tested = tested_first(stmts, yields, flag, carried.params) if len(loop.ways) == 1 else None
         cond, inner = tested or (Block((), (const(True),)), Block(tuple(stmts), results))
         t.b.append(
-            While(
-                tuple(carried.params), tuple(inits), cond, inner, tuple(outs.values()), count, tested is None, loc
-            )
+            While(tuple(carried.params), tuple(inits), cond, inner, tuple(outs.values()), count, tested is None, loc)
         )
     after = carried.after(outs)
     if len(loop.ways) == 1:
@@ -358,5 +354,3 @@ def _stored(fr: Frame, header: int) -> frozenset[str]:
     for k in fr.flow.loops[header].blocks:
         names |= {i.arg for i in fr.flow.blocks[k].instrs if i.name in ("STORE_LOCAL", "STORE_CELL")}
     return frozenset(names)
-
-

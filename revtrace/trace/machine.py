@@ -287,9 +287,7 @@ class Tracer:
 
     # walking ---------------------------------------------------------------------------
 
-    def run(
-        self, fr: Frame, block: int, st: State, stops: Mapping[int, Stop], *, inside: bool = False
-    ) -> list[Exit]:
+    def run(self, fr: Frame, block: int, st: State, stops: Mapping[int, Stop], *, inside: bool = False) -> list[Exit]:
         """Walk from a block until every path has reached a stop, returned or raised.
 
         With ``inside``, the first block is a loop's header met from inside the loop.
@@ -421,9 +419,7 @@ class Tracer:
         finally:
             self.fork_mark = mark
 
-    def _go_on(
-        self, fr: Frame, merge: int | None, joined: list[Exit], stops: Mapping[int, Stop]
-    ) -> list[Exit]:
+    def _go_on(self, fr: Frame, merge: int | None, joined: list[Exit], stops: Mapping[int, Stop]) -> list[Exit]:
         """Walk the code after a merge that only some of the paths reach."""
         if merge is None:
             return joined
@@ -486,14 +482,10 @@ class Tracer:
             if k in seen or k in stops:
                 continue
             seen.add(k)
-            for s in flow.blocks[k].successors:
-                if flow.order[s] > flow.order[k]:
-                    todo.append(s)
+            todo += [s for s in flow.blocks[k].successors if flow.order[s] > flow.order[k]]
         return frozenset(seen)
 
-    def combine(
-        self, cond: Operand, left: list[Stmt], a: list[Exit], right: list[Stmt], b: list[Exit]
-    ) -> list[Exit]:
+    def combine(self, cond: Operand, left: list[Stmt], a: list[Exit], right: list[Stmt], b: list[Exit]) -> list[Exit]:
         """Append the ``If`` of two walked arms and join their exits, label by label."""
         joiner = Joiner(self, left, right, cond)
         exits = []

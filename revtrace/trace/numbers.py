@@ -188,7 +188,7 @@ def _power(t: Tracer, a: Num, b: Num) -> Num:
         dtype = "i8" if weak else "i1"
     if dtype[0] in "iu":
         if isinstance(exponent, Const):
-            if exponent.value < 0:
+            if exponent.value < 0:  # type: ignore[operator]
                 if not weak:
                     raise PythonRaise(ValueError("Integers to negative integer powers are not allowed."))
                 return _power(t, Num(t.b.cast(a.operand, "f8"), weak), Num(exponent, weak))
@@ -203,7 +203,7 @@ def _power(t: Tracer, a: Num, b: Num) -> Num:
         whole = t.b.cast(exponent, "i8")
         if weak:
             if isinstance(whole, Const):
-                if whole.value < 0:
+                if whole.value < 0:  # type: ignore[operator]
                     _nonzero(t, base)
             else:
                 bad = t.b.op(
@@ -220,7 +220,7 @@ def _power(t: Tracer, a: Num, b: Num) -> Num:
     power = t.b.cast(exponent, dtype)
     if weak and dtype == "f8":
         zero = const(0.0)
-        if not (isinstance(exponent, Const) and exponent.value > 0):
+        if not (isinstance(exponent, Const) and exponent.value > 0):  # type: ignore[operator]
             bad = t.b.op("and", t.b.compare("eq", base, zero), t.b.compare("lt", power, zero), type=BOOL)
             t.check(t.b.op("not", bad, type=BOOL), "ZeroDivisionError", soft=True)
         # A negative Python float to a fractional power is a complex number.
@@ -273,7 +273,8 @@ def negate(t: Tracer, x: Any) -> Any:
 def unary(t: Tracer, symbol: str, x: Any) -> Any:
     """Apply ``+ - ~`` to a number."""
     if isinstance(x, Static):
-        return _python(t, {"+": operator.pos, "-": operator.neg, "~": operator.invert}[symbol], x)
+        signs: dict[str, Callable[[Any], Any]] = {"+": operator.pos, "-": operator.neg, "~": operator.invert}
+        return _python(t, signs[symbol], x)
     if symbol == "-":
         return negate(t, x)
     if symbol == "+":
@@ -315,5 +316,3 @@ def integer(t: Tracer, value: Any) -> Operand:
         operands = (value.flag, value.value.operand) if isinstance(value.value, Num) else (value.flag,)
         raise NeedStatic(operands, "whether this integer is given must be known", t.b.loc)
     raise t.unsupported(f"{t.describe(value)} used as an integer", "it is not one", "use an int")
-
-

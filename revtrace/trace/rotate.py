@@ -52,7 +52,9 @@ def _peel(stmts: Sequence[Stmt], results: tuple[Operand, ...], params: Sequence[
         return tuple(arm.results[where[r]] if isinstance(r, Var) and r in where else r for r in results)
 
     arms = on_arm(test.then), on_arm(test.orelse)
-    leaves = [_leaves(values, params) and not arm.stmts for values, arm in zip(arms, (test.then, test.orelse), strict=True)]
+    leaves = [
+        _leaves(values, params) and not arm.stmts for values, arm in zip(arms, (test.then, test.orelse), strict=True)
+    ]
     if leaves.count(True) != 1:
         return None
     inner, values = (test.orelse, arms[1]) if leaves[0] else (test.then, arms[0])
@@ -71,9 +73,7 @@ def _peel(stmts: Sequence[Stmt], results: tuple[Operand, ...], params: Sequence[
     if more is None:
         return None
     both = Var(BOOL)
-    condition.append(
-        If(cond, Block(tuple(more[0]), (more[1],)), Block((), (const(False),)), (both,), test.loc)
-    )
+    condition.append(If(cond, Block(tuple(more[0]), (more[1],)), Block((), (const(False),)), (both,), test.loc))
     return condition, both, [*front, *more[2]], more[3]
 
 

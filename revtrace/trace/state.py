@@ -107,9 +107,9 @@ class State:
     """Variables and stack of the running frame, and the heap; owned by one path."""
 
     locals: dict[str, Value] = field(default_factory=dict)
-    stack: list[Value] = field(default_factory=list)
+    stack: list[Any] = field(default_factory=list)
     heap: dict[int, Box] = field(default_factory=dict)
-    tag: int | Value = 0
+    tag: Any = 0
     """Which way a loop's body was left; see `loops`."""
     originals: dict[int, Box] = field(default_factory=dict)
     """Records of the caller's objects as they were on entry, shared by all paths."""

@@ -57,7 +57,7 @@ class Num:
     @property
     def dtype(self) -> str:
         """The number's dtype."""
-        return self.operand.type.dtype  # type: ignore[union-attr]
+        return self.operand.type.dtype
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class View:
     @property
     def dtype(self) -> str:
         """The elements' dtype."""
-        return self.root.type.dtype  # type: ignore[union-attr]
+        return self.root.type.dtype
 
     @property
     def ndim(self) -> int:
