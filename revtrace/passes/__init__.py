@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from revtrace.passes.ascend import ascend
 from revtrace.passes.counters import counters
 from revtrace.passes.dce import dce
 from revtrace.passes.elements import elements
@@ -23,6 +24,7 @@ from revtrace.program.nodes import Program
 __all__ = [
     "CLEANUP",
     "PREPARE",
+    "ascend",
     "cleaned",
     "counters",
     "dce",
@@ -57,6 +59,7 @@ CLEANUP: tuple[tuple[str, Pass], ...] = (
     ("elements", elements),
     ("firsttouch", firsttouch),
     ("gather", gather),
+    ("ascend", ascend),
     ("merge", simplify),
     ("prune", dce),
 )
