@@ -18,8 +18,8 @@ from revtrace.containers import Slot, canonical, leaves, map_leaves, rendered
 from revtrace.dispatch_source import EXTRA
 from revtrace.errors import GradientError, UnsupportedError
 from revtrace.loc import Loc
-from revtrace.passes.plan import Plan
 from revtrace.passes.effects import buffers, touched
+from revtrace.passes.plan import Plan
 from revtrace.passes.rebuild import clone_block
 from revtrace.passes.scopes import scopes
 from revtrace.program.build import Builder

@@ -179,7 +179,11 @@ class Specialisation:
             known = all(x is not None or isinstance(kind, Scalar) for x, kind in zip(inputs, types, strict=True))
             fitted = self.fitting(inputs) if known else None
             if fitted is not None:
-                self._kept = int(self.count(counting(self.traced.program))([x.copy() if isinstance(x, np.ndarray) else x for x in fitted])[0])
+                self._kept = int(
+                    self.count(counting(self.traced.program))(
+                        [x.copy() if isinstance(x, np.ndarray) else x for x in fitted]
+                    )[0]
+                )
         return self._kept
 
     # running ------------------------------------------------------------------------

@@ -394,7 +394,11 @@ class _Writer:
                 if kind is list:
                     return f"[{', '.join(entries)}]"
                 if kind is dict:
-                    return "{" + ", ".join(f"{self.constant(k)}: {e}" for (k, _), e in zip(fields, entries, strict=True)) + "}"
+                    return (
+                        "{"
+                        + ", ".join(f"{self.constant(k)}: {e}" for (k, _), e in zip(fields, entries, strict=True))
+                        + "}"
+                    )
                 cls = self.constant(kind)
                 if issubclass(kind, tuple):
                     return f"{self.constant(tuple.__new__, 'new_tuple')}({cls}, ({_commas(entries)}))"

@@ -71,9 +71,7 @@ def _counted(stmts: tuple[Stmt, ...], counts: Var) -> tuple[tuple[Stmt, ...], li
                 )  # fmt: skip
             case While():
                 body = _inner(stmt.body, counts)
-                b.append(
-                    While(stmt.params, stmt.inits, stmt.cond, body, stmt.outs, stmt.count, stmt.exits, stmt.loc)
-                )
+                b.append(While(stmt.params, stmt.inits, stmt.cond, body, stmt.outs, stmt.count, stmt.exits, stmt.loc))
     return tuple(b.stmts), tapes
 
 

@@ -76,7 +76,10 @@ class Matrix(Derived):
             if mode == "auto":
                 mode = "rev" if _size(floats_in(out)) < _size(inputs[0]) else "fwd"
         kinds = ["pullback" if mode == "rev" else "pushforward", *("pushforward" for _ in self.axes[1:])]
-        steps = [_step(kind, axis, self.has_aux and k == 0) for k, (kind, axis) in enumerate(zip(kinds, self.axes, strict=True))]
+        steps = [
+            _step(kind, axis, self.has_aux and k == 0)
+            for k, (kind, axis) in enumerate(zip(kinds, self.axes, strict=True))
+        ]
         table = self.table(count, *steps)
         blocks: dict[tuple[int, ...], np.ndarray] = {}
         if mode == "rev":

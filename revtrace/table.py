@@ -273,9 +273,7 @@ class Table:
         if self.settings.verify:
             verify(program)
 
-    def derived(
-        self, traced: Traced, step: Step, count: int, arguments: dict[str, Any]
-    ) -> tuple[Traced, Plan | None]:
+    def derived(self, traced: Traced, step: Step, count: int, arguments: dict[str, Any]) -> tuple[Traced, Plan | None]:
         """Return a traced function with one derivative taken, and what it keeps."""
         if step.kind == "value":
             return _untied(traced), None
@@ -337,7 +335,9 @@ class Table:
         def careful() -> Executor:
             raise InternalError("a plain function has no kernel")
 
-        return Specialisation(traced, self.function, None, careful, self._counter, self.settings, self.counted, primal=True)
+        return Specialisation(
+            traced, self.function, None, careful, self._counter, self.settings, self.counted, primal=True
+        )
 
 
 def _untied(traced: Traced) -> Traced:

@@ -1,4 +1,4 @@
-"""Run the checks that CI runs: ``python -m tools.check [lint] [types] [tests] [jax] [bench]``, all of them by default."""
+"""Run the checks that CI runs: ``python -m tools.check [lint] [types] [tests] [jax] [bench]``, all by default."""
 
 from __future__ import annotations
 

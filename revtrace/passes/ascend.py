@@ -46,9 +46,7 @@ class _Turner:
                 case While():
                     body = self.block(stmt.body)
                     stmts.append(
-                        While(
-                            stmt.params, stmt.inits, stmt.cond, body, stmt.outs, stmt.count, stmt.exits, stmt.loc
-                        )
+                        While(stmt.params, stmt.inits, stmt.cond, body, stmt.outs, stmt.count, stmt.exits, stmt.loc)
                     )
         return Block(tuple(stmts), block.results)
 
@@ -66,7 +64,8 @@ class _Turner:
     def sums(self, loop: For) -> bool:
         """Whether everything carried is a sum of adjoints and read by nothing but that sum."""
         return all(
-            _summed(loop.body, loop.body.results[k], p) and _readers(loop.body, p) == 1 for k, p in enumerate(loop.params)
+            _summed(loop.body, loop.body.results[k], p) and _readers(loop.body, p) == 1
+            for k, p in enumerate(loop.params)
         )
 
     def independent(self, loop: For) -> bool:

@@ -39,5 +39,3 @@ def needless(program: Program, where: Scopes, memory: Buffers, on: Activity, roo
 def in_place(access: Access, roots: frozenset[int]) -> bool:
     """Whether an access is in a loop that is reversed in place."""
     return any(s != TOP and s in roots for s, _ in access.path)
-
-

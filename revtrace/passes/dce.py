@@ -268,5 +268,3 @@ class _Cut:
                 stmt.loc,
             )
         return While(params, inits, self.block(stmt.cond), body, outs, stmt.count, stmt.exits, stmt.loc)
-
-

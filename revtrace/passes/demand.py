@@ -9,10 +9,9 @@ from collections.abc import Iterator, Mapping
 
 from revtrace.passes.activity import Activity
 from revtrace.passes.pullback import Pullback
-from revtrace.passes.shapes import shape
 from revtrace.passes.scopes import Scopes, is_array, is_float
+from revtrace.passes.shapes import shape
 from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While
-from revtrace.program.types import Stack
 
 __all__ = ["Demand", "permutation"]
 
@@ -49,7 +48,7 @@ class Demand:
     def works_in(self, block: Block) -> bool:
         """Whether reversing a block does anything."""
         # No short circuit: every statement's answer is wanted later.
-        return any([self.works(s) for s in block.stmts])
+        return any([self.works(s) for s in block.stmts])  # noqa: C419
 
     def works(self, stmt: Stmt) -> bool:
         """Whether reversing a statement does anything."""
@@ -133,5 +132,3 @@ def permutation(stmt: For | While) -> dict[int, int]:
             assert isinstance(y, Var)
             order[k] = at[y]
     return order
-
-

@@ -123,5 +123,3 @@ def buffers(program: Program, scopes: Scopes) -> Buffers:
     arrays(program.body)
     visit(program.body, ())
     return found
-
-

@@ -89,9 +89,7 @@ class _Writer:
                 case While():
                     body = self.block(stmt.body, known)
                     stmts.append(
-                        While(
-                            stmt.params, stmt.inits, stmt.cond, body, stmt.outs, stmt.count, stmt.exits, stmt.loc
-                        )
+                        While(stmt.params, stmt.inits, stmt.cond, body, stmt.outs, stmt.count, stmt.exits, stmt.loc)
                     )
         # At the end, where all values of the block can be used.
         texts = [(op, pullback(op, self.on.is_active)) for op in active if is_float(_var(op.out))]

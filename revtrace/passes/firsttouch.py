@@ -32,9 +32,7 @@ def _settle(stmts: list[Stmt], at: int, where: Scopes, memory: Buffers) -> None:
     assert isinstance(alloc, Op) and alloc.out is not None and isinstance(alloc.out.type, Array)
     cls = memory.find(alloc.out)
     for k in range(at + 1, len(stmts)):
-        found = [
-            t for t in touched(stmts[k]) if not isinstance(t.array.type, Stack) and memory.find(t.array) is cls
-        ]
+        found = [t for t in touched(stmts[k]) if not isinstance(t.array.type, Stack) and memory.find(t.array) is cls]
         if not found:
             if alloc.out in _handed(stmts[k]):
                 return

@@ -74,9 +74,7 @@ class _Rewriter:
                 case While():
                     body = self.block(stmt.body)
                     stmts.append(
-                        While(
-                            stmt.params, stmt.inits, stmt.cond, body, stmt.outs, stmt.count, stmt.exits, stmt.loc
-                        )
+                        While(stmt.params, stmt.inits, stmt.cond, body, stmt.outs, stmt.count, stmt.exits, stmt.loc)
                     )
                 case _:
                     stmts.append(stmt)
@@ -138,7 +136,10 @@ class _Rewriter:
                 case _:
                     return None
         targets = {a.op.args[0] for a in additions}
-        if not any(len({a.offsets for a in additions if a.op.args[0] is u}) > 1 for u in targets) or len(additions) > _MOST:
+        if (
+            not any(len({a.offsets for a in additions if a.op.args[0] is u}) > 1 for u in targets)
+            or len(additions) > _MOST
+        ):
             return None
         for u in targets:
             others = [op.args[0] for op in (*loads, *clears)] + [x for x in targets if x is not u]

@@ -82,9 +82,7 @@ class _Mover:
                 )
             )
         else:
-            stmts.append(
-                While(stmt.params, stmt.inits, stmt.cond, body, stmt.outs, stmt.count, stmt.exits, stmt.loc)
-            )
+            stmts.append(While(stmt.params, stmt.inits, stmt.cond, body, stmt.outs, stmt.count, stmt.exits, stmt.loc))
 
     # buffers --------------------------------------------------------------------------
 

@@ -65,7 +65,9 @@ class _Judge:
                 return False
             if not any(a.writes for a in inside) or all(a.op.name == "addto" for a in inside):
                 continue
-            if not self.own_index(loop, inside) and not (len(inside) == len(accesses) and self.private(loop, cls, inside)):
+            if not self.own_index(loop, inside) and not (
+                len(inside) == len(accesses) and self.private(loop, cls, inside)
+            ):
                 return False
         return True
 
@@ -112,7 +114,9 @@ class _Judge:
 
     def private(self, loop: For | While, cls: Var, inside: list[Access]) -> bool:
         arrays = {a.array for a in inside}
-        if len(arrays) != 1 or any(self.memory.find(v) is cls for v in self.where.home if is_array(v) and v not in arrays):
+        if len(arrays) != 1 or any(
+            self.memory.find(v) is cls for v in self.where.home if is_array(v) and v not in arrays
+        ):
             return False
         (array,) = arrays
         made = self.where.definition.get(array)

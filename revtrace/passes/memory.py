@@ -25,7 +25,10 @@ def new(b: Builder, dtype: str, shape: Sequence[Operand], *, zeros: bool, hint: 
 
 
 def each(
-    b: Builder, array: Var, inits: tuple[Operand, ...], body: Callable[[tuple[Var, ...], tuple[Operand, ...]], tuple[Operand, ...]]
+    b: Builder,
+    array: Var,
+    inits: tuple[Operand, ...],
+    body: Callable[[tuple[Var, ...], tuple[Operand, ...]], tuple[Operand, ...]],
 ) -> tuple[Operand, ...]:
     """Append loops over the elements of an array; ``body(index, carried)`` returns what is carried on."""
     assert isinstance(array.type, Array)
@@ -40,7 +43,9 @@ def each(
         with b.block() as stmts:
             results = nest(axis + 1, (*index, i), params)
         outs = tuple(Var(x.type) for x in carried)
-        b.append(For(i, const(0), length, 1, params, carried, Block(tuple(stmts), results), outs, Var(INT), False, b.loc))
+        b.append(
+            For(i, const(0), length, 1, params, carried, Block(tuple(stmts), results), outs, Var(INT), False, b.loc)
+        )
         return outs
 
     return nest(0, (), inits)

@@ -38,9 +38,7 @@ from revtrace.rules.core import RULES
 __all__ = ["Answer", "Plan", "plan", "restorable"]
 
 
-_LIGHT = frozenset(
-    "add sub mul neg abs select cast accum lt le gt ge eq ne and or not xor min max load dim".split()
-)
+_LIGHT = frozenset("add sub mul neg abs select cast accum lt le gt ge eq ne and or not xor min max load dim".split())
 """Operations that cost about as much as handing their result on."""
 
 
@@ -114,9 +112,7 @@ def plan(where: Scopes, memory: Buffers, demand: Demand, roots: frozenset[int], 
     return planner.plan
 
 
-def restorable(
-    where: Scopes, memory: Buffers, roots: frozenset[int], results: Iterable[Operand]
-) -> list[Var]:
+def restorable(where: Scopes, memory: Buffers, roots: frozenset[int], results: Iterable[Operand]) -> list[Var]:
     """Return the classes of buffers that could be put back as they were on the way back.
 
     All writes must be reversed with the same root, and the buffer be visible there;
@@ -143,9 +139,7 @@ def restorable(
 
 
 class _Planner:
-    def __init__(
-        self, where: Scopes, memory: Buffers, demand: Demand, roots: frozenset[int], extra: Set[Var]
-    ) -> None:
+    def __init__(self, where: Scopes, memory: Buffers, demand: Demand, roots: frozenset[int], extra: Set[Var]) -> None:
         self.roots = roots
         self.extra = extra
         self.where = where

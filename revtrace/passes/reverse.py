@@ -68,7 +68,14 @@ def reverse(program: Program, active_inputs: Sequence[int], active_outputs: Sequ
         demand = Demand(program, where, on, texts)
         fused = candidates(where, classes, demand, refused)
         roots = frozenset(
-            {TOP, *(where.scope(s.body).index for s in walk(program.body) if isinstance(s, For | While) and s.count in fused)}
+            {
+                TOP,
+                *(
+                    where.scope(s.body).index
+                    for s in walk(program.body)
+                    if isinstance(s, For | While) and s.count in fused
+                ),
+            }
         )
 
         def planned(restored: frozenset[Var], roots: frozenset[int] = roots) -> tuple[Demand, Plan]:
@@ -119,7 +126,9 @@ class _Sweep:
         self.adj: dict[Var, Operand] = {}
         self.shadow: dict[Var, Var] = {}
 
-    def program(self, program: Program, inputs: Sequence[Var], outputs: Sequence[Operand]) -> tuple[Program, Var | None]:
+    def program(
+        self, program: Program, inputs: Sequence[Var], outputs: Sequence[Operand]
+    ) -> tuple[Program, Var | None]:
         """Write both sweeps; also return a loop that cannot be reversed in place after all, if there is one."""
         seeds = [Var(x.type, "seed") for x in outputs]
         self.forward(program.body)
@@ -131,7 +140,9 @@ class _Sweep:
         grads = self.backward(program, outputs, seeds, inputs)
         body = self.b.close(*results, *grads)
         body = Block((*self.stacks, *body.stmts), body.results)
-        self.first = {count: at + len(self.stacks) if where == TOP else at for count, (at, where) in self.places.items()}
+        self.first = {
+            count: at + len(self.stacks) if where == TOP else at for count, (at, where) in self.places.items()
+        }
         return Program(f"{program.name}_grad", (*program.inputs, *seeds), body), self.stuck
 
     def on(self, x: Operand) -> bool:
@@ -186,9 +197,7 @@ class _Sweep:
                 case While():
                     body = self.nest(stmt.body)
                     self.b.append(
-                        While(
-                            stmt.params, stmt.inits, stmt.cond, body, stmt.outs, stmt.count, stmt.exits, stmt.loc
-                        )
+                        While(stmt.params, stmt.inits, stmt.cond, body, stmt.outs, stmt.count, stmt.exits, stmt.loc)
                     )
             for var in stmt.outs:
                 if var in kept:
@@ -295,7 +304,8 @@ class _Sweep:
 
     # backward sweep -------------------------------------------------------------------
 
-    def backward(self, program: Program, outputs: Sequence[Operand], seeds: Sequence[Var], inputs: Sequence[Var]
+    def backward(
+        self, program: Program, outputs: Sequence[Operand], seeds: Sequence[Var], inputs: Sequence[Var]
     ) -> list[Operand]:
         """Write the backward sweep and return the gradients of some inputs."""
         for var in program.inputs:

@@ -102,7 +102,12 @@ def _split(
     loop: While,
 ) -> tuple[Sequence[Op], If, Sequence[Operand], Sequence[Operand], bool] | None:
     """Take a body apart: what comes before the branch, the branch, and what either arm hands on."""
-    if not loop.exits or loop.cond.stmts or not isinstance(loop.cond.results[0], Const) or not loop.cond.results[0].value:
+    if (
+        not loop.exits
+        or loop.cond.stmts
+        or not isinstance(loop.cond.results[0], Const)
+        or not loop.cond.results[0].value
+    ):
         return None
     stmts = loop.body.stmts
     at = next((k for k, s in enumerate(stmts) if not _pure(s)), None)

@@ -58,9 +58,7 @@ class _Rewriter:
                 case While():
                     body = self.block(stmt.body)
                     stmts.append(
-                        While(
-                            stmt.params, stmt.inits, stmt.cond, body, stmt.outs, stmt.count, stmt.exits, stmt.loc
-                        )
+                        While(stmt.params, stmt.inits, stmt.cond, body, stmt.outs, stmt.count, stmt.exits, stmt.loc)
                     )
         return Block(tuple(stmts), block.results)
 
@@ -159,7 +157,9 @@ class _Rewriter:
 
     def chain(self, loop: For, value: Operand, stmts: tuple[Stmt, ...]) -> tuple[Op, ...] | None:
         """Return the operations that compute a value from the loop's index and from outside."""
-        written = {self.memory.find(t.array) for s in loop.body.stmts for t in touched(s) if t.writes and is_array(t.array)}
+        written = {
+            self.memory.find(t.array) for s in loop.body.stmts for t in touched(s) if t.writes and is_array(t.array)
+        }
         body = self.where.scope(loop.body).index
         wanted: set[Operand] = {value}
         found: list[Op] = []
@@ -217,4 +217,3 @@ def _pure(op: Op) -> bool:
     if op.name in ("select", "cast", "dim"):
         return True
     return op.name in RULES and op.out is not None and isinstance(op.out.type, Scalar)
-

@@ -191,5 +191,3 @@ class _Walker:
         else:
             made = While(params, entry, test, body, outs, stmt.count, stmt.exits, stmt.loc)
         stmts.append(made)
-
-

@@ -154,7 +154,10 @@ class Subscripts:
                 if high_w < low_r:
                     return False
                 same = same or high_w == low_r
-            if self.fixed(written, read, loop) and (self.offset(read).constant - self.offset(written).constant) % loop.step:
+            if (
+                self.fixed(written, read, loop)
+                and (self.offset(read).constant - self.offset(written).constant) % loop.step
+            ):
                 return False
         return None if same else True
 

@@ -87,7 +87,9 @@ class _Writer:
 
     def both(self, xs: Sequence[Operand], of: Sequence[Var]) -> list[Operand]:
         """Return operands, then the tangents of those handed to values that vary."""
-        extra = [self.dot[_var(x)] if is_array(x) else self.number(x) for x, v in zip(xs, of, strict=False) if self.varies(v)]
+        extra = [
+            self.dot[_var(x)] if is_array(x) else self.number(x) for x, v in zip(xs, of, strict=False) if self.varies(v)
+        ]
         return [*xs[: len(of)], *extra, *xs[len(of) :]]
 
     def doubled(self, variables: Sequence[Var]) -> tuple[Var, ...]:

@@ -139,9 +139,7 @@ class Builder:
         assert isinstance(x.type, Scalar)
         if x.type.dtype == dtype:
             return x
-        if isinstance(x, Const) and not (
-            isinstance(x.value, complex) and dtype[0] != "c"
-        ):
+        if isinstance(x, Const) and not (isinstance(x.value, complex) and dtype[0] != "c"):
             try:
                 return const(x.value, dtype)
             except (OverflowError, ValueError):
@@ -166,13 +164,9 @@ class Builder:
         assert isinstance(a.type, Array) and len(index) == a.type.ndim
         self.do("store", a, value, *index)
 
-    def alloc(
-        self, dtype: str, *shape: Operand, zeros: bool = False, hint: str = ""
-    ) -> Var:
+    def alloc(self, dtype: str, *shape: Operand, zeros: bool = False, hint: str = "") -> Var:
         """Return a new array; its contents are undefined unless ``zeros``."""
-        return self.op(
-            "alloc", *shape, type=Array(dtype, len(shape)), hint=hint, zeros=zeros
-        )
+        return self.op("alloc", *shape, type=Array(dtype, len(shape)), hint=hint, zeros=zeros)
 
     def stack(self, dtype: str, hint: str = "") -> Var:
         """Return a new empty stack."""

@@ -64,7 +64,12 @@ def test_nothing_is_stale(cache: Path) -> None:
             out, found = run(SCRIPT.format(scale=scale, helper=helper), cache)
             answers[scale, helper] = out[0]
             assert found == ["built"]
-    assert answers == {(2.0, "x * x"): "8.0", (2.0, "x * x * x"): "24.0", (3.0, "x * x"): "12.0", (3.0, "x * x * x"): "36.0"}
+    assert answers == {
+        (2.0, "x * x"): "8.0",
+        (2.0, "x * x * x"): "24.0",
+        (3.0, "x * x"): "12.0",
+        (3.0, "x * x * x"): "36.0",
+    }
 
 
 def test_the_cache_can_be_switched_off(cache: Path) -> None:

@@ -27,7 +27,8 @@ def seeds_for(program: Program, args: Sequence[Any], seed: int = 0) -> tuple[lis
     values = run(program, copies(args))
     at = [k for k, x in enumerate(program.body.results) if is_inexact(x.type.dtype)]
     return at, [
-        rng.uniform(-1, 1, values[k].shape) if isinstance(values[k], np.ndarray) else float(rng.uniform(-1, 1)) for k in at
+        rng.uniform(-1, 1, values[k].shape) if isinstance(values[k], np.ndarray) else float(rng.uniform(-1, 1))
+        for k in at
     ]
 
 
@@ -40,7 +41,9 @@ def stepped(program: Program, args: Sequence[Any], dots: Sequence[Any]) -> list[
     return [np.imag(r) / STEP for r in run(program, moved)]
 
 
-def gradients(program: Program, args: Sequence[Any], inputs: Sequence[int], at: Sequence[int], seeds: Sequence[Any]) -> list[Any]:
+def gradients(
+    program: Program, args: Sequence[Any], inputs: Sequence[int], at: Sequence[int], seeds: Sequence[Any]
+) -> list[Any]:
     """Return the gradients of ``sum(seed * result)``, one complex step per element."""
     found = []
     for k in inputs:

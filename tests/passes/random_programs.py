@@ -320,7 +320,6 @@ class Maker:
             )
         )
 
-
     def endless(self, names: Names, depth: int, inits: list[Operand], params: list[Var], inner: Names) -> None:
         """Write a loop without a test that one arm of a branch leaves."""
         r, b = self.r, self.b

@@ -67,7 +67,8 @@ def differences(program: Program, args: list[Any], seeds: list[Any], k: int) -> 
     for index in np.ndindex(grad.shape):
         at = index if array else None
         parts = [
-            (loss(program, shifted(args, k, h * u, at), seeds) - loss(program, shifted(args, k, -h * u, at), seeds)) / (2 * h)
+            (loss(program, shifted(args, k, h * u, at), seeds) - loss(program, shifted(args, k, -h * u, at), seeds))
+            / (2 * h)
             for u in ((1, 1j) if np.iscomplexobj(args[k]) else (1,))
         ]
         grad[index] = parts[0] - 1j * parts[1] if len(parts) == 2 else parts[0]

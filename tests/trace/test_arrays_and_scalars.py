@@ -43,7 +43,11 @@ FUNCTIONS = {
     "ufunc methods": (ufunc_methods, X),
     "out": (into_out, X),
     "out of an expression": (out_of_an_expression, X, np.array([0.3, 0.6, 0.4])),
-    "list with a numpy scalar": (lambda a, b: ([1.0, 2.0] / a).sum() + ((b, b) * a[None])[1] + (a + [b])[0], np.float64(3.0), 2.0),
+    "list with a numpy scalar": (
+        lambda a, b: ([1.0, 2.0] / a).sum() + ((b, b) * a[None])[1] + (a + [b])[0],
+        np.float64(3.0),
+        2.0,
+    ),
     "list compared with a numpy scalar": (lambda a: np.where([1.0, 4.0] > a, a * a, a).sum(), np.float64(3.0)),
     "scalar indexed": (lambda x: (np.sum(x * x)[..., None] * 2)[0], X),
     "tolist": (lambda x: sum(sum(v * v for v in row) for row in x.tolist()), np.array([[1.0, 2.0], [3.0, 4.0]])),

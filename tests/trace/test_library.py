@@ -107,7 +107,10 @@ FUNCTIONS = {
     "reduce of an array": (lambda x: functools.reduce(operator.mul, x, 1.0), np.array(XS)),
     "partial": (lambda x, y: functools.partial(pow, x)(y) * functools.partial(math.atan2, y)(x), 2.0, 3.0),
     "partial with keywords": (lambda x: functools.partial(Data, b=x)(x * x).a, 2.0),
-    "itemgetter": (lambda d: operator.itemgetter("a", "b")(d)[0] * operator.itemgetter(0)([d["b"]]), {"a": 2.0, "b": 3.0}),
+    "itemgetter": (
+        lambda d: operator.itemgetter("a", "b")(d)[0] * operator.itemgetter(0)([d["b"]]),
+        {"a": 2.0, "b": 3.0},
+    ),
     "attrgetter": (lambda x: operator.attrgetter("x")(Point(x)) * operator.methodcaller("times", 3)(Point(x)), 2.0),
     "accumulate": (lambda x: list(itertools.accumulate(x))[-1] * list(itertools.accumulate(x, operator.mul))[1], XS),
     "pairwise": (lambda x: sum(b - a * a for a, b in itertools.pairwise(x)), XS),

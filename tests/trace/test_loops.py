@@ -124,7 +124,11 @@ def test_swapped_arrays_are_parameters() -> None:
             u[0] += v[1]
         return u.sum() + 2 * v.sum()
 
-    (loop,) = [s for s in walk(traced(f, X, 3).body) if isinstance(s, For) and s.params and s.params[0].type.__class__.__name__ == "Array"]
+    (loop,) = [
+        s
+        for s in walk(traced(f, X, 3).body)
+        if isinstance(s, For) and s.params and s.params[0].type.__class__.__name__ == "Array"
+    ]
     assert set(loop.body.results) == set(loop.params)
 
 
@@ -175,7 +179,9 @@ def test_variable_that_may_be_unassigned_is_checked() -> None:
         return last
 
     program = traced(f, X)
-    assert any(isinstance(s, Op) and s.name == "check" and s.attr("kind") == "UnboundLocalError" for s in walk(program.body))
+    assert any(
+        isinstance(s, Op) and s.name == "check" and s.attr("kind") == "UnboundLocalError" for s in walk(program.body)
+    )
 
 
 def test_value_or_none_is_told_apart_by_a_flag() -> None:
