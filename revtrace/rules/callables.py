@@ -144,8 +144,8 @@ _UFUNC: Mapping[str, str] = {
 _UFUNC_SAME = (
     "add", "cbrt", "ceil", "copysign", "cos", "cosh", "deg2rad", "exp", "exp2", "expm1", "floor", "fmax", "fmin",
     "fmod", "heaviside", "hypot", "invert", "isfinite", "isinf", "isnan", "ldexp", "log", "log10", "log1p", "log2",
-    "logaddexp", "logaddexp2", "maximum", "minimum", "nextafter", "rad2deg", "reciprocal", "rint", "sign", "signbit", "sin", "sinh",
-    "sqrt", "square", "tan", "tanh", "trunc",
+    "logaddexp", "logaddexp2", "maximum", "minimum", "nextafter", "rad2deg", "reciprocal", "rint", "sign", "signbit",
+    "sin", "sinh", "sqrt", "square", "tan", "tanh", "trunc",
 )  # fmt: skip
 
 # numpy functions that are not ufuncs and take one number as a ufunc does
@@ -162,10 +162,10 @@ _OPERATOR: Mapping[str, str] = {
 _SCIPY: Mapping[str, str] = {
     "beta": "beta", "betaln": "betaln", "cbrt": "cbrt", "digamma": "digamma", "entr": "entr", "erf": "erf",
     "erfc": "erfc", "erfcinv": "erfcinv", "erfcx": "erfcx", "erfinv": "erfinv", "exp2": "exp2", "expit": "expit",
-    "expm1": "expm1", "gamma": "gamma", "gammaln": "lgamma", "i0": "i0", "i0e": "i0e", "i1": "i1", "i1e": "i1e", "j0": "j0", "j1": "j1",
-    "k0": "k0", "k1": "k1", "log1p": "log1p", "log_expit": "log_expit", "log_ndtr": "log_ndtr", "loggamma": "lgamma",
-    "logit": "logit", "ndtr": "ndtr", "ndtri": "ndtri", "polygamma": "polygamma", "psi": "digamma",
-    "xlog1py": "xlog1py", "xlogy": "xlogy", "y0": "y0", "y1": "y1",
+    "expm1": "expm1", "gamma": "gamma", "gammaln": "lgamma", "i0": "i0", "i0e": "i0e", "i1": "i1", "i1e": "i1e",
+    "j0": "j0", "j1": "j1", "k0": "k0", "k1": "k1", "log1p": "log1p", "log_expit": "log_expit", "log_ndtr": "log_ndtr",
+    "loggamma": "lgamma", "logit": "logit", "ndtr": "ndtr", "ndtri": "ndtri", "polygamma": "polygamma",
+    "psi": "digamma", "xlog1py": "xlog1py", "xlogy": "xlogy", "y0": "y0", "y1": "y1",
 }  # fmt: skip
 
 
