@@ -9,7 +9,7 @@ that is right, and the careful build then answers.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from revtrace.codegen.facts import Fact, Facts, Limit, Range
 from revtrace.codegen.induction import Change, changes
@@ -17,6 +17,8 @@ from revtrace.codegen.integers import HANDLERS, integer
 from revtrace.codegen.plan import CHECK, END, IN, WRAP, Guard, Plan
 from revtrace.codegen.poly import Atom, Dim, Poly, Step, Trips
 from revtrace.codegen.room import Opened, Rooms
+from revtrace.codegen.storage import buffers
+from revtrace.codegen.vector import Access, vectorises
 from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Program, Stmt, Var, While, regions
 from revtrace.program.types import INT, Array
 
@@ -38,7 +40,7 @@ def analyse(program: Program, *, careful: bool = False) -> Plan:
     careful : bool
         Whether to rely on nothing that had to be tested first.
     """
-    walker = Walker(careful)
+    walker = Walker(careful, buffers(program))
     for v in program.inputs:
         walker.arrive(v)
     walker.block(program.body)
@@ -58,6 +60,7 @@ class _Loop:
     last: Poly | None
     limits: frozenset[Limit]
     counter: tuple[Var, Poly, int, frozenset[Limit]] | None = None
+    accesses: list[Access] = field(default_factory=list)
 
     @property
     def step(self) -> Step:
@@ -82,8 +85,9 @@ class _Place:
 class Walker:
     """What is known at one place of a walk through a program."""
 
-    def __init__(self, careful: bool) -> None:
+    def __init__(self, careful: bool, held: dict[Var, frozenset[int]]) -> None:
         self.careful = careful
+        self.held = held
         self.plan = Plan()
         self.facts = Facts(strict=careful)
         self.loops: list[_Loop] = []
@@ -387,6 +391,8 @@ class Walker:
         self.visible.pop()
         self.opened.pop()
         loop = self.loops.pop()
+        if isinstance(loop.stmt, For) and vectorises(loop.stmt, loop.step, loop.accesses):
+            self.plan.vector.add(loop.position)
         self.rooms.closed(loop.position, self.position)
 
     def params(self, stmt: For | While, loop: _Loop, changed: dict[Var, Change], shapes: dict[Var, Var | None]) -> None:
@@ -512,6 +518,9 @@ class Walker:
                 self.require(limits)
             how.append(mode)
         self.plan.access[position] = tuple(how)
+        if self.loops:
+            polys = tuple(self.poly(x) if mode == IN else Poly.of(Step(-1)) for x, mode in zip(index, how, strict=True))
+            self.loops[-1].accesses.append(Access(op, self.held[array], polys))
         for x, n, mode in zip(index, self.shapes[array], how, strict=True):
             if mode in (IN, CHECK) and not (mode == CHECK and self.careful):
                 i = self.poly(x)

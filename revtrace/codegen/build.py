@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from revtrace.codegen.bounds import analyse
 from revtrace.codegen.emit import Source, write
+from revtrace.codegen.split import split
 from revtrace.program.nodes import Program
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def emit(program: Program, *, careful: bool = False) -> Source:
         where such a test fails, which it may for indices that are right.  True: each
         index is tested where it is used.
     """
+    program = split(program)
     return write(program, analyse(program, careful=careful), careful=careful)
 
 

@@ -20,6 +20,7 @@ from revtrace.codegen.guards import conditions, poly_code
 from revtrace.codegen.plan import CHECK, END, IN, WRAP, Plan, Room
 from revtrace.codegen.storage import buffers
 from revtrace.codegen.uses import EFFECTS, Uses, writes
+from revtrace.codegen.vector import MATH
 from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Program, Var, While, walk
 from revtrace.program.types import Array, Stack
 from revtrace.rules.runtime import NAMES
@@ -39,7 +40,7 @@ _WORDS = """
     math cmath np inf nan Bail Deopt failed need
 """
 
-_TAKEN = frozenset(_WORDS.split()) | {f"dim{k}" for k in range(32)} | frozenset(NUMPY.values())
+_TAKEN = frozenset((*_WORDS.split(), *NUMPY.values(), *(f"dim{k}" for k in range(32)), *(f"v{f}" for f in MATH)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ class _Writer:
         self.names: dict[Var, str] = {}
         self.taken: set[str] = set()
         self.pending: dict[Var, Code] = {}
+        self.vector = False
         self.stacks: list[str] = []
         self.position = -1
         self.soft = any(isinstance(s, Op) and s.name == "check" and s.attr("soft", False) for s in walk(program.body))
@@ -214,7 +216,9 @@ class _Writer:
                 case If():
                     self.branch(stmt)
                 case For():
+                    outer, self.vector = self.vector, self.position in self.plan.vector
                     self.count(stmt)
+                    self.vector = outer
                 case While():
                     self.loop(stmt)
 
@@ -241,7 +245,7 @@ class _Writer:
             assert op.out is not None
             args = [self.value(x) for x in op.args]
             if self.uses.count[op.out]:
-                self.define(op.out, operation(op, args))
+                self.define(op.out, operation(op, args, vector=self.vector))
 
     def element(self, op: Op, position: int) -> None:
         """Write a load, a store or an addto."""

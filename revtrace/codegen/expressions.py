@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from revtrace.codegen.vector import MATH
 from revtrace.errors import InternalError
 from revtrace.program.nodes import Const, Op
 from revtrace.program.types import Array, Scalar
@@ -135,6 +136,7 @@ def _infix(symbol: str, level: int, a: Code, b: Code) -> Code:
     return Code(f"{a.within(left)} {symbol} {b.within(level + 1)}", level, *_gather((a, b)))
 
 
+_MATH = re.compile(r"\bmath\.(\w+)\(")
 _TEMPLATE = re.compile(r"\{(\d)\}")
 _DIRECT = re.compile(r"[(,] ?$")
 _CALL = re.compile(r"^[\w.]+\([^()]*\)$")
@@ -185,7 +187,7 @@ def _needs_rounding(op: Op) -> bool:
     return dtype[0] in "iu" and dtype not in ("i8", "u8")
 
 
-def operation(op: Op, args: Sequence[Code]) -> Code:
+def operation(op: Op, args: Sequence[Code], *, vector: bool = False) -> Code:
     """Return the expression of an operation on scalars.
 
     Parameters
@@ -194,6 +196,8 @@ def operation(op: Op, args: Sequence[Code]) -> Code:
         The operation.
     args : sequence of Code
         Its operands' expressions.
+    vector : bool
+        Whether to call functions in the form that can be vectorised.
     """
     assert op.out is not None
     name = op.name
@@ -220,7 +224,7 @@ def operation(op: Op, args: Sequence[Code]) -> Code:
         if name == "neg":
             return _rounded(op, Code(f"-{args[0].within(_NEG)}", _NEG, args[0].names, args[0].loads))
         return _rounded(op, _infix(*INFIX[name], *args))
-    return _primitive(op, args)
+    return _primitive(op, args, vector)
 
 
 def _is_enclosed(template: str) -> bool:
@@ -258,9 +262,11 @@ def _cast(op: Op, x: Code) -> Code:
     return call(NUMPY[target], x)
 
 
-def _primitive(op: Op, args: Sequence[Code]) -> Code:
+def _primitive(op: Op, args: Sequence[Code], vector: bool) -> Code:
     template, computed = _source(op)
     assert op.out is not None and isinstance(op.out.type, Scalar)
+    if vector and op.out.type.dtype == "f8":
+        template = _MATH.sub(lambda m: f"v{m.group(1)}(" if m.group(1) in MATH else m.group(0), template)
     simple = _CALL.match(template) is not None or _is_enclosed(template)
 
     def operand(m: re.Match[str]) -> str:

@@ -28,6 +28,9 @@ from revtrace.codegen.expressions import NUMPY
 from revtrace.codegen.intrinsics import DTYPES, FUNCTIONS, accessors
 from revtrace.codegen.pipeline import Pipeline
 from revtrace.codegen.signals import Bail, Deopt
+from revtrace.codegen.vecmath import available
+from revtrace.codegen.vecmath import functions as functions_of_vectors
+from revtrace.codegen.vector import MATH
 from revtrace.program.types import Array, Scalar, Type
 from revtrace.rules.runtime import link
 
@@ -65,7 +68,7 @@ class Kernel:
     def save(self) -> bytes:
         """Return the machine code for `load`; valid for this numba, interpreter and CPU only."""
         (result,) = self.dispatch.overloads.values()  # type: ignore[attr-defined]
-        return bytes(dumps((self.source, result._reduce())))
+        return bytes(dumps((self.source, calls_vectors(self.source), result._reduce())))
 
 
 def numba_type(type_: Type, *, readonly: bool = False) -> Any:
@@ -88,7 +91,9 @@ def compile_source(source: Source, signature: tuple[Any, ...]) -> Kernel:
 
 def load(data: bytes) -> Kernel:
     """Return a kernel that `Kernel.save` wrote."""
-    source, payload = pickle.loads(data)
+    source, vectors, payload = pickle.loads(data)
+    if vectors and not available():
+        raise ValueError("the kernel calls vector functions that this machine's C library lacks")
     dispatcher = njit(pipeline_class=Pipeline, **_OPTIONS)(_function(source, compiled=False))
     context = dispatcher.targetctx
     with global_compiler_lock:
@@ -100,6 +105,11 @@ def load(data: bytes) -> Kernel:
         dispatcher.add_overload(result)
     dispatcher.disable_compile()
     return Kernel(source, dispatcher)
+
+
+def calls_vectors(source: Source) -> bool:
+    """Whether machine code for a source calls vector functions of the C library."""
+    return available() and any(f"v{name}(" in source.text for name in MATH)
 
 
 def _function(source: Source, *, compiled: bool) -> Any:
@@ -114,6 +124,8 @@ def _function(source: Source, *, compiled: bool) -> Any:
         known = {"math": math, "cmath": cmath, "np": np, "inf": math.inf, "nan": math.nan, "Bail": Bail, "Deopt": Deopt}
         namespace.update({w: known[w] for w in words & known.keys()})
         namespace.update({w: DTYPES[w] for w in words & DTYPES.keys()})
+        vector = functions_of_vectors()
+        namespace.update({f"v{f}": vector.get(f, getattr(math, f)) for f in MATH if f"v{f}" in words})
         for w in words:
             if w in FUNCTIONS or re.fullmatch(r"dim\d+", w):
                 namespace[w] = FUNCTIONS[w]

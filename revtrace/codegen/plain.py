@@ -16,6 +16,7 @@ import numpy as np
 from revtrace.codegen.emit import Source
 from revtrace.codegen.expressions import NUMPY
 from revtrace.codegen.signals import Bail, Deopt
+from revtrace.codegen.vector import MATH
 from revtrace.rules.runtime import NAMES
 
 __all__ = ["load"]
@@ -177,6 +178,7 @@ def load(source: Source) -> Callable[..., tuple[Any, ...]]:
     namespace: dict[str, Any] = {f.__name__: f for f in functions}
     namespace.update(DTYPES)
     namespace.update(math=math, cmath=cmath, np=np, inf=math.inf, nan=math.nan, Bail=Bail, Deopt=Deopt)
+    namespace.update({f"v{name}": getattr(math, name) for name in MATH})
     namespace.update({f"dim{k}": _dim(k) for k in range(32)})
     namespace.update({name: NAMES[name] for name in source.runtime})
     namespace.update({name: DTYPES[NUMPY[dtype]](value) for name, dtype, value in source.constants})

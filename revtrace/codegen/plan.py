@@ -53,6 +53,8 @@ class Plan:
         Values to test, once computed, for a magnitude of at most so many bits.
     sure : set of int
         Allocations and copies that need no test.
+    vector : set of int
+        Loops that LLVM will vectorise.
     loops : dict
         The loops that `Trips` in a guard speak of.
     """
@@ -62,6 +64,7 @@ class Plan:
     room: dict[int, list[Room]] = field(default_factory=dict)
     limits: dict[Var, int] = field(default_factory=dict)
     sure: set[int] = field(default_factory=set)
+    vector: set[int] = field(default_factory=set)
     loops: dict[int, For] = field(default_factory=dict)
 
     def operands(self) -> list[Operand]:

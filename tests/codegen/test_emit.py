@@ -84,7 +84,10 @@ def test_a_value_replaced_in_one_arm_keeps_its_name() -> None:
     assert agree(program(text), 5)[0] == (10, 5)
 
 
-@given(st.lists(st.sampled_from(["for", "at", "x", "sum", "dim0", "f8", "need", "t", "1", "_", "é", "Deopt", "math"]), max_size=6))
+NAMES = ["for", "at", "x", "sum", "dim0", "float64", "need", "t", "1", "_", "é", "Deopt", "math", "vexp", "i1"]
+
+
+@given(st.lists(st.sampled_from(NAMES), max_size=6))
 def test_any_name_will_do(names: list[str]) -> None:
     from revtrace.program import Builder, Program, Scalar, Var
 

@@ -1,0 +1,92 @@
+"""Which loops LLVM will vectorise, so that functions in them are worth calling in their vector form.
+
+Decided here from the program, as the choice must be made before LLVM sees it: the vector
+forms written in arithmetic are slower where they run one at a time.  Being wrong costs time only.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from revtrace.codegen.poly import Poly, Step
+from revtrace.program.nodes import For, Op, Var
+from revtrace.program.types import INT, Array, Scalar
+
+__all__ = ["MATH", "Access", "vectorises"]
+
+MATH = frozenset(
+    ("exp", "tanh", "log", "log2", "log10", "log1p", "exp2", "sinh", "cosh", "acos", "asinh", "acosh", "atanh")
+)
+"""Functions that have a vector form."""
+
+_PLAIN = frozenset(
+    (
+        *("add", "sub", "mul", "div", "neg", "accum", "select", "cast", "load", "store", "addto", "check", "dim"),
+        *("lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not", "xor"),
+        *("abs", "sqrt", "square", "min", "max", "powi", "sign", "copysign", "floor", "ceil"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A load, store or addto in a loop: the buffers its array may be, and its indices."""
+
+    op: Op
+    buffers: frozenset[int]
+    index: tuple[Poly, ...]
+
+
+def vectorises(loop: For, step: Step, accesses: Sequence[Access]) -> bool:
+    """Whether iterations are independent but for sums in any order, and memory is read in order."""
+    if loop.exits or not all(isinstance(s, Op) and _is_plain(s) for s in loop.body.stmts):
+        return False
+    uses = Counter(x for s in loop.body.stmts if isinstance(s, Op) for x in s.args if isinstance(x, Var))
+    uses.update(r for r in loop.body.results if isinstance(r, Var))
+    sums = {s.out: s for s in loop.body.stmts if isinstance(s, Op) and s.name == "accum"}
+    for p, r in zip(loop.params, loop.body.results, strict=True):
+        if p is r or isinstance(p.type, Array):
+            if p is not r:
+                return False
+            continue
+        if p.type == INT or not isinstance(r, Var) or uses[p] != 1 or uses[r] > 2:
+            return False
+        last = sums.get(r)
+        # A chain of sums that starts from the carried value.
+        while last is not None and p not in last.args:
+            last = next((sums[x] for x in last.args if isinstance(x, Var) and x in sums), None)
+        if last is None:
+            return False
+    return all(_in_order(a, step) for a in accesses) and not _conflict(accesses)
+
+
+def _is_plain(op: Op) -> bool:
+    if op.name == "check":
+        return bool(op.attr("soft", False))
+    if op.out is not None and (not isinstance(op.out.type, Scalar) or op.out.type.dtype not in ("f8", "i8", "b1")):
+        return False
+    return op.name in _PLAIN or op.name in MATH
+
+
+def _in_order(access: Access, step: Step) -> bool:
+    *outer, last = access.index
+    if any(step in p.atoms for p in outer):
+        return False
+    if any(isinstance(a, Step) and a.loop < 0 for p in access.index for a in p.atoms):
+        # The index is tested or counted from the end.
+        return False
+    factor, linear = last.part(step)
+    stride = factor.constant
+    return linear and stride in ((0, 1, -1) if access.op.name == "load" else (1, -1))
+
+
+def _conflict(accesses: Sequence[Access]) -> bool:
+    """Whether an iteration may touch what another writes."""
+    return any(
+        a is not b and a.buffers & b.buffers and a.index != b.index
+        for a in accesses
+        if a.op.name != "load"
+        for b in accesses
+    )
