@@ -100,10 +100,12 @@ class _Turner:
 
 
 def _summed(block: Block, y: Operand, p: Var) -> bool:
-    """Whether a result is ``p`` plus terms, through nested loops too."""
+    """Whether a result is ``p`` plus terms, through nested loops too, no partial sum being read by others."""
     if y is p:
         return True
-    made = next((s for s in block.stmts if isinstance(y, Var) and y in _outs(s)), None)
+    if not isinstance(y, Var) or _readers(block, y) != 1:
+        return False
+    made = next((s for s in block.stmts if y in _outs(s)), None)
     match made:
         case Op(name="accum"):
             return sum(_summed(block, x, p) for x in made.args) == 1
