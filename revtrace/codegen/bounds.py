@@ -628,9 +628,7 @@ class Walker:
                 out |= side
         return frozenset(out)
 
-    def guard(
-        self, position: int, path: tuple[int, ...], needs: Sequence[Poly], when: frozenset[Poly]
-    ) -> bool:
+    def guard(self, position: int, path: tuple[int, ...], needs: Sequence[Poly], when: frozenset[Poly]) -> bool:
         """Have polynomials tested before a statement."""
         limits = self.tests(*needs, *when)
         if limits is None:

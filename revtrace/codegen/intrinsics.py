@@ -187,9 +187,7 @@ def wrap(typingctx: Any, i: Any, n: Any) -> Any:
 
     def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         index, length = args
-        return builder.select(
-            builder.icmp_signed("<", index, ir.Constant(I64, 0)), builder.add(index, length), index
-        )
+        return builder.select(builder.icmp_signed("<", index, ir.Constant(I64, 0)), builder.add(index, length), index)
 
     return types.int64(types.int64, types.int64), build
 

@@ -70,9 +70,7 @@ def _loop(loop: For, held: dict[Var, frozenset[int]]) -> list[Stmt]:
         params=tuple(loop.params[k] for k in stay),
         inits=tuple(loop.inits[k] for k in stay),
         outs=tuple(loop.outs[k] for k in stay),
-        body=Block(
-            tuple(s for s in loop.body.stmts if id(s) not in gone), tuple(loop.body.results[k] for k in stay)
-        ),
+        body=Block(tuple(s for s in loop.body.stmts if id(s) not in gone), tuple(loop.body.results[k] for k in stay)),
     )
     return [first, *(_sum(loop, k, total, kept) for k, (total, kept) in moved.items())]
 

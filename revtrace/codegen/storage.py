@@ -34,11 +34,7 @@ def buffers(program: Program) -> dict[Var, frozenset[int]]:
                     arrays = [(p, x) for p, x in zip(stmt.params, stmt.inits, strict=True) if isinstance(p.type, Array)]
                     # The body may exchange them in any way.
                     every = frozenset().union(*(held(x) for _, x in arrays))
-                    kept = {
-                        p
-                        for (p, r) in zip(stmt.params, stmt.body.results, strict=False)
-                        if p is r
-                    }
+                    kept = {p for (p, r) in zip(stmt.params, stmt.body.results, strict=False) if p is r}
                     for p, x in arrays:
                         out[p] = held(x) if p in kept else every
             for inner in regions(stmt):
