@@ -405,9 +405,9 @@ def _silent(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) 
 @on(np.where)
 def _where(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     if len(args) == 1:
-        raise t.unsupported(
-            "np.where with a condition only", "how many elements it finds is known only when running", "use a loop"
-        )
+        from revtrace.trace.selection import nonzero
+
+        return nonzero(t, as_array(t, args[0], st))
     values = [as_array_or_number(t, st, a) for a in args]
     if isinstance(values[0], Static):
         kinds = [Num(t.b.cast(numbers.as_num(t, v).operand, numbers.as_num(t, v).dtype), False) if is_scalar(v) else v for v in values[1:]]

@@ -319,6 +319,11 @@ def subscript(t: Tracer, value: Any, key: Any) -> Any:
     view = settle(t, value)
     keys = _keys(t, key, view.ndim)
     if any(is_array(k) or _is_list(t, k) for k in keys):
+        mask = _leading_mask(t, view, key)
+        if mask is not None:
+            from revtrace.trace.selection import compress
+
+            return compress(t, view, mask)
         return gather(t, view, keys)
     scalars = [k for k in keys if not _is_slice(k) and not _none(k)]
     if len(scalars) == view.ndim and not any(_none(k) for k in keys):
@@ -638,12 +643,30 @@ def set_subscript(t: Tracer, value: Any, key: Any, new: Any) -> None:
     assign(t, basic(t, view, keys), new)
 
 
+def _leading_mask(t: Tracer, view: View, key: Any) -> Any:
+    """Return a key that is one boolean array over the first axes, else None."""
+    from revtrace.trace.convert import as_array
+    from revtrace.trace.values import Tup
+
+    if isinstance(key, Tup) and len(key.items) == 1:
+        key = key.items[0]
+    if _is_list(t, key):
+        key = as_array(t, key)
+    return key if is_array(key) and key.dtype == "b1" and 0 < key.ndim <= view.ndim else None
+
+
 def scatter(t: Tracer, view: View, keys: list[Any], new: Any) -> None:
     """Assign through integer arrays; of repeated indices the last one counts."""
     masks = [k for k in keys if is_array(k) and k.dtype == "b1"]
     if len(masks) == 1 and len([k for k in keys if is_array(k)]) == 1 and not is_array(new):
         _masked(t, view, keys, masks[0], new)
         return
+    if len(masks) == 1 and len(keys) == 1 + view.ndim - masks[0].ndim:
+        from revtrace.trace.selection import place
+
+        if keys[0] is masks[0] and all(_none_slice(k) for k in keys[1:]):
+            place(t, view, masks[0], new)
+            return
     if is_array(new):
         new = materialise(t, new)
     view, arrays, position, index_shape = _advanced(t, view, keys)
@@ -660,6 +683,10 @@ def scatter(t: Tracer, view: View, keys: list[Any], new: Any) -> None:
         store_element(t, view, (*chosen, *others), _into(t, number, view))
 
     for_each(t, shape, body)
+
+
+def _none_slice(k: Any) -> bool:
+    return isinstance(k, Static) and k.value == slice(None)
 
 
 def _masked(t: Tracer, view: View, keys: list[Any], mask: Any, new: Any) -> None:

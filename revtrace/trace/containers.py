@@ -194,11 +194,28 @@ def _sequence_item(t: Tracer, st: State, value: Any, key: Any) -> Any:
         except IndexError as error:
             raise PythonRaise(error) from None
     if items and all(_numeric(v) for v in items):
-        weak = all(numbers.as_num(t, v).weak for v in items)
-        return Num(arrays.element(t, _table(t, items), (index,)).operand, weak)
-    if isinstance(value, Static) and isinstance(value.value, range):
-        return arrays.element(t, _table(t, items), (index,))
-    raise NeedStatic((index,), "an index into things of different kinds must be known when tracing", t.b.loc)
+        return element_of(t, items, index)
+    from revtrace.trace.selection import choose
+
+    return choose(t, st, items, index)
+
+
+def element_of(t: Tracer, items: list[Any], index: Operand) -> Num:
+    """Return the number at a run-time index."""
+    weak = all(numbers.as_num(t, v).weak for v in items)
+    return Num(arrays.element(t, _table(t, items), (index,)).operand, weak)
+
+
+def own(t: Tracer, box: ListBox) -> None:
+    """Refuse to change a list that stands for one of several."""
+    if box.borrowed:
+        raise t.unsupported(
+            "changing a list chosen by a run-time index",
+            "which of the lists it is is known only when running",
+            "use a two-dimensional array, or write with both indices at once: x[i][j] = v becomes x[i, j] = v",
+        )
+    if box.source is not None:
+        t.side_effects = t.side_effects or t.b.loc
 
 
 def _numeric(v: Any) -> bool:
@@ -266,8 +283,7 @@ def append(t: Tracer, st: State, target: Any, value: Any) -> None:
     """``target.append(value)``."""
     box = st.box(target)
     if isinstance(box, ListBox):
-        if box.source is not None:
-            t.side_effects = t.side_effects or t.b.loc
+        own(t, box)
         st.set(target, ListBox((*box.items, value), box.source))
         return
     assert isinstance(box, Growing) and isinstance(box.buffer, View) and isinstance(box.length, Num)
@@ -288,8 +304,7 @@ def extend(t: Tracer, st: State, target: Any, value: Any) -> None:
     box = st.box(target)
     items = items_of(t, st, value)
     if isinstance(box, ListBox):
-        if box.source is not None:
-            t.side_effects = t.side_effects or t.b.loc
+        own(t, box)
         st.set(target, ListBox((*box.items, *items), box.source))
         return
     for item in items:
@@ -338,8 +353,7 @@ def set_item(t: Tracer, st: State, target: Any, key: Any, value: Any) -> None:
 
 
 def _set_list_item(t: Tracer, st: State, target: Ref, box: ListBox, key: Any, value: Any) -> None:
-    if box.source is not None:
-        t.side_effects = t.side_effects or t.b.loc
+    own(t, box)
     if isinstance(key, (Slice, Static)) and (isinstance(key, Slice) or isinstance(key.value, slice)):
         if isinstance(key, Slice):
             raise t.unsupported("assigning to a slice of a list", "its bounds are known only when running", "use an array")
@@ -374,6 +388,7 @@ def delete_item(t: Tracer, st: State, target: Any, key: Any) -> None:
     if isinstance(box, (ListBox, DictBox)) and box.source is not None:
         t.side_effects = t.side_effects or t.b.loc
     if isinstance(box, ListBox):
+        own(t, box)
         items = list(box.items)
         known = as_static(t, st, key)
         if isinstance(known, Static):

@@ -57,9 +57,9 @@ def _load() -> None:
     global _loaded
     if not _loaded:
         _loaded = True
-        from revtrace.trace import array_functions, builtin_functions, library, linalg, methods, reductions, shaping, ufunc_methods
+        from revtrace.trace import array_functions, builtin_functions, library, linalg, methods, reductions, selection, shaping, ufunc_methods
 
-        del array_functions, builtin_functions, library, linalg, methods, reductions, shaping, ufunc_methods
+        del array_functions, builtin_functions, library, linalg, methods, reductions, selection, shaping, ufunc_methods
 
 
 def find(f: Any) -> Handler | None:

@@ -143,9 +143,9 @@ def _array_item(t: Tracer, st: State, self: Any, key: Any) -> Any:
     return containers.get_item(t, st, self, key)
 
 
-@method_handler("array", "sort", "resize", "put", "partition")
+@method_handler("array", "resize", "put", "partition")
 def _in_place(t: Tracer, st: State, self: Any, *args: Any, **kwargs: Any) -> Any:
-    raise t.unsupported("sorting or resizing an array in place", "it has no rule", "use np.sort(x)")
+    raise t.unsupported("resizing or partitioning an array in place", "it has no rule", "use np.sort(x)")
 
 
 # numbers --------------------------------------------------------------------------------------------
@@ -213,8 +213,7 @@ def _known(t: Tracer, st: State, self: Any) -> ListBox:
         assert isinstance(box.length, Num)
         raise NeedStatic((box.length.operand,), "this needs a list of known length", t.b.loc)
     assert isinstance(box, ListBox)
-    if box.source is not None:
-        t.side_effects = t.side_effects or t.b.loc
+    containers.own(t, box)
     return box
 
 

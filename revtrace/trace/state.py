@@ -23,6 +23,8 @@ class ListBox:
 
     items: tuple[Value, ...]
     source: Source | None = None
+    borrowed: bool = False
+    """Whether it was chosen among others by a run-time index, so that writing to it would be lost."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,7 +212,3 @@ def test_shared_body_expressions_are_not_taken_for_copies() -> None:
         return (x[0] if a < 1.0 else m[0, 1]) + x[1]
 
     traced(f, X, np.array([[1.0, 2.0]]), 2.0)
-
-
-def test_running_sums_keep_their_order() -> None:
-    agrees(lambda x: (np.cumsum(x) * np.array([1.0, 2.0, 3.0])).sum(), np.array([0.9, 0.8, 0.3]))

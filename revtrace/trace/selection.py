@@ -1,0 +1,468 @@
+"""Choosing by run-time numbers: a row by its index, elements by a mask, places by searching, order by sorting."""
+
+from __future__ import annotations
+
+import bisect
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from revtrace.program.nodes import Block, Const, If, Operand, Var, While, const
+from revtrace.program.types import BOOL, INT
+from revtrace.trace import arrays, containers, numbers
+from revtrace.trace.convert import as_array, as_array_or_number
+from revtrace.trace.elementwise import primitive
+from revtrace.trace.functions import method_handler, on, signature
+from revtrace.trace.signals import NeedStatic
+from revtrace.trace.state import ListBox, State
+from revtrace.trace.values import NONE, Num, Ref, Static, Tup, View, is_number
+
+if TYPE_CHECKING:
+    from revtrace.trace.machine import Frame, Tracer
+
+__all__ = ["choose", "compress", "insertion", "nonzero", "place"]
+
+Args = tuple[Any, ...]
+Kwargs = dict[str, Any]
+
+#: The most numbers in rows that are not constants, which are put into an array at each choice.
+MOST_CHOSEN = 64
+ZERO, ONE = const(0, "i8"), const(1, "i8")
+
+
+# rows -----------------------------------------------------------------------------------------
+
+
+def choose(t: Tracer, st: State, items: list[Any], index: Operand) -> Any:
+    """Return ``items[index]`` for items of one structure: numbers, or sequences of such of equal length."""
+    total = sum(_count(t, st, item, index) for item in items)
+    known = all(_known(st, item) for item in items)
+    if total > (4096 if known else MOST_CHOSEN):
+        raise NeedStatic((index,), "an index into long lists of lists must be known when tracing", t.b.loc)
+    if any(isinstance(item, Ref) and _local(st, item) for item in items):
+        # Lists made here are probably written to: better unroll the loop, if a loop it is.
+        if not any(v.type.dtype[0] in "fc" for v in t.origins((index,))):  # type: ignore[union-attr]
+            raise NeedStatic((index,), "an index into a list of lists must be known when tracing", t.b.loc)
+    return _chosen(t, st, items, index)
+
+
+def _local(st: State, item: Ref) -> bool:
+    return getattr(st.box(item), "source", None) is None
+
+
+def _is_numeric(x: Any) -> bool:
+    return isinstance(x, Num) or (isinstance(x, Static) and is_number(x.value))
+
+
+def _parts(t: Tracer, st: State, item: Any) -> list[Any] | None:
+    if isinstance(item, Ref) and not isinstance(st.box(item), ListBox):
+        return None
+    if isinstance(item, (Tup, Ref)) or (isinstance(item, Static) and isinstance(item.value, (tuple, list))):
+        return containers.items_of(t, st, item)
+    return None
+
+
+def _known(st: State, item: Any) -> bool:
+    if isinstance(item, Tup):
+        return all(_known(st, x) for x in item.items)
+    if isinstance(item, Ref):
+        box = st.box(item)
+        return isinstance(box, ListBox) and all(_known(st, x) for x in box.items)
+    return isinstance(item, Static) or (isinstance(item, Num) and isinstance(item.operand, Const))
+
+
+def _count(t: Tracer, st: State, item: Any, index: Operand) -> int:
+    if _is_numeric(item):
+        return 1
+    parts = _parts(t, st, item)
+    if parts is None:
+        raise NeedStatic((index,), "an index into things of different kinds must be known when tracing", t.b.loc)
+    return sum(_count(t, st, part, index) for part in parts)
+
+
+def _chosen(t: Tracer, st: State, items: list[Any], index: Operand) -> Any:
+    if all(_is_numeric(x) for x in items):
+        return containers.element_of(t, items, index)
+    rows = [_parts(t, st, item) for item in items]
+    if any(row is None for row in rows) or len({len(row) for row in rows if row is not None}) != 1:
+        raise NeedStatic((index,), "an index into things of different kinds must be known when tracing", t.b.loc)
+    if len({(isinstance(item, Ref), getattr(item, "cls", None)) for item in items}) != 1:
+        raise NeedStatic((index,), "an index into things of different kinds must be known when tracing", t.b.loc)
+    columns = zip(*(row for row in rows if row is not None), strict=True)
+    found = tuple(_chosen(t, st, list(column), index) for column in columns)
+    first = items[0]
+    if isinstance(first, Ref):
+        return st.new(ListBox(found, borrowed=True))
+    return Tup(found, first.cls if isinstance(first, Tup) else None)
+
+
+# masks ---------------------------------------------------------------------------------------
+
+
+def _mask(t: Tracer, mask: Any, view: View) -> View:
+    mask = arrays.settle(t, mask)
+    for m, n in zip(mask.shape, view.shape, strict=False):
+        if m is not n:
+            arrays.agree(t, m, n)
+    return mask  # type: ignore[no-any-return]
+
+
+def _flag(t: Tracer, mask: View, ix: tuple[Operand, ...]) -> Operand:
+    return numbers.to_bool(t, Num(arrays.operand_at(t, mask, ix), False))
+
+
+def _picked(t: Tracer, mask: View) -> Operand:
+    """Append the number of elements a mask picks."""
+
+    def count(ix: tuple[Operand, ...], values: tuple[Operand, ...]) -> list[Operand]:
+        return [t.b.op("add", values[0], t.b.cast(_flag(t, mask, ix), "i8"))]
+
+    (found,) = arrays.reduce(t, mask.shape, (ZERO,), count)
+    return found
+
+
+def _each_picked(t: Tracer, mask: View, body: Any) -> None:
+    """Append ``body(indices, k)`` for the k-th element that a mask picks."""
+
+    def step(ix: tuple[Operand, ...], values: tuple[Operand, ...]) -> list[Operand]:
+        flag = _flag(t, mask, ix)
+        with t.b.block() as stmts:
+            body(ix, values[0])
+        t.b.append(If(flag, Block(tuple(stmts)), Block(()), (), t.b.loc))
+        return [t.b.op("add", values[0], t.b.cast(flag, "i8"))]
+
+    arrays.reduce(t, mask.shape, (ZERO,), step)
+
+
+def compress(t: Tracer, value: Any, mask: Any) -> View:
+    """``value[mask]``: the elements (or rows) where the mask holds, in order."""
+    view = arrays.settle(t, value)
+    flags = _mask(t, mask, view)
+    rest = view.shape[flags.ndim :]
+    out = arrays.new_array(t, view.dtype, (_picked(t, flags), *rest))
+
+    def body(ix: tuple[Operand, ...], k: Operand) -> None:
+        arrays.for_each(t, rest, lambda jx: arrays.store_at(t, out, (k, *jx), arrays.load_at(t, view, (*ix, *jx))))
+
+    _each_picked(t, flags, body)
+    return out
+
+
+def place(t: Tracer, target: View, mask: Any, values: Any) -> None:
+    """``target[mask] = values`` for an array of values, in order."""
+    flags = _mask(t, mask, target)
+    rest = target.shape[flags.ndim :]
+    given = arrays.materialise(t, values) if arrays.is_array(values) else values
+    if arrays.is_array(given) and given.ndim == 1 + len(rest) and not arrays._is_one(given.shape[0]):
+        arrays.agree(t, given.shape[0], _picked(t, flags))
+    shape = (const(-1, "i8"), *rest)
+    t.write(target)
+
+    def body(ix: tuple[Operand, ...], k: Operand) -> None:
+        def one(jx: tuple[Operand, ...]) -> None:
+            if arrays.is_array(given):
+                number = Num(arrays.at_broadcast(t, given, (k, *jx), shape), False)
+            else:
+                number = numbers.as_num(t, given)
+            arrays.store_at(t, target, (*ix, *jx), arrays._into(t, number, target))
+
+        arrays.for_each(t, rest, one)
+
+    _each_picked(t, flags, body)
+
+
+def nonzero(t: Tracer, value: Any) -> Tup:
+    """``np.nonzero``: an index array per axis."""
+    view = arrays.settle(t, value)
+    count = _picked(t, view)
+    out = [arrays.new_array(t, "i8", (count,)) for _ in range(view.ndim)]
+
+    def body(ix: tuple[Operand, ...], k: Operand) -> None:
+        for array, i in zip(out, ix, strict=True):
+            arrays.store_at(t, array, (k,), i)
+
+    _each_picked(t, view, body)
+    return Tup(tuple(out))
+
+
+@on(np.nonzero, np.argwhere, np.flatnonzero)
+def _nonzero(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    raise AssertionError
+
+
+def _finder(name: str) -> Any:
+    def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+        from revtrace.trace.calls import call
+        from revtrace.trace.shaping import ravel
+
+        value = as_array(t, args[0], st)
+        if name == "flat":
+            return nonzero(t, ravel(t, value)).items[0]
+        found = nonzero(t, value)
+        return found if name == "nonzero" else call(t, st, Static(np.stack), (found,), {"axis": Static(1)})
+
+    return handler
+
+
+on(np.nonzero)(_finder("nonzero"))
+on(np.flatnonzero)(_finder("flat"))
+on(np.argwhere)(_finder("argwhere"))
+
+
+@method_handler("array", "nonzero")
+def _nonzero_method(t: Tracer, st: State, self: Any) -> Any:
+    return nonzero(t, as_array(t, self, st))
+
+
+@on(np.count_nonzero)
+def _count_nonzero(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    from revtrace.trace.calls import call
+
+    a, axis, _ = signature("a", axis=NONE, keepdims=NONE)(args, kwargs)
+    flags = arrays.apply(t, lambda x: Num(numbers.to_bool(t, numbers.as_num(t, x)), False), (as_array(t, a, st),))
+    return call(t, st, Static(np.sum), (flags,), {"axis": axis})
+
+
+@on(np.compress, np.extract)
+def _compress(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    if len(args) != 2 or kwargs:
+        raise t.unsupported("np.compress along an axis", "it is not supported", "index with the mask: x[mask]")
+    return compress(t, as_array(t, args[1], st), as_array(t, args[0], st))
+
+
+# searching ------------------------------------------------------------------------------------
+
+
+def insertion(t: Tracer, knots: View, value: Any, right: bool) -> Operand:
+    """Append the search for the place where a number would be put into sorted knots."""
+    point = numbers.as_num(t, value)
+    low, high = Var(INT, "low"), Var(INT, "high")
+    with t.b.block() as test:
+        t.b.own(low), t.b.own(high)
+        more = t.b.compare("lt", low, high)
+    with t.b.block() as body:
+        t.b.own(low), t.b.own(high)
+        middle = numbers.fold(t, "floordiv", numbers.fold(t, "add", low, high, "i8"), const(2, "i8"), "i8")
+        knot = arrays.element(t, knots, (middle,))
+        below = numbers.as_num(t, numbers.compare(t, "<=" if right else "<", knot, point)).operand
+        after = numbers.fold(t, "add", middle, ONE, "i8")
+        new_low = t.b.op("select", below, after, low, type=INT)
+        new_high = t.b.op("select", below, high, middle, type=INT)
+    out_low, out_high = Var(INT, "low"), Var(INT, "high")
+    t.b.append(
+        While((low, high), (ZERO, knots.shape[0]), Block(tuple(test), (more,)), Block(tuple(body), (new_low, new_high)),
+              (out_low, out_high), Var(INT, "count"), False, t.b.loc)
+    )  # fmt: skip
+    return out_low
+
+
+def _sought(t: Tracer, st: State, knots: Any, value: Any, right: bool, weak: bool = False) -> Any:
+    view = as_array(t, knots, st)
+    given = as_array_or_number(t, st, value)
+    if not arrays.is_array(given):
+        return Num(insertion(t, view, given, right), weak)
+    given = arrays.settle(t, given)
+    out = arrays.new_array(t, "i8", given.shape)
+    arrays.for_each(
+        t, given.shape,
+        lambda ix: arrays.store_at(t, out, ix, insertion(t, view, Num(arrays.load_at(t, given, ix), False), right)),
+    )  # fmt: skip
+    return out
+
+
+@on(np.searchsorted)
+def _searchsorted(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    a, v, side, sorter = signature("a", "v", side=Static("left"), sorter=NONE)(args, kwargs)
+    if sorter is not NONE and not (isinstance(sorter, Static) and sorter.value is None):
+        a = arrays.subscript(t, as_array(t, a, st), sorter)
+    return _sought(t, st, a, v, side.value == "right")
+
+
+@method_handler("array", "searchsorted")
+def _searchsorted_method(t: Tracer, st: State, self: Any, *args: Any, **kwargs: Any) -> Any:
+    return _searchsorted(t, st, (self, *args), kwargs, None)
+
+
+@on(np.digitize)
+def _digitize(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    x, bins, right = signature("x", "bins", right=Static(False))(args, kwargs)
+    view = as_array(t, bins, st)
+
+    def rising(ix: tuple[Operand, ...], values: tuple[Operand, ...]) -> list[Operand]:
+        here = arrays.load_at(t, view, ix)
+        before = numbers.fold(t, "sub", ix[0], ONE, "i8")
+        first = t.b.compare("lt", before, ZERO)
+        low = arrays.load_at(t, view, (t.b.op("max", before, ZERO),))
+        fine = t.b.op("or", first, t.b.compare("le", low, here), type=BOOL)
+        return [t.b.op("and", values[0], fine, type=BOOL)]
+
+    (sorted_,) = arrays.reduce(t, view.shape, (const(True),), rising)
+    t.check(sorted_, "unsupported: np.digitize with falling bins")
+    return _sought(t, st, view, x, not right.value)
+
+
+def _bisection(f: Any, right: bool) -> None:
+    @on(f)
+    def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+        if len(args) > 2 or kwargs:
+            raise t.unsupported("bisect with bounds or a key", "it is not supported", "slice the list first")
+        return _sought(t, st, args[0], args[1], right, weak=True)
+
+
+_bisection(bisect.bisect_left, False)
+_bisection(bisect.bisect_right, True)
+
+
+# order ----------------------------------------------------------------------------------------
+
+
+def order_of(t: Tracer, line: View) -> View:
+    """Append the places of a line's elements in rising order; equal ones stay in order, NaNs come last."""
+    n = line.shape[0]
+    out = arrays.new_array(t, "i8", (n,))
+
+    def before(a: Operand, i: Operand, b: Operand, j: Operand) -> Operand:
+        less, same = t.b.compare("lt", a, b), t.b.compare("eq", a, b)
+        if line.dtype[0] == "f":
+            a_nan, b_nan = t.b.compare("ne", a, a), t.b.compare("ne", b, b)
+            not_a = t.b.op("not", a_nan, type=BOOL)
+            less = t.b.op("or", less, t.b.op("and", b_nan, not_a, type=BOOL), type=BOOL)
+            same = t.b.op("or", same, t.b.op("and", a_nan, b_nan, type=BOOL), type=BOOL)
+        tie = t.b.op("and", same, t.b.compare("lt", i, j), type=BOOL)
+        return t.b.op("or", less, tie, type=BOOL)
+
+    def body(ix: tuple[Operand, ...]) -> None:
+        x = arrays.load_at(t, line, ix)
+
+        def rank(jx: tuple[Operand, ...], values: tuple[Operand, ...]) -> list[Operand]:
+            earlier = before(arrays.load_at(t, line, jx), jx[0], x, ix[0])
+            return [t.b.op("add", values[0], t.b.cast(earlier, "i8"))]
+
+        (place,) = arrays.reduce(t, (n,), (ZERO,), rank)
+        arrays.store_at(t, out, (place,), ix[0])
+
+    arrays.for_each(t, (n,), body)
+    return out
+
+
+def _lines(t: Tracer, st: State, value: Any, axis: Any, kind: str) -> View:
+    """Sort (or order) each line of an array along an axis; None flattens it."""
+    from revtrace.trace.shaping import ravel
+
+    view = as_array(t, value, st)
+    if isinstance(axis, Static) and axis.value is None:
+        view, k = arrays.settle(t, ravel(t, view)), 0
+    else:
+        k = containers.as_known_int(t, axis) % view.ndim
+    out = arrays.new_array(t, view.dtype if kind == "sort" else "i8", view.shape)
+    outer = [n for j, n in enumerate(view.shape) if j != k]
+
+    def one(ix: tuple[Operand, ...]) -> None:
+        line = view
+        for j, i in enumerate(ix):
+            line = arrays._fix(t, line, 0 if j < k else 1, i, inside=True)
+        order = order_of(t, line)
+
+        def put(jx: tuple[Operand, ...]) -> None:
+            found = arrays.load_at(t, order, jx)
+            value = arrays.load_at(t, line, (found,)) if kind == "sort" else found
+            arrays.store_at(t, out, (*ix[:k], *jx, *ix[k:]), value)
+
+        arrays.for_each(t, line.shape, put)
+
+    arrays.for_each(t, outer, one)
+    return out
+
+
+def _sorter(kind: str) -> Any:
+    def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+        bind = signature("a", axis=Static(-1), kind=NONE, order=NONE, stable=NONE)
+        a, axis, *_ = bind(args, kwargs)
+        return _lines(t, st, a, axis, kind)
+
+    return handler
+
+
+on(np.sort)(_sorter("sort"))
+on(np.argsort)(_sorter("order"))
+
+
+@method_handler("array", "argsort")
+def _argsort_method(t: Tracer, st: State, self: Any, *args: Any, **kwargs: Any) -> Any:
+    return _sorter("order")(t, st, (self, *args), kwargs, None)
+
+
+@method_handler("array", "sort")
+def _sort_method(t: Tracer, st: State, self: Any, *args: Any, **kwargs: Any) -> Any:
+    arrays.assign(t, self, _sorter("sort")(t, st, (self, *args), kwargs, None))
+    return NONE
+
+
+def _quantile(t: Tracer, line: View, q: Any) -> Num:
+    """The q-quantile of a sorted line, between its neighbours as numpy does it by default."""
+    n = line.shape[0]
+    t.check(t.b.compare("gt", n, ZERO), "unsupported: a quantile of nothing")
+    last = numbers.fold(t, "sub", n, ONE, "i8")
+    at = t.b.op("mul", t.b.cast(numbers.as_num(t, q).operand, "f8"), t.b.cast(last, "f8"))
+    low = t.b.cast(t.b.op("floor", at), "i8")
+    high = t.b.op("min", numbers.fold(t, "add", low, ONE, "i8"), last)
+    part = Num(t.b.op("sub", at, t.b.cast(low, "f8")), False)
+    a, b = arrays.element(t, line, (low,)), arrays.element(t, line, (high,))
+    step = numbers.binary(t, "-", b, a)
+    from_low = numbers.binary(t, "+", a, numbers.binary(t, "*", step, part))
+    rest = numbers.binary(t, "-", Static(1.0), part)
+    from_high = numbers.binary(t, "-", b, numbers.binary(t, "*", step, rest))
+    upper = numbers.as_num(t, numbers.compare(t, ">=", part, Static(0.5))).operand
+    found = numbers.select(t, upper, from_high, from_low)
+    end = arrays.element(t, line, (last,))
+    bad = numbers.as_num(t, primitive(t, "isnan", end)).operand
+    return Num(numbers.select(t, bad, end, found).operand, False)
+
+
+def _quantiles(t: Tracer, st: State, a: Any, q: Any, axis: Any) -> Any:
+    if not (isinstance(axis, Static) and axis.value is None):
+        raise t.unsupported("a quantile along an axis", "it is not supported", "loop over the rows")
+    line = _lines(t, st, a, NONE, "sort")
+    given = as_array_or_number(t, st, q)
+    if not arrays.is_array(given):
+        return _quantile(t, line, given)
+    given = arrays.settle(t, given)
+    out = arrays.new_array(t, "f8", given.shape)
+    arrays.for_each(
+        t, given.shape,
+        lambda ix: arrays.store_at(t, out, ix, _quantile(t, line, Num(arrays.load_at(t, given, ix), False)).operand),
+    )  # fmt: skip
+    return out
+
+
+@on(np.quantile)
+def _np_quantile(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    a, q, axis = signature("a", "q", axis=NONE)(args, kwargs)
+    return _quantiles(t, st, a, q, axis)
+
+
+@on(np.percentile)
+def _np_percentile(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    a, q, axis = signature("a", "q", axis=NONE)(args, kwargs)
+    given = as_array_or_number(t, st, q)
+    return _quantiles(t, st, a, arrays.apply(t, lambda x: numbers.binary(t, "/", x, Static(100.0)), (given,)), axis)
+
+
+@on(np.median)
+def _np_median(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    a, axis = signature("a", axis=NONE)(args, kwargs)
+    if not (isinstance(axis, Static) and axis.value is None):
+        raise t.unsupported("np.median along an axis", "it is not supported", "loop over the rows")
+    line = _lines(t, st, a, NONE, "sort")
+    n = line.shape[0]
+    t.check(t.b.compare("gt", n, ZERO), "unsupported: the median of nothing")
+    two = const(2, "i8")
+    low = numbers.fold(t, "floordiv", numbers.fold(t, "sub", n, ONE, "i8"), two, "i8")
+    high = numbers.fold(t, "floordiv", n, two, "i8")
+    x, y = (arrays.element(t, line, (k,)) for k in (low, high))
+    found = numbers.binary(t, "/", numbers.binary(t, "+", x, y), Static(2.0))
+    end = arrays.element(t, line, (numbers.fold(t, "sub", n, ONE, "i8"),))
+    bad = numbers.as_num(t, primitive(t, "isnan", end)).operand
+    return Num(numbers.select(t, bad, end, found).operand, False)
+
+
