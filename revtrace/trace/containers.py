@@ -173,8 +173,9 @@ def _key(t: Tracer, st: State, key: Any) -> Any:
     known = as_static(t, st, key)
     if isinstance(known, Static):
         return known.value
-    if isinstance(key, Num):
-        raise NeedStatic((key.operand,), "a key must be known when tracing", t.b.loc)
+    parts = tuple(v.operand for v in (key.items if isinstance(key, Tup) else (key,)) if isinstance(v, Num))
+    if parts:
+        raise NeedStatic(parts, "a key must be known when tracing", t.b.loc)
     raise t.unsupported("a key made of run-time values", "keys must be known when tracing", "use an array")
 
 

@@ -431,13 +431,8 @@ def _in_range(t: Tracer, st: State, x: Num, r: range) -> Any:
 
 
 def _static_key(t: Tracer, st: State, x: Any) -> Any:
-    from revtrace.trace.containers import as_static
+    from revtrace.trace.containers import _key
 
-    key = as_static(t, st, t.use(x))
-    if not isinstance(key, Static):
-        if isinstance(x, Num):
-            raise NeedStatic((x.operand,), "a key must be known when tracing", t.b.loc)
-        raise t.unsupported(f"{t.describe(x)} as a key", "keys must be known when tracing", "")
-    return key.value
+    return _key(t, st, t.use(x))
 
 
