@@ -55,6 +55,7 @@ PREPARE: tuple[tuple[str, Pass], ...] = (
 
 CLEANUP: tuple[tuple[str, Pass], ...] = (
     ("simplify", simplify),
+    ("hoist", hoist),
     ("dce", dce),
     ("elements", elements),
     ("firsttouch", firsttouch),

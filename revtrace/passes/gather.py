@@ -11,18 +11,19 @@ elements of ``u_bar``.  A loop that does this cannot be vectorised.  It becomes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from revtrace.passes.distinct import Distinct
-from revtrace.passes.effects import buffers
+from revtrace.passes.effects import buffers, touched
+from revtrace.passes.memory import zero
 from revtrace.passes.rebuild import clone, fresh
-from revtrace.passes.scopes import scopes
-from revtrace.passes.subscripts import Subscripts
+from revtrace.passes.scopes import is_array, scopes
+from revtrace.passes.subscripts import Subscripts, subscripts_of
 from revtrace.passes.tape import integer
 from revtrace.program.build import Builder
 from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Program, Stmt, Var, While, const
-from revtrace.program.types import BOOL, INT, Scalar
+from revtrace.program.types import BOOL, INT, Scalar, Stack
 from revtrace.rules.core import RULES
 
 __all__ = ["gather"]
@@ -68,7 +69,7 @@ class _Rewriter:
             match stmt:
                 case For():
                     found = self.stencil(stmt)
-                    stmts += [self.inner(stmt)] if found is None else self.rewritten(stmt, found)
+                    stmts += self.inner(stmt, stmts) if found is None else self.rewritten(stmt, found)
                 case If():
                     stmts.append(If(stmt.cond, self.block(stmt.then), self.block(stmt.orelse), stmt.outs, stmt.loc))
                 case While():
@@ -80,8 +81,99 @@ class _Rewriter:
                     stmts.append(stmt)
         return Block(tuple(stmts), block.results)
 
-    def inner(self, loop: For) -> For:
-        return _with_body(loop, self.block(loop.body))
+    def inner(self, loop: For, before: Sequence[Stmt]) -> list[Stmt]:
+        """Rewrite what is inside a loop that is no stencil itself; ``before`` precedes it in its block."""
+        found = self.relay(loop, before)
+        if found is None:
+            return [_with_body(loop, self.block(loop.body))]
+        at, s = found
+        head, tail = Block(loop.body.stmts[:at]), Block(loop.body.stmts[at + 1 :])
+        nest = loop.body.stmts[at]
+        assert isinstance(nest, For)
+        stmts = (*self.block(head).stmts, *self.rewritten(nest, s, relayed=True), *self.block(tail).stmts)
+        # What the last iteration left uncleared is what the first param became.
+        last = loop.outs[loop.params.index(_var(s.additions[0].op.args[0]))]
+        b = Builder(loop.loc)
+        runs = b.compare("lt" if loop.step > 0 else "gt", loop.start, loop.stop)
+        with b.block() as clear:
+            self.clear(b, s, [_bounds(b, x) for x in s.loops], [last])
+        b.append(If(runs, Block(tuple(clear)), Block(()), (), loop.loc))
+        return [_with_body(loop, Block(stmts, loop.body.results)), *b.stmts]
+
+    def relay(self, loop: For, before: Sequence[Stmt]) -> tuple[int, _Stencil] | None:
+        """Return a stencil whose two arrays the loop exchanges, and that finds ``u`` clear each time.
+
+        What is cleared in ``v`` in one iteration is ``u`` in the next, which then can be
+        stored to instead of added to, and clearing be left out.
+        """
+        if loop.exits:
+            return None
+        for at, stmt in enumerate(loop.body.stmts):
+            s = self.stencil(stmt) if isinstance(stmt, For) else None
+            if s is None or len({a.op.args[0] for a in s.additions}) != 1 or len(s.clears) != 1:
+                continue
+            u, v = _var(s.additions[0].op.args[0]), _var(s.clears[0].args[0])
+            if u not in loop.params or v not in loop.params:
+                continue
+            p, q = loop.params.index(u), loop.params.index(v)
+            if loop.body.results[p] is not v or loop.body.results[q] is not u:
+                continue
+            others = [x for x in loop.body.stmts if x is not stmt]
+            if self.steady(loop, s) and self.elsewhere(others, s, (u, v)) and self.clean(loop.inits[p], before):
+                return at, s
+        return None
+
+    def steady(self, loop: For, s: _Stencil) -> bool:
+        """Whether the stencil's range is the same in every iteration, and what is collected lies in it."""
+        where = self.subscripts.where
+        body = where.scope(loop.body).index
+        ends = [x for inner in s.loops for x in (inner.start, inner.stop)]
+        if any(isinstance(x, Var) and where.inside(where.home[x], body) for x in ends):
+            return False
+        axes = range(len(s.loops))
+        return all(
+            min(a.offsets[k] for a in s.additions) <= 0 <= max(a.offsets[k] for a in s.additions)
+            and (low := self.subscripts.least(s.loops[k].index)) is not None
+            and low >= 0
+            for k in axes
+        )
+
+    def elsewhere(self, stmts: Sequence[Stmt], s: _Stencil, arrays: tuple[Var, Var]) -> bool:
+        """Whether statements touch two arrays outside the stencil's range only."""
+        for stmt in stmts:
+            for t in touched(stmt):
+                if isinstance(t.array.type, Stack) or not any(self.same(t.array, x) for x in arrays):
+                    continue
+                index = subscripts_of(t.op)
+                if index is None or not any(self.beyond(x, inner) for x, inner in zip(index, s.loops, strict=True)):
+                    return False
+        return True
+
+    def beyond(self, x: Operand, loop: For) -> bool:
+        """Whether an index lies outside a loop's range."""
+        at = self.subscripts.offset(x)
+        low, high = (loop.start, loop.stop) if loop.step == 1 else (loop.stop, loop.start)
+        shift = 0 if loop.step == 1 else 1
+        first, end = self.subscripts.offset(low), self.subscripts.offset(high)
+        if at.base is end.base and at.constant >= end.constant + shift:
+            return True
+        return at.base is None and first.base is None and 0 <= at.constant < first.constant + shift
+
+    def clean(self, array: Operand, before: Sequence[Stmt]) -> bool:
+        """Whether a buffer made among some statements as zeros is still zeros after them."""
+        memory = self.distinct.memory
+        cls = memory.find(array)
+        makers = 0
+        for stmt in before:
+            if isinstance(stmt, Op) and stmt.out is not None and is_array(stmt.out) and memory.find(stmt.out) is cls:
+                if stmt.name != "alloc" or not stmt.attr("zeros"):
+                    return False
+                makers += 1
+            for t in touched(stmt):
+                if is_array(t.array) and memory.find(t.array) is cls and not self.distinct.apart(t.array, array):
+                    return False
+        made = [v for v, d in self.subscripts.where.definition.items() if is_array(v) and (d is None or isinstance(d, Op))]
+        return makers > 0 and makers == sum(memory.find(v) is cls for v in made)
 
     # recognising ----------------------------------------------------------------------
 
@@ -167,8 +259,12 @@ class _Rewriter:
 
     # rewriting ------------------------------------------------------------------------
 
-    def rewritten(self, loop: For, s: _Stencil) -> list[Stmt]:
-        """Return the loops that do the same."""
+    def rewritten(self, loop: For, s: _Stencil, relayed: bool = False) -> list[Stmt]:
+        """Return the loops that do the same.
+
+        With ``relayed``, what is in ``u`` within the range is taken for zero, and ``v`` is
+        left uncleared.
+        """
         writes = {id(a.op) for a in s.additions} | {id(c) for c in s.clears}
         b = Builder(loop.loc)
         if loop.params:
@@ -181,10 +277,14 @@ class _Rewriter:
             (integer(b, "add", bounds[k][0], const(most[k])), integer(b, "add", bounds[k][1], const(least[k])))
             for k in axes
         ]
-        self.rim(b, s, bounds, inside, [most[k] - least[k] for k in axes])
-        self.collect(b, s, inside)
-        if s.clears:
-            self.clear(b, s, bounds)
+        widths = [most[k] - least[k] for k in axes]
+        if relayed:
+            u = s.additions[0].op.args[0]
+            self.rim(b, s, bounds, widths, lambda index: b.do("store", u, zero(_var(u)), *index, again=True))
+        self.rim(b, s, bounds, widths, lambda index: self.guarded(b, s, index, inside, widths))
+        self.collect(b, s, inside, "store" if relayed else "addto")
+        if s.clears and not relayed:
+            self.clear(b, s, bounds, [c.args[0] for c in s.clears])
         return b.stmts
 
     def rim(
@@ -192,10 +292,10 @@ class _Rewriter:
         b: Builder,
         s: _Stencil,
         bounds: list[tuple[Operand, Operand]],
-        inside: list[tuple[Operand, Operand]],
         widths: list[int],
+        body: Callable[[tuple[Var, ...]], None],
     ) -> None:
-        """Add to the elements near the ends, as before."""
+        """Append loops over the places near the ends of the range."""
         last = len(s.loops) - 1
 
         def level(k: int, index: tuple[Var, ...], near: Operand | None) -> None:
@@ -213,15 +313,15 @@ class _Rewriter:
             side = Var(INT, "side")
             with b.block() as halves:
                 first = b.compare("eq", side, const(0))
-                left = _lesser(b, integer(b, "add", low, const(widths[k])), high)
-                right = _greater(b, integer(b, "sub", high, const(widths[k])), left)
+                left: Operand = b.op("min", integer(b, "add", low, const(widths[k])), high, type=INT)
+                right: Operand = b.op("max", integer(b, "sub", high, const(widths[k])), left, type=INT)
                 if near is not None:
                     left = b.op("select", near, high, left, type=INT)
                     right = b.op("select", near, high, right, type=INT)
                 start = b.op("select", first, low, right, type=INT)
                 stop = b.op("select", first, left, high, type=INT)
                 with b.block() as stmts:
-                    self.guarded(b, s, (*index, i), inside, widths)
+                    body((*index, i))
                 b.append(_loop(i, start, stop, stmts, s.loops[k]))
             b.append(_loop(side, const(0), const(2), halves, s.loops[k]))
 
@@ -257,7 +357,7 @@ class _Rewriter:
             assert outside is not None
             b.append(If(outside, Block((copy,)), Block(()), (), op.loc))
 
-    def collect(self, b: Builder, s: _Stencil, inside: list[tuple[Operand, Operand]]) -> None:
+    def collect(self, b: Builder, s: _Stencil, inside: list[tuple[Operand, Operand]], how: str) -> None:
         """Append the loops over the elements in between."""
         targets = list(dict.fromkeys(a.op.args[0] for a in s.additions))
         index = tuple(Var(INT, x.index.name) for x in s.loops)
@@ -275,7 +375,7 @@ class _Rewriter:
                         term = self.shifted(b, s, a, index)
                         total = term if total is None else b.op("accum", total, term)
                 assert total is not None
-                b.do("addto", u, total, *index, again=True)
+                b.do(how, u, total, *index, again=True)
 
         level(0)
 
@@ -294,7 +394,10 @@ class _Rewriter:
             b.append(clone(op, values))
         return values.get(value, value) if isinstance(value, Var) else value
 
-    def clear(self, b: Builder, s: _Stencil, bounds: list[tuple[Operand, Operand]]) -> None:
+    def clear(
+        self, b: Builder, s: _Stencil, bounds: list[tuple[Operand, Operand]], arrays: Sequence[Operand]
+    ) -> None:
+        """Append loops that clear arrays over the whole range."""
         index = tuple(Var(INT, x.index.name) for x in s.loops)
 
         def level(k: int) -> None:
@@ -303,8 +406,8 @@ class _Rewriter:
                     level(k + 1)
                 b.append(_loop(index[k], *bounds[k], stmts, s.loops[k]))
                 return
-            for c in s.clears:
-                b.append(Op("store", (c.args[0], c.args[1], *index), None, c.attrs, c.loc))
+            for x in arrays:
+                b.do("store", x, zero(_var(x)), *index, again=True)
 
         level(0)
 
@@ -313,6 +416,11 @@ def _pure(op: Op) -> bool:
     if op.name in ("select", "cast", "dim"):
         return True
     return op.name in RULES and op.out is not None and isinstance(op.out.type, Scalar)
+
+
+def _var(x: Operand) -> Var:
+    assert isinstance(x, Var)
+    return x
 
 
 def _bounds(b: Builder, loop: For) -> tuple[Operand, Operand]:

@@ -13,8 +13,8 @@ from revtrace.passes.effects import Buffers, buffers, touched
 from revtrace.passes.fold import folded, key
 from revtrace.passes.rebuild import fresh
 from revtrace.passes.scopes import scopes
-from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Program, Stmt, Var, While
-from revtrace.program.types import Array, Scalar
+from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Program, Stmt, Var, While, const
+from revtrace.program.types import INT, Array, Scalar
 from revtrace.rules.core import RULES
 
 __all__ = ["simplify"]
@@ -39,6 +39,7 @@ class _Walker:
         self.memory = memory
         self.became: dict[Var, Operand] = {}
         self.version: dict[Var, int] = {}
+        self.sums: dict[Var, tuple[Var, int]] = {}
         self.clock = itertools.count(1)
 
     def now(self, x: Operand) -> Operand:
@@ -67,6 +68,8 @@ class _Walker:
     def op(self, op: Op, known: Known, stmts: list[Stmt]) -> None:
         op = Op(op.name, self.all(op.args), op.out, op.attrs, op.loc)
         same = folded(op)
+        if same is None:
+            op, same = self.regrouped(op)
         if same is not None:
             assert op.out is not None
             self.became[op.out] = same
@@ -81,6 +84,25 @@ class _Walker:
             known[name] = op.out
         stmts.append(op)
         self.wrote(op, known)
+
+    def regrouped(self, op: Op) -> tuple[Op, Operand | None]:
+        """Write an integer as one value plus one constant; return the value where the constant is zero."""
+        if op.name not in ("add", "sub") or op.out is None or op.out.type != INT:
+            return op, None
+        x, c = op.args
+        if op.name == "add" and isinstance(x, Const):
+            x, c = c, x
+        if not isinstance(x, Var) or not isinstance(c, Const):
+            return op, None
+        base, already = self.sums.get(x, (x, 0))
+        total = already + (int(c.value.real) if op.name == "add" else -int(c.value.real))
+        if total == 0:
+            return op, base
+        if abs(total) >= 1 << 62:
+            return op, None
+        self.sums[op.out] = base, total
+        name = "add" if total > 0 else "sub"
+        return Op(name, (base, const(abs(total))), op.out, op.attrs, op.loc), None
 
     def expression(self, op: Op) -> object:
         """Return what names an operation's value; None where it is not a function of its operands."""
