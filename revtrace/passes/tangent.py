@@ -150,6 +150,8 @@ class _Writer:
             return
         out = op.out
         match op.name:
+            case "copy" if not self.varies(op.args[0]):
+                self.dot[out] = memory.zeros_like(b, out, f"{out.name}_dot")
             case "load" | "copy" | "pop":
                 attrs = op.attrs
                 source = self.dot[_var(op.args[0])]
