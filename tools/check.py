@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 
 CHECKS: dict[str, tuple[tuple[str, str], ...]] = {
     "lint": (("ruff check", "."), ("ruff format --check", ".")),
-    "types": (("mypy --strict revtrace", "."),),
+    "types": (("mypy --strict revtrace tests/test_typed_use.py", "."),),
     "tests": (('pytest -q -m "not slow"', "."),),
     "jax": (("pytest -q -k jax tests/programs/test_programs.py", "."),),
     "bench": (("asv check --python=same", "asv_bench"),),
