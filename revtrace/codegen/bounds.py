@@ -600,7 +600,8 @@ class Walker:
 
     def in_variables(self, poly: Poly, *, scaled: bool) -> Poly | None:
         """Return a polynomial, or a positive multiple of it, without counters."""
-        for loop in self.loops:
+        # Where an inner loop's variable starts may depend on the counter of one around it: from the inside out.
+        for loop in reversed(self.loops):
             if loop.step not in poly.atoms:
                 continue
             if loop.counter is None:
@@ -615,7 +616,7 @@ class Walker:
             self.require(limits)
             if isinstance(loop.stmt, For):
                 self.tame.add(v)
-        return poly
+        return None if any(isinstance(a, Step) for a in poly.atoms) else poly
 
     def tests(self, *polys: Poly) -> frozenset[Limit] | None:
         """Return the limits under which tests of polynomials are right."""
