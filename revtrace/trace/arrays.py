@@ -317,6 +317,11 @@ def _is_slice(x: Any) -> bool:
 def subscript(t: Tracer, value: Any, key: Any) -> Any:
     """``value[key]`` for an array: an element, a view, or a gathered copy."""
     view = settle(t, value)
+    single = _single_flag(t, key)
+    if single is not None:
+        from revtrace.trace.selection import compress
+
+        return compress(t, _new_axis(view, 0), single)
     keys = _keys(t, key, view.ndim)
     if any(is_array(k) or _is_list(t, k) for k in keys):
         mask = _leading_mask(t, view, key)
@@ -625,6 +630,12 @@ def _into(t: Tracer, number: Num, target: View) -> Operand:
 def set_subscript(t: Tracer, value: Any, key: Any, new: Any) -> None:
     """``value[key] = new`` for an array."""
     view: View = settle(t, value)
+    single = _single_flag(t, key)
+    if single is not None:
+        from revtrace.trace.selection import place
+
+        place(t, _new_axis(view, 0), single, new)
+        return
     keys = _keys(t, key, view.ndim)
     if any(is_array(k) or _is_list(t, k) for k in keys):
         scatter(t, view, keys, new)
@@ -641,6 +652,21 @@ def set_subscript(t: Tracer, value: Any, key: Any, new: Any) -> None:
         store_element(t, view, tuple(integer(t, k) for k in keys), _into(t, as_num(t, new), view))
         return
     assign(t, basic(t, view, keys), new)
+
+
+def _single_flag(t: Tracer, key: Any) -> View | None:
+    """Return a key that is one truth value, which picks all of an array or nothing, as an array of one."""
+    from revtrace.trace.convert import as_array
+    from revtrace.trace.values import Tup
+
+    if isinstance(key, Tup) and len(key.items) == 1:
+        key = key.items[0]
+    flag = (
+        (is_array(key) and key.ndim == 0 and key.dtype == "b1")
+        or (isinstance(key, Num) and key.dtype == "b1")
+        or (isinstance(key, Static) and isinstance(key.value, (bool, np.bool_)))
+    )
+    return _new_axis(as_array(t, key), 0) if flag else None
 
 
 def _leading_mask(t: Tracer, view: View, key: Any) -> Any:

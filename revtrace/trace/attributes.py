@@ -14,7 +14,7 @@ from revtrace.trace import arrays
 from revtrace.trace.external import attribute_of, external
 from revtrace.trace.record import Attr, Global, Source
 from revtrace.trace.signals import PythonRaise
-from revtrace.trace.state import DictBox, Growing, ListBox, ObjectBox, SetBox, State
+from revtrace.trace.state import CellBox, DictBox, Growing, ListBox, ObjectBox, SetBox, State
 from revtrace.trace.values import Bound, Num, Ref, Static, Tup, is_number
 
 if TYPE_CHECKING:
@@ -185,6 +185,11 @@ def _of_static(t: Tracer, st: State, value: Static, name: str) -> Any:
     if isinstance(obj, Super):
         return super_attribute(t, st, obj.cls, obj.self, name)
     if isinstance(obj, types.ModuleType):
+        written = t.global_cells.get((id(vars(obj)), name))
+        if written is not None:
+            box = st.box(written)
+            assert isinstance(box, CellBox)
+            return box.value
         try:
             found = getattr(obj, name)
         except AttributeError as error:

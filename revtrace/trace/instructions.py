@@ -121,6 +121,13 @@ def _load_and_clear(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
 def _load_global(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     name = instr.arg
     source = Global(fr.globals, name)
+    written = t.global_cells.get((id(fr.globals), name))
+    if written is not None:
+        box = st.box(written)
+        assert isinstance(box, CellBox)
+        if not isinstance(box.value, Undef):
+            st.stack.append(box.value)
+            return
     if name in fr.globals:
         value = fr.globals[name]
     elif hasattr(builtins, name):
@@ -132,10 +139,25 @@ def _load_global(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     st.stack.append(external(t, st, value, source, role="const"))
 
 
-@on("STORE_GLOBAL", "DELETE_GLOBAL", "STORE_NAME", "DELETE_NAME")
+@on("STORE_GLOBAL")
 def _store_global(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    # The change is seen by what follows; the caller's module is left as it is.
+    ref = t.global_cells.get((id(fr.globals), instr.arg))
+    if ref is None:
+        before: Any = UNDEF
+        if instr.arg in fr.globals:
+            before = external(t, st, fr.globals[instr.arg], Global(fr.globals, instr.arg), role="const")
+        ref = st.new(CellBox(before))
+        t.originals[ref.id] = CellBox(before)
+        t.global_cells[id(fr.globals), instr.arg] = ref
+    st.set(ref, CellBox(keep(t, st.stack.pop())))
+    t.side_effects = t.side_effects or t.b.loc
+
+
+@on("DELETE_GLOBAL", "STORE_NAME", "DELETE_NAME")
+def _change_namespace(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     raise t.unsupported(
-        f"assigning the global variable {instr.arg!r}",
+        f"changing the name {instr.arg!r} of a module or class",
         "the gradient of a function that changes globals is not defined by its arguments",
         "pass the value as an argument and return it",
     )
@@ -192,7 +214,13 @@ def _build_class(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
 # the stack ------------------------------------------------------------------------------
 
 
-@on("POP", "END_SEND")
+@on("END_SEND")
+def _end_send(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    value = st.stack.pop()
+    st.stack[-1] = value
+
+
+@on("POP")
 def _pop(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     st.stack.pop()
 
@@ -550,6 +578,27 @@ def _yield(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
         raise t.unsupported("a generator", "it is used in a way that keeps it beyond the place where it is made", "")
     fr.on_yield(st, value)
     st.stack.append(NONE)
+
+
+@on("GET_YIELD_FROM_ITER")
+def _yield_from(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    if fr.on_yield is None:
+        raise t.unsupported(
+            "a generator", "it is used in a way that keeps it beyond the place where it is made", "use it up in one loop"
+        )
+    for item in containers.items_of(t, st, st.stack.pop()):
+        fr.on_yield(st, keep(t, item))
+    # What is left to SEND is an iterator that has ended.
+    st.stack.append(iterate(t, st, Tup(())))
+
+
+@on("SEND")
+def _send(t: Tracer, fr: Frame, st: State, instr: Instr) -> Any:
+    st.stack.pop()
+    if instr.arg:
+        st.stack.pop()
+    st.stack.append(NONE)
+    return "jump"
 
 
 # jumps ----------------------------------------------------------------------------------------

@@ -148,6 +148,8 @@ class Tracer:
         self.aliases: set[Operand] = set()
         self.swaps: dict[Operand, dict[Operand, Operand]] = {}
         self.tables: dict[Any, View] = {}
+        self.global_cells: dict[tuple[int, str], Ref] = {}
+        """The global variables the function assigns, each as a closure cell."""
         self.current = State(originals=self.originals)
         self.all_params: set[Var] = set()
 
