@@ -65,7 +65,10 @@ def _parser() -> argparse.ArgumentParser:
         "--of", choices=("value", "grad", "value_and_grad"), default="value_and_grad", help="which function"
     )
     show.add_argument(
-        "--form", choices=("program", "source"), default="program", help="the program, or its Python source"
+        "--form",
+        choices=("program", "source", "plan"),
+        default="program",
+        help="the program, its Python source, or where the backward sweep finds what it reads",
     )
     show.set_defaults(run=_show)
 
@@ -198,7 +201,12 @@ def _show(arguments: argparse.Namespace) -> int:
         target = revtrace.wrap(function)
     else:
         target = getattr(revtrace, arguments.of)(function, argnums=argnums)
-    print(target.dump(*args) if arguments.form == "program" else target.source(*args))
+    if arguments.form == "plan":
+        rows = [(a.name, a.answer, str(a.bytes), str(a.loc)) for a in target.plan(*args).answers]
+        for name, answer, size, where in [("value", "answer", "bytes", "place"), *rows]:
+            print(f"{name:16} {answer:10} {size:>6}  {where}")
+    else:
+        print(target.dump(*args) if arguments.form == "program" else target.source(*args))
     return 0
 
 

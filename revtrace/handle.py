@@ -7,6 +7,7 @@ text, what is kept, and statistics.  It pickles by recipe.
 from __future__ import annotations
 
 import functools
+import types
 from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import Any
@@ -17,6 +18,7 @@ from revtrace.config import Settings
 from revtrace.derived import Derived, Recent
 from revtrace.inverse import undo
 from revtrace.matrices import Axis, Matrix
+from revtrace.passes.plan import Plan
 from revtrace.program.nodes import Program
 from revtrace.program.show import show
 from revtrace.table import Step
@@ -84,7 +86,8 @@ class Handle(Derived, functools.partial):  # type: ignore[type-arg]
         if instance is None:
             return self
         callee = self.callee
-        bound = Callee(callee.function, (instance, *callee.prefix), callee.keywords, callee.original.__get__(instance))
+        original = types.MethodType(callee.original, instance) if callee.bare else None
+        bound = Callee(callee.function, (instance, *callee.prefix), callee.keywords, original)
         return Handle(bound, self.steps, self.settings)
 
     @property
@@ -157,6 +160,16 @@ class Handle(Derived, functools.partial):  # type: ignore[type-arg]
     def dump(self, /, *args: Any, **kwargs: Any) -> str:
         """Return the program as text, each line with its place in the source."""
         return show(self.program(*args, **kwargs), locs=True)
+
+    def plan(self, /, *args: Any, **kwargs: Any) -> Plan:
+        """Return where each value that the backward sweep reads comes from, in a call with these arguments.
+
+        Of a wrapped function, that of its gradient.  Empty where nothing runs backward: a gradient by one
+        number runs forward.
+        """
+        target = self if self.steps else self.value_and_grad
+        found: Plan | None = target._found(args, kwargs).plan
+        return Plan() if found is None else found
 
     def source(self, /, *args: Any, **kwargs: Any) -> str:
         """Return the Python text that runs: the function before the kernel, then the kernel."""

@@ -58,8 +58,9 @@ def everything(kind: str, **facts: Any) -> Step:
 
 def vjp(derived: Derived, args: tuple[Any, ...], kwargs: dict[str, Any], has_aux: bool = False) -> Any:
     """Return ``(out, pullback)``, or ``(out, pullback, aux)``."""
-    args, kwargs = copied(args), copied(kwargs)
     out = derived.table(len(args), VALUE).call((), *derived.full(args, kwargs))
+    # The caller may change the arguments, or the result where it is one of them, before pulling back.
+    args, kwargs = copied(args), copied(kwargs)
     step = everything("pullback", has_aux=has_aux)
     if not has_aux:
         return out, Pullback(derived, step, out, args, kwargs)

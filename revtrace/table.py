@@ -264,7 +264,7 @@ class Table:
             restore()
         raise InternalError(
             f"{type(error).__name__}: {error}",
-            f"raised while {self.function.__qualname__} was traced",
+            f"raised while {self.function.__qualname__} was traced and differentiated",
             "report it with the function, its arguments and the output of `revtrace info`",
             self.here,
         ) from error

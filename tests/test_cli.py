@@ -51,7 +51,9 @@ def test_demo(capsys: pytest.CaptureFixture[str]) -> None:
         assert f"\n{row} " in out
 
 
-@pytest.mark.parametrize("form, word", [("program", "norm2_grad("), ("source", "def norm2(x, power)")])
+@pytest.mark.parametrize(
+    "form, word", [("program", "norm2_grad("), ("source", "def norm2(x, power)"), ("plan", "value            answer")]
+)
 def test_show(file: str, form: str, word: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", f"{file}:norm2", "--args", "START", "--form", form]) == 0
     assert word in capsys.readouterr().out

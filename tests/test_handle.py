@@ -414,3 +414,39 @@ def test_forked_and_spawned_processes_take_handles(tmp_path: Path) -> None:
     env = {**os.environ, "REVTRACE_INTERPRET": "1", "PYTHONPATH": root}
     done = subprocess.run([sys.executable, str(script)], env=env, capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["6.0", "27.0"] * 3, done.stderr
+
+
+def test_plan_says_where_values_come_from() -> None:
+    def f(x: Any, a: Any) -> Any:
+        h = 0.0
+        for t in range(len(x)):
+            h = math.tanh(a * h + x[t])
+        return h
+
+    x = np.ones(3)
+    answers = revtrace.wrap(f).plan(x, 0.5).answers
+    assert [(a.answer, a.bytes) for a in answers if a.bytes] == [("keep", 8)]
+    assert revtrace.grad(lambda x: x * x).plan(2.0).answers == []
+
+
+def test_wrapped_functions_are_traced_into() -> None:
+    def outer(x: Any) -> Any:
+        return decorated(x) + Machine(2.0).wrapped(x)
+
+    assert revtrace.grad(outer)(3.0) == 39.0
+    decorated(3.0)
+    assert revtrace.grad(lambda x: decorated(x) * 1.0)(3.0) == 27.0
+
+
+@pytest.mark.parametrize(
+    "inner", [decorated.grad, decorated.hessian, ~decorated, decorated.vjp], ids=["grad", "hessian", "inverse", "vjp"]
+)
+def test_derivatives_inside_a_traced_function_are_refused(inner: Any) -> None:
+    with pytest.raises(UnsupportedError):
+        revtrace.grad(lambda x: inner(x))(3.0)
+
+
+def test_derivatives_of_matrices_are_refused() -> None:
+    for f in (decorated.jacobian, decorated.hessian, ~decorated):
+        with pytest.raises(UnsupportedError, match=r"hessian\(f\)"):
+            revtrace.grad(f)
