@@ -23,7 +23,7 @@ from revtrace.errors import InternalError, UnsupportedError
 from revtrace.kept import counting, keeps
 from revtrace.loc import Loc
 from revtrace.passes.plan import Plan
-from revtrace.program.nodes import Program
+from revtrace.program.nodes import Op, Program
 from revtrace.program.types import Array, Scalar
 from revtrace.trace.record import Leaf, StaticLeaf, Traced, fetch
 
@@ -329,7 +329,7 @@ class Specialisation:
             self.function(*args, **kwargs)
         finally:
             restore()
-        return self.unexplained()
+        return self.unexplained(inputs)
 
     def read_only(self, inputs: tuple[Any, ...], args: tuple[Any, ...], kwargs: Any) -> Any:
         """Serve a call whose program writes a read-only array: the plain function decides whether it fails."""
@@ -343,7 +343,7 @@ class Specialisation:
         assert self.executor is not None
         return self.run(self.executor, inputs, args, kwargs)
 
-    def unexplained(self) -> NoReturn:
+    def unexplained(self, inputs: tuple[Any, ...]) -> NoReturn:
         """Refuse a call that bails although the plain function raises nothing."""
         if self.traced.catches is not None:
             raise UnsupportedError(
@@ -352,11 +352,32 @@ class Specialisation:
                 "test the condition with if before the operation that fails",
                 self.traced.catches,
             )
+        failed = self.failed_check(inputs)
+        kind = "" if failed is None else str(failed.attr("kind", failed.name))
+        if failed is not None and kind.startswith("unsupported: "):
+            raise UnsupportedError(
+                kind.removeprefix("unsupported: "),
+                "the numbers of this call take a way that the program does not have",
+                "keep the numbers in the range where this line gives a real number of one kind",
+                failed.loc,
+            )
         raise InternalError(
             f"the compiled form of {self.function.__qualname__} gave up, the plain function did not",
-            "their checks disagree",
+            f"their checks disagree{' on ' + kind if kind else ''}",
             "report it with the function, its arguments and the output of `revtrace info`",
+            Loc() if failed is None else failed.loc,
         )
+
+    def failed_check(self, inputs: tuple[Any, ...]) -> Op | None:
+        """Run the interpreter, which says where the program gives up."""
+        from revtrace.replay import Bail, run
+
+        given = [x.copy() if isinstance(x, np.ndarray) else x for x in inputs]
+        try:
+            run(self.traced.program, given)
+        except Bail as bail:
+            return bail.op
+        return None
 
     def refuse_overlap(self, a: Any, b: Any, first: int, second: int) -> None:
         """Refuse two arrays that share memory when the program writes one of them."""
