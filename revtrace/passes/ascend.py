@@ -6,14 +6,16 @@ counting up is what processors and compilers like best.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from revtrace.passes.distinct import Distinct
 from revtrace.passes.effects import Buffers, Touch, buffers, touched
-from revtrace.passes.rebuild import fresh
+from revtrace.passes.rebuild import fresh, map_blocks
 from revtrace.passes.scopes import scopes, used
 from revtrace.passes.subscripts import Subscripts, subscripts_of
 from revtrace.passes.tape import integer
 from revtrace.program.build import Builder
-from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While, const, regions
+from revtrace.program.nodes import Block, For, Op, Operand, Program, Stmt, Var, const, regions
 
 __all__ = ["ascend"]
 
@@ -36,18 +38,7 @@ class _Turner:
     def block(self, block: Block) -> Block:
         stmts: list[Stmt] = []
         for stmt in block.stmts:
-            match stmt:
-                case Op():
-                    stmts.append(stmt)
-                case If():
-                    stmts.append(If(stmt.cond, self.block(stmt.then), self.block(stmt.orelse), stmt.outs, stmt.loc))
-                case For():
-                    stmts += self.turned(stmt)
-                case While():
-                    body = self.block(stmt.body)
-                    stmts.append(
-                        While(stmt.params, stmt.inits, stmt.cond, body, stmt.outs, stmt.count, stmt.exits, stmt.loc)
-                    )
+            stmts += self.turned(stmt) if isinstance(stmt, For) else [map_blocks(stmt, self.block)]
         return Block(tuple(stmts), block.results)
 
     def turned(self, loop: For) -> list[Stmt]:
@@ -56,10 +47,7 @@ class _Turner:
         if loop.step == -1 and not loop.exits and self.sums(loop) and self.independent(loop):
             start, stop, step = integer(b, "add", loop.stop, const(1)), integer(b, "add", loop.start, const(1)), 1
         body = self.block(loop.body)
-        made = For(
-            loop.index, start, stop, step, loop.params, loop.inits, body, loop.outs, loop.count, loop.exits, loop.loc
-        )
-        return [*b.stmts, made]
+        return [*b.stmts, replace(loop, start=start, stop=stop, step=step, body=body)]
 
     def sums(self, loop: For) -> bool:
         """Whether everything carried is a sum of adjoints and read by nothing but that sum."""

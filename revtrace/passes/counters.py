@@ -6,11 +6,13 @@ arithmetic on the loop's bounds: neither has to be carried, kept or undone.
 
 from __future__ import annotations
 
-from revtrace.passes.rebuild import fresh, substitute
+from dataclasses import replace
+
+from revtrace.passes.rebuild import fresh, map_blocks, substitute
 from revtrace.passes.scopes import Scopes, scopes
 from revtrace.passes.tape import integer
 from revtrace.program.build import Builder
-from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While, const
+from revtrace.program.nodes import Block, For, Op, Operand, Program, Stmt, Var, const
 from revtrace.program.types import INT
 
 __all__ = ["counters"]
@@ -33,28 +35,7 @@ class _Walker:
         for stmt in block.stmts:
             if swaps:
                 stmt = substitute(stmt, swaps)
-            match stmt:
-                case Op():
-                    stmts.append(stmt)
-                case If():
-                    then, orelse = self.block(stmt.then), self.block(stmt.orelse)
-                    stmts.append(If(stmt.cond, then, orelse, stmt.outs, stmt.loc))
-                case For():
-                    stmts += self.count(stmt, swaps)
-                case While():
-                    body = self.block(stmt.body)
-                    stmts.append(
-                        While(
-                            stmt.params,
-                            stmt.inits,
-                            self.block(stmt.cond),
-                            body,
-                            stmt.outs,
-                            stmt.count,
-                            stmt.exits,
-                            stmt.loc,
-                        )
-                    )
+            stmts += self.count(stmt, swaps) if isinstance(stmt, For) else [map_blocks(stmt, self.block)]
         return Block(tuple(stmts), tuple(swaps.get(x, x) if isinstance(x, Var) else x for x in block.results))
 
     def count(self, loop: For, swaps: dict[Var, Operand]) -> list[Stmt]:
@@ -76,18 +57,12 @@ class _Walker:
         body = self.block(Block((*inside.stmts, *inner), tuple(results)))
         keep = [k for k in range(len(loop.params)) if k not in linear]
         kept = Block(body.stmts, (*(body.results[k] for k in keep), *body.results[len(loop.params) :]))
-        made = For(
-            loop.index,
-            loop.start,
-            loop.stop,
-            loop.step,
-            tuple(loop.params[k] for k in keep),
-            tuple(loop.inits[k] for k in keep),
-            kept,
-            tuple(loop.outs[k] for k in keep),
-            loop.count,
-            loop.exits,
-            loop.loc,
+        made = replace(
+            loop,
+            params=tuple(loop.params[k] for k in keep),
+            inits=tuple(loop.inits[k] for k in keep),
+            body=kept,
+            outs=tuple(loop.outs[k] for k in keep),
         )
         after = Builder(loop.loc)
         for k, (sign, step) in linear.items():

@@ -9,6 +9,7 @@ only computes unwanted values goes too, so a program that ran forever may end.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from revtrace.passes.effects import Buffers, buffers
 from revtrace.passes.rebuild import fresh
@@ -243,7 +244,7 @@ class _Cut:
     def branch(self, stmt: If) -> If:
         keep = [k for k, v in enumerate(stmt.outs) if v in self.live.values]
         arms = [self.block(b, [b.results[k] for k in keep]) for b in (stmt.then, stmt.orelse)]
-        return If(stmt.cond, arms[0], arms[1], tuple(stmt.outs[k] for k in keep), stmt.loc)
+        return replace(stmt, then=arms[0], orelse=arms[1], outs=tuple(stmt.outs[k] for k in keep))
 
     def loop(self, stmt: For | While) -> For | While:
         keep = [k for k in range(len(stmt.params)) if self.live.carries(stmt, k)]
@@ -253,18 +254,7 @@ class _Cut:
         body = self.block(stmt.body, results)
         params, inits = tuple(stmt.params[k] for k in keep), tuple(stmt.inits[k] for k in keep)
         outs = tuple(stmt.outs[k] for k in keep)
-        if isinstance(stmt, For):
-            return For(
-                stmt.index,
-                stmt.start,
-                stmt.stop,
-                stmt.step,
-                params,
-                inits,
-                body,
-                outs,
-                stmt.count,
-                stmt.exits,
-                stmt.loc,
-            )
-        return While(params, inits, self.block(stmt.cond), body, outs, stmt.count, stmt.exits, stmt.loc)
+        made = replace(stmt, params=params, inits=inits, body=body, outs=outs)
+        return (
+            replace(made, cond=self.block(stmt.cond)) if isinstance(made, While) and isinstance(stmt, While) else made
+        )

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from revtrace.passes.effects import Buffers, buffers, touched, touches
 from revtrace.passes.fold import key
-from revtrace.passes.rebuild import fresh
+from revtrace.passes.rebuild import fresh, map_blocks
 from revtrace.passes.scopes import scopes
-from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Program, Stmt, Var, While
+from revtrace.program.nodes import Block, Const, Op, Operand, Program, Stmt, Var
 from revtrace.program.types import Stack
 
 __all__ = ["elements"]
@@ -81,7 +81,7 @@ def _block(block: Block, memory: Buffers) -> Block:
                 for t in touched(stmt):
                     if not isinstance(t.array.type, Stack):
                         forget(memory.find(t.array))
-                stmts.append(_region(stmt, memory))
+                stmts.append(map_blocks(stmt, lambda b: _block(b, memory)))
     return Block(tuple(s for s in stmts if s is not None), block.results)
 
 
@@ -104,27 +104,3 @@ def _merged(last: _Last, op: Op, stmts: list[Stmt | None]) -> Op | None:
 def _place(op: Op) -> Place:
     index = op.args[1:] if op.name == "load" else op.args[2:]
     return (op.args[0], *map(key, index))
-
-
-def _region(stmt: Stmt, memory: Buffers) -> Stmt:
-    match stmt:
-        case If():
-            return If(stmt.cond, _block(stmt.then, memory), _block(stmt.orelse, memory), stmt.outs, stmt.loc)
-        case For():
-            return For(
-                stmt.index,
-                stmt.start,
-                stmt.stop,
-                stmt.step,
-                stmt.params,
-                stmt.inits,
-                _block(stmt.body, memory),
-                stmt.outs,
-                stmt.count,
-                stmt.exits,
-                stmt.loc,
-            )
-        case While():
-            body = _block(stmt.body, memory)
-            return While(stmt.params, stmt.inits, stmt.cond, body, stmt.outs, stmt.count, stmt.exits, stmt.loc)
-    return stmt

@@ -14,8 +14,9 @@ from collections import Counter
 from revtrace.passes.activity import Activity
 from revtrace.passes.fold import folded, key
 from revtrace.passes.pullback import Pullback, pullback
+from revtrace.passes.rebuild import map_blocks
 from revtrace.passes.scopes import is_float
-from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Program, Stmt, Var, While, const
+from revtrace.program.nodes import Block, Const, Op, Operand, Program, Stmt, Var, const
 from revtrace.program.types import BOOL, Scalar
 from revtrace.rules.core import RULES
 
@@ -67,30 +68,8 @@ class _Writer:
                         known.setdefault(_name(stmt), _var(stmt.out))
                     if stmt.out is not None and stmt.name not in _MEMORY and self.on.is_active(stmt.out):
                         active.append(stmt)
-                case If():
-                    then, orelse = self.block(stmt.then, known), self.block(stmt.orelse, known)
-                    stmts.append(If(stmt.cond, then, orelse, stmt.outs, stmt.loc))
-                case For():
-                    stmts.append(
-                        For(
-                            stmt.index,
-                            stmt.start,
-                            stmt.stop,
-                            stmt.step,
-                            stmt.params,
-                            stmt.inits,
-                            self.block(stmt.body, known),
-                            stmt.outs,
-                            stmt.count,
-                            stmt.exits,
-                            stmt.loc,
-                        )
-                    )
-                case While():
-                    body = self.block(stmt.body, known)
-                    stmts.append(
-                        While(stmt.params, stmt.inits, stmt.cond, body, stmt.outs, stmt.count, stmt.exits, stmt.loc)
-                    )
+                case _:
+                    stmts.append(map_blocks(stmt, lambda inner: self.block(inner, known)))
         # At the end, where all values of the block can be used.
         texts = [(op, pullback(op, self.on.is_active)) for op in active if is_float(_var(op.out))]
         often = Counter(

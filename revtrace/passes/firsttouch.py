@@ -5,6 +5,8 @@ An adjoint buffer that a loop first adds to, once per element, is stored to inst
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from revtrace.passes.effects import Buffers, buffers, touched
 from revtrace.passes.fold import key
 from revtrace.passes.rebuild import fresh
@@ -76,19 +78,7 @@ def _stored(loop: For, op: Op, alloc: Op, axes: list[tuple[Var, For]], where: Sc
             break
     else:
         return None
-    return For(
-        loop.index,
-        loop.start,
-        loop.stop,
-        loop.step,
-        loop.params,
-        loop.inits,
-        Block(tuple(stmts), loop.body.results),
-        loop.outs,
-        loop.count,
-        loop.exits,
-        loop.loc,
-    )
+    return replace(loop, body=Block(tuple(stmts), loop.body.results))
 
 
 def _covers(op: Op, alloc: Op, axes: dict[Var, For], where: Scopes) -> bool:

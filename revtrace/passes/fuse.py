@@ -13,9 +13,9 @@ import heapq
 from collections.abc import Mapping, Set
 
 from revtrace.passes.effects import Buffers, buffers, touched
-from revtrace.passes.rebuild import fresh
+from revtrace.passes.rebuild import fresh, map_blocks
 from revtrace.passes.scopes import defined, free, scopes, used
-from revtrace.program.nodes import Block, For, If, Op, Program, Stmt, Var, While, regions
+from revtrace.program.nodes import Block, For, Op, Program, Stmt, Var, While, regions
 from revtrace.program.types import Stack
 
 __all__ = ["schedule"]
@@ -46,7 +46,7 @@ def schedule(program: Program, first: Mapping[Var, int], primal: Set[Var]) -> tu
     stuck: list[Var] = []
 
     def visit(block: Block) -> Block:
-        stmts = [rebuilt(s) for s in block.stmts]
+        stmts = [map_blocks(s, visit) for s in block.stmts]
         here = {k: first[s.count] for k, s in enumerate(block.stmts) if isinstance(s, For | While) and s.count in first}
         if here:
             order = _Order(stmts, here, memory, primal)
@@ -58,37 +58,6 @@ def schedule(program: Program, first: Mapping[Var, int], primal: Set[Var]) -> tu
             else:
                 stmts = [stmts[k] for k in found]
         return Block(tuple(stmts), block.results)
-
-    def rebuilt(stmt: Stmt) -> Stmt:
-        match stmt:
-            case If():
-                return If(stmt.cond, visit(stmt.then), visit(stmt.orelse), stmt.outs, stmt.loc)
-            case For():
-                return For(
-                    stmt.index,
-                    stmt.start,
-                    stmt.stop,
-                    stmt.step,
-                    stmt.params,
-                    stmt.inits,
-                    visit(stmt.body),
-                    stmt.outs,
-                    stmt.count,
-                    stmt.exits,
-                    stmt.loc,
-                )
-            case While():
-                return While(
-                    stmt.params,
-                    stmt.inits,
-                    stmt.cond,
-                    visit(stmt.body),
-                    stmt.outs,
-                    stmt.count,
-                    stmt.exits,
-                    stmt.loc,
-                )
-        return stmt
 
     body = visit(program.body)
     if stuck:

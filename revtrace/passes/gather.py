@@ -12,24 +12,21 @@ elements of ``u_bar``.  A loop that does this cannot be vectorised.  It becomes
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 from revtrace.passes.distinct import Distinct
-from revtrace.passes.effects import buffers, touched
+from revtrace.passes.effects import buffers
 from revtrace.passes.memory import zero
-from revtrace.passes.rebuild import clone, fresh
-from revtrace.passes.scopes import is_array, scopes
-from revtrace.passes.subscripts import Subscripts, subscripts_of
+from revtrace.passes.rebuild import clone, fresh, map_blocks
+from revtrace.passes.scopes import scopes
+from revtrace.passes.stencil import Addition, Recogniser, Stencil
+from revtrace.passes.subscripts import Subscripts
 from revtrace.passes.tape import integer
 from revtrace.program.build import Builder
-from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Program, Stmt, Var, While, const
-from revtrace.program.types import BOOL, INT, Scalar, Stack
-from revtrace.rules.core import RULES
+from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, const
+from revtrace.program.types import BOOL, INT
 
 __all__ = ["gather"]
-
-_MOST = 40
-"""Additions in one loop body beyond which the code would grow too much."""
 
 
 def gather(program: Program) -> Program:
@@ -40,29 +37,7 @@ def gather(program: Program) -> Program:
     return Program(program.name, program.inputs, rewriter.block(program.body))
 
 
-@dataclass(frozen=True, slots=True)
-class _Addition:
-    """One ``u[index + offsets] += value``."""
-
-    op: Op
-    offsets: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Stencil:
-    """A nest of loops that qualifies."""
-
-    loops: tuple[For, ...]
-    body: tuple[Op, ...]
-    additions: tuple[_Addition, ...]
-    clears: tuple[Op, ...]
-
-
-class _Rewriter:
-    def __init__(self, subscripts: Subscripts, distinct: Distinct) -> None:
-        self.subscripts = subscripts
-        self.distinct = distinct
-
+class _Rewriter(Recogniser):
     def block(self, block: Block) -> Block:
         stmts: list[Stmt] = []
         for stmt in block.stmts:
@@ -70,22 +45,15 @@ class _Rewriter:
                 case For():
                     found = self.stencil(stmt)
                     stmts += self.inner(stmt, stmts) if found is None else self.rewritten(stmt, found)
-                case If():
-                    stmts.append(If(stmt.cond, self.block(stmt.then), self.block(stmt.orelse), stmt.outs, stmt.loc))
-                case While():
-                    body = self.block(stmt.body)
-                    stmts.append(
-                        While(stmt.params, stmt.inits, stmt.cond, body, stmt.outs, stmt.count, stmt.exits, stmt.loc)
-                    )
                 case _:
-                    stmts.append(stmt)
+                    stmts.append(map_blocks(stmt, self.block))
         return Block(tuple(stmts), block.results)
 
     def inner(self, loop: For, before: Sequence[Stmt]) -> list[Stmt]:
         """Rewrite what is inside a loop that is no stencil itself; ``before`` precedes it in its block."""
         found = self.relay(loop, before)
         if found is None:
-            return [_with_body(loop, self.block(loop.body))]
+            return [replace(loop, body=self.block(loop.body))]
         at, s = found
         head, tail = Block(loop.body.stmts[:at]), Block(loop.body.stmts[at + 1 :])
         nest = loop.body.stmts[at]
@@ -98,168 +66,11 @@ class _Rewriter:
         with b.block() as clear:
             self.clear(b, s, [_bounds(b, x) for x in s.loops], [last])
         b.append(If(runs, Block(tuple(clear)), Block(()), (), loop.loc))
-        return [_with_body(loop, Block(stmts, loop.body.results)), *b.stmts]
-
-    def relay(self, loop: For, before: Sequence[Stmt]) -> tuple[int, _Stencil] | None:
-        """Return a stencil whose two arrays the loop exchanges, and that finds ``u`` clear each time.
-
-        What is cleared in ``v`` in one iteration is ``u`` in the next, which then can be
-        stored to instead of added to, and clearing be left out.
-        """
-        if loop.exits:
-            return None
-        for at, stmt in enumerate(loop.body.stmts):
-            s = self.stencil(stmt) if isinstance(stmt, For) else None
-            if s is None or len({a.op.args[0] for a in s.additions}) != 1 or len(s.clears) != 1:
-                continue
-            u, v = _var(s.additions[0].op.args[0]), _var(s.clears[0].args[0])
-            if u not in loop.params or v not in loop.params:
-                continue
-            p, q = loop.params.index(u), loop.params.index(v)
-            if loop.body.results[p] is not v or loop.body.results[q] is not u:
-                continue
-            others = [x for x in loop.body.stmts if x is not stmt]
-            if self.steady(loop, s) and self.elsewhere(others, s, (u, v)) and self.clean(loop.inits[p], before):
-                return at, s
-        return None
-
-    def steady(self, loop: For, s: _Stencil) -> bool:
-        """Whether the stencil's range is the same in every iteration, and what is collected lies in it."""
-        where = self.subscripts.where
-        body = where.scope(loop.body).index
-        ends = [x for inner in s.loops for x in (inner.start, inner.stop)]
-        if any(isinstance(x, Var) and where.inside(where.home[x], body) for x in ends):
-            return False
-        axes = range(len(s.loops))
-        return all(
-            min(a.offsets[k] for a in s.additions) <= 0 <= max(a.offsets[k] for a in s.additions)
-            and (low := self.subscripts.least(s.loops[k].index)) is not None
-            and low >= 0
-            for k in axes
-        )
-
-    def elsewhere(self, stmts: Sequence[Stmt], s: _Stencil, arrays: tuple[Var, Var]) -> bool:
-        """Whether statements touch two arrays outside the stencil's range only."""
-        for stmt in stmts:
-            for t in touched(stmt):
-                if isinstance(t.array.type, Stack) or not any(self.same(t.array, x) for x in arrays):
-                    continue
-                index = subscripts_of(t.op)
-                if index is None or not any(self.beyond(x, inner) for x, inner in zip(index, s.loops, strict=True)):
-                    return False
-        return True
-
-    def beyond(self, x: Operand, loop: For) -> bool:
-        """Whether an index lies outside a loop's range."""
-        at = self.subscripts.offset(x)
-        low, high = (loop.start, loop.stop) if loop.step == 1 else (loop.stop, loop.start)
-        shift = 0 if loop.step == 1 else 1
-        first, end = self.subscripts.offset(low), self.subscripts.offset(high)
-        if at.base is end.base and at.constant >= end.constant + shift:
-            return True
-        return at.base is None and first.base is None and 0 <= at.constant < first.constant + shift
-
-    def clean(self, array: Operand, before: Sequence[Stmt]) -> bool:
-        """Whether a buffer made among some statements as zeros is still zeros after them."""
-        memory = self.distinct.memory
-        cls = memory.find(array)
-        makers = 0
-        for stmt in before:
-            if isinstance(stmt, Op) and stmt.out is not None and is_array(stmt.out) and memory.find(stmt.out) is cls:
-                if stmt.name != "alloc" or not stmt.attr("zeros"):
-                    return False
-                makers += 1
-            for t in touched(stmt):
-                if is_array(t.array) and memory.find(t.array) is cls and not self.distinct.apart(t.array, array):
-                    return False
-        made = [v for v, d in self.subscripts.where.definition.items() if is_array(v) and (d is None or isinstance(d, Op))]
-        return makers > 0 and makers == sum(memory.find(v) is cls for v in made)
-
-    # recognising ----------------------------------------------------------------------
-
-    def stencil(self, loop: For) -> _Stencil | None:
-        """Return what a nest does, if it is a stencil's reversal."""
-        loops: list[For] = []
-        body: list[Op] = []
-        while True:
-            if loop.exits or abs(loop.step) != 1:
-                return None
-            loops.append(loop)
-            inner = [s for s in loop.body.stmts if isinstance(s, For)]
-            own = [s for s in loop.body.stmts if isinstance(s, Op)]
-            if len(inner) + len(own) != len(loop.body.stmts) or len(inner) > 1:
-                return None
-            if not inner:
-                body += own
-                break
-            if not all(_pure(s) for s in own) or loop.body.stmts[-1] is not inner[0]:
-                return None
-            body += own
-            loop = inner[0]
-        return self.classified(tuple(loops), tuple(body))
-
-    def classified(self, loops: tuple[For, ...], body: tuple[Op, ...]) -> _Stencil | None:
-        centre = tuple(loop.index for loop in loops)
-        carried = {p for loop in loops for p in loop.params}
-        tainted: set[object] = set(carried)
-        additions: list[_Addition] = []
-        clears: list[Op] = []
-        loads: list[Op] = []
-        for op in body:
-            match op.name:
-                case "addto":
-                    offsets = self.offsets(op.args[2:], centre)
-                    if offsets is None or op.args[1] in tainted:
-                        return None
-                    additions.append(_Addition(op, offsets))
-                case "store":
-                    if op.args[2:] != centre or not isinstance(op.args[1], Const):
-                        return None
-                    clears.append(op)
-                case "load":
-                    if any(x in tainted for x in op.args):
-                        tainted.add(op.out)
-                    if any(self.same(op.args[0], c.args[0]) for c in clears):
-                        return None
-                    loads.append(op)
-                case _ if _pure(op):
-                    if any(x in tainted for x in op.args):
-                        tainted.add(op.out)
-                case _:
-                    return None
-        targets = {a.op.args[0] for a in additions}
-        if (
-            not any(len({a.offsets for a in additions if a.op.args[0] is u}) > 1 for u in targets)
-            or len(additions) > _MOST
-        ):
-            return None
-        for u in targets:
-            others = [op.args[0] for op in (*loads, *clears)] + [x for x in targets if x is not u]
-            if any(self.same(u, x) for x in others):
-                return None
-        for c in clears:
-            # What is cleared is read at its own place only, so that clearing can wait.
-            if any(self.same(op.args[0], c.args[0]) and op.args[1:] != centre for op in loads):
-                return None
-            if any(x is not c and self.same(x.args[0], c.args[0]) for x in clears):
-                return None
-        return _Stencil(loops, body, tuple(additions), tuple(clears))
-
-    def same(self, a: Operand, b: Operand) -> bool:
-        return not self.distinct.apart(a, b)
-
-    def offsets(self, index: Sequence[Operand], centre: tuple[Var, ...]) -> tuple[int, ...] | None:
-        """Return an index relative to the loops' own."""
-        if len(index) != len(centre):
-            return None
-        found = [self.subscripts.offset(x) for x in index]
-        if any(at.base is not i for at, i in zip(found, centre, strict=True)):
-            return None
-        return tuple(at.constant for at in found)
+        return [replace(loop, body=Block(stmts, loop.body.results)), *b.stmts]
 
     # rewriting ------------------------------------------------------------------------
 
-    def rewritten(self, loop: For, s: _Stencil, relayed: bool = False) -> list[Stmt]:
+    def rewritten(self, loop: For, s: Stencil, relayed: bool = False) -> list[Stmt]:
         """Return the loops that do the same.
 
         With ``relayed``, what is in ``u`` within the range is taken for zero, and ``v`` is
@@ -290,7 +101,7 @@ class _Rewriter:
     def rim(
         self,
         b: Builder,
-        s: _Stencil,
+        s: Stencil,
         bounds: list[tuple[Operand, Operand]],
         widths: list[int],
         body: Callable[[tuple[Var, ...]], None],
@@ -330,7 +141,7 @@ class _Rewriter:
     def guarded(
         self,
         b: Builder,
-        s: _Stencil,
+        s: Stencil,
         index: tuple[Var, ...],
         inside: list[tuple[Operand, Operand]],
         widths: list[int],
@@ -357,7 +168,7 @@ class _Rewriter:
             assert outside is not None
             b.append(If(outside, Block((copy,)), Block(()), (), op.loc))
 
-    def collect(self, b: Builder, s: _Stencil, inside: list[tuple[Operand, Operand]], how: str) -> None:
+    def collect(self, b: Builder, s: Stencil, inside: list[tuple[Operand, Operand]], how: str) -> None:
         """Append the loops over the elements in between."""
         targets = list(dict.fromkeys(a.op.args[0] for a in s.additions))
         index = tuple(Var(INT, x.index.name) for x in s.loops)
@@ -379,7 +190,7 @@ class _Rewriter:
 
         level(0)
 
-    def shifted(self, b: Builder, s: _Stencil, a: _Addition, index: tuple[Var, ...]) -> Operand:
+    def shifted(self, b: Builder, s: Stencil, a: Addition, index: tuple[Var, ...]) -> Operand:
         """Append the value that the place adding to this element adds."""
         places = [integer(b, "sub", i, const(o)) for i, o in zip(index, a.offsets, strict=True)]
         values: dict[Var, Operand] = dict(zip((x.index for x in s.loops), places, strict=True))
@@ -394,9 +205,7 @@ class _Rewriter:
             b.append(clone(op, values))
         return values.get(value, value) if isinstance(value, Var) else value
 
-    def clear(
-        self, b: Builder, s: _Stencil, bounds: list[tuple[Operand, Operand]], arrays: Sequence[Operand]
-    ) -> None:
+    def clear(self, b: Builder, s: Stencil, bounds: list[tuple[Operand, Operand]], arrays: Sequence[Operand]) -> None:
         """Append loops that clear arrays over the whole range."""
         index = tuple(Var(INT, x.index.name) for x in s.loops)
 
@@ -412,12 +221,6 @@ class _Rewriter:
         level(0)
 
 
-def _pure(op: Op) -> bool:
-    if op.name in ("select", "cast", "dim"):
-        return True
-    return op.name in RULES and op.out is not None and isinstance(op.out.type, Scalar)
-
-
 def _var(x: Operand) -> Var:
     assert isinstance(x, Var)
     return x
@@ -430,32 +233,8 @@ def _bounds(b: Builder, loop: For) -> tuple[Operand, Operand]:
     return integer(b, "add", loop.stop, const(1)), integer(b, "add", loop.start, const(1))
 
 
-def _lesser(b: Builder, x: Operand, y: Operand) -> Operand:
-    return b.op("min", x, y, type=INT)
-
-
-def _greater(b: Builder, x: Operand, y: Operand) -> Operand:
-    return b.op("max", x, y, type=INT)
-
-
 def _loop(index: Var, start: Operand, stop: Operand, stmts: list[Stmt], like: For) -> For:
     return For(index, start, stop, 1, (), (), Block(tuple(stmts)), (), Var(INT), False, like.loc)
-
-
-def _with_body(loop: For, body: Block) -> For:
-    return For(
-        loop.index,
-        loop.start,
-        loop.stop,
-        loop.step,
-        loop.params,
-        loop.inits,
-        body,
-        loop.outs,
-        loop.count,
-        loop.exits,
-        loop.loc,
-    )
 
 
 def _without(loop: For, writes: set[int]) -> For:
@@ -466,4 +245,4 @@ def _without(loop: For, writes: set[int]) -> For:
             stmts.append(_without(s, writes))
         elif id(s) not in writes:
             stmts.append(s)
-    return _with_body(loop, Block(tuple(stmts), loop.body.results))
+    return replace(loop, body=Block(tuple(stmts), loop.body.results))

@@ -9,6 +9,7 @@ known there, and cleared where they were made: their adjoints then have a place 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from revtrace.passes.effects import Buffers, buffers, touched
 from revtrace.passes.memory import zero
@@ -56,7 +57,7 @@ class _Mover:
             inside, moved = self.split_buffers(self.block(block), ())
             stmts += moved
             arms.append(Block(tuple(inside), block.results))
-        stmts.append(If(stmt.cond, arms[0], arms[1], stmt.outs, stmt.loc))
+        stmts.append(replace(stmt, then=arms[0], orelse=arms[1]))
 
     def loop(self, stmt: For | While, stmts: list[Stmt]) -> None:
         own = (*stmt.params, *((stmt.index,) if isinstance(stmt, For) else ()))
@@ -65,24 +66,7 @@ class _Mover:
         inside, moved = self.split_numbers(inside, own, stmt)
         stmts += self.guarded(moved, stmt)
         body = Block(tuple(inside), stmt.body.results)
-        if isinstance(stmt, For):
-            stmts.append(
-                For(
-                    stmt.index,
-                    stmt.start,
-                    stmt.stop,
-                    stmt.step,
-                    stmt.params,
-                    stmt.inits,
-                    body,
-                    stmt.outs,
-                    stmt.count,
-                    stmt.exits,
-                    stmt.loc,
-                )
-            )
-        else:
-            stmts.append(While(stmt.params, stmt.inits, stmt.cond, body, stmt.outs, stmt.count, stmt.exits, stmt.loc))
+        stmts.append(replace(stmt, body=body))
 
     # buffers --------------------------------------------------------------------------
 

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from revtrace.passes.fold import folded
-from revtrace.passes.rebuild import clone, fresh, substitute
+from revtrace.passes.rebuild import clone, fresh, map_blocks, substitute
 from revtrace.program.build import Builder
-from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Program, Stmt, Var, While, const
+from revtrace.program.nodes import Block, Const, If, Op, Operand, Program, Stmt, Var, While, const
 from revtrace.program.types import BOOL, INT, Array, Scalar
 from revtrace.rules.core import RULES
 
@@ -35,33 +35,9 @@ def _block(block: Block) -> Block:
     stmts: list[Stmt] = []
     values: dict[Var, Operand] = {}
     for stmt in block.stmts:
-        stmt = substitute(stmt, values) if values else stmt
-        match stmt:
-            case Op():
-                stmts.append(stmt)
-            case If():
-                stmts.append(If(stmt.cond, _block(stmt.then), _block(stmt.orelse), stmt.outs, stmt.loc))
-            case For():
-                stmts.append(
-                    For(
-                        stmt.index,
-                        stmt.start,
-                        stmt.stop,
-                        stmt.step,
-                        stmt.params,
-                        stmt.inits,
-                        _block(stmt.body),
-                        stmt.outs,
-                        stmt.count,
-                        stmt.exits,
-                        stmt.loc,
-                    )
-                )
-            case While():
-                body = _block(stmt.body)
-                loop = While(stmt.params, stmt.inits, stmt.cond, body, stmt.outs, stmt.count, stmt.exits, stmt.loc)
-                turned = _rotated(loop, values)
-                stmts += [loop] if turned is None else turned
+        stmt = map_blocks(substitute(stmt, values) if values else stmt, _block)
+        turned = _rotated(stmt, values) if isinstance(stmt, While) else None
+        stmts += [stmt] if turned is None else turned
     return Block(tuple(stmts), tuple(values.get(x, x) if isinstance(x, Var) else x for x in block.results))
 
 

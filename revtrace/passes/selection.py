@@ -7,14 +7,14 @@ the derivative goes to that one place, and nothing is kept per iteration.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from revtrace.passes.effects import Buffers, buffers, touched
-from revtrace.passes.rebuild import clone, fresh
+from revtrace.passes.rebuild import clone, fresh, map_blocks
 from revtrace.passes.scopes import Scopes, free, is_array, is_float, scopes, used
 from revtrace.passes.tape import integer
 from revtrace.program.build import Builder
-from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While, const, regions
+from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, const, regions
 from revtrace.program.types import BOOL, INT, Scalar
 from revtrace.rules.core import RULES
 
@@ -48,18 +48,7 @@ class _Rewriter:
     def block(self, block: Block) -> Block:
         stmts: list[Stmt] = []
         for stmt in block.stmts:
-            match stmt:
-                case Op():
-                    stmts.append(stmt)
-                case If():
-                    stmts.append(If(stmt.cond, self.block(stmt.then), self.block(stmt.orelse), stmt.outs, stmt.loc))
-                case For():
-                    stmts += self.loop(stmt)
-                case While():
-                    body = self.block(stmt.body)
-                    stmts.append(
-                        While(stmt.params, stmt.inits, stmt.cond, body, stmt.outs, stmt.count, stmt.exits, stmt.loc)
-                    )
+            stmts += self.loop(stmt) if isinstance(stmt, For) else [map_blocks(stmt, self.block)]
         return Block(tuple(stmts), block.results)
 
     def loop(self, loop: For) -> list[Stmt]:
@@ -185,19 +174,7 @@ def _carrying(
 ) -> For:
     n = len(loop.params)
     block = Block(body.stmts, (*body.results[:n], *results, *body.results[n:]))
-    return For(
-        loop.index,
-        loop.start,
-        loop.stop,
-        loop.step,
-        (*loop.params, *params),
-        (*loop.inits, *inits),
-        block,
-        outs,
-        loop.count,
-        loop.exits,
-        loop.loc,
-    )
+    return replace(loop, params=(*loop.params, *params), inits=(*loop.inits, *inits), body=block, outs=outs)
 
 
 def _made_before(stmt: Stmt) -> Stmt:

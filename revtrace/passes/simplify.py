@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
+from dataclasses import replace
 
 from revtrace.passes.effects import Buffers, buffers, touched
 from revtrace.passes.fold import folded, key
@@ -206,10 +207,5 @@ class _Walker:
         body = self.block(Block(stmt.body.stmts, wanted), dict(known))
         self.age(written)
         entry = tuple(inits[k] for k in keep)
-        if isinstance(stmt, For):
-            made: Stmt = For(
-                stmt.index, start, stop, stmt.step, params, entry, body, outs, stmt.count, stmt.exits, stmt.loc
-            )
-        else:
-            made = While(params, entry, test, body, outs, stmt.count, stmt.exits, stmt.loc)
-        stmts.append(made)
+        made = replace(stmt, params=params, inits=entry, body=body, outs=outs)
+        stmts.append(replace(made, start=start, stop=stop) if isinstance(made, For) else replace(made, cond=test))

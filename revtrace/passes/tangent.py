@@ -7,6 +7,7 @@ second buffer, stepped in the same order by the same control flow.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from revtrace.passes import memory
 from revtrace.passes.activity import Activity, varied
@@ -15,7 +16,7 @@ from revtrace.passes.pullback import argument, rule_of
 from revtrace.passes.rebuild import fresh
 from revtrace.passes.scopes import is_array, is_float, scopes
 from revtrace.program.build import Builder
-from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While, const
+from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Var, While, const
 from revtrace.program.types import Array, Scalar, is_inexact
 from revtrace.rules import formula
 from revtrace.rules.formula import Expr, operand
@@ -118,24 +119,7 @@ class _Writer:
         params = self.doubled(stmt.params)
         body = self.nest(stmt.body, stmt.params)
         outs = self.doubled(stmt.outs)
-        made: Stmt
-        if isinstance(stmt, For):
-            made = For(
-                stmt.index,
-                stmt.start,
-                stmt.stop,
-                stmt.step,
-                params,
-                inits,
-                body,
-                outs,
-                stmt.count,
-                stmt.exits,
-                stmt.loc,
-            )
-        else:
-            made = While(params, inits, stmt.cond, body, outs, stmt.count, stmt.exits, stmt.loc)
-        self.b.append(made)
+        self.b.append(replace(stmt, params=params, inits=inits, body=body, outs=outs))
 
     def op(self, op: Op) -> None:
         b = self.b

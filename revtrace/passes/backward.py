@@ -1,0 +1,332 @@
+"""The backward sweep: a program's statements mirrored, last first.
+
+Adjoints of numbers are values; those of arrays are in their shadows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from revtrace.passes import memory
+from revtrace.passes.carry import Carry
+from revtrace.passes.demand import Demand, permutation
+from revtrace.passes.forward import known
+from revtrace.passes.memory import zero
+from revtrace.passes.plan import Plan
+from revtrace.passes.rebuild import clone, substitute
+from revtrace.passes.scopes import TOP, free, is_array, is_float
+from revtrace.passes.shadows import Lookup, Shadows, bar_name
+from revtrace.passes.tape import integer
+from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While, const
+from revtrace.program.types import INT, Scalar, Stack
+
+__all__ = ["Sweeps"]
+
+
+class Sweeps(Shadows):
+    """State while both sweeps are written.
+
+    Attributes
+    ----------
+    adj : dict
+        Adjoints of numbers so far.
+    needless : set of int
+        Writes, by identity, whose adjoints need not be cleared.
+    stuck : Var or None
+        A loop that cannot be reversed in place after all.
+    first : dict
+        What `revtrace.passes.fuse.schedule` takes.
+    """
+
+    def __init__(
+        self, demand: Demand, chosen: Plan, fused: set[Var], roots: frozenset[int], needless: set[int]
+    ) -> None:
+        super().__init__(demand, chosen, fused, roots)
+        self.needless = needless
+        self.first: dict[Var, int] = {}
+        self.stuck: Var | None = None
+        self.adj: dict[Var, Operand] = {}
+
+    def program(self, program: Program, inputs: Sequence[Var], outputs: Sequence[Operand]) -> Program:
+        """Write both sweeps."""
+        seeds = [Var(x.type, "seed") for x in outputs]
+        self.forward(program.body)
+        classes = self.demand.activity.buffers
+        results = [
+            self.b.op("copy", x) if is_array(x) and classes.find(x) in self.plan.restored else x
+            for x in program.body.results
+        ]
+        grads = self.backward(program, outputs, seeds, inputs)
+        body = self.b.close(*results, *grads)
+        body = Block((*self.stacks, *body.stmts), body.results)
+        self.first = {
+            count: at + len(self.stacks) if where == TOP else at for count, (at, where) in self.places.items()
+        }
+        return Program(f"{program.name}_grad", (*program.inputs, *seeds), body)
+
+    def add(self, x: Operand, term: Operand | None) -> None:
+        """Add to the adjoint of a number."""
+        if term is None or not isinstance(x, Var) or not self.on(x):
+            return
+        old = self.adj.get(x)
+        self.adj[x] = term if old is None else self.b.op("accum", old, term)
+
+    def backward(
+        self, program: Program, outputs: Sequence[Operand], seeds: Sequence[Var], inputs: Sequence[Var]
+    ) -> list[Operand]:
+        """Write the backward sweep and return the gradients of some inputs."""
+        for var in program.inputs:
+            if is_array(var) and self.on(var):
+                self.shadow[var] = memory.zeros_like(self.b, var)
+        self.enter(program.body)
+        for x, seed in zip(outputs, seeds, strict=True):
+            if is_array(x):
+                if self.on(x):
+                    memory.add_array(self.b, self.shadow[_var(x)], seed, checked=True)
+            else:
+                self.add(x, seed)
+        self.reversed(program.body)
+        grads: list[Operand] = []
+        for var in inputs:
+            if not is_array(var):
+                assert isinstance(var.type, Scalar)
+                grads.append(self.adj.get(var, const(0, var.type.dtype)))
+            elif var in self.shadow:
+                grads.append(self.shadow[var])
+            else:
+                grads.append(memory.zeros_like(self.b, var))
+        return grads
+
+    def reversed(self, block: Block) -> None:
+        """Write the reversal of a block's statements."""
+        for stmt in reversed(block.stmts):
+            if not self.demand.works(stmt):
+                continue
+            self.b.loc = stmt.loc
+            match stmt:
+                case Op():
+                    self.op(stmt)
+                case If():
+                    self.branch(stmt)
+                case For() | While():
+                    if stmt.count in self.fused:
+                        self.in_place(stmt)
+                    else:
+                        self.loop(stmt)
+
+    def op(self, op: Op) -> None:
+        """Write the adjoint of one operation."""
+        b = self.b
+        if id(op) in self.plan.saved:
+            self.put_back(op)
+            if not self.on(op.args[0]):
+                return
+        if op.name in ("store", "addto", "fill", "copyto", "push"):
+            target = _var(op.args[0])
+        match op.name:
+            case "load":
+                g = self.adj.pop(_var(op.out), None)
+                if g is not None and self.on(op.args[0]):
+                    index = [self.primal(x) for x in op.args[1:]]
+                    b.do("addto", self.shadow[_var(op.args[0])], g, *index, **known(op))
+            case "store" | "addto":
+                index = [self.primal(x) for x in op.args[2:]]
+                bar = self.shadow[target]
+                if self.on(op.args[1]):
+                    g = b.op("load", bar, *index, type=op.args[1].type, hint="bar", **known(op))
+                    self.add(op.args[1], g)
+                if op.name == "store" and id(op) not in self.needless:
+                    assert isinstance(op.args[1].type, Scalar)
+                    b.do("store", bar, const(0, op.args[1].type.dtype), *index, **known(op))
+            case "fill":
+                bar = self.shadow[target]
+                if self.on(op.args[1]):
+                    self.add(op.args[1], memory.total(b, bar))
+                assert isinstance(op.args[1].type, Scalar)
+                if id(op) not in self.needless:
+                    b.do("fill", bar, const(0, op.args[1].type.dtype))
+            case "copy":
+                if self.on(op.args[0]):
+                    memory.add_array(b, self.shadow[_var(op.args[0])], self.shadow[_var(op.out)])
+            case "copyto":
+                source = op.args[1]
+                memory.move_array(b, self.shadow[target], self.shadow[_var(source)] if self.on(source) else None)
+            case "push" | "pop":
+                self.stacked(op)
+            case _:
+                g = self.adj.pop(_var(op.out), None)
+                if g is not None:
+                    self.pull(op, g)
+
+    def pull(self, op: Op, g: Operand) -> None:
+        """Write a scalar operation's adjoint."""
+        text = self.demand.pullback(op)
+        values: dict[Var, Operand] = {text.seed: g}
+        lookup = Lookup(self, values)
+        for inner in text.ops:
+            self.b.append(clone(inner, lookup))
+        for x, term in text.terms:
+            self.add(x, lookup.get(term, term) if isinstance(term, Var) else term)
+
+    def stacked(self, op: Op) -> None:
+        """Reverse a push or a pop of a program that is itself a reversal."""
+        stack = _var(op.args[0])
+        assert isinstance(stack.type, Stack)
+        if stack not in self.shadow:
+            self.shadow[stack] = Var(stack.type, bar_name(stack))
+            self.stacks.append(Op("stack", (), self.shadow[stack]))
+        if op.name == "push":
+            g = self.b.op("pop", self.shadow[stack], type=Scalar(stack.type.dtype))
+            self.add(op.args[1], g)
+        else:
+            g2 = self.adj.pop(_var(op.out), const(0, stack.type.dtype))
+            self.b.do("push", self.shadow[stack], g2)
+
+    def branch(self, stmt: If) -> None:
+        """Reverse the arm that ran."""
+        seeds = [None if is_array(v) else self.adj.pop(v, None) for v in stmt.outs]
+        before = self.adj
+        arms: list[tuple[list[Stmt], dict[Var, Operand]]] = []
+        for block in (stmt.then, stmt.orelse):
+            self.adj = dict(before)
+            with self.b.block() as stmts:
+                self.enter(block)
+                for x, g in zip(block.results, seeds, strict=True):
+                    self.add(x, g)
+                self.reversed(block)
+            arms.append((stmts, self.adj))
+        both = dict.fromkeys((*arms[0][1], *arms[1][1]))
+        same = {v: arms[0][1][v] for v in both if arms[0][1].get(v) is arms[1][1].get(v)}
+        changed = [v for v in both if v not in same and any(adj.get(v) is not before.get(v) for _, adj in arms)]
+        outs = tuple(Var(v.type, bar_name(v)) for v in changed)
+        blocks = [Block(tuple(stmts), tuple(adj.get(v, zero(v)) for v in changed)) for stmts, adj in arms]
+        self.adj = before
+        self.adj.update(same)
+        if changed or blocks[0].stmts or blocks[1].stmts:
+            self.b.append(If(self.primal(stmt.cond), blocks[0], blocks[1], outs, stmt.loc))
+        self.adj.update(zip(changed, outs, strict=True))
+
+    def loop(self, stmt: For | While) -> None:
+        """Run a loop's iterations backward."""
+        numbers = [k for k, p in enumerate(stmt.params) if not is_array(p) and self.on(p)]
+        order = {k: j for k, j in permutation(stmt).items() if self.on(stmt.params[k])}
+        outer = self.outer(stmt)
+        walks = self.plan.walks.get(self.where.scope(stmt.body).index, ())
+        seeds = {k: self.adj.pop(stmt.outs[k], None) for k in numbers}
+        carry = Carry()
+        for k in numbers:
+            seed = seeds[k]
+            carry.add(zero(stmt.params[k]) if seed is None else seed, bar_name(stmt.params[k]))
+        for v in outer:
+            carry.add(self.adj.get(v, zero(v)), bar_name(v))
+        for k in order:
+            carry.add(self.shadow[stmt.outs[k]], bar_name(stmt.params[k]))
+        for k in walks:
+            carry.add(self.primal(stmt.outs[k]), stmt.params[k].name)
+        index, start, stop, step = self.span(stmt)
+        before = self.adj
+        with self.b.block() as stmts:
+            params = iter(carry.params)
+            bars = [next(params) for _ in numbers]
+            self.adj = {v: next(params) for v in outer}
+            if isinstance(stmt, For):
+                self.env[stmt.index] = index
+            for j in order.values():
+                self.shadow[stmt.params[j]] = next(params)
+            for k in walks:
+                self.env[_var(stmt.body.results[k])] = next(params)
+            self.enter(stmt.body)
+            for k, bar in zip(numbers, bars, strict=True):
+                self.add(stmt.body.results[k], bar)
+            self.reversed(stmt.body)
+            results: list[Operand] = [self.adj.get(stmt.params[k], zero(stmt.params[k])) for k in numbers]
+            results += [self.adj[v] for v in outer]
+            results += [self.shadow[stmt.params[k]] for k in order]
+            results += [self.primal(stmt.params[k]) for k in walks]
+        self.adj = before
+        made = carry.settle(results)
+        inner = [substitute(s, made.swaps) for s in stmts] if made.swaps else stmts
+        self.b.append(
+            For(
+                index,
+                start,
+                stop,
+                step,
+                made.params,
+                made.inits,
+                Block(tuple(inner), made.results),
+                made.outs,
+                Var(INT),
+                False,
+                stmt.loc,
+            )
+        )
+        after = iter(made.after)
+        ends = [next(after) for _ in numbers]
+        self.adj.update({v: next(after) for v in outer})
+        for k, end in zip(numbers, ends, strict=True):
+            self.add(stmt.inits[k], end)
+
+    def outer(self, stmt: For | While) -> list[Var]:
+        """Return the active numbers from outside that a loop's body reads."""
+        own = (*stmt.params, *((stmt.index,) if isinstance(stmt, For) else ()))
+        return [v for v in free(stmt.body, own) if is_float(v) and self.on(v)]
+
+    def in_place(self, stmt: For | While) -> None:
+        """Run a loop forward, each iteration followed by its reversal."""
+        numbers = [k for k, p in enumerate(stmt.params) if not is_array(p) and self.on(p)]
+        outer = self.outer(stmt)
+        seeds = {k: self.adj.pop(stmt.outs[k], None) for k in numbers}
+        carry = Carry()
+        for v in outer:
+            carry.add(self.adj.get(v, zero(v)), bar_name(v))
+        before = self.adj
+        with self.b.block() as stmts:
+            self.adj = dict(zip(outer, carry.params, strict=True))
+            self.forward(stmt.body)
+            self.enter(stmt.body)
+            for k in numbers:
+                self.add(stmt.body.results[k], seeds[k])
+            self.reversed(stmt.body)
+            if any(self.adj.get(stmt.params[k]) is not seeds[k] for k in numbers):
+                # What is carried is not only added to: iterations depend on later ones.
+                self.stuck = stmt.count
+            results: list[Operand] = [self.adj[v] for v in outer]
+        self.adj = before
+        made = carry.settle(results)
+        inner = [substitute(s, made.swaps) for s in stmts] if made.swaps else stmts
+        count = len(stmt.params)
+        block = Block(tuple(inner), (*stmt.body.results[:count], *made.results, *stmt.body.results[count:]))
+        params, inits, outs = (*stmt.params, *made.params), (*stmt.inits, *made.inits), (*stmt.outs, *made.outs)
+        self.b.append(replace(stmt, params=params, inits=inits, body=block, outs=outs))
+        self.adj.update(zip(outer, made.after, strict=True))
+        for k in numbers:
+            self.add(stmt.inits[k], seeds[k])
+
+    def span(self, stmt: For | While) -> tuple[Var, Operand, Operand, int]:
+        """Return the index and the bounds of a reversed loop."""
+        if isinstance(stmt, While):
+            last = integer(self.b, "sub", self.primal(stmt.count), const(1))
+            return Var(INT), last, const(-1), -1
+        start, step = self.primal(stmt.start), stmt.step
+        if not stmt.exits and abs(step) == 1:
+            last = integer(self.b, "sub", self.primal(stmt.stop), const(step))
+        else:
+            if stmt.exits:
+                count = self.primal(stmt.count)
+            else:
+                # An empty range gives a count of zero or less, and no iterations either way.
+                width = integer(self.b, "sub", self.primal(stmt.stop), start)
+                width = integer(self.b, "add", width, const(step - int(math.copysign(1, step))))
+                count = integer(self.b, "floordiv", width, const(step))
+            ahead = integer(self.b, "mul", integer(self.b, "sub", count, const(1)), const(step))
+            last = integer(self.b, "add", start, ahead)
+        before = integer(self.b, "sub", start, const(int(math.copysign(1, step))))
+        return Var(INT, stmt.index.name), last, before, -step
+
+
+def _var(x: Operand | None) -> Var:
+    assert isinstance(x, Var)
+    return x

@@ -1,0 +1,147 @@
+"""What can be computed again on the way back, with the same result.
+
+Facts about a program whose reversal is being planned; the choice is made elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+from revtrace.passes.demand import Demand
+from revtrace.passes.effects import Buffers
+from revtrace.passes.scopes import Scope, Scopes, free, is_array, used
+from revtrace.passes.subscripts import Subscripts
+from revtrace.program.nodes import For, If, Op, Operand, Stmt, Var, While, regions
+from revtrace.program.types import Scalar
+from revtrace.rules.core import RULES
+
+__all__ = ["Rerun", "inputs_of"]
+
+
+class Rerun:
+    """Questions about statements; ``extra`` values are made once, in either sweep."""
+
+    def __init__(self, where: Scopes, memory: Buffers, demand: Demand, roots: frozenset[int], extra: Set[Var]) -> None:
+        self.where = where
+        self.memory = memory
+        self.demand = demand
+        self.roots = roots
+        self.extra = extra
+        self.subscripts = Subscripts(where)
+        self._live: dict[int, bool] = {}
+
+    def root(self, scope: int) -> int:
+        """Return the innermost block around a scope whose reversal follows in the same run."""
+        return next(s.index for s in self.where.chain(scope) if s.index in self.roots)
+
+    def branch_at_top(self, scope: Scope) -> bool:
+        """Whether a block is an arm of a branch that runs at most once before it is reversed."""
+        for s in self.where.chain(scope.index):
+            if s.index in self.roots:
+                return True
+            if s.role not in ("then", "orelse"):
+                return False
+        return True
+
+    def runs_again(self, stmt: Stmt | None) -> bool:
+        """Whether a statement can be run in the reversal as cheaply and with the same result."""
+        match stmt:
+            case Op():
+                if stmt.out in self.extra:
+                    return True
+                if stmt.name == "load":
+                    return self.live(stmt)
+                if stmt.name == "dim":
+                    assert stmt.out is not None
+                    return self.visible(_var(stmt.args[0]), self.where.home[stmt.out])
+                if stmt.out is None or not isinstance(stmt.out.type, Scalar):
+                    return False
+                if stmt.name in ("select", "cast", "accum"):
+                    return True
+                rule = RULES.get(stmt.name)
+                return rule is not None and rule.cheap
+            case If():
+                if any(is_array(v) for v in stmt.outs):
+                    return False
+                inner = (*stmt.then.stmts, *stmt.orelse.stmts)
+                return all(isinstance(s, Op | If) and self.runs_again(s) for s in inner)
+        return False
+
+    def live(self, op: Op) -> bool:
+        """Whether a load reads the same again after the forward sweep."""
+        found = self._live.get(id(op))
+        if found is None:
+            found = self._live[id(op)] = self._find_live(op)
+        return found
+
+    def _find_live(self, op: Op) -> bool:
+        array = _var(op.args[0])
+        accesses = self.memory.accesses[self.memory.find(array)]
+        load = next(a for a in accesses if a.op is op)
+        root = self.root(load.path[-1][0])
+        if not self.where.inside(root, self.where.home[array]):
+            return False
+        # A restored buffer is, when the reversal of a block begins, as it was at the block's end.
+        span = load.path[-1][0] if self.memory.find(array) in self.demand.restored else root
+        inside = [a for a in accesses if any(s == span for s, _ in a.path)]
+        return not any(a.writes and self.subscripts.overwrites(a, load, span) for a in inside)
+
+    def visible(self, array: Var, scope: int) -> bool:
+        """Whether an array can be referred to in the reversal of a scope."""
+        return self.where.inside(self.root(scope), self.where.home[array])
+
+    def counter(self, p: Var, y: Var) -> Op | None:
+        """Return the operation that takes ``y`` back to ``p``, for an integer ``y = p + e``."""
+        op = self.where.definition.get(y)
+        if not isinstance(p.type, Scalar) or p.type.dtype[0] not in "iu" or not isinstance(op, Op):
+            return None
+        if op.name == "add" and p in op.args and op.args[0] is not op.args[1]:
+            step = op.args[1] if op.args[0] is p else op.args[0]
+            back = "sub"
+        elif op.name == "sub" and op.args[0] is p and op.args[1] is not p:
+            step, back = op.args[1], "add"
+        else:
+            return None
+        if isinstance(step, Var) and self.depends(step, p):
+            return None
+        return Op(back, (y, step), p, (), op.loc)
+
+    def depends(self, x: Var, on: Var) -> bool:
+        """Whether a value is computed from another, in one block."""
+        home = self.where.home[on]
+        seen: set[Var] = set()
+        work = [x]
+        while work:
+            x = work.pop()
+            if x is on:
+                return True
+            stmt = self.where.definition.get(x)
+            if x in seen or self.where.home[x] != home or stmt is None or stmt is self.where.all[home].owner:
+                continue
+            seen.add(x)
+            work += inputs_of(stmt) if isinstance(stmt, Op | If) else _free_of(stmt)
+        return False
+
+
+def inputs_of(stmt: Stmt) -> list[Var]:
+    """Return the values a statement and its blocks read from outside."""
+    match stmt:
+        case Op():
+            return [x for x in stmt.args if isinstance(x, Var)]
+        case If():
+            found = dict.fromkeys(x for x in (stmt.cond,) if isinstance(x, Var))
+            return list({**found, **free(stmt.then), **free(stmt.orelse)})
+    return []
+
+
+def _free_of(loop: For | While) -> list[Var]:
+    """Return the values a loop and its blocks read from outside, the loop's own too."""
+    found = dict.fromkeys(x for x in used(loop) if isinstance(x, Var))
+    for block in regions(loop):
+        found.update(free(block))
+    return list(found)
+
+
+def _var(x: Operand) -> Var:
+    assert isinstance(x, Var)
+    return x

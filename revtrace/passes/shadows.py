@@ -1,0 +1,181 @@
+"""Adjoint buffers, and what a block's reversal begins with.
+
+An array's *shadow* holds the adjoints of its elements.  It is made where its reversal
+begins, chosen by the branch that chose the array, and carried back through a loop
+that makes arrays change places.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from revtrace.errors import UnsupportedError
+from revtrace.passes import memory
+from revtrace.passes.demand import Demand, permutation
+from revtrace.passes.forward import Forward
+from revtrace.passes.plan import Plan
+from revtrace.passes.rebuild import clone
+from revtrace.passes.scopes import is_array
+from revtrace.passes.shapes import shape
+from revtrace.program.nodes import Block, For, If, Op, Operand, Stmt, Var, While, const
+from revtrace.program.types import INT, Array
+
+__all__ = ["Lookup", "Shadows", "bar_name"]
+
+
+class Shadows(Forward):
+    """A forward sweep, and shadows for the arrays that carry derivatives.
+
+    Attributes
+    ----------
+    shadow : dict
+        Adjoint buffers of arrays, and of stacks.
+    """
+
+    def __init__(self, demand: Demand, chosen: Plan, fused: set[Var], roots: frozenset[int]) -> None:
+        super().__init__(demand.scopes, chosen, fused, roots)
+        self.demand = demand
+        self.shadow: dict[Var, Var] = {}
+
+    def on(self, x: Operand) -> bool:
+        """Whether a value, or a buffer's class, carries a derivative."""
+        return self.demand.activity.is_active(x)
+
+    def enter(self, block: Block) -> None:
+        """Make a block's primal values and shadows available before its reversal."""
+        scope = self.where.scope(block)
+        for var in reversed(self.plan.kept.get(scope.index, ())):
+            self.env[var] = self.pop(var)
+        for var, out in self.plan.exports.get(scope.index, {}).items():
+            self.env[var] = self.primal(out)
+        for stmt in self.plan.recipes.get(scope.index, ()):
+            copies: dict[Var, Operand] = {}
+            self.b.append(_again(clone(stmt, Lookup(self, copies))))
+            self.env.update(copies)
+        for stmt in block.stmts:
+            self.b.loc = stmt.loc
+            match stmt:
+                case Op(name="alloc", out=Var() as out) if self.on(out) and out not in self.shadow:
+                    assert isinstance(out.type, Array)
+                    shape = [self.primal(x) for x in stmt.args]
+                    self.shadow[out] = memory.new(self.b, out.type.dtype, shape, zeros=True, hint=bar_name(out))
+                case Op(name="copy", out=Var() as out) if self.on(out) and out not in self.shadow:
+                    self.shadow[out] = self.shadow_like(out, _var(stmt.args[0]))
+                case If():
+                    for k, out in enumerate(stmt.outs):
+                        if is_array(out) and self.on(out):
+                            self.choose(stmt, k)
+                case For() | While():
+                    self.turn(stmt)
+
+    def shadow_like(self, out: Var, source: Var) -> Var:
+        """Return a new shadow for a copy of an array."""
+        if source in self.shadow:
+            return memory.zeros_like(self.b, self.shadow[source], bar_name(out))
+        found = shape(self.where, source)
+        if found is None:
+            raise UnsupportedError(
+                "revtrace does not know the shape of an array here on the way back",
+                "a copy is made of an array that carries no derivative and was chosen by a branch or loop",
+                "make the array before the loop or branch",
+                self.b.loc,
+            )
+        if isinstance(found, Var):
+            return memory.zeros_like(self.b, found, bar_name(out))
+        assert isinstance(out.type, Array)
+        return memory.new(self.b, out.type.dtype, [self.primal(x) for x in found], zeros=True, hint=bar_name(out))
+
+    def choose(self, stmt: If, k: int) -> None:
+        """Choose the shadow of an array as the branch chose the array."""
+        out = stmt.outs[k]
+        sides = (_var(stmt.then.results[k]), _var(stmt.orelse.results[k]))
+        if any(side not in self.shadow for side in sides):
+            raise UnsupportedError(
+                "an array made inside a branch is used after it",
+                "its adjoint would have to be made before the branch is known",
+                "make the array before the branch and fill it inside",
+                stmt.loc,
+            )
+        chosen = Var(out.type, bar_name(out))
+        arms = [Block((), (self.shadow[side],)) for side in sides]
+        self.b.append(If(self.primal(stmt.cond), arms[0], arms[1], (chosen,), stmt.loc))
+        self.shadow[out] = chosen
+
+    def turn(self, stmt: For | While) -> None:
+        """Hand shadows through a loop that permutes arrays, as many times as it ran."""
+        order = {k: j for k, j in permutation(stmt).items() if self.on(stmt.params[k])}
+        if all(k == j for k, j in order.items()):
+            for k in order:
+                self.shadow[stmt.outs[k]] = self.shadow[_var(stmt.inits[k])]
+            return
+        keys = sorted(order)
+        params = {k: Var(stmt.params[k].type, bar_name(stmt.params[k])) for k in keys}
+        outs = tuple(Var(stmt.outs[k].type, bar_name(stmt.outs[k])) for k in keys)
+        trips = self.b.op("mod", self.primal(stmt.count), const(_period(order)), type=INT)
+        self.b.append(
+            For(
+                Var(INT),
+                const(0),
+                trips,
+                1,
+                tuple(params.values()),
+                tuple(self.shadow[_var(stmt.inits[k])] for k in keys),
+                Block((), tuple(params[order[k]] for k in keys)),
+                outs,
+                Var(INT),
+                False,
+                stmt.loc,
+            )
+        )
+        for k, out in zip(keys, outs, strict=True):
+            self.shadow[stmt.outs[k]] = out
+
+
+class Lookup(dict[Var, Operand]):
+    """New definitions first, then what stands for primal values here."""
+
+    def __init__(self, sweep: Forward, own: dict[Var, Operand]) -> None:
+        super().__init__()
+        self.sweep = sweep
+        self.own = own
+
+    def get(self, key: Var, default: object = None) -> Operand:
+        """Return what stands for a value."""
+        found = self.own.get(key)
+        return found if found is not None else self.sweep.primal(key)
+
+    def __setitem__(self, key: Var, value: Operand) -> None:
+        self.own[key] = value
+
+
+def bar_name(var: Var) -> str:
+    """Return the name of a value's adjoint."""
+    return f"{var.name}_bar" if var.name else "bar"
+
+
+def _var(x: Operand | None) -> Var:
+    assert isinstance(x, Var)
+    return x
+
+
+def _again(stmt: Stmt) -> Stmt:
+    """Mark the loads of a statement as made before with the same index."""
+    match stmt:
+        case Op(name="load") if not stmt.attr("safe"):
+            return Op(stmt.name, stmt.args, stmt.out, (("again", True),), stmt.loc)
+        case If():
+            arms = [Block(tuple(map(_again, x.stmts)), x.results) for x in (stmt.then, stmt.orelse)]
+            return replace(stmt, then=arms[0], orelse=arms[1])
+    return stmt
+
+
+def _period(order: dict[int, int]) -> int:
+    """Return after how many turns a permutation is back at its start."""
+    period = 1
+    for k, image in order.items():
+        length, j = 1, image
+        while j != k:
+            j, length = order[j], length + 1
+        period = math.lcm(period, length)
+    return period
