@@ -118,9 +118,7 @@ def _is_none(v: Any) -> bool:
 def _arange(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     dtype = kwargs.get("dtype")
     ends = [t.use(a) for a in args]
-    for name in ("start", "stop", "step"):
-        if name in kwargs:
-            ends.append(t.use(kwargs[name]))
+    ends += [t.use(kwargs[name]) for name in ("start", "stop", "step") if name in kwargs]
     if len(ends) == 4:
         dtype = ends.pop()
     start, stop, step = (Static(0), ends[0], Static(1)) if len(ends) == 1 else (*ends, Static(1))[:3]
@@ -203,11 +201,13 @@ def _array_maker(copies: bool) -> Any:
         value = t.use(value)
         kind = dtype_argument(t, dtype, None)
         if arrays.is_array(value):
-            if kind is not None and kind != value.dtype:
-                return arrays.materialise(t, value, kind)
             must = copies and not (isinstance(kwargs.get("copy"), Static) and kwargs["copy"].value in (False, None))
-            return arrays.copy_of(t, value) if must else arrays.settle(t, value)
-        out = as_array(t, value, st, kind)
+            if kind is not None and kind != value.dtype:
+                out = arrays.materialise(t, value, kind)
+            else:
+                out = arrays.copy_of(t, value) if must else arrays.settle(t, value)
+        else:
+            out = as_array(t, value, st, kind)
         ndmin = containers.as_known_int(t, kwargs.get("ndmin", Static(0)))
         while out.ndim < ndmin:
             out = arrays._new_axis(out, 0)
@@ -256,7 +256,7 @@ def _scalar_types() -> None:
         def handler(
             t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None, cls: Any = cls, code: str = code
         ) -> Any:
-            value = t.use(args[0]) if args else Static(0)
+            value: Any = t.use(args[0]) if args else Static(0)
             known = containers.as_static(t, st, value)
             if isinstance(known, Static) and not isinstance(known.value, np.ndarray):
                 try:

@@ -169,9 +169,8 @@ def _raw(t: Tracer, view: View, indices: tuple[Operand, ...]) -> list[Operand]:
 def load_at(t: Tracer, view: View, indices: tuple[Operand, ...]) -> Operand:
     """Read one element at indices known to be inside the view."""
     raw = all(isinstance(m, At) for m in view.maps) or any(isinstance(m, At) for m in view.maps)
-    return t.b.op(
-        "load", view.root, *_inside(t, view, indices), type=Scalar(view.dtype), **({} if raw else {"safe": True})
-    )
+    attrs: dict[str, Any] = {} if raw else {"safe": True}
+    return t.b.op("load", view.root, *_inside(t, view, indices), type=Scalar(view.dtype), **attrs)
 
 
 def store_at(t: Tracer, view: View, indices: tuple[Operand, ...], value: Operand) -> None:
@@ -552,13 +551,13 @@ def roots(t: Tracer, root: Operand) -> set[Operand]:
         if x in found:
             continue
         found.add(x)
-        todo += t.swaps.get(x, {}).values()  # type: ignore[call-overload]
+        todo += t.swaps.get(x, {}).values()
         stmt = t.b.defs.get(x)  # type: ignore[arg-type]
         if isinstance(stmt, If):
-            k = stmt.outs.index(x)  # type: ignore[arg-type]
+            k = stmt.outs.index(x)
             todo += [stmt.then.results[k], stmt.orelse.results[k]]
         elif stmt is not None and not hasattr(stmt, "args"):
-            todo += [i for i in stmt.inits if isinstance(i.type, Array)]  # type: ignore[union-attr]
+            todo += [i for i in stmt.inits if isinstance(i.type, Array)]
     return found
 
 
@@ -568,11 +567,11 @@ def distinct(t: Tracer, a: Operand, b: Operand) -> bool:
         return False
     x, y = t.b.defs.get(a), t.b.defs.get(b)  # type: ignore[arg-type]
     if isinstance(x, If) and x is y:
-        j, k = x.outs.index(a), x.outs.index(b)  # type: ignore[arg-type]
+        j, k = x.outs.index(a), x.outs.index(b)
         return all(distinct(t, arm.results[j], arm.results[k]) for arm in (x.then, x.orelse))
     if isinstance(x, (For, While)) and x is y:
-        return distinct(t, x.inits[x.outs.index(a)], x.inits[x.outs.index(b)])  # type: ignore[arg-type]
-    group = t.swaps.get(a)  # type: ignore[call-overload]
+        return distinct(t, x.inits[x.outs.index(a)], x.inits[x.outs.index(b)])
+    group = t.swaps.get(a)
     if group is not None and b in group:
         # Names that trade places stay as distinct as they were on entry.
         return distinct(t, group[a], group[b])

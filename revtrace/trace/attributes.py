@@ -152,6 +152,12 @@ def _of_array(t: Tracer, value: Any, name: str) -> Any:
             if value.dtype[0] != "c":
                 return value if name == "real" else arrays.apply(t, lambda x: Num(t.b.cast(t.b.op("mul", x.operand, x.operand), x.dtype), False), (value,))
             return arrays.apply(t, lambda x: _of_number(t, x, name), (value,))
+        case "flags" | "strides" | "base" | "data" | "ctypes":
+            raise t.unsupported(
+                f"the attribute {name} of an array",
+                "how numbers lie in memory is no part of the program",
+                "leave out what only looks after memory",
+            )
         case "itemsize":
             return Static(np.dtype(value.dtype).itemsize)
         case "nbytes":
@@ -334,7 +340,8 @@ def set_attribute(t: Tracer, st: State, target: Any, name: str, value: Any) -> N
                 return
             custom = _lookup(box.cls, "__setattr__")
             if custom is not object.__setattr__ and isinstance(custom, types.FunctionType):
-                if getattr(box.cls, "__dataclass_params__", None) is not None and box.cls.__dataclass_params__.frozen:
+                params = getattr(box.cls, "__dataclass_params__", None)
+                if params is not None and params.frozen:
                     import dataclasses
 
                     raise PythonRaise(dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}"))

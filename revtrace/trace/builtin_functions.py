@@ -444,7 +444,7 @@ def _reversed(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None
         before = numbers.fold(t, "sub", count, const(1, "i8"), "i8")
         last = numbers.fold(t, "add", start, numbers.fold(t, "mul", before, step, "i8"), "i8")
         end = numbers.fold(t, "sub", start, step, "i8")
-        back: Any = Static(-step.value) if isinstance(step, Const) else Num(t.b.op("neg", step), True)  # type: ignore[operator]
+        back: Any = Static(-step.value) if isinstance(step, Const) else Num(t.b.op("neg", step), True)
         return st.new(IterBox("range", (_number(last), _number(end), back)))
     if isinstance(source, Ref) and isinstance(st.box(source), Growing):
         from revtrace.trace.convert import as_array

@@ -82,6 +82,10 @@ def call(
                 from revtrace.trace.library import call_partial
 
                 return call_partial(t, st, box, args, kwargs, fr)
+            if box.cls is np.vectorize:
+                from revtrace.trace.array_algorithms import call_vectorized
+
+                return call_vectorized(t, st, box.get("pyfunc"), args)
             return call_method(t, st, function, "__call__", args, kwargs)
         raise PythonRaise(TypeError("object is not callable"))
     if not isinstance(function, Static):
@@ -111,9 +115,13 @@ def call(
         from revtrace.trace.library import call_getter
 
         return call_getter(t, st, f, args[0])
+    if isinstance(f, np.vectorize) and f.signature is None and not f.excluded:
+        from revtrace.trace.array_algorithms import call_vectorized
+
+        return call_vectorized(t, st, Static(f.pyfunc), args)
     handler = functions.find(f)
     if handler is not None:
-        return handler(t, st, args, kwargs, fr)
+        return functions.handled(t, st, f, handler, args, kwargs, fr)
     entry = callables.find(f)
     if entry is not None:
         return elementwise.call_entry(t, st, f, entry, args, kwargs)
@@ -150,7 +158,7 @@ def _attr(source: Any, name: str) -> Any:
 
 def _stands_for_plain(f: Any) -> bool:
     """Whether a function of revtrace's, with arguments of its own, is a plain function with those."""
-    return isinstance(f, functools.partial) and not f.steps
+    return isinstance(f, functools.partial) and not getattr(f, "steps", ())
 
 
 def _partial_arg(source: Any, k: int) -> Any:
@@ -336,7 +344,7 @@ def fold_generator(t: Tracer, st: State, ref: Ref, init: Any, combine: Any) -> A
     if box.position != 0:
         return init
     st.set(ref, replace(box, position=1))
-    generator = box.parts[0].value  # type: ignore[union-attr]
+    generator: Any = box.parts[0].value  # type: ignore[union-attr]
 
     def on_yield(state: State, value: Any) -> None:
         state.locals[".acc"] = combine(state, state.locals[".acc"], value)

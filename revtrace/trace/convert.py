@@ -63,7 +63,7 @@ def dtype_argument(t: Tracer, value: Any, default: str | None) -> str | None:
         dtype = np.dtype(value.value)
     except TypeError as error:
         raise PythonRaise(error) from None
-    code = dtype.str[1:]
+    code = str(dtype.str[1:])
     if code not in numbers.SUPPORTED:
         raise t.unsupported(f"dtype {dtype}", "only real, complex, integer and boolean dtypes are known", "use float64")
     return code

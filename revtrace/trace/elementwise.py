@@ -155,7 +155,7 @@ def _math(t: Tracer, st: State, f: Any, entry: CallableEntry, args: tuple[Any, .
     if rule.result == "bool":
         kind = BOOL
     elif rule.result == "real":
-        kind = Scalar(real_dtype(operands[0].type.dtype))  # type: ignore[union-attr]
+        kind = Scalar(real_dtype(operands[0].type.dtype))
     else:
         kind = operands[0].type  # type: ignore[assignment]
     out = t.b.op(name, *operands, type=kind)

@@ -19,7 +19,7 @@ from revtrace.program.types import Array, Scalar
 from revtrace.trace.numbers import SUPPORTED, dtype_of
 from revtrace.trace.record import Attr, Fixed, Input, Item, Source
 from revtrace.trace.state import DictBox, ListBox, ObjectBox, SetBox, State
-from revtrace.trace.values import Along, Num, Ref, Static, Tup, Value, View, is_number
+from revtrace.trace.values import Along, Num, Static, Tup, Value, View, is_number
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
@@ -34,7 +34,7 @@ def external(t: Tracer, st: State, value: Any, source: Source | None, role: str)
     if isinstance(value, _PLAIN):
         t.guard(source, "equal", value)
         return Static(value, source)
-    if isinstance(value, (bool, np.bool_)) or isinstance(value, enum.Enum):
+    if isinstance(value, (bool, np.bool_, enum.Enum)):
         t.guard(source, "equal" if not isinstance(value, enum.Enum) else "is", value)
         return Static(value, source)
     if is_number(value):
@@ -100,12 +100,13 @@ def _number(t: Tracer, value: Any, source: Source | None, role: str) -> Value:
     return Num(t.inputs[source][0], weak)
 
 
-def _hint(source: Source) -> str:
+def _hint(source: Any) -> str:
     name = getattr(source, "name", None)
     if name is None:
         key = getattr(source, "key", None)
         base = getattr(source, "base", None)
-        return f"{_hint(base)}_{key}" if base is not None and str(key).isidentifier() or isinstance(key, int) else "v"
+        known = base is not None and (str(key).isidentifier() or isinstance(key, int))
+        return f"{_hint(base)}_{key}" if known else "v"
     return str(name)
 
 

@@ -7,6 +7,7 @@ returns the traced result.
 from __future__ import annotations
 
 import enum
+import inspect
 import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from revtrace.trace.machine import Frame, Tracer
 
 __all__ = ["construct", "evaluate", "find", "method", "method_handler", "on", "signature", "static_math"]
+
+class NotBoundError(Exception):
+    """A call of a function the tracer knows, with arguments that its rule does not."""
+
 
 Handler = Callable[["Tracer", State, tuple[Any, ...], dict[str, Any], "Frame | None"], Any]
 _handlers: dict[Any, Handler] = {}
@@ -54,12 +59,12 @@ def method_handler(kind: str, *names: str) -> Callable[[Callable[..., Any]], Cal
 
 
 def _load() -> None:
-    global _loaded
+    global _loaded  # noqa: PLW0603
     if not _loaded:
         _loaded = True
-        from revtrace.trace import array_functions, builtin_functions, library, linalg, methods, reductions, selection, shaping, ufunc_methods
+        from revtrace.trace import array_algorithms, array_functions, builtin_functions, library, linalg, methods, reductions, selection, shaping, ufunc_methods
 
-        del array_functions, builtin_functions, library, linalg, methods, reductions, selection, shaping, ufunc_methods
+        del array_algorithms, array_functions, builtin_functions, library, linalg, methods, reductions, selection, shaping, ufunc_methods
 
 
 def find(f: Any) -> Handler | None:
@@ -77,15 +82,15 @@ def signature(*names: str, **defaults: Any) -> Callable[[tuple[Any, ...], dict[s
 
     def bind(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
         if len(args) > len(order):
-            raise PythonRaise(TypeError(f"takes at most {len(order)} arguments"))
+            raise NotBoundError(f"more than {len(order)} arguments")
         bound = dict(zip(order, args, strict=False))
         for k, v in kwargs.items():
             if k not in order or k in bound:
-                raise PythonRaise(TypeError(f"unexpected keyword argument {k!r}"))
+                raise NotBoundError(f"the argument {k!r}")
             bound[k] = v
         for name in names:
             if name not in bound:
-                raise PythonRaise(TypeError(f"missing required argument {name!r}"))
+                raise NotBoundError(f"no argument {name!r}")
         return [bound.get(name, defaults.get(name)) for name in order]
 
     return bind
@@ -99,7 +104,26 @@ def method(
     handler = _methods.get((which.kind, which.name))
     if handler is None:
         raise t.unsupported(f"the method {which.label}", "revtrace has no rule for it", "")
+    try:
+        inspect.signature(handler).bind(t, st, self, *args, **kwargs)
+    except TypeError as error:
+        raise t.unsupported(
+            f"{which.label} called in this way", f"its rule does not know these arguments: {error}", "use its plain form"
+        ) from None
     return handler(t, st, self, *args, **kwargs)
+
+
+def handled(
+    t: Tracer, st: State, f: Any, handler: Handler, args: tuple[Any, ...], kwargs: dict[str, Any], fr: Frame | None
+) -> Any:
+    """Call a handler; arguments it has no rule for are refused by name."""
+    try:
+        return handler(t, st, args, kwargs, fr)
+    except NotBoundError as error:
+        name = getattr(f, "__name__", type(f).__name__)
+        raise t.unsupported(
+            f"{name} called with {error}", "its rule does not cover that", "use its plain form, or loops"
+        ) from None
 
 
 # classes ------------------------------------------------------------------------------------
@@ -253,7 +277,7 @@ def static_math(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dic
     if special is not None:
         return special(t, st, args, kwargs)
     operands = tuple(a.operand for a in args if isinstance(a, Num))
-    if operands and all(x.type.dtype[0] in "iub" for x in operands):  # type: ignore[union-attr]
+    if operands and all(x.type.dtype[0] in "iub" for x in operands):
         from revtrace.trace.signals import NeedStatic
 
         raise NeedStatic(operands, f"math.{f.__name__} needs numbers known when tracing", t.b.loc)

@@ -177,7 +177,9 @@ def advance(t: Tracer, st: State, ref: Ref) -> Any | None:
             return advance(t, st, ref)
         case _:
             raise t.unsupported(f"an iterator of kind {box.kind} taken step by step", "it can only be used up at once")
-    st.set(ref, replace(st.box(ref), position=k + 1))  # type: ignore[type-var]
+    walked = st.box(ref)
+    assert isinstance(walked, IterBox)
+    st.set(ref, replace(walked, position=k + 1))
     return item
 
 
@@ -309,12 +311,12 @@ def range_length(t: Tracer, start: Operand, stop: Operand, step: Operand) -> Ope
     else:
         t.check(t.b.compare("ne", step, zero), "ValueError")
         forward = t.b.compare("gt", step, zero)
-        size = t.b.op("abs", step)
+        magnitude = t.b.op("abs", step)
         span = t.b.op(
             "select", forward, fold(t, "sub", stop, start, "i8"), fold(t, "sub", start, stop, "i8"), type=start.type
         )
-        up = fold(t, "add", span, fold(t, "sub", size, one, "i8"), "i8")
-        count = fold(t, "floordiv", up, size, "i8")
+        up = fold(t, "add", span, fold(t, "sub", magnitude, one, "i8"), "i8")
+        count = fold(t, "floordiv", up, magnitude, "i8")
     if isinstance(count, Const):
         return const(max(0, int(count.value)), "i8")  # type: ignore[arg-type]
     return t.b.op("max", count, zero)

@@ -15,7 +15,7 @@ from revtrace.trace.functions import on, signature
 from revtrace.trace.reductions import _flag, sum_of
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
-from revtrace.trace.values import NONE, Num, Static
+from revtrace.trace.values import NONE, Num, Static, Tup, View
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Frame, Tracer
@@ -59,7 +59,7 @@ def matmul(t: Tracer, x: Any, y: Any) -> Any:
 
 def _batched(t: Tracer, x: Any, y: Any) -> Any:
     a, b = arrays.settle(t, x), arrays.settle(t, y)
-    (stack,) = arrays.broadcast(t, [arrays.View(v.root, v.maps, v.shape[:1]) for v in (a, b)])
+    (stack,) = arrays.broadcast(t, [View(v.root, v.maps, v.shape[:1]) for v in (a, b)])
     arrays.agree(t, a.shape[2], b.shape[1])
     dtype, _ = numbers._promoted((a.dtype, False), (b.dtype, False))
     out = arrays.new_array(t, dtype, (stack, a.shape[1], b.shape[2]))
@@ -140,18 +140,18 @@ def _cross(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -
         arrays.agree(t, v.shape[-1], const(3, "i8"))
 
     def part(v: Any, k: int) -> Any:
-        return arrays.subscript(t, v, arrays.Tup((Static(Ellipsis), Static(k))))
+        return arrays.subscript(t, v, Tup((Static(Ellipsis), Static(k))))
 
     def entry(i: int, j: int) -> Any:
         return binary(t, st, "-", binary(t, st, "*", part(a, i), part(b, j)), binary(t, st, "*", part(a, j), part(b, i)))
 
     found = [entry(1, 2), entry(2, 0), entry(0, 1)]
     if a.ndim == 1 and b.ndim == 1:
-        return as_array(t, arrays.Tup(tuple(found)), st)
+        return as_array(t, Tup(tuple(found)), st)
     shape = arrays.broadcast(t, [f for f in found if arrays.is_array(f)])
     out = arrays.new_array(t, found[0].dtype, (*shape, const(3, "i8")))
     for k, f in enumerate(found):
-        arrays.set_subscript(t, out, arrays.Tup((Static(Ellipsis), Static(k))), f)
+        arrays.set_subscript(t, out, Tup((Static(Ellipsis), Static(k))), f)
     return out
 
 

@@ -291,8 +291,9 @@ def _sort(t: Tracer, st: State, self: Any, **kwargs: Any) -> Any:
 
     box = _known(t, st, self)
     made = call(t, st, Static(sorted), (self,), kwargs)
-    items = st.box(made).items  # type: ignore[union-attr]
-    st.set(self, ListBox(items, box.source))
+    in_order = st.box(made)
+    assert isinstance(in_order, ListBox)
+    st.set(self, ListBox(in_order.items, box.source))
     return NONE
 
 

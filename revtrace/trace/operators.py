@@ -285,9 +285,9 @@ def _equal(t: Tracer, st: State, x: Any, y: Any) -> Any:
             result = both(t, result, truth(t, st, compare(t, st, "==", p, q)))
         return result
     if isinstance(x, Ref) and isinstance(y, Ref):
-        a, b = st.box(x), st.box(y)
-        if isinstance(a, SetBox) and isinstance(b, SetBox):
-            return Static(a.items == b.items)
+        left, right = st.box(x), st.box(y)
+        if isinstance(left, SetBox) and isinstance(right, SetBox):
+            return Static(left.items == right.items)
         return Static(x.id == y.id)
     return Static(False)
 

@@ -15,7 +15,7 @@ from revtrace.trace.elementwise import delivered, primitive
 from revtrace.trace.functions import on, signature
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
-from revtrace.trace.values import NONE, Elementwise, Num, Static
+from revtrace.trace.values import NONE, Elementwise, Num, Static, Tup
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Frame, Tracer
@@ -149,19 +149,47 @@ def mean(t: Tracer, st: State, a: Any, axis: Any = None, keepdims: bool = False,
     return arrays.apply(t, lambda x: numbers.binary(t, "/", x, divisor), (total,))
 
 
-@on(np.mean, np.average)
+@on(np.mean)
 def _mean(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    if "weights" in kwargs:
-        weights = kwargs.pop("weights")
-        if not (isinstance(weights, Static) and weights.value is None):
-            from revtrace.trace.operators import binary
-
-            a, axis = signature("a", axis=NONE)(args, kwargs)
-            top = sum_of(t, st, arrays.settle(t, binary(t, st, "*", a, as_array_or_number(t, st, weights))), axis)
-            return binary(t, st, "/", top, sum_of(t, st, weights, axis))
     bind = signature("a", axis=NONE, dtype=None, out=NONE, keepdims=Static(False))
-    a, axis, dtype, _, keepdims = bind(args, kwargs)
-    return mean(t, st, a, axis, _flag(keepdims), dtype)
+    a, axis, dtype, out, keepdims = bind(args, kwargs)
+    return delivered(t, st, mean(t, st, a, axis, _flag(keepdims), dtype), out)
+
+
+@on(np.average)
+def _average(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    from revtrace.trace.operators import binary
+
+    bind = signature("a", axis=NONE, weights=NONE, returned=Static(False), keepdims=Static(False))
+    a, axis, weights, returned, keepdims = bind(args, kwargs)
+    value = as_array_or_number(t, st, a)
+    keep = _flag(keepdims)
+    if isinstance(weights, Static) and weights.value is None:
+        found = mean(t, st, value, axis, keep)
+        total: Any = Num(t.b.cast(numbers.as_num(t, _items_along(t, st, value, axis)).operand, "f8"), False)
+    else:
+        given = arrays.settle(t, as_array_or_number(t, st, weights))
+        if given.ndim == 1 and value.ndim > 1:
+            (k,) = axes_of(t, st, axis, value.ndim)
+            for _ in range(value.ndim - 1 - k):
+                given = arrays._new_axis(given, given.ndim)
+        total = sum_of(t, st, arrays.settle(t, binary(t, st, "+", given, binary(t, st, "*", value, Static(0.0)))), axis, None, keep)
+        found = binary(t, st, "/", sum_of(t, st, arrays.settle(t, binary(t, st, "*", value, given)), axis, None, keep), total)
+    if not _flag(returned):
+        return found
+    if arrays.is_array(found) and not arrays.is_array(total):
+        filled = arrays.new_array(t, "f8", found.shape)
+        arrays.assign(t, filled, total)
+        total = filled
+    return Tup((found, total))
+
+
+def _items_along(t: Tracer, st: State, value: Any, axis: Any) -> Any:
+    """How many items each mean is taken of."""
+    count: Any = Static(1)
+    for k in axes_of(t, st, axis, value.ndim):
+        count = numbers.binary(t, "*", count, length_value(value.shape[k]))
+    return count
 
 
 def variance(t: Tracer, st: State, a: Any, axis: Any, ddof: Any, keepdims: bool, root: bool) -> Any:
@@ -275,7 +303,7 @@ def position(t: Tracer, st: State, a: Any, axis: Any, name: str) -> Any:
             from revtrace.trace.shaping import ravel
 
             value = arrays.settle(t, ravel(t, value))
-        axes = (0,)
+        axes: tuple[int, ...] = (0,)
     else:
         axes = axes_of(t, st, axis, value.ndim)
     n = value.shape[axes[0]]

@@ -41,7 +41,7 @@ def choose(t: Tracer, st: State, items: list[Any], index: Operand) -> Any:
         raise NeedStatic((index,), "an index into long lists of lists must be known when tracing", t.b.loc)
     if any(isinstance(item, Ref) and _local(st, item) for item in items):
         # Lists made here are probably written to: better unroll the loop, if a loop it is.
-        if not any(v.type.dtype[0] in "fc" for v in t.origins((index,))):  # type: ignore[union-attr]
+        if not any(v.type.dtype[0] in "fc" for v in t.origins((index,))):
             raise NeedStatic((index,), "an index into a list of lists must be known when tracing", t.b.loc)
     return _chosen(t, st, items, index)
 

@@ -195,7 +195,7 @@ def _squeeze(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None)
     for k in sorted(axes, reverse=True):
         arrays.agree(t, view.shape[k], ONE)
         view = arrays._fix(t, view, k, ZERO, True)
-    return view if view.ndim else view
+    return view
 
 
 @on(np.broadcast_to)

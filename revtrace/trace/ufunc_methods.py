@@ -89,6 +89,7 @@ def _at(f: Any) -> Any:
 
 
 def _register() -> None:
+    f: Any
     for f in (np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum, np.power, np.arctan2, np.hypot):
         on(f.outer)(_outer(f))
     for f, target in _REDUCE.items():

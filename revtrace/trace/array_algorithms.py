@@ -1,0 +1,276 @@
+"""numpy functions written out as loops: einsum, convolve, pad, running extremes, vectorize; and what is refused by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from revtrace.program.nodes import Const, Operand, const
+from revtrace.trace import arrays, containers, numbers
+from revtrace.trace.convert import as_array, as_array_or_number, dtype_argument
+from revtrace.trace.functions import method_handler, on, signature
+from revtrace.trace.iterators import iterate
+from revtrace.trace.signals import NeedStatic, PythonRaise
+from revtrace.trace.state import State
+from revtrace.trace.values import NONE, Num, Static, Tup, View
+
+if TYPE_CHECKING:
+    from revtrace.trace.machine import Frame, Tracer
+
+__all__ = ["call_vectorized"]
+
+Args = tuple[Any, ...]
+Kwargs = dict[str, Any]
+ZERO, ONE = const(0, "i8"), const(1, "i8")
+
+
+@on(np.einsum)
+def _einsum(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    text = t.use(args[0])
+    if not isinstance(text, Static) or not isinstance(text.value, str) or "..." in text.value:
+        raise t.unsupported("np.einsum without letters for every axis", "it is not supported", "write the axes out: 'ij,jk->ik'")
+    operands = [arrays.settle(t, as_array(t, a, st)) for a in args[1:]]
+    left, arrow, out = text.value.replace(" ", "").partition("->")
+    terms = left.split(",")
+    if len(terms) != len(operands) or any(len(s) != a.ndim for s, a in zip(terms, operands, strict=True)):
+        raise PythonRaise(ValueError("einstein sum subscripts do not match the operands"))
+    if not arrow:
+        out = "".join(sorted(c for c in set(left) - {","} if left.count(c) == 1))
+    sizes: dict[str, Operand] = {}
+    for term, a in zip(terms, operands, strict=True):
+        for letter, n in zip(term, a.shape, strict=True):
+            if letter in sizes:
+                if sizes[letter] is not n:
+                    arrays.agree(t, sizes[letter], n)
+            else:
+                sizes[letter] = n
+    summed = [c for c in sizes if c not in out]
+    kind = (operands[0].dtype, False)
+    for a in operands[1:]:
+        kind = numbers._promoted(kind, (a.dtype, False))
+
+    def one(outer: tuple[Operand, ...]) -> Operand:
+        def body(inner: tuple[Operand, ...], values: tuple[Operand, ...]) -> list[Operand]:
+            where = dict(zip(out, outer, strict=True)) | dict(zip(summed, inner, strict=True))
+            product: Any = None
+            for term, a in zip(terms, operands, strict=True):
+                factor = t.b.cast(arrays.load_at(t, a, tuple(where[c] for c in term)), kind[0])
+                product = factor if product is None else t.b.op("mul", product, factor)
+            return [t.b.op("add", values[0], product)]
+
+        (total,) = arrays.reduce(t, [sizes[c] for c in summed], (const(0, kind[0]),), body)
+        return total
+
+    if not out:
+        return Num(one(()), False)
+    made = arrays.new_array(t, kind[0], tuple(sizes[c] for c in out))
+    arrays.for_each(t, made.shape, lambda ix: arrays.store_at(t, made, ix, one(ix)))
+    return made
+
+
+@on(np.convolve, np.correlate)
+def _unused(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    raise AssertionError
+
+
+def _slider(flip: bool, default: str) -> Any:
+    def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+        a, v, mode = signature("a", "v", mode=Static(default))(args, kwargs)
+        x, y = (arrays.settle(t, as_array(t, w, st)) for w in (a, v))
+        n, m = x.shape[0], y.shape[0]
+        if mode.value != "full" and not (isinstance(n, Const) and isinstance(m, Const)):
+            raise NeedStatic((n, m), f"the lengths of arrays convolved with mode={mode.value!r} must be known", t.b.loc)
+        if mode.value == "full":
+            first, length = ZERO, numbers.fold(t, "sub", numbers.fold(t, "add", n, m, "i8"), ONE, "i8")
+        else:
+            longer, shorter = max(int(n.value), int(m.value)), min(int(n.value), int(m.value))
+            same = mode.value == "same"
+            first = const((shorter - 1) // 2 if same else shorter - 1, "i8")
+            length = const(longer if same else longer - shorter + 1, "i8")
+        kind = numbers._promoted((x.dtype, False), (y.dtype, False))[0]
+        out = arrays.new_array(t, kind, (length,))
+        last = numbers.fold(t, "sub", m, ONE, "i8")
+
+        def one(ix: tuple[Operand, ...]) -> None:
+            k = numbers.fold(t, "add", ix[0], first, "i8")
+
+            # x[i] meets y[k - i]: only the i for which that exists.
+            def body(jx: tuple[Operand, ...], values: tuple[Operand, ...]) -> list[Operand]:
+                i = numbers.fold(t, "add", low, jx[0], "i8")
+                j = numbers.fold(t, "sub", k, i, "i8")
+                j = j if flip else numbers.fold(t, "sub", last, j, "i8")
+                p, q = t.b.cast(arrays.element(t, x, (i,)).operand, kind), t.b.cast(arrays.element(t, y, (j,)).operand, kind)
+                return [t.b.op("add", values[0], t.b.op("mul", p, q))]
+
+            low = t.b.op("max", numbers.fold(t, "sub", k, last, "i8"), ZERO)
+            end = t.b.op("min", numbers.fold(t, "add", k, ONE, "i8"), n)
+            count = t.b.op("max", numbers.fold(t, "sub", end, low, "i8"), ZERO)
+            (total,) = arrays.reduce(t, (count,), (const(0, kind),), body)
+            arrays.store_at(t, out, ix, total)
+
+        arrays.for_each(t, (length,), one)
+        return out
+
+    return handler
+
+
+on(np.convolve)(_slider(True, "full"))
+on(np.correlate)(_slider(False, "valid"))
+
+
+@on(np.pad)
+def _pad(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    bind = signature("array", "pad_width", mode=Static("constant"), constant_values=Static(0.0))
+    a, width, mode, fill = bind(args, kwargs)
+    view = arrays.settle(t, as_array(t, a, st))
+    known = containers.as_static(t, st, width)
+    if not isinstance(known, Static) or mode.value not in ("constant", "edge"):
+        raise t.unsupported("np.pad in this mode", "only constant and edge padding have a rule", "build the array by concatenation")
+    widths = np.broadcast_to(np.asarray(known.value), (view.ndim, 2)).tolist()
+    shape = tuple(
+        numbers.fold(t, "add", n, const(before + after, "i8"), "i8") for n, (before, after) in zip(view.shape, widths, strict=True)
+    )
+    out = arrays.new_array(t, view.dtype, shape)
+    if mode.value == "edge":
+
+        def edge(ix: tuple[Operand, ...]) -> None:
+            at = []
+            for i, n, (before, _) in zip(ix, view.shape, widths, strict=True):
+                inner = numbers.fold(t, "sub", i, const(before, "i8"), "i8")
+                inner = t.b.op("max", t.b.op("min", inner, numbers.fold(t, "sub", n, ONE, "i8")), ZERO)
+                at.append(inner)
+            arrays.store_at(t, out, ix, arrays.element(t, view, tuple(at)).operand)
+
+        arrays.for_each(t, shape, edge)
+        return out
+    arrays.assign(t, out, t.use(fill))
+    arrays.for_each(
+        t, view.shape,
+        lambda ix: arrays.store_at(
+            t, out, tuple(numbers.fold(t, "add", i, const(b, "i8"), "i8") for i, (b, _) in zip(ix, widths, strict=True)),
+            arrays.load_at(t, view, ix),
+        ),
+    )  # fmt: skip
+    return out
+
+
+@on(np.maximum.accumulate, np.minimum.accumulate)
+def _unused_running(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    raise AssertionError
+
+
+def _running(name: str) -> Any:
+    def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+        view = arrays.settle(t, as_array(t, args[0], st))
+        if view.ndim != 1:
+            raise t.unsupported("a running extreme of several axes", "it is not supported", "loop over the rows")
+        out = arrays.copy_of(t, view)
+        n = numbers.fold(t, "sub", view.shape[0], ONE, "i8")
+
+        def body(ix: tuple[Operand, ...]) -> None:
+            after = numbers.fold(t, "add", ix[0], ONE, "i8")
+            old, new = arrays.load_at(t, out, ix), arrays.load_at(t, out, (after,))
+            arrays.store_at(t, out, (after,), t.b.op(name, old, new))
+
+        arrays.for_each(t, (t.b.op("max", n, ZERO),), body)
+        return out
+
+    return handler
+
+
+on(np.maximum.accumulate)(_running("maximum"))
+on(np.minimum.accumulate)(_running("minimum"))
+
+
+@on(np.take)
+def _take(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    from revtrace.trace.shaping import ravel
+
+    a, indices, axis = signature("a", "indices", axis=NONE)(args, kwargs)
+    view = arrays.settle(t, as_array(t, a, st))
+    if isinstance(axis, Static) and axis.value is None:
+        return arrays.subscript(t, ravel(t, view), indices)
+    k = containers.as_known_int(t, axis) % view.ndim
+    return arrays.subscript(t, view, Tup((*(Static(slice(None)),) * k, indices)))
+
+
+@on(np.fromiter)
+def _fromiter(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    from revtrace.trace.calls import call
+
+    source, dtype, _ = signature("iter", "dtype", count=NONE)(args, kwargs)
+    return as_array(t, call(t, st, Static(list), (source,), {}), st, dtype_argument(t, dtype, "f8"))
+
+
+def _known_shape(t: Tracer, view: View) -> tuple[int, ...]:
+    if not all(isinstance(n, Const) for n in view.shape):
+        raise NeedStatic(tuple(n for n in view.shape if not isinstance(n, Const)), "the array's shape must be known", t.b.loc)
+    return tuple(int(n.value) for n in view.shape)  # type: ignore[union-attr, arg-type]
+
+
+@on(np.ndenumerate)
+def _ndenumerate(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    view = arrays.settle(t, as_array(t, args[0], st))
+    items = [
+        Tup((Static(ix), arrays.element(t, view, tuple(const(i, "i8") for i in ix)))) for ix in np.ndindex(_known_shape(t, view))
+    ]
+    return iterate(t, st, Tup(tuple(items)))
+
+
+@on(np.ndindex)
+def _ndindex(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    from revtrace.trace.convert import shape_argument
+
+    sizes = shape_argument(t, st, args[0]) if len(args) == 1 else tuple(numbers.integer(t, a) for a in args)
+    if not all(isinstance(n, Const) for n in sizes):
+        raise NeedStatic(tuple(n for n in sizes if not isinstance(n, Const)), "the sizes must be known", t.b.loc)
+    shape = tuple(int(n.value) for n in sizes)  # type: ignore[union-attr, arg-type]
+    return iterate(t, st, Tup(tuple(Static(ix) for ix in np.ndindex(shape))))
+
+
+def call_vectorized(t: Tracer, st: State, function: Any, args: Args) -> Any:
+    """Call ``np.vectorize(function)``: the function at each element, in a loop."""
+    from revtrace.trace.calls import call
+
+    values = [as_array_or_number(t, st, a) for a in args]
+    found = arrays.apply(t, lambda *xs: call(t, st, function, xs, {}), values)
+    if arrays.is_array(found):
+        return arrays.materialise(t, found)
+    number = numbers.as_num(t, found)
+    return as_array(t, Num(number.operand, False), st)
+
+
+# refused by name ----------------------------------------------------------------------------------
+
+
+def _refusals() -> None:
+    loops = "write it as loops over the elements"
+    names = {
+        **dict.fromkeys(("solve", "inv", "det", "slogdet", "cholesky"), "write the elimination as loops, as in a textbook"),
+        **dict.fromkeys(("eig", "eigh", "eigvals", "eigvalsh", "svd", "svdvals", "qr", "pinv", "lstsq", "matrix_rank", "cond",
+                         "matrix_power", "tensorsolve", "tensorinv", "multi_dot"), loops),
+    }  # fmt: skip
+    found = [(getattr(np.linalg, name, None), f"np.linalg.{name}", how) for name, how in names.items()]
+    found += [(getattr(np.fft, name), f"np.fft.{name}", loops) for name in np.fft.__all__ if "freq" not in name]
+    found += [(np.unique, "np.unique", "which values are equal is known only when running"), (np.histogram, "np.histogram", loops)]
+    for f, name, how in found:
+        if f is None or not callable(f):
+            continue
+
+        def handler(
+            t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None, name: str = name, how: str = how
+        ) -> Any:
+            raise t.unsupported(f"calling {name}", "revtrace has no rule for it", how)
+
+        on(f)(handler)
+
+
+_refusals()
+
+
+@method_handler("array", "dump", "dumps", "tobytes", "tofile", "byteswap", "newbyteorder", "setflags", "__array_wrap__")
+def _layout(t: Tracer, st: State, self: Any, *args: Any, **kwargs: Any) -> Any:
+    raise t.unsupported("a method about an array's memory", "how numbers lie in memory is no part of the program", "use np.asarray(x)")
+
+

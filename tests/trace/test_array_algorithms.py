@@ -1,0 +1,44 @@
+"""numpy functions that are written out as loops, and those refused by name."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.trace.agree import agrees, refuses
+
+X = np.array([0.7, 1.3, 2.1, 0.4])
+Y = np.array([1.1, 0.2, 0.9, 1.6])
+M = np.array([[2.0, 0.3], [0.2, 3.0]])
+
+FUNCTIONS = {
+    "einsum": (lambda a: np.einsum("ij,ij->", a, a) + np.einsum("ij,jk->ik", a, a)[0, 1] + np.einsum("ii", a) * a[0, 0], M),
+    "einsum, letters left out": (lambda a, x: np.einsum("ij,j", a, x)[1], M, X[:2]),
+    "convolve": (lambda x: (np.convolve(x, [1.0, 0.5, 0.25]) ** 2).sum() + np.convolve(x, x[:3], "same")[2], X),
+    "correlate": (lambda x: np.correlate(x, x[:2])[1] + np.convolve(x, x[:2], "valid")[0], X),
+    "pad": (lambda x: (np.pad(x, 1) ** 2).sum() + np.pad(x, (1, 2), mode="edge").prod(), X),
+    "running extreme": (lambda x: (np.maximum.accumulate(x) * x + np.minimum.accumulate(x)).sum(), X),
+    "take": (lambda a, x: a.take([0, 1], axis=1)[1, 0] * x.take([1, 1, 3]).prod(), M, X),
+    "fromiter": (lambda x: np.fromiter((v * v for v in x), float)[2], X),
+    "ndenumerate": (lambda a: sum(v * v * (i + 1) for (i, _), v in np.ndenumerate(a)), M),
+    "ndindex": (lambda a: sum(a[i, j] ** 2 * i for i, j in np.ndindex(2, 2)), M),
+    "vectorize": (lambda x, y: np.vectorize(lambda v, w: v * w if v > 1 else v)(x, y).sum(), X, Y),
+    "average": (lambda x, y: np.average(x, weights=y) + np.average(x, None, y), X, Y),
+    "average with counts": (lambda a: np.average(a, axis=1, returned=True)[0][0] * np.average(a, 1, [1.0, 3.0])[1], M),
+    "cov": (lambda x, y: np.corrcoef(x, y)[0, 1] + np.cov(x, y)[0, 1], X, Y),
+    "ndmin": (lambda x: np.array(x, ndmin=2).shape[0] * (x * x).sum(), X),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_function(name: str) -> None:
+    function, *args = FUNCTIONS[name]
+    agrees(function, *args)
+
+
+def test_linear_solvers_are_refused_by_name() -> None:
+    refuses(lambda a, x: np.linalg.solve(a, x).sum(), M, X[:2], match=r"np\.linalg\.solve")
+
+
+def test_arguments_without_a_rule_are_refused_by_name() -> None:
+    refuses(lambda x: np.quantile(x, 0.5, method="lower"), X, match="the argument 'method'")
