@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Operand, Var, const
 from revtrace.program.types import BOOL, INT, Array, Scalar
+from revtrace.trace.external import attribute_of
 from revtrace.trace.hoist import hoisted
 from revtrace.trace.join import (
     DEAD,
@@ -182,10 +183,20 @@ class Carried:
         self.yields = [found[p] for p in self.params]
         return True
 
+    def _read_on_entry(self) -> None:
+        """Give the caller's objects, in the state on entry, the attributes that the body is the first to read."""
+        for id, box in self.state.heap.items():
+            before = self.entry.heap.get(id)
+            if isinstance(box, ObjectBox) and isinstance(before, ObjectBox) and before.source is not None:
+                for key, _ in box.fields:
+                    if before.get(key) is None and hasattr(before.original, key):
+                        self.entry.set_field(Ref(id), key, attribute_of(self.t, self.entry, before, key))
+
     def inits(self) -> list[Operand]:
         """Return the parameters' values on entry."""
         found: dict[Var, Operand] = {}
         copies, self._copies = self._copies, []
+        self._read_on_entry()
         for slot in self._slots(self.state):
             self._fit(self._get(self.state, slot), self._get(self.entry, slot), found, self.entry)
         self._copies = copies
