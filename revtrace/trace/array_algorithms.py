@@ -29,7 +29,9 @@ ZERO, ONE = const(0, "i8"), const(1, "i8")
 def _einsum(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     text = t.use(args[0])
     if not isinstance(text, Static) or not isinstance(text.value, str) or "..." in text.value:
-        raise t.unsupported("np.einsum without letters for every axis", "it is not supported", "write the axes out: 'ij,jk->ik'")
+        raise t.unsupported(
+            "np.einsum without letters for every axis", "it is not supported", "write the axes out: 'ij,jk->ik'"
+        )
     operands = [arrays.settle(t, as_array(t, a, st)) for a in args[1:]]
     left, arrow, out = text.value.replace(" ", "").partition("->")
     terms = left.split(",")
@@ -100,7 +102,10 @@ def _slider(flip: bool, default: str) -> Any:
                 i = numbers.fold(t, "add", low, jx[0], "i8")
                 j = numbers.fold(t, "sub", k, i, "i8")
                 j = j if flip else numbers.fold(t, "sub", last, j, "i8")
-                p, q = t.b.cast(arrays.element(t, x, (i,)).operand, kind), t.b.cast(arrays.element(t, y, (j,)).operand, kind)
+                p, q = (
+                    t.b.cast(arrays.element(t, x, (i,)).operand, kind),
+                    t.b.cast(arrays.element(t, y, (j,)).operand, kind),
+                )
                 return [t.b.op("add", values[0], t.b.op("mul", p, q))]
 
             low = t.b.op("max", numbers.fold(t, "sub", k, last, "i8"), ZERO)
@@ -126,10 +131,13 @@ def _pad(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> 
     view = arrays.settle(t, as_array(t, a, st))
     known = containers.as_static(t, st, width)
     if not isinstance(known, Static) or mode.value not in ("constant", "edge"):
-        raise t.unsupported("np.pad in this mode", "only constant and edge padding have a rule", "build the array by concatenation")
+        raise t.unsupported(
+            "np.pad in this mode", "only constant and edge padding have a rule", "build the array by concatenation"
+        )
     widths = np.broadcast_to(np.asarray(known.value), (view.ndim, 2)).tolist()
     shape = tuple(
-        numbers.fold(t, "add", n, const(before + after, "i8"), "i8") for n, (before, after) in zip(view.shape, widths, strict=True)
+        numbers.fold(t, "add", n, const(before + after, "i8"), "i8")
+        for n, (before, after) in zip(view.shape, widths, strict=True)
     )
     out = arrays.new_array(t, view.dtype, shape)
     if mode.value == "edge":
@@ -205,7 +213,9 @@ def _fromiter(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None
 
 def _known_shape(t: Tracer, view: View) -> tuple[int, ...]:
     if not all(isinstance(n, Const) for n in view.shape):
-        raise NeedStatic(tuple(n for n in view.shape if not isinstance(n, Const)), "the array's shape must be known", t.b.loc)
+        raise NeedStatic(
+            tuple(n for n in view.shape if not isinstance(n, Const)), "the array's shape must be known", t.b.loc
+        )
     return tuple(int(n.value) for n in view.shape)  # type: ignore[union-attr, arg-type]
 
 
@@ -213,7 +223,8 @@ def _known_shape(t: Tracer, view: View) -> tuple[int, ...]:
 def _ndenumerate(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     view = arrays.settle(t, as_array(t, args[0], st))
     items = [
-        Tup((Static(ix), arrays.element(t, view, tuple(const(i, "i8") for i in ix)))) for ix in np.ndindex(_known_shape(t, view))
+        Tup((Static(ix), arrays.element(t, view, tuple(const(i, "i8") for i in ix))))
+        for ix in np.ndindex(_known_shape(t, view))
     ]
     return iterate(t, st, Tup(tuple(items)))
 
@@ -253,7 +264,10 @@ def _refusals() -> None:
     }  # fmt: skip
     found = [(getattr(np.linalg, name, None), f"np.linalg.{name}", how) for name, how in names.items()]
     found += [(getattr(np.fft, name), f"np.fft.{name}", loops) for name in np.fft.__all__ if "freq" not in name]
-    found += [(np.unique, "np.unique", "which values are equal is known only when running"), (np.histogram, "np.histogram", loops)]
+    found += [
+        (np.unique, "np.unique", "which values are equal is known only when running"),
+        (np.histogram, "np.histogram", loops),
+    ]
     for f, name, how in found:
         if f is None or not callable(f):
             continue
@@ -271,6 +285,6 @@ _refusals()
 
 @method_handler("array", "dump", "dumps", "tobytes", "tofile", "byteswap", "newbyteorder", "setflags", "__array_wrap__")
 def _layout(t: Tracer, st: State, self: Any, *args: Any, **kwargs: Any) -> Any:
-    raise t.unsupported("a method about an array's memory", "how numbers lie in memory is no part of the program", "use np.asarray(x)")
-
-
+    raise t.unsupported(
+        "a method about an array's memory", "how numbers lie in memory is no part of the program", "use np.asarray(x)"
+    )

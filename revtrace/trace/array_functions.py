@@ -150,7 +150,9 @@ def _arange(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) 
 
 @on(np.linspace)
 def _linspace(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    bind = signature("start", "stop", num=Static(50), endpoint=Static(True), retstep=Static(False), dtype=None, axis=None)
+    bind = signature(
+        "start", "stop", num=Static(50), endpoint=Static(True), retstep=Static(False), dtype=None, axis=None
+    )
     start, stop, num, endpoint, retstep, dtype, _ = bind(args, kwargs)
     kind = dtype_argument(t, dtype, "f8")
     n = numbers.integer(t, t.use(num))
@@ -166,7 +168,9 @@ def _linspace(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None
         item = numbers.as_num(t, numbers.binary(t, "+", numbers.binary(t, "*", k, step), a)).operand
         if last:
             # numpy puts the end itself in the last place.
-            is_last = t.b.op("and", t.b.compare("eq", ix[0], steps), t.b.compare("gt", steps, const(0, "i8")), type=BOOL)
+            is_last = t.b.op(
+                "and", t.b.compare("eq", ix[0], steps), t.b.compare("gt", steps, const(0, "i8")), type=BOOL
+            )
             item = t.b.op("select", is_last, b.operand, item, type=Scalar("f8"))
         return t.b.cast(item, kind or "f8")
 
@@ -189,7 +193,14 @@ def _eye(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> 
     return Elementwise((rows, columns), kind, at)
 
 
-@on(np.array, np.asarray, np.asanyarray, np.ascontiguousarray, np.require, np.asfarray if hasattr(np, "asfarray") else None)
+@on(
+    np.array,
+    np.asarray,
+    np.asanyarray,
+    np.ascontiguousarray,
+    np.require,
+    np.asfarray if hasattr(np, "asfarray") else None,
+)
 def _unused_array(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     raise AssertionError
 
@@ -410,7 +421,10 @@ def _where(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -
         return nonzero(t, as_array(t, args[0], st))
     values = [as_array_or_number(t, st, a) for a in args]
     if isinstance(values[0], Static):
-        kinds = [Num(t.b.cast(numbers.as_num(t, v).operand, numbers.as_num(t, v).dtype), False) if is_scalar(v) else v for v in values[1:]]
+        kinds = [
+            Num(t.b.cast(numbers.as_num(t, v).operand, numbers.as_num(t, v).dtype), False) if is_scalar(v) else v
+            for v in values[1:]
+        ]
         return arrays.apply(t, lambda a, b: numbers.select(t, const(bool(values[0].value)), a, b), kinds)
 
     def choose(c: Any, a: Any, b: Any) -> Any:
@@ -466,7 +480,9 @@ def round_array(t: Tracer, st: State, a: Any, decimals: Any) -> Any:
 
 @on(np.nan_to_num)
 def _nan_to_num(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    x, _, nan, posinf, neginf = signature("x", copy=Static(True), nan=Static(0.0), posinf=NONE, neginf=NONE)(args, kwargs)
+    x, _, nan, posinf, neginf = signature("x", copy=Static(True), nan=Static(0.0), posinf=NONE, neginf=NONE)(
+        args, kwargs
+    )
     value = as_array_or_number(t, st, x)
 
     def one(v: Any) -> Any:
@@ -484,13 +500,17 @@ def _nan_to_num(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | No
 
 @on(np.isclose)
 def _isclose(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    a, b, rtol, atol, _ = signature("a", "b", rtol=Static(1e-5), atol=Static(1e-8), equal_nan=Static(False))(args, kwargs)
+    a, b, rtol, atol, _ = signature("a", "b", rtol=Static(1e-5), atol=Static(1e-8), equal_nan=Static(False))(
+        args, kwargs
+    )
     values = [as_array_or_number(t, st, v) for v in (a, b)]
 
     def near(x: Any, y: Any) -> Any:
         gap = primitive(t, "abs", numbers.binary(t, "-", x, y))
         limit = numbers.binary(t, "+", atol, numbers.binary(t, "*", rtol, primitive(t, "abs", y)))
-        close = operators.both(t, _truth(t, numbers.compare(t, "<=", gap, limit)), _truth(t, primitive(t, "isfinite", y)))
+        close = operators.both(
+            t, _truth(t, numbers.compare(t, "<=", gap, limit)), _truth(t, primitive(t, "isfinite", y))
+        )
         return numbers.as_num(t, operators.either(t, close, _truth(t, numbers.compare(t, "==", x, y))))
 
     return arrays.apply(t, near, values)

@@ -77,9 +77,7 @@ def for_each(t: Tracer, shape: Sequence[Operand], body: Callable[[tuple[Operand,
         with t.b.block() as stmts:
             t.b.own(index)
             nest(k + 1, (*indices, index))
-        t.b.append(
-            For(index, ZERO, shape[k], 1, (), (), Block(tuple(stmts)), (), Var(INT, "count"), False, t.b.loc)
-        )
+        t.b.append(For(index, ZERO, shape[k], 1, (), (), Block(tuple(stmts)), (), Var(INT, "count"), False, t.b.loc))
 
     nest(0, ())
 
@@ -105,8 +103,17 @@ def reduce(
         outs = tuple(Var(v.type, "acc") for v in values)
         t.b.append(
             For(
-                index, ZERO, shape[k], 1, params, values, Block(tuple(stmts), results), outs,
-                Var(INT, "count"), False, t.b.loc,
+                index,
+                ZERO,
+                shape[k],
+                1,
+                params,
+                values,
+                Block(tuple(stmts), results),
+                outs,
+                Var(INT, "count"),
+                False,
+                t.b.loc,
             )
         )
         return outs
@@ -453,7 +460,12 @@ def at_broadcast(t: Tracer, value: Any, indices: tuple[Operand, ...], shape: tup
     """One element of an array broadcast to a shape."""
     own = indices[len(shape) - value.ndim :]
     return operand_at(
-        t, value, tuple(ZERO if _is_one(n) and not _is_one(m) else i for i, n, m in zip(own, value.shape, shape[len(shape) - value.ndim :], strict=True))
+        t,
+        value,
+        tuple(
+            ZERO if _is_one(n) and not _is_one(m) else i
+            for i, n, m in zip(own, value.shape, shape[len(shape) - value.ndim :], strict=True)
+        ),
     )
 
 
@@ -622,7 +634,9 @@ def _into(t: Tracer, number: Num, target: View) -> Operand:
     if number.dtype[0] == "c" and target.dtype[0] != "c":
         if number.weak:
             raise PythonRaise(TypeError("float() argument must be a string or a real number, not 'complex'"))
-        return t.b.cast(t.b.op("real", number.operand, type=Scalar("f4" if number.dtype == "c8" else "f8")), target.dtype)
+        return t.b.cast(
+            t.b.op("real", number.operand, type=Scalar("f4" if number.dtype == "c8" else "f8")), target.dtype
+        )
     return t.b.cast(number.operand, target.dtype)
 
 
@@ -717,7 +731,9 @@ def _none_slice(k: Any) -> bool:
 def _masked(t: Tracer, view: View, keys: list[Any], mask: Any, new: Any) -> None:
     """``view[mask] = number``: a conditional store to each element."""
     if mask.ndim != view.ndim:
-        raise t.unsupported("a mask over some of an array's axes", "only masks of the array's own shape are written", "")
+        raise t.unsupported(
+            "a mask over some of an array's axes", "only masks of the array's own shape are written", ""
+        )
     mask = settle(t, mask)
     for m, n in zip(mask.shape, view.shape, strict=True):
         if m is not n:

@@ -58,7 +58,9 @@ _CONTAINERS = {
 }  # fmt: skip
 
 #: Packages whose modules do not change under a program's feet.
-_STEADY = frozenset({"numpy", "math", "cmath", "scipy", "numba", "builtins", "operator", "functools", "itertools", "typing"})
+_STEADY = frozenset(
+    {"numpy", "math", "cmath", "scipy", "numba", "builtins", "operator", "functools", "itertools", "typing"}
+)
 
 
 def get_attribute(t: Tracer, st: State, value: Any, name: str) -> Any:
@@ -74,7 +76,9 @@ def get_attribute(t: Tracer, st: State, value: Any, name: str) -> Any:
         return Bound(Static(Method(kind, name)), value)
     if arrays.is_array(value):
         return _of_array(t, value, name)
-    if isinstance(value, Num) or (isinstance(value, Static) and is_number(value.value) and not hasattr(value.value, "name")):
+    if isinstance(value, Num) or (
+        isinstance(value, Static) and is_number(value.value) and not hasattr(value.value, "name")
+    ):
         return _of_number(t, value, name)
     if isinstance(value, Tup):
         return _of_tuple(t, st, value, name)
@@ -150,7 +154,13 @@ def _of_array(t: Tracer, value: Any, name: str) -> Any:
             return arrays.transpose(view, tuple(order))
         case "real" | "imag":
             if value.dtype[0] != "c":
-                return value if name == "real" else arrays.apply(t, lambda x: Num(t.b.cast(t.b.op("mul", x.operand, x.operand), x.dtype), False), (value,))
+                return (
+                    value
+                    if name == "real"
+                    else arrays.apply(
+                        t, lambda x: Num(t.b.cast(t.b.op("mul", x.operand, x.operand), x.dtype), False), (value,)
+                    )
+                )
             return arrays.apply(t, lambda x: _of_number(t, x, name), (value,))
         case "flags" | "strides" | "base" | "data" | "ctypes":
             raise t.unsupported(
@@ -251,7 +261,11 @@ def _of_object(t: Tracer, st: State, ref: Ref, box: ObjectBox, name: str) -> Any
             box = st.box(ref)  # type: ignore[assignment]
         return st.new(DictBox(box.fields))
     in_class = _lookup(cls, name)
-    data = in_class is not None and hasattr(type(in_class), "__set__") and not isinstance(in_class, types.MemberDescriptorType)
+    data = (
+        in_class is not None
+        and hasattr(type(in_class), "__set__")
+        and not isinstance(in_class, types.MemberDescriptorType)
+    )
     if not data:
         found = box.get(name)
         if found is not None:
@@ -353,7 +367,9 @@ def set_attribute(t: Tracer, st: State, target: Any, name: str, value: Any) -> N
             return
     if arrays.is_array(target) and name == "shape":
         raise t.unsupported("setting an array's shape in place", "", "use x = x.reshape(...)")
-    raise t.unsupported(f"setting an attribute of {t.describe(target)}", "it would change an object outside the function")
+    raise t.unsupported(
+        f"setting an attribute of {t.describe(target)}", "it would change an object outside the function"
+    )
 
 
 def store_field(t: Tracer, st: State, target: Ref, name: str, value: Any) -> None:

@@ -137,7 +137,9 @@ def _pow(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> 
             except (TypeError, ValueError) as error:
                 raise PythonRaise(error) from None
         raise NeedStatic(
-            tuple(a.operand for a in known if isinstance(a, Num)), "pow with a modulus needs integers known when tracing", t.b.loc
+            tuple(a.operand for a in known if isinstance(a, Num)),
+            "pow with a modulus needs integers known when tracing",
+            t.b.loc,
         )
     args = args[:2]
     return operators.binary(t, st, "**", *args)
@@ -292,9 +294,7 @@ def fold(t: Tracer, st: State, source: Any, init: Any, combine: Any) -> Any:
         else:
             view, weak = as_array(t, source, st), False
             length = view.shape[0]
-        kind = numbers._promoted(
-            (numbers.as_num(t, init).dtype, numbers.as_num(t, init).weak), (view.dtype, weak)
-        )
+        kind = numbers._promoted((numbers.as_num(t, init).dtype, numbers.as_num(t, init).weak), (view.dtype, weak))
         first = t.b.cast(numbers.as_num(t, init).operand, kind[0])
 
         def body(ix: Any, values: Any) -> Any:
@@ -718,7 +718,9 @@ def _texts() -> None:
                 if integers:
                     raise NeedStatic(integers, f"{f.__name__}() needs a number known when tracing", t.b.loc)
                 raise t.unsupported(
-                    f"{f.__name__}() of a run-time value", "its result must be known when tracing", "use the value itself"
+                    f"{f.__name__}() of a run-time value",
+                    "its result must be known when tracing",
+                    "use the value itself",
                 )
             try:
                 return Static(f(*(k.value for k in known)))
@@ -852,4 +854,3 @@ def _cmath_rect(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | No
 MATH = {
     "dist": _math_dist, "fsum": _math_fsum, "prod": _math_prod, "isclose": _math_isclose, "modf": _math_modf,
 }  # fmt: skip
-

@@ -96,7 +96,9 @@ def call(
     # Before partials: revtrace's handles are both.
     py_func = getattr(f, "py_func", None)
     if isinstance(py_func, types.FunctionType):
-        return _plain(t, st, py_func, Static(py_func, function.source and _attr(function.source, "py_func")), args, kwargs)
+        return _plain(
+            t, st, py_func, Static(py_func, function.source and _attr(function.source, "py_func")), args, kwargs
+        )
     if getattr(type(f), "__module__", "").startswith("revtrace.") and hasattr(f, "callee") and not _stands_for_plain(f):
         raise t.unsupported(
             f"calling the derivative {f!r}",
@@ -105,12 +107,17 @@ def call(
         )
     if isinstance(f, functools.partial):
         source = function.source
-        first = tuple(external(t, st, a, None if source is None else _partial_arg(source, k), "const") for k, a in enumerate(f.args))
+        first = tuple(
+            external(t, st, a, None if source is None else _partial_arg(source, k), "const")
+            for k, a in enumerate(f.args)
+        )
         more = {k: external(t, st, v, None, "const") for k, v in f.keywords.items()}
         # What a handle calls is not the user's function.
         name = "function" if hasattr(f, "callee") else "func"
         inner_source = None if source is None else _attr(source, name)
-        return call(t, st, external(t, st, getattr(f, name), inner_source, "const"), (*first, *args), {**more, **kwargs}, fr)
+        return call(
+            t, st, external(t, st, getattr(f, name), inner_source, "const"), (*first, *args), {**more, **kwargs}, fr
+        )
     if isinstance(f, _GETTERS):
         from revtrace.trace.library import call_getter
 
@@ -131,7 +138,9 @@ def call(
     if isinstance(f, types.MethodType):
         owner = external(t, st, f.__self__, None, "const")
         return call(t, st, Static(f.__func__), (owner, *args), kwargs, fr)
-    if type(f).__name__ in ("_ArrayFunctionDispatcher", "_lru_cache_wrapper") and isinstance(wrapped, types.FunctionType):
+    if type(f).__name__ in ("_ArrayFunctionDispatcher", "_lru_cache_wrapper") and isinstance(
+        wrapped, types.FunctionType
+    ):
         return _plain(t, st, wrapped, Static(wrapped), args, kwargs)
     if isinstance(f, type):
         return functions.construct(t, st, f, args, kwargs)
@@ -141,7 +150,11 @@ def call(
     own = type(f).__dict__.get("__call__")
     if isinstance(own, types.FunctionType):
         return call(t, st, Static(own), (external(t, st, f, None, "const"), *args), kwargs)
-    name = f"the ufunc {f.__name__}" if isinstance(f, np.ufunc) else getattr(f, "__qualname__", None) or type(f).__qualname__
+    name = (
+        f"the ufunc {f.__name__}"
+        if isinstance(f, np.ufunc)
+        else getattr(f, "__qualname__", None) or type(f).__qualname__
+    )
     module = getattr(f, "__module__", None)
     raise t.unsupported(
         f"calling {module + '.' if module else ''}{name}",
@@ -367,5 +380,3 @@ def collect(t: Tracer, st: State, ref: Ref) -> Ref:
     found = fold_generator(t, st, ref, made, add)
     assert isinstance(found, Ref)
     return found
-
-

@@ -248,7 +248,10 @@ def _filled(t: Tracer, nums: list[Num], dtype: str, shape: tuple[Operand, ...]) 
 
 def _sequence_slice(t: Tracer, st: State, value: Any, key: Any) -> Any:
     if isinstance(key, Slice):
-        parts = [None if isinstance(p, Static) and p.value is None else as_known_int(t, p) for p in (key.start, key.stop, key.step)]
+        parts = [
+            None if isinstance(p, Static) and p.value is None else as_known_int(t, p)
+            for p in (key.start, key.stop, key.step)
+        ]
         key = Static(slice(*parts))
     items = items_of(t, st, value)[key.value]
     if isinstance(value, Ref):
@@ -357,7 +360,9 @@ def _set_list_item(t: Tracer, st: State, target: Ref, box: ListBox, key: Any, va
     own(t, box)
     if isinstance(key, (Slice, Static)) and (isinstance(key, Slice) or isinstance(key.value, slice)):
         if isinstance(key, Slice):
-            raise t.unsupported("assigning to a slice of a list", "its bounds are known only when running", "use an array")
+            raise t.unsupported(
+                "assigning to a slice of a list", "its bounds are known only when running", "use an array"
+            )
         items = list(box.items)
         items[key.value] = items_of(t, st, value)
         st.set(target, ListBox(tuple(items), box.source))

@@ -145,7 +145,9 @@ def nested(t: Tracer, st: State, value: Any, dtype: str | None) -> View:
     for leaf in leaves:
         leaf_shape = leaf.shape if arrays.is_array(leaf) else ()
         if len(leaf_shape) != len(inner):
-            raise PythonRaise(ValueError("setting an array element with a sequence. The requested array has an inhomogeneous shape"))
+            raise PythonRaise(
+                ValueError("setting an array element with a sequence. The requested array has an inhomogeneous shape")
+            )
         for m, n in zip(inner, leaf_shape, strict=True):
             if m is not n:
                 arrays.agree(t, m, n)
@@ -195,8 +197,8 @@ def _leaves(t: Tracer, st: State, value: Any, items_of: Any, dtype: str | None) 
     parts = [_leaves(t, st, v, items_of, dtype) for v in items_of(t, st, value)]
     shapes = {p[0] for p in parts}
     if len(shapes) > 1:
-        raise PythonRaise(ValueError("setting an array element with a sequence. The requested array has an inhomogeneous shape"))
+        raise PythonRaise(
+            ValueError("setting an array element with a sequence. The requested array has an inhomogeneous shape")
+        )
     inner = shapes.pop() if shapes else ()
     return (len(parts), *inner), [leaf for p in parts for leaf in p[1]]
-
-

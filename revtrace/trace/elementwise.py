@@ -27,7 +27,24 @@ _SYMBOL = {
     "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!=",
 }  # fmt: skip
 _COMPARISONS = {"lt", "le", "gt", "ge", "eq", "ne"}
-_KEEP_INT = {"abs", "sign", "maximum", "minimum", "fmax", "fmin", "square", "conj", "real", "fmod", "floor", "ceil", "trunc", "rint", "neg", "invert"}
+_KEEP_INT = {
+    "abs",
+    "sign",
+    "maximum",
+    "minimum",
+    "fmax",
+    "fmin",
+    "square",
+    "conj",
+    "real",
+    "fmod",
+    "floor",
+    "ceil",
+    "trunc",
+    "rint",
+    "neg",
+    "invert",
+}
 
 
 def call_entry(
@@ -36,7 +53,11 @@ def call_entry(
     """Call a callable that the rules know."""
     args = tuple(t.use(a) for a in args)
     known = [_known(t, st, a) for a in args]
-    if all(isinstance(a, Static) for a in known) and not kwargs and not any(isinstance(a.value, np.ndarray) for a in known):
+    if (
+        all(isinstance(a, Static) for a in known)
+        and not kwargs
+        and not any(isinstance(a.value, np.ndarray) for a in known)
+    ):
         try:
             with np.errstate(all="ignore"):
                 return Static(f(*(a.value for a in known)))
@@ -252,5 +273,3 @@ def primitive(t: Tracer, name: str, *xs: Any) -> Any:
     else:
         out_type = Scalar(dtype)
     return Num(t.b.op(name, *operands, type=out_type), False)
-
-

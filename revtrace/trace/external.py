@@ -78,14 +78,24 @@ def _is_callable_only(value: Any) -> bool:
 
     return isinstance(
         value,
-        (operator.itemgetter, operator.attrgetter, operator.methodcaller, functools.partial, types.MethodWrapperType, types.MethodDescriptorType, types.WrapperDescriptorType),
+        (
+            operator.itemgetter,
+            operator.attrgetter,
+            operator.methodcaller,
+            functools.partial,
+            types.MethodWrapperType,
+            types.MethodDescriptorType,
+            types.WrapperDescriptorType,
+        ),
     ) or type(value).__module__.partition(".")[0] in ("numpy", "numba", "scipy", "functools", "builtins", "_thread")
 
 
 def _number(t: Tracer, value: Any, source: Source | None, role: str) -> Value:
     dtype, weak = dtype_of(value)
     if dtype not in SUPPORTED:
-        raise t.unsupported(f"a number of type {type(value).__name__}", f"dtype {dtype} is not supported", "use float64")
+        raise t.unsupported(
+            f"a number of type {type(value).__name__}", f"dtype {dtype} is not supported", "use float64"
+        )
     fixed = role == "const" or source is None or source in t.static_sources
     if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**63:
         fixed = True
@@ -167,7 +177,10 @@ def _container(t: Tracer, st: State, value: Any, source: Source | None, role: st
     box: Any
     if isinstance(value, list):
         t.guard(source, "len", len(value))
-        box = ListBox(tuple(external(t, st, v, None if source is None else Item(source, k), role) for k, v in enumerate(value)), source)
+        box = ListBox(
+            tuple(external(t, st, v, None if source is None else Item(source, k), role) for k, v in enumerate(value)),
+            source,
+        )
     elif isinstance(value, dict):
         for k in value:
             if not isinstance(k, (str, int, float, bool, tuple, bytes, type(None), enum.Enum, type)):

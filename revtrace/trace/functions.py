@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["construct", "evaluate", "find", "method", "method_handler", "on", "signature", "static_math"]
 
+
 class NotBoundError(Exception):
     """A call of a function the tracer knows, with arguments that its rule does not."""
 
@@ -62,9 +63,31 @@ def _load() -> None:
     global _loaded  # noqa: PLW0603
     if not _loaded:
         _loaded = True
-        from revtrace.trace import array_algorithms, array_functions, builtin_functions, library, linalg, methods, reductions, selection, shaping, ufunc_methods
+        from revtrace.trace import (
+            array_algorithms,
+            array_functions,
+            builtin_functions,
+            library,
+            linalg,
+            methods,
+            reductions,
+            selection,
+            shaping,
+            ufunc_methods,
+        )
 
-        del array_algorithms, array_functions, builtin_functions, library, linalg, methods, reductions, selection, shaping, ufunc_methods
+        del (
+            array_algorithms,
+            array_functions,
+            builtin_functions,
+            library,
+            linalg,
+            methods,
+            reductions,
+            selection,
+            shaping,
+            ufunc_methods,
+        )
 
 
 def find(f: Any) -> Handler | None:
@@ -96,9 +119,7 @@ def signature(*names: str, **defaults: Any) -> Callable[[tuple[Any, ...], dict[s
     return bind
 
 
-def method(
-    t: Tracer, st: State, which: Method, self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
+def method(t: Tracer, st: State, which: Method, self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call a built-in method."""
     _load()
     handler = _methods.get((which.kind, which.name))
@@ -108,7 +129,9 @@ def method(
         inspect.signature(handler).bind(t, st, self, *args, **kwargs)
     except TypeError as error:
         raise t.unsupported(
-            f"{which.label} called in this way", f"its rule does not know these arguments: {error}", "use its plain form"
+            f"{which.label} called in this way",
+            f"its rule does not know these arguments: {error}",
+            "use its plain form",
         ) from None
     return handler(t, st, self, *args, **kwargs)
 
@@ -282,5 +305,3 @@ def static_math(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dic
 
         raise NeedStatic(operands, f"math.{f.__name__} needs numbers known when tracing", t.b.loc)
     raise t.unsupported(f"math.{f.__name__} of run-time numbers", "it has no rule", "")
-
-

@@ -584,7 +584,9 @@ def _yield(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
 def _yield_from(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     if fr.on_yield is None:
         raise t.unsupported(
-            "a generator", "it is used in a way that keeps it beyond the place where it is made", "use it up in one loop"
+            "a generator",
+            "it is used in a way that keeps it beyond the place where it is made",
+            "use it up in one loop",
         )
     for item in containers.items_of(t, st, st.stack.pop()):
         fr.on_yield(st, keep(t, item))

@@ -114,7 +114,9 @@ def advance(t: Tracer, st: State, ref: Ref) -> Any | None:
             ends = [_int(p) for p in box.parts]
             if None in ends:
                 raise NeedStatic(
-                    tuple(p.operand for p in box.parts if isinstance(p, Num)), "the loop's bounds must be known", t.b.loc
+                    tuple(p.operand for p in box.parts if isinstance(p, Num)),
+                    "the loop's bounds must be known",
+                    t.b.loc,
                 )
             start, stop, step = (int(e) for e in ends if e is not None)
             span = range(start, stop, step)
@@ -219,9 +221,7 @@ def roll(t: Tracer, st: State, ref: Ref) -> Rolled | None:
             if known and len(range(_int(start), _int(stop), by)) <= 1:  # type: ignore[arg-type]
                 return None
             bounds = tuple(x for x in (_operand(start), _operand(stop)) if not isinstance(x, Const))
-            return Rolled(
-                _operand(start), _operand(stop), by, lambda t, st, i: Num(i, True), known, bounds
-            )
+            return Rolled(_operand(start), _operand(stop), by, lambda t, st, i: Num(i, True), known, bounds)
     span = _span(t, st, ref)
     if span is None:
         return None
@@ -275,9 +275,7 @@ def _span(t: Tracer, st: State, ref: Ref) -> Span | None:
                 return None
             at = s.at
             offset = _operand(first)
-            return Span(
-                s.length, lambda t, st, k: Tup((Num(fold(t, "add", k, offset, "i8"), True), at(t, st, k)))
-            )
+            return Span(s.length, lambda t, st, k: Tup((Num(fold(t, "add", k, offset, "i8"), True), at(t, st, k))))
         case "map":
             from revtrace.trace.calls import call
 
@@ -320,5 +318,3 @@ def range_length(t: Tracer, start: Operand, stop: Operand, step: Operand) -> Ope
     if isinstance(count, Const):
         return const(max(0, int(count.value)), "i8")  # type: ignore[arg-type]
     return t.b.op("max", count, zero)
-
-

@@ -276,7 +276,9 @@ def _inspection() -> None:
         def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None, f: Any = f) -> Any:
             found = evaluate(t, st, f, args, kwargs)
             if found is None:
-                raise t.unsupported(f"inspect.{f.__name__} of a function made while tracing", "it does not exist yet", "")
+                raise t.unsupported(
+                    f"inspect.{f.__name__} of a function made while tracing", "it does not exist yet", ""
+                )
             return found
 
         on(f)(handler)

@@ -143,7 +143,9 @@ def _cross(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -
         return arrays.subscript(t, v, Tup((Static(Ellipsis), Static(k))))
 
     def entry(i: int, j: int) -> Any:
-        return binary(t, st, "-", binary(t, st, "*", part(a, i), part(b, j)), binary(t, st, "*", part(a, j), part(b, i)))
+        return binary(
+            t, st, "-", binary(t, st, "*", part(a, i), part(b, j)), binary(t, st, "*", part(a, j), part(b, i))
+        )
 
     found = [entry(1, 2), entry(2, 0), entry(0, 1)]
     if a.ndim == 1 and b.ndim == 1:
@@ -170,7 +172,11 @@ def _norm(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
     p = None if p == "fro" else p
     flat = isinstance(axis, Static) and axis.value is None and (p is None or value.ndim == 1)
     if not flat and p is not None and isinstance(axis, Static) and not isinstance(axis.value, int):
-        raise t.unsupported("a matrix norm other than the Frobenius norm", "it has no rule", "use the Frobenius norm, or write the norm out")
+        raise t.unsupported(
+            "a matrix norm other than the Frobenius norm",
+            "it has no rule",
+            "use the Frobenius norm, or write the norm out",
+        )
     size = arrays.apply(t, lambda v: primitive(t, "abs", v), (value,))
     if p in (np.inf, -np.inf):
         from revtrace.trace.reductions import extreme

@@ -147,9 +147,7 @@ def _containers(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
         a, b = st.box(x), st.box(y)
         if isinstance(a, SetBox) and isinstance(b, SetBox):
             return st.new(SetBox(numbers.PYTHON[symbol](a.items, b.items)))
-    raise PythonRaise(
-        TypeError(f"unsupported operand type(s) for {symbol}: {t.describe(x)!r} and {t.describe(y)!r}")
-    )
+    raise PythonRaise(TypeError(f"unsupported operand type(s) for {symbol}: {t.describe(x)!r} and {t.describe(y)!r}"))
 
 
 def _repeat(t: Tracer, st: State, x: Any, y: Any) -> Any:
@@ -166,9 +164,7 @@ def _repeat(t: Tracer, st: State, x: Any, y: Any) -> Any:
 
 def _spread(st: State, x: Any, y: Any) -> bool:
     """Whether a numpy scalar meets a list or tuple, which makes an array of it."""
-    return any(
-        is_numeric(a) and not is_weak(a) and (_is_list(st, b) or _is_tuple(b)) for a, b in ((x, y), (y, x))
-    )
+    return any(is_numeric(a) and not is_weak(a) and (_is_list(st, b) or _is_tuple(b)) for a, b in ((x, y), (y, x)))
 
 
 def is_weak(value: Any) -> bool:
@@ -434,5 +430,3 @@ def _static_key(t: Tracer, st: State, x: Any) -> Any:
     from revtrace.trace.containers import _key
 
     return _key(t, st, t.use(x))
-
-

@@ -32,9 +32,12 @@ def axes_of(t: Tracer, st: State, axis: Any, ndim: int) -> tuple[int, ...]:
     if axis is None or (isinstance(axis, Static) and axis.value is None):
         return tuple(range(ndim))
     axis = t.use(axis)
-    items = [axis] if not isinstance(containers.as_static(t, st, axis), Static) or not isinstance(
-        containers.as_static(t, st, axis).value, (tuple, list)
-    ) else containers.items_of(t, st, axis)
+    items = (
+        [axis]
+        if not isinstance(containers.as_static(t, st, axis), Static)
+        or not isinstance(containers.as_static(t, st, axis).value, (tuple, list))
+        else containers.items_of(t, st, axis)
+    )
     found = []
     for item in items:
         k = containers.as_known_int(t, item)
@@ -93,7 +96,11 @@ def _prepare(t: Tracer, st: State, a: Any) -> Any:
         from revtrace.trace.state import IterBox
 
         if isinstance(st.box(value), IterBox):
-            value = st.new(__import__("revtrace.trace.state", fromlist=["ListBox"]).ListBox(tuple(containers.items_of(t, st, value))))
+            value = st.new(
+                __import__("revtrace.trace.state", fromlist=["ListBox"]).ListBox(
+                    tuple(containers.items_of(t, st, value))
+                )
+            )
     value = as_array_or_number(t, st, value)
     if not arrays.is_array(value):
         number = numbers.as_num(t, value)
@@ -101,7 +108,16 @@ def _prepare(t: Tracer, st: State, a: Any) -> Any:
     return value
 
 
-def sum_of(t: Tracer, st: State, a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, initial: Any = None, name: str = "add") -> Any:
+def sum_of(
+    t: Tracer,
+    st: State,
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    name: str = "add",
+) -> Any:
     """``np.sum`` (or ``np.prod`` with ``name="mul"``)."""
     value = _prepare(t, st, a)
     kind = dtype_argument(t, dtype, _sum_type(value.dtype)) or value.dtype
@@ -173,8 +189,12 @@ def _average(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None)
             (k,) = axes_of(t, st, axis, value.ndim)
             for _ in range(value.ndim - 1 - k):
                 given = arrays._new_axis(given, given.ndim)
-        total = sum_of(t, st, arrays.settle(t, binary(t, st, "+", given, binary(t, st, "*", value, Static(0.0)))), axis, None, keep)
-        found = binary(t, st, "/", sum_of(t, st, arrays.settle(t, binary(t, st, "*", value, given)), axis, None, keep), total)
+        total = sum_of(
+            t, st, arrays.settle(t, binary(t, st, "+", given, binary(t, st, "*", value, Static(0.0)))), axis, None, keep
+        )
+        found = binary(
+            t, st, "/", sum_of(t, st, arrays.settle(t, binary(t, st, "*", value, given)), axis, None, keep), total
+        )
     if not _flag(returned):
         return found
     if arrays.is_array(found) and not arrays.is_array(total):
@@ -235,7 +255,9 @@ on(np.var)(_variance_handler(False))
 on(np.std)(_variance_handler(True))
 
 
-def extreme(t: Tracer, a: Any, axis: Any, keepdims: bool, name: str, python: bool = False, st: State | None = None) -> Any:
+def extreme(
+    t: Tracer, a: Any, axis: Any, keepdims: bool, name: str, python: bool = False, st: State | None = None
+) -> Any:
     """``np.max`` or ``np.min``; of equals the first counts in both value and derivative."""
     value = arrays.settle(t, _prepare(t, st or t.current, a))
     axes = axes_of(t, st or t.current, axis, value.ndim)

@@ -464,5 +464,3 @@ def _np_median(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | Non
     end = arrays.element(t, line, (numbers.fold(t, "sub", n, ONE, "i8"),))
     bad = numbers.as_num(t, primitive(t, "isnan", end)).operand
     return Num(numbers.select(t, bad, end, found).operand, False)
-
-

@@ -67,11 +67,15 @@ def reshape(t: Tracer, value: Any, shape: tuple[Operand, ...]) -> Any:
     out = arrays.new_array(t, view.dtype, shape)
     if len(view.shape) <= 1 or view.ndim >= len(shape):
         arrays.for_each(
-            t, view.shape, lambda ix: arrays.store_at(t, out, _split(t, _flat(t, ix, view.shape), shape), arrays.load_at(t, view, ix))
+            t,
+            view.shape,
+            lambda ix: arrays.store_at(t, out, _split(t, _flat(t, ix, view.shape), shape), arrays.load_at(t, view, ix)),
         )
     else:
         arrays.for_each(
-            t, shape, lambda ix: arrays.store_at(t, out, ix, arrays.load_at(t, view, _split(t, _flat(t, ix, shape), view.shape)))
+            t,
+            shape,
+            lambda ix: arrays.store_at(t, out, ix, arrays.load_at(t, view, _split(t, _flat(t, ix, shape), view.shape))),
         )
     return out
 
@@ -139,7 +143,9 @@ def _ravel(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -
 
 @on(np.reshape)
 def _reshape(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    a, shape, order = signature("a", "shape", order=Static("C"))(args, {("shape" if k == "newshape" else k): v for k, v in kwargs.items()})
+    a, shape, order = signature("a", "shape", order=Static("C"))(
+        args, {("shape" if k == "newshape" else k): v for k, v in kwargs.items()}
+    )
     _c_order(t, order)
     return reshape(t, _array(t, st, a), shape_argument(t, st, shape))
 
@@ -359,7 +365,10 @@ def _diag(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
         t,
         value.shape,
         lambda ix: arrays.store_at(
-            t, out, (numbers.fold(t, "add", ix[0], i0, "i8"), numbers.fold(t, "add", ix[0], j0, "i8")), arrays.load_at(t, value, ix)
+            t,
+            out,
+            (numbers.fold(t, "add", ix[0], i0, "i8"), numbers.fold(t, "add", ix[0], j0, "i8")),
+            arrays.load_at(t, value, ix),
         ),
     )
     return out
@@ -421,7 +430,9 @@ def _tile(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
     sizes = view.shape
 
     def at(ix: tuple[Operand, ...]) -> Operand:
-        return arrays.load_at(t, view, tuple(numbers.fold(t, "mod", i, n, "i8") for i, n in zip(ix, sizes, strict=True)))
+        return arrays.load_at(
+            t, view, tuple(numbers.fold(t, "mod", i, n, "i8") for i, n in zip(ix, sizes, strict=True))
+        )
 
     return Elementwise(shape, view.dtype, at, (view,))
 
@@ -444,5 +455,3 @@ def _meshgrid(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None
     from revtrace.trace.state import ListBox
 
     return st.new(ListBox(tuple(one(k, p) for k, p in enumerate(parts))))
-
-

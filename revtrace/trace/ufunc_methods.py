@@ -77,7 +77,9 @@ def _at(f: Any) -> Any:
             others = indices[:position] + indices[position + k :]
             where = (*(arrays._picked(t, a, picked, shape) for a in picks), *others)
             more = (
-                Num(arrays.at_broadcast(t, value, indices, full), False) if arrays.is_array(value) else numbers.as_num(t, value)
+                Num(arrays.at_broadcast(t, value, indices, full), False)
+                if arrays.is_array(value)
+                else numbers.as_num(t, value)
             )
             old = arrays.element(t, view, where)
             arrays.store_element(t, view, where, arrays._into(t, primitive(t, name, old, more), view))
@@ -155,4 +157,3 @@ def _place(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -
         value = Num(arrays.operand_at(t, value, (const(0, "i8"),) * value.ndim), False)
     _where(t, arrays.settle(t, target), as_array_or_number(t, st, mask), value)
     return NONE
-

@@ -12,7 +12,10 @@ Y = np.array([1.1, 0.2, 0.9, 1.6])
 M = np.array([[2.0, 0.3], [0.2, 3.0]])
 
 FUNCTIONS = {
-    "einsum": (lambda a: np.einsum("ij,ij->", a, a) + np.einsum("ij,jk->ik", a, a)[0, 1] + np.einsum("ii", a) * a[0, 0], M),
+    "einsum": (
+        lambda a: np.einsum("ij,ij->", a, a) + np.einsum("ij,jk->ik", a, a)[0, 1] + np.einsum("ii", a) * a[0, 0],
+        M,
+    ),
     "einsum, letters left out": (lambda a, x: np.einsum("ij,j", a, x)[1], M, X[:2]),
     "convolve": (lambda x: (np.convolve(x, [1.0, 0.5, 0.25]) ** 2).sum() + np.convolve(x, x[:3], "same")[2], X),
     "correlate": (lambda x: np.correlate(x, x[:2])[1] + np.convolve(x, x[:2], "valid")[0], X),

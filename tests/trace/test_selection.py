@@ -54,7 +54,12 @@ def ordered(x: np.ndarray) -> float:
     y = x * 2
     y.sort()
     order = np.argsort(x)
-    return (np.sort(x) * np.arange(4)).sum() + (y * x).sum() + (x[order] * x).sum() + np.sort(x.reshape(2, 2), axis=0)[0, 1]
+    return (
+        (np.sort(x) * np.arange(4)).sum()
+        + (y * x).sum()
+        + (x[order] * x).sum()
+        + np.sort(x.reshape(2, 2), axis=0)[0, 1]
+    )
 
 
 def searched(x: float) -> float:
