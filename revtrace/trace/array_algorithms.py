@@ -1,4 +1,4 @@
-"""numpy functions written out as loops: einsum, convolve, pad, running extremes, vectorize; and what is refused by name."""
+"""numpy functions written out as loops: einsum, convolve, pad, running extremes, vectorize; and refusals by name."""
 
 from __future__ import annotations
 
@@ -156,7 +156,8 @@ def _pad(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> 
     arrays.for_each(
         t, view.shape,
         lambda ix: arrays.store_at(
-            t, out, tuple(numbers.fold(t, "add", i, const(b, "i8"), "i8") for i, (b, _) in zip(ix, widths, strict=True)),
+            t, out,
+            tuple(numbers.fold(t, "add", i, const(b, "i8"), "i8") for i, (b, _) in zip(ix, widths, strict=True)),
             arrays.load_at(t, view, ix),
         ),
     )  # fmt: skip
@@ -258,9 +259,9 @@ def call_vectorized(t: Tracer, st: State, function: Any, args: Args) -> Any:
 def _refusals() -> None:
     loops = "write it as loops over the elements"
     names = {
-        **dict.fromkeys(("solve", "inv", "det", "slogdet", "cholesky"), "write the elimination as loops, as in a textbook"),
-        **dict.fromkeys(("eig", "eigh", "eigvals", "eigvalsh", "svd", "svdvals", "qr", "pinv", "lstsq", "matrix_rank", "cond",
-                         "matrix_power", "tensorsolve", "tensorinv", "multi_dot"), loops),
+        **dict.fromkeys(("solve", "inv", "det", "slogdet", "cholesky"), "write the elimination as loops"),
+        **dict.fromkeys(("eig", "eigh", "eigvals", "eigvalsh", "svd", "svdvals", "qr", "pinv", "lstsq", "matrix_rank",
+                         "cond", "matrix_power", "tensorsolve", "tensorinv", "multi_dot"), loops),
     }  # fmt: skip
     found = [(getattr(np.linalg, name, None), f"np.linalg.{name}", how) for name, how in names.items()]
     found += [(getattr(np.fft, name), f"np.fft.{name}", loops) for name in np.fft.__all__ if "freq" not in name]

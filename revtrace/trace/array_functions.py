@@ -572,8 +572,8 @@ def _interp(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) 
             new_high = t.b.op("select", above, high, middle, type=INT)
         out_low, out_high = Var(INT, "low"), Var(INT, "high")
         t.b.append(
-            While((low, high), (const(0, "i8"), last), Block(tuple(test), (more,)), Block(tuple(body), (new_low, new_high)),
-                  (out_low, out_high), Var(INT, "count"), False, t.b.loc)
+            While((low, high), (const(0, "i8"), last), Block(tuple(test), (more,)),
+                  Block(tuple(body), (new_low, new_high)), (out_low, out_high), Var(INT, "count"), False, t.b.loc)
         )  # fmt: skip
         x0, x1 = (arrays.element(t, knots, (k,)) for k in (out_low, out_high))
         y0, y1 = (arrays.element(t, values, (k,)) for k in (out_low, out_high))
