@@ -157,6 +157,7 @@ def store_element(t: Tracer, view: View, indices: tuple[Operand, ...], value: Op
 
 
 def _raw(t: Tracer, view: View, indices: tuple[Operand, ...]) -> list[Operand]:
+    t.touch(view.root)
     out: list[Operand] = []
     for m in view.maps:
         if isinstance(m, At):
@@ -187,6 +188,7 @@ def store_at(t: Tracer, view: View, indices: tuple[Operand, ...], value: Operand
 
 
 def _inside(t: Tracer, view: View, indices: tuple[Operand, ...]) -> list[Operand]:
+    t.touch(view.root)
     out: list[Operand] = []
     for m in view.maps:
         if isinstance(m, At):

@@ -130,6 +130,7 @@ class Tracer:
     def __init__(self) -> None:
         self.b = Builder()
         self.prologue = self.b.open_prologue()
+        self.top = self.b.stmts
         self.inputs: dict[Source, tuple[Var, Input]] = {}
         self.views: dict[Source, View] = {}
         self.guards: dict[tuple[Source, str], Guard] = {}
@@ -146,6 +147,8 @@ class Tracer:
         self.unroll: set[Any] = set()
         self.loop_keys: dict[Var, Any] = {}
         self.aliases: set[Operand] = set()
+        self.twins: dict[Operand, list[tuple[Operand, set[str]]]] = {}
+        """Buffers with a copy that numpy would have made a view, each with what happened to either since."""
         self.swaps: dict[Operand, dict[Operand, Operand]] = {}
         self.tables: dict[Any, View] = {}
         self.global_cells: dict[tuple[int, str], Ref] = {}
@@ -256,6 +259,29 @@ class Tracer:
                 "copy the array (x.copy()) where it gets its second name",
             )
         self.written.add(view.root)  # type: ignore[arg-type]
+        self.touch(view.root, written=True)
+
+    def twin(self, base: Operand, copy: Operand) -> None:
+        """Note a copy that stands for numpy's view of a buffer."""
+        # Made again in a loop, it would be copied from what was not written through it.
+        here = base in self.b.defs and any(self.b.defs[base] is stmt for stmt in self.b.stmts)  # type: ignore[index]
+        events: set[str] = set() if here or self.b.stmts is self.top else {f"used {id(base)}"}
+        self.twins.setdefault(base, []).append((copy, events))
+        self.twins.setdefault(copy, []).append((base, events))
+
+    def touch(self, root: Operand, written: bool = False) -> None:
+        """Note that a buffer is read or written; refuse what its twin should have seen."""
+        for other, events in self.twins.get(root, ()):
+            events.add(f"used {id(root)}")
+            if written:
+                events.add(f"written {id(root)}")
+            for a, b in ((root, other), (other, root)):
+                if f"written {id(a)}" in events and f"used {id(b)}" in events:
+                    raise self.unsupported(
+                        "writing to an array and using another shape of it (reshape, ravel)",
+                        "numpy lets both share their elements, which revtrace does not follow here",
+                        "take one copy first (x.copy()), or index the one array with all its axes",
+                    )
 
     def alias(self, a: Operand, b: Operand) -> None:
         """Note two buffers that stand for one array of the user's on some paths."""

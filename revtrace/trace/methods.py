@@ -56,8 +56,8 @@ def _copy(t: Tracer, st: State, self: Any, *args: Any, **kwargs: Any) -> Any:
 def _flatten(t: Tracer, st: State, self: Any, *args: Any) -> Any:
     from revtrace.trace.shaping import ravel
 
-    flat = ravel(t, self)
-    return arrays.copy_of(t, flat) if flat is self else flat
+    # A copy of its own: what numpy would have made a view is copied first.
+    return ravel(t, arrays.copy_of(t, self) if arrays.is_array(self) else self)
 
 
 @method_handler("array", "reshape")

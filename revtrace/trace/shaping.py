@@ -14,7 +14,7 @@ from revtrace.trace.functions import on, signature
 from revtrace.trace.reductions import axes_of
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
-from revtrace.trace.values import NONE, Elementwise, Static, Tup, View
+from revtrace.trace.values import NONE, Along, Elementwise, Static, Tup, View
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Frame, Tracer
@@ -77,7 +77,15 @@ def reshape(t: Tracer, value: Any, shape: tuple[Operand, ...]) -> Any:
             shape,
             lambda ix: arrays.store_at(t, out, ix, arrays.load_at(t, view, _split(t, _flat(t, ix, shape), view.shape))),
         )
+    if isinstance(value, View) and _in_order(view):
+        t.twin(view.root, out.root)
     return out
+
+
+def _in_order(view: View) -> bool:
+    """Whether a view's axes run as its buffer's do, so that numpy may give it another shape without a copy."""
+    axes = [m.axis for m in view.maps if isinstance(m, Along)]
+    return axes == sorted(axes)
 
 
 def _ones(t: Tracer, view: View, shape: tuple[Operand, ...]) -> View:
