@@ -59,7 +59,8 @@ class Program:
     argnums : int or tuple of int
         What is differentiated.
     tags : frozenset of str
-        ``"slow"`` leaves it out of the quick run; the rest is for reading.
+        ``"slow"`` leaves it out of the quick run; ``"either-float"`` says that Python decides between
+        ``float`` and ``numpy.float64`` while it runs; the rest is for reading.
     oracle : str
         ``"complex"`` (the function accepts complex arguments and is analytic on its path),
         ``"differences"``, or ``"given"`` (only `gradient`).

@@ -248,7 +248,7 @@ def for_else_nested(x):
     return r
 
 
-@case(X)
+@case(X, tags="either-float")
 def step_chosen_by_counter(x):
     s = x.sum()
     n = 0

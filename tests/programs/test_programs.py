@@ -83,7 +83,7 @@ def _close(given: tuple[Any, ...], expected: tuple[Any, ...], rtol: float) -> No
 
 def test_value_is_the_plain_functions(known: Known) -> None:
     for value, _, _ in (known.interpreted, known.compiled):
-        assert oracles.same(value, known.value)
+        assert oracles.same(value, known.value) or "either-float" in known.program.tags
         assert oracles.ulps(value, known.value) <= known.program.ulp
 
 
