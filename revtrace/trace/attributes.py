@@ -259,7 +259,7 @@ def _of_object(t: Tracer, st: State, ref: Ref, box: ObjectBox, name: str) -> Any
                 if box.get(key) is None:
                     st.set_field(ref, key, attribute_of(t, st, box, key))
             box = st.box(ref)  # type: ignore[assignment]
-        return st.new(DictBox(box.fields))
+        return st.new(DictBox(box.fields, owner=ref))
     in_class = _lookup(cls, name)
     data = (
         in_class is not None
@@ -351,6 +351,13 @@ def set_attribute(t: Tracer, st: State, target: Any, name: str, value: Any) -> N
                 if in_class.fset is None:
                     raise PythonRaise(AttributeError(f"property {name!r} has no setter"))
                 call(t, st, Static(in_class.fset), (target, value), {})
+                return
+            setter = _lookup(type(in_class), "__set__") if in_class is not None else None
+            if isinstance(setter, types.FunctionType):
+                from revtrace.trace.calls import call
+
+                descriptor = external(t, st, in_class, None, "const")
+                call(t, st, Static(setter), (descriptor, target, value), {})
                 return
             custom = _lookup(box.cls, "__setattr__")
             if custom is not object.__setattr__ and isinstance(custom, types.FunctionType):

@@ -291,16 +291,18 @@ def _equal(t: Tracer, st: State, x: Any, y: Any) -> Any:
 def _order(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
     from revtrace.trace.containers import items_of
 
-    if _is_tuple(x) and _is_tuple(y):
-        result: Any = Static(symbol in ("<=", ">="))
+    if (_is_tuple(x) and _is_tuple(y)) or (_is_list(st, x) and _is_list(st, y)):
         strict = symbol[0]
         a, b = items_of(t, st, x), items_of(t, st, y)
-        if len(a) == len(b):
-            for p, q in zip(a[::-1], b[::-1], strict=True):
-                less = truth(t, st, compare(t, st, strict, p, q))
-                equal = truth(t, st, compare(t, st, "==", p, q))
-                result = either(t, less, both(t, equal, result))
-            return result
+        result: Any = Static(bool(numbers.PYTHON[symbol](len(a), len(b))))
+        common = min(len(a), len(b))
+        for p, q in zip(a[:common][::-1], b[:common][::-1], strict=True):
+            equal = truth(t, st, compare(t, st, "==", p, q))
+            if isinstance(equal, Static) and equal.value:
+                continue
+            less = truth(t, st, compare(t, st, strict, p, q))
+            result = either(t, less, both(t, equal, result))
+        return result
     raise PythonRaise(TypeError(f"'{symbol}' not supported between {t.describe(x)} and {t.describe(y)}"))
 
 

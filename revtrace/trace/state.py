@@ -45,6 +45,8 @@ class DictBox:
     source: Source | None = None
     default: Value | None = None
     """What makes missing entries, for a ``defaultdict``."""
+    owner: Ref | None = None
+    """The instance whose ``__dict__`` this is."""
 
     def get(self, key: Any) -> Value | None:
         """Return the value of a key, or None."""
@@ -150,5 +152,7 @@ class State:
         """Set an entry of a dict."""
         box = self.box(ref)
         assert isinstance(box, DictBox)
+        if box.owner is not None:
+            self.set_field(box.owner, key, value)
         items: Mapping[Any, Value] = {**dict(box.items), key: value}
         self.heap[ref.id] = replace(box, items=tuple(items.items()))

@@ -102,7 +102,38 @@ def sets(x: float) -> float:
     return x * x * len(known) * ({1}.issubset(known)) * (not known.isdisjoint({7}))
 
 
+class Doubled:
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = "_" + name
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else getattr(instance, self.name) * 2
+
+    def __set__(self, instance: Any, value: float) -> None:
+        setattr(instance, self.name, value + 1)
+
+
+class Described:
+    x = Doubled()
+    y = Doubled()
+
+    def __init__(self, x: float, y: float, **more: float) -> None:
+        self.x = x
+        self.y = y
+        self.__dict__.update(more)
+
+
+def described(a: float, b: float) -> float:
+    o = Described(a, b, z=a * b)
+    o.x = o.y * a
+    return o.x * o.y + o.z
+
+
 FUNCTIONS = {
+    "order of sequences": (lambda x: x[0] * (([1.0], x[1]) < ([1.0, 2.0], x[0])) + x[1] * ((x[0], x[1]) > (x[0], x[2])), XS),
+    "descriptors": (described, 2.0, 3.0),
+    "sorted by a key": (lambda x: sum(v * (i + 1) for i, v in enumerate(sorted(x, key=lambda v: -v))), XS),
+    "sorted tuples": (lambda x: sorted(zip(x, [x[2], 2.0, 3.0], strict=True), reverse=True)[0][1] * x[0], XS),
     "reduce": (lambda x: functools.reduce(lambda a, b: a * b, x), XS),
     "reduce of an array": (lambda x: functools.reduce(operator.mul, x, 1.0), np.array(XS)),
     "partial": (lambda x, y: functools.partial(pow, x)(y) * functools.partial(math.atan2, y)(x), 2.0, 3.0),
