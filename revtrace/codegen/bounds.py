@@ -103,10 +103,10 @@ class Walker:
         self.limits: set[Limit] = set()
         self.hoisted: dict[tuple[int, frozenset[Poly]], dict[Poly, int]] = {}
         self.paths: dict[int, tuple[int, ...]] = {}
-        # Where an atom can first be read; where the innermost block starts.
+        # Where an atom can first be read; statements of the innermost block until now.
         self.ready: dict[Atom, int] = {}
         self.arrived: list[Atom] = []
-        self.start = 0
+        self.here: list[int] = []
         self.path: tuple[int, ...] = ()
         self.position = -1
         self.inputs: set[Var] = set()
@@ -124,7 +124,11 @@ class Walker:
         self.levels[a] = len(self.loops) if level is None else level
         self.facts.rank[a] = len(self.facts.rank)
         self.visible[-1].add(a)
-        self.arrived.append(a)
+        # The ends of a loop are known before it, whatever is said of them on entering it.
+        if isinstance(a, Trips) or (isinstance(a, Var) and a in self.polys):
+            self.ready.setdefault(a, self.position)
+        else:
+            self.arrived.append(a)
 
     def opaque(self, v: Var, *, tame: bool = False) -> Poly:
         """Enter a value nothing is known of."""
@@ -214,12 +218,13 @@ class Walker:
 
     def block(self, block: Block) -> None:
         """Walk a block."""
-        outer, self.start = self.start, self.position + 1
-        self.path = (*self.path, self.start)
+        outer, self.here = self.here, []
+        self.path = (*self.path, self.position + 1)
         for stmt in block.stmts:
             self.position += 1
+            self.here.append(self.position)
             for a in self.arrived:
-                self.ready[a] = self.position
+                self.ready.setdefault(a, self.position)
             self.arrived.clear()
             match stmt:
                 case Op():
@@ -230,7 +235,7 @@ class Walker:
                     self.count(stmt, self.position)
                 case While():
                     self.loop(stmt, self.position)
-        self.start = outer
+        self.here = outer
         self.path = self.path[:-1]
 
     def op(self, op: Op, position: int) -> None:
@@ -537,7 +542,7 @@ class Walker:
         negative = self.facts.prove(-i - 1)
         if negative is not None:
             return END if self.settle((i + n,), negative) else CHECK
-        where = self.hoist(i) or self.here(i)
+        where = self.hoist(i) or self.in_block(i)
         if where is not None and where.goal.constant is None and self.settle((i, n - 1 - i), frozenset()):
             return IN
         # It may be negative in some iteration.
@@ -551,7 +556,7 @@ class Walker:
             if found is not None:
                 limits |= found
                 continue
-            place = None if self.careful else self.hoist(goal) or self.here(goal)
+            place = None if self.careful else self.hoist(goal) or self.in_block(goal)
             test = None if place is None else self.written(place)
             if place is None or test is None or self.tests(test.goal, *test.when) is None:
                 return False
@@ -582,13 +587,14 @@ class Walker:
             place = _Place(loop.position, goal, needed, loop.frame, loop.path, loop.last)
         return place
 
-    def here(self, goal: Poly) -> _Place | None:
+    def in_block(self, goal: Poly) -> _Place | None:
         """Return the first place in this block where a goal can be tested."""
         found = self.written(_Place(self.position, goal, frozenset(), self.facts.depth, self.path))
         if found is None or goal.constant is not None:
             return None
         ready = max(self.ready.get(a, self.position) for a in found.goal.atoms)
-        return _Place(max(ready, self.start), goal, frozenset(), self.facts.depth, self.path)
+        position = next(p for p in self.here if p >= min(ready, self.position))
+        return _Place(position, goal, frozenset(), self.facts.depth, self.path)
 
     def written(self, place: _Place) -> _Place | None:
         """Put the variables that generated code has in place of the counters of loops around a test."""

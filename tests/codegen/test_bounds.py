@@ -319,3 +319,26 @@ def test_wrong_index_is_found_by_plain_python() -> None:
     wrong = plain.load(write(p, Plan(access={0: ("in",)})))
     with pytest.raises(AssertionError):
         wrong(X, 7)
+
+
+def test_a_loop_that_starts_where_outer_ones_are() -> None:
+    text = """
+    f(x: f8[:], idx: i8[:], n: i8) {
+      for i in range(0, n, 1) carry (s: f8 = 0.0) -> (total: f8) {
+        for j in range(i, n, 1) carry (p: f8 = s) -> (q: f8) {
+          a: i8 = load idx[j]
+          for k in range(j, a, 1) carry (y: f8 = p) -> (z: f8) {
+            m: i8 = sub k, i
+            v: f8 = load x[m]
+            w: f8 = add y, v
+            yield w
+          }
+          yield z
+        }
+        yield q
+      }
+      return total
+    }"""
+    p = program(text)
+    assert agree(p, X, [2, 3, 5], 3)[0] != "deopt"
+    assert agree(p, X, [2, 9, 5], 3) == ["deopt", "bail"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
+from tests.codegen.index_programs import Drawn, index_programs
 from tests.codegen.run import agree
 from tests.strategies import Case, programs
 
@@ -24,3 +25,9 @@ def test_plain_deep(case: Case) -> None:
 @given(programs(loose=True, special=True))
 def test_compiled(case: Case) -> None:
     agree(case.program, *case.inputs, compiled=True)
+
+
+@given(index_programs())
+def test_indices(drawn: Drawn) -> None:
+    program, inputs = drawn
+    agree(program, *inputs)
