@@ -1,6 +1,6 @@
 """Passes: program in, program out.
 
-`PASSES` lists them in order, as data; `differentiate` runs those that make a gradient.
+`PREPARE` and `CLEANUP` list them in order, as data; `differentiate` runs those that make a gradient.
 """
 
 from __future__ import annotations
@@ -99,6 +99,5 @@ def differentiate(program: Program, active_inputs: Sequence[int], active_outputs
         Takes the inputs, then one cotangent per active output; returns the results,
         then one gradient per active input.
     """
-    program = dce(selection(prepared(program)))
-    result, _ = reverse(program, active_inputs, active_outputs)
+    result, _ = reverse(prepared(program), active_inputs, active_outputs)
     return cleaned(result)

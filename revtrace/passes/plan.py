@@ -196,8 +196,13 @@ class _Planner(Rerun):
             self.plan.cost += chosen.cost * self.trips(scope)
         for var in chosen.kept:
             self.record(var, "keep", scope)
+        for k in chosen.walks:
+            assert isinstance(scope.owner, For | While)
+            self.record(_var(scope.owner.body.results[k]), "walk", scope)
         for var in chosen.computed:
-            self.record(var, "undo" if var in chosen.undone else "recompute", scope)
+            made = self.where.definition.get(var)
+            loaded = isinstance(made, Op) and made.name == "load"
+            self.record(var, "undo" if var in chosen.undone else "live" if loaded else "recompute", scope)
 
     def record(self, var: Var, answer: str, scope: Scope) -> None:
         stmt = self.where.definition.get(var)

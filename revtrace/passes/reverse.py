@@ -19,9 +19,9 @@ from revtrace.passes.expose import expose
 from revtrace.passes.fuse import schedule
 from revtrace.passes.independent import candidates
 from revtrace.passes.plan import Plan, plan
-from revtrace.passes.rebuild import fresh
 from revtrace.passes.restoring import restorable
 from revtrace.passes.scopes import TOP, scopes
+from revtrace.passes.selection import selection
 from revtrace.program.nodes import For, Program, Var, While, walk
 
 __all__ = ["reverse"]
@@ -47,7 +47,7 @@ def reverse(program: Program, active_inputs: Sequence[int], active_outputs: Sequ
     Plan
         Where the primal values came from.
     """
-    program = fresh(program)
+    program = selection(program)
     where = scopes(program)
     classes = buffers(program, where)
     inputs = [program.inputs[k] for k in active_inputs]

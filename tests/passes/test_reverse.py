@@ -9,18 +9,17 @@ from hypothesis import strategies as st
 
 from revtrace.errors import UnsupportedError
 from revtrace.passes import dce, differentiate, reverse
+from revtrace.program import Program
 from revtrace.program.verify import verify
 from revtrace.replay.interpret import run
-from tests.passes import oracle
+from tests.passes import oracle, random_loops
 from tests.passes.random_programs import arguments, program
 
 INPUTS = (0, 1, 2, 3)
 
 
-def check_gradients(seed: int, size: int) -> None:
-    primal = program(seed, size)
+def check_gradients(primal: Program, args: list[object], seed: int) -> None:
     verify(primal)
-    args = arguments(seed)
     at, seeds = oracle.seeds_for(primal, args, seed)
     values = run(primal, oracle.copies(args))
     wanted = oracle.gradients(primal, args, INPUTS, at, seeds)
@@ -38,9 +37,15 @@ def check_gradients(seed: int, size: int) -> None:
 @given(st.integers(0, 10**9), st.sampled_from([6, 15, 30]))
 def test_gradient_of_a_random_program_is_the_complex_step(seed: int, size: int) -> None:
     try:
-        check_gradients(seed, size)
+        check_gradients(program(seed, size), arguments(seed), seed)
     except UnsupportedError as refused:
         pytest.skip(refused.what)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10**9), st.integers(1, 5))
+def test_gradient_of_random_array_loops_is_the_complex_step(seed: int, loops: int) -> None:
+    check_gradients(random_loops.program(seed, loops), random_loops.arguments(seed), seed)
 
 
 @settings(max_examples=30, deadline=None)
