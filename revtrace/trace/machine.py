@@ -264,7 +264,7 @@ class Tracer:
     def twin(self, base: Operand, copy: Operand) -> None:
         """Note a copy that stands for numpy's view of a buffer."""
         # Made again in a loop, it would be copied from what was not written through it.
-        here = base in self.b.defs and any(self.b.defs[base] is stmt for stmt in self.b.stmts)  # type: ignore[index]
+        here = base in self.b.defs and any(self.b.defs[base] is stmt for stmt in self.b.stmts)
         events: set[str] = set() if here or self.b.stmts is self.top else {f"used {id(base)}"}
         self.twins.setdefault(base, []).append((copy, events))
         self.twins.setdefault(copy, []).append((base, events))

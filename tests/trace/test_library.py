@@ -130,7 +130,10 @@ def described(a: float, b: float) -> float:
 
 
 FUNCTIONS = {
-    "order of sequences": (lambda x: x[0] * (([1.0], x[1]) < ([1.0, 2.0], x[0])) + x[1] * ((x[0], x[1]) > (x[0], x[2])), XS),
+    "order of sequences": (
+        lambda x: x[0] * (([1.0], x[1]) < ([1.0, 2.0], x[0])) + x[1] * ((x[0], x[1]) > (x[0], x[2])),
+        XS,
+    ),
     "descriptors": (described, 2.0, 3.0),
     "sorted by a key": (lambda x: sum(v * (i + 1) for i, v in enumerate(sorted(x, key=lambda v: -v))), XS),
     "sorted tuples": (lambda x: sorted(zip(x, [x[2], 2.0, 3.0], strict=True), reverse=True)[0][1] * x[0], XS),
