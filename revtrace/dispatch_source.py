@@ -9,16 +9,16 @@ in through closure variables that begin with ``_rt_``.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from keyword import iskeyword
-from types import CodeType, FunctionType
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from revtrace.containers import new_instance
+from revtrace.dispatch_same import same, same_defaults
+from revtrace.dispatch_signature import ABSENT, EXTRA, commas, is_name, make, packed, signature
 from revtrace.errors import InternalError
 from revtrace.program.types import Array, Scalar
 from revtrace.trace.record import (
@@ -38,7 +38,7 @@ from revtrace.trace.record import (
     Traced,
 )
 
-__all__ = ["ABSENT", "EXTRA", "LAYOUT", "OTHER", "Trampoline", "compile_binder", "compile_trampoline", "passed"]
+__all__ = ["LAYOUT", "OTHER", "Trampoline", "compile_trampoline", "dtype_of"]
 
 
 class _Other:
@@ -53,21 +53,9 @@ OTHER = _Other()
 LAYOUT = TypeError("an array of another dtype or byte order")
 """What a trampoline reports when an array must be converted before the kernel can take it."""
 
-EXTRA = "_rt_extra"
-"""Name of the parameter, before the user's, that carries seeds or tangents."""
 
 _ONE = np.float64(1.0)
 _PYTHON = {float: "f8", int: "i8", bool: "b1", complex: "c16"}
-
-
-class _Absent:
-    """Stands for an argument that was not passed."""
-
-    def __repr__(self) -> str:
-        return "<default>"
-
-
-ABSENT = _Absent()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +134,7 @@ class _Writer:
         self.leave = "return _rt_other"
         if otherwise is not None:
             self.constants["_rt_otherwise"] = otherwise
-            self.leave = f"return _rt_otherwise({_packed(function)})"
+            self.leave = f"return _rt_otherwise({packed(function)})"
         self.names: dict[int, str] = {}
         self.paths: dict[Source, str] = {}
         self.lines: list[str] = []
@@ -190,7 +178,7 @@ class _Writer:
                 return self.constant(value)
             case Global(namespace, name):
                 own = namespace is self.function.__globals__
-                if own and name not in self.parameters and not name.startswith("_rt_") and _is_name(name):
+                if own and name not in self.parameters and not name.startswith("_rt_") and is_name(name):
                     return name
                 space = self.constant(namespace, "globals")
                 builtins = namespace.get("__builtins__", __builtins__)
@@ -201,7 +189,7 @@ class _Writer:
             case Cell(base, index):
                 return f"{self.path(base)}.__closure__[{index}].cell_contents"
             case Attr(base, name):
-                if _is_name(name):
+                if is_name(name):
                     return f"{self.path(base)}.{name}"
                 return f"{self.constant(getattr)}({self.path(base)}, {name!r})"
             case Item(base, key):
@@ -293,7 +281,7 @@ class _Writer:
         self.fill_in(me)
         for guard in traced.guards:
             self.guard(guard)
-        signature, forward = _signature(f, self.extra and not only_inputs)
+        taken, forward = signature(f, self.extra and not only_inputs)
         if self.execute is None and not only_inputs:
             checks, tail = self.lines, [f"return {me}({forward})"]
         else:
@@ -301,15 +289,15 @@ class _Writer:
                 "None" if only_inputs and _is_extra(entry.source) else self.input(entry) for entry in traced.inputs
             ]
             checks, self.lines = self.lines, []
-            tail = [f"return ({_commas(inputs)})"] if only_inputs else self.call(inputs, _packed(f))
+            tail = [f"return ({commas(inputs)})"] if only_inputs else self.call(inputs, packed(f))
         # Left by break, so that what is called then is outside the try.
         body = ["try:", *(f"    {line}" for line in checks), "except _rt_Exception: break", *tail]
         body = ["while True:", *(f"    {line}" for line in body), self.leave]
-        name = f.__name__ if _is_name(f.__name__) else "function"
+        name = f.__name__ if is_name(f.__name__) else "function"
         if _CALLS in self.constants:
             body.insert(0, f"nonlocal {_CALLS}")
-        text = f"def {name}({signature}):\n" + "".join(f"    {line}\n" for line in body)
-        return Trampoline(_make(text, name, self.constants, f), text)
+        text = f"def {name}({taken}):\n" + "".join(f"    {line}\n" for line in body)
+        return Trampoline(make(text, name, self.constants, f), text)
 
     def fill_in(self, me: str) -> None:
         """Write the defaults of what was not passed, as they are when the function is defined."""
@@ -327,7 +315,7 @@ class _Writer:
             for name in f.__kwdefaults__:
                 self.lines.append(f"if {name} is _rt_absent: {name} = {known}[{name!r}]")
 
-    def call(self, inputs: list[str], packed: str) -> list[str]:
+    def call(self, inputs: list[str], given: str) -> list[str]:
         """Return the lines that run the kernel and build the result."""
         traced = self.traced
         written = [k for k, e in enumerate(traced.inputs) if e.written]
@@ -343,7 +331,7 @@ class _Writer:
         ]
         if other:
             lines.append(f"if {' or '.join(other)}:")
-            lines += _settled(f"{recover}({self.constant(LAYOUT)}, ({_commas(inputs)}), {packed})", "    ")
+            lines += _settled(f"{recover}({self.constant(LAYOUT)}, ({commas(inputs)}), {given})", "    ")
         self.constants[_CALLS] = 0
         lines.append(f"{_CALLS} += 1")
         if written:
@@ -352,7 +340,7 @@ class _Writer:
             lines += [f"{refuse}({inputs[k]}, {inputs[j]}, {k}, {j})" for k, j in pairs]
             frozen = " or ".join(f"not {inputs[k]}.flags.writeable" for k in written)
             lines.append(f"if {frozen}:")
-            lines += _settled(f"{recover}(None, ({_commas(inputs)}), {packed})", "    ")
+            lines += _settled(f"{recover}(None, ({commas(inputs)}), {given})", "    ")
             for k in written:
                 passed[k] = f"_rt_w{k}"
                 lines.append(f"_rt_w{k} = {inputs[k]}.copy()")
@@ -363,15 +351,15 @@ class _Writer:
         if self.in_place and written:
             copyto = self.constant(np.copyto, "copyto")
             self.lines = [*(f"{copyto}({inputs[k]}, _rt_w{k})" for k in written), *self.lines]
-        if not self.lines and returned == f"({_commas(outputs)})":
+        if not self.lines and returned == f"({commas(outputs)})":
             attempt, after = f"return {result}", []
         else:
-            attempt = f"{_commas(outputs)} = {result}" if outputs else result
+            attempt = f"{commas(outputs)} = {result}" if outputs else result
             after = ["else:", *(f"    {line}" for line in self.lines), f"    return {returned}"]
         self.lines = before
         lines += ["try:", f"    {attempt}", "except _rt_Exception as _rt_error:", "    _rt_signal = _rt_error", *after]
         # Outside the except clause, so that what is raised there is not chained to the signal.
-        return lines + _settled(f"{recover}(_rt_signal, ({_commas(inputs)}), {packed})")
+        return lines + _settled(f"{recover}(_rt_signal, ({commas(inputs)}), {given})")
 
     def result(self, result: Result) -> str:
         """Return the expression that builds a result."""
@@ -390,7 +378,7 @@ class _Writer:
             case Made(kind, fields):
                 entries = [self.result(entry) for _, entry in fields]
                 if kind is tuple:
-                    return f"({_commas(entries)})"
+                    return f"({commas(entries)})"
                 if kind is list:
                     return f"[{', '.join(entries)}]"
                 if kind is dict:
@@ -401,12 +389,12 @@ class _Writer:
                     )
                 cls = self.constant(kind)
                 if issubclass(kind, tuple):
-                    return f"{self.constant(tuple.__new__, 'new_tuple')}({cls}, ({_commas(entries)}))"
+                    return f"{self.constant(tuple.__new__, 'new_tuple')}({cls}, ({commas(entries)}))"
                 if issubclass(kind, (list, dict)):
                     inner = Made(list if issubclass(kind, list) else dict, fields)
                     return f"{cls}({self.result(inner)})"
                 names = self.constant(tuple(key for key, _ in fields), "names")
-                return f"{self.constant(new_instance)}({cls}, {names}, ({_commas(entries)}))"
+                return f"{self.constant(new_instance)}({cls}, {names}, ({commas(entries)}))"
         raise InternalError(f"unknown result {result!r}")
 
 
@@ -418,137 +406,10 @@ def _settled(recovery: str, indent: str = "") -> list[str]:
     return [f"{indent}_rt_out = {recovery}", f"{indent}if _rt_out is _rt_other: break", f"{indent}return _rt_out"]
 
 
-def _is_name(text: str) -> bool:
-    return text.isidentifier() and not iskeyword(text)
-
-
 def _is_extra(source: Source) -> bool:
     return isinstance(source, Item) and source.base == Arg(EXTRA)
-
-
-def _commas(parts: list[str]) -> str:
-    return "".join(f"{part}, " for part in parts).strip() if len(parts) < 2 else ", ".join(parts)
-
-
-def _signature(f: FunctionType, extra: bool) -> tuple[str, str]:
-    """Return a function's parameters, and the arguments that hand them on, as text."""
-    code = f.__code__
-    names = code.co_varnames
-    count, only = code.co_argcount, code.co_kwonlyargcount
-    first = [EXTRA] if extra else []
-    parts = [*first, *names[:count]]
-    if code.co_posonlyargcount or extra:
-        parts.insert(len(first) + code.co_posonlyargcount, "/")
-    passed = list(names[:count])
-    at = count + only
-    if code.co_flags & 4:
-        parts.append(f"*{names[at]}")
-        passed.append(f"*{names[at]}")
-        at += 1
-    elif only:
-        parts.append("*")
-    parts += names[count : count + only]
-    passed += [f"{name}={name}" for name in names[count : count + only]]
-    if code.co_flags & 8:
-        parts.append(f"**{names[at]}")
-        passed.append(f"**{names[at]}")
-    return ", ".join(parts), ", ".join(passed)
-
-
-def _packed(f: FunctionType) -> str:
-    """Return the arguments as a tuple and a dict, as text."""
-    code = f.__code__
-    names = code.co_varnames
-    count, only = code.co_argcount, code.co_kwonlyargcount
-    positional = list(names[:count])
-    at = count + only
-    if code.co_flags & 4:
-        positional.append(f"*{names[at]}")
-        at += 1
-    keywords = [f"{name!r}: {name}" for name in names[count : count + only]]
-    if code.co_flags & 8:
-        keywords.append(f"**{names[at]}")
-    return f"({_commas(positional)}), {{{', '.join(keywords)}}}"
-
-
-def _make(text: str, name: str, constants: dict[str, Any], f: FunctionType) -> Any:
-    """Compile the text to a function with the user's globals and defaults."""
-    # A name of its own: the function's may be a global that the text reads (a recursive function).
-    text = text.replace(f"def {name}(", "def _rt_call(", 1)
-    outer = f"def _rt_make({', '.join(constants)}):\n" + "".join(f"    {line}\n" for line in text.splitlines())
-    outer += "    return _rt_call\n"
-    module = compile(outer, f"<revtrace call of {f.__qualname__}>", "exec")
-    code = next(c for c in module.co_consts if isinstance(c, CodeType))
-    call: Any = FunctionType(code, f.__globals__)(**constants)
-    if f.__defaults__:
-        call.__defaults__ = (ABSENT,) * len(f.__defaults__)
-    if f.__kwdefaults__:
-        call.__kwdefaults__ = dict.fromkeys(f.__kwdefaults__, ABSENT)
-    call.__name__, call.__qualname__ = name, f.__qualname__
-    return call
-
-
-def compile_binder(f: FunctionType) -> Any:
-    """Return a function that takes a call's arguments and returns the value of every parameter.
-
-    A call that does not fit raises the TypeError that CPython raises for ``f`` itself.
-    """
-    code = f.__code__
-    count = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 4) + bool(code.co_flags & 8)
-    entries = ", ".join(f"{name!r}: {name}" for name in code.co_varnames[:count])
-    name = f.__name__ if _is_name(f.__name__) else "function"
-    call = _make(f"def {name}({_signature(f, False)[0]}):\n    return {{{entries}}}\n", name, {}, f)
-    call.__defaults__, call.__kwdefaults__ = f.__defaults__, f.__kwdefaults__
-    return call
-
-
-def passed(f: FunctionType, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the arguments of a call without those that are `ABSENT`."""
-    named = {name: value for name, value in kwargs.items() if value is not ABSENT}
-    for k, value in enumerate(args):
-        if value is ABSENT:
-            later = zip(f.__code__.co_varnames[k : f.__code__.co_argcount], args[k:], strict=False)
-            named |= {name: value for name, value in later if value is not ABSENT}
-            return args[:k], named
-    return args, named
 
 
 def dtype_of(kind: Array) -> np.dtype[Any]:
     """Return numpy's dtype of a program's array."""
     return np.dtype(bool if kind.dtype == "b1" else kind.dtype)
-
-
-# called by trampolines --------------------------------------------------------------------
-
-
-def same(x: Any, value: Any) -> bool:
-    """Whether two constants have the same type and value; NaN is itself, -0.0 is not 0.0."""
-    if x is value:
-        return True
-    if type(x) is not type(value):
-        return False
-    if isinstance(value, (tuple, list, frozenset)):
-        if isinstance(value, frozenset):
-            return bool(x == value)
-        return len(x) == len(value) and all(map(same, x, value))
-    if isinstance(value, dict):
-        return tuple(x) == tuple(value) and all(map(same, x.values(), value.values()))
-    if isinstance(value, (float, np.floating)):
-        if math.isnan(x) or math.isnan(value):
-            return math.isnan(x) and math.isnan(value)
-        return bool(x == value and math.copysign(1.0, x) == math.copysign(1.0, value))
-    if isinstance(value, (complex, np.complexfloating)):
-        return same(float(x.real), float(value.real)) and same(float(x.imag), float(value.imag))
-    return bool(x == value)
-
-
-def same_defaults(x: Any, value: Any) -> bool:
-    """Whether two functions' defaults are the same, object by object or constant by constant."""
-    if type(x) is not type(value) or len(x) != len(value):
-        return False
-    old, new = (value.items(), x.items()) if isinstance(value, dict) else (enumerate(value), enumerate(x))
-    for (known, b), (key, a) in zip(old, new, strict=True):
-        constant = isinstance(b, (bool, int, float, complex, str, bytes, type(None)))
-        if key != known or (a is not b and not (constant and same(a, b))):
-            return False
-    return True

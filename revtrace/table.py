@@ -22,7 +22,8 @@ from revtrace.callee import by_parameter, locate, whole_call
 from revtrace.config import Settings
 from revtrace.containers import map_leaves, snapshot
 from revtrace.dispatch import Executor, Specialisation, Stats
-from revtrace.dispatch_source import OTHER, Trampoline, compile_binder, passed
+from revtrace.dispatch_signature import compile_binder, passed
+from revtrace.dispatch_source import OTHER, Trampoline
 from revtrace.errors import InternalError, RevtraceError, UnsupportedError
 from revtrace.executors import executor
 from revtrace.loc import Loc

@@ -10,16 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from revtrace.dispatch_source import (
-    ABSENT,
-    EXTRA,
-    OTHER,
-    compile_binder,
-    compile_trampoline,
-    passed,
-    same,
-    same_defaults,
-)
+from revtrace.dispatch_same import same, same_defaults
+from revtrace.dispatch_signature import ABSENT, EXTRA, compile_binder, passed
+from revtrace.dispatch_source import OTHER, compile_trampoline
 from revtrace.program.nodes import Block, Program, Var
 from revtrace.program.types import F64, Array
 from revtrace.trace.record import (
