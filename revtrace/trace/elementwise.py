@@ -92,6 +92,17 @@ def call_entry(
     arity = RULES[entry.primitive].arity
     if len(args) == arity + 1 and out is None:
         out, args = args[-1], args[:-1]
+    if where is not None and not (isinstance(where, Static) and where.value is True):
+        # What is left out is not computed at all: its derivative must not be NaN.
+        chosen = as_array_or_number(t, st, where)
+        args = tuple(
+            arrays.apply(
+                t,
+                lambda m, a: numbers.select(t, numbers.to_bool(t, numbers.as_num(t, m)), a, Static(1)),
+                (chosen, as_array_or_number(t, st, a)),
+            )
+            for a in args
+        )
     result = ufunc(t, st, entry.primitive, args)
     if dtype is not None:
         from revtrace.trace.convert import dtype_argument

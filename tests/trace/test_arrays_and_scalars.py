@@ -43,6 +43,13 @@ FUNCTIONS = {
     "ufunc methods": (ufunc_methods, X),
     "out": (into_out, X),
     "out of an expression": (out_of_an_expression, X, np.array([0.3, 0.6, 0.4])),
+    "not computed where it has no value": (
+        lambda x: (
+            np.sqrt(1.0 - x, out=np.zeros_like(x), where=x < 1.0).sum()
+            + np.divide(x, x - 0.5, out=x * 2, where=x > 1).sum()
+        ),
+        X * 1.01,
+    ),
     "list with a numpy scalar": (
         lambda a, b: ([1.0, 2.0] / a).sum() + ((b, b) * a[None])[1] + (a + [b])[0],
         np.float64(3.0),
