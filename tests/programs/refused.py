@@ -106,16 +106,6 @@ def digits_of_a_number(x):
     return x * len(digits)
 
 
-_total = 0.0
-
-
-@refuse(1.5, says="global")
-def writes_a_global(x):
-    global _total
-    _total = _total + x  # refused
-    return _total * x
-
-
 @refuse(1.5, says="key|dict")
 def dict_keyed_by_a_number(x):
     table = {}
@@ -216,6 +206,16 @@ def reads_the_clock(x):
 
 
 # refused or right ---------------------------------------------------------------------------
+
+
+_last = 0.0
+
+
+@either(1.5)
+def writes_a_global(x):
+    global _last
+    _last = x * x
+    return _last * x
 
 
 @either(0.5)
