@@ -124,7 +124,9 @@ def _partition(
 
     def own(index: int) -> Hashable:
         instr = instrs[index]
-        return (_OPPOSITE.get(instr.name, instr.name), _key(instr), instr.loc, instr.handler, depths[index])
+        # In a superinstruction the second half has the first half's columns.
+        where = instr.loc.line if instr.name in ("LOAD_LOCAL", "STORE_LOCAL") else instr.loc
+        return (_OPPOSITE.get(instr.name, instr.name), _key(instr), where, instr.handler, depths[index])
 
     def ordered(index: int) -> tuple[int, ...]:
         """Successors by the outcome of the test, whichever way the jump is written."""

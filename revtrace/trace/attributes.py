@@ -12,7 +12,7 @@ import numpy as np
 from revtrace.program.types import Scalar, real_dtype
 from revtrace.trace import arrays
 from revtrace.trace.external import attribute_of, external
-from revtrace.trace.record import Attr, Global, Source
+from revtrace.trace.record import Attr, Fixed, Global, Source
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import CellBox, DictBox, Growing, ListBox, ObjectBox, SetBox, State
 from revtrace.trace.values import Bound, Num, Ref, Static, Tup, is_number
@@ -309,21 +309,22 @@ def _class_attribute(t: Tracer, st: State, cls: type, self: Any, name: str, star
             break
     else:
         raise PythonRaise(AttributeError(f"'{cls.__name__}' object has no attribute {name!r}"))
+    source = class_source(cls if start is None else base, name)
     if isinstance(found, property):
         if found.fget is None:
             raise PythonRaise(AttributeError(name))
-        return call(t, st, Static(found.fget), (self,), {})
+        return call(t, st, Static(found.fget, _part(source, "fget")), (self,), {})
     if isinstance(found, functools.cached_property):
-        value = call(t, st, Static(found.func), (self,), {})
+        value = call(t, st, Static(found.func, _part(source, "func")), (self,), {})
         if isinstance(self, Ref):
             st.set_field(self, name, value)
         return value
     if isinstance(found, classmethod):
-        return Bound(Static(found.__func__), Static(cls))
+        return Bound(Static(found.__func__, _part(source, "__func__")), Static(cls))
     if isinstance(found, staticmethod):
-        return Static(found.__func__)
+        return Static(found.__func__, source)
     if isinstance(found, types.FunctionType):
-        return Bound(Static(found), self)
+        return Bound(Static(found, source), self)
     if type(found).__module__.startswith(("numba", "revtrace.")) and hasattr(found, "py_func"):
         return Bound(Static(found), self)
     if isinstance(found, (types.WrapperDescriptorType, types.MethodDescriptorType)):
@@ -335,7 +336,18 @@ def _class_attribute(t: Tracer, st: State, cls: type, self: Any, name: str, star
         if isinstance(getter, types.FunctionType):
             descriptor = external(t, st, found, None, "const")
             return call(t, st, Bound(Static(getter), descriptor), (self, Static(cls)), {})
-    return external(t, st, found, None, "const")
+        source = None
+    return external(t, st, found, source, "const")
+
+
+def class_source(cls: type, name: str) -> Source | None:
+    """Where a class's attribute is read again at each call; None for classes that do not change."""
+    steady = cls.__module__.partition(".")[0] in _STEADY or cls.__module__ == "collections"
+    return None if steady else Attr(Fixed(cls), name)
+
+
+def _part(source: Source | None, name: str) -> Source | None:
+    return None if source is None else Attr(source, name)
 
 
 def set_attribute(t: Tracer, st: State, target: Any, name: str, value: Any) -> None:

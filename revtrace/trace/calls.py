@@ -14,7 +14,7 @@ import numpy as np
 from revtrace.program.nodes import Const
 from revtrace.rules import callables
 from revtrace.trace import elementwise, functions
-from revtrace.trace.attributes import Method, get_attribute
+from revtrace.trace.attributes import Method, class_source, get_attribute
 from revtrace.trace.external import external
 from revtrace.trace.record import Cell, Fixed
 from revtrace.trace.signals import NeedStatic, PythonRaise
@@ -191,7 +191,7 @@ def call_method(
             if found is None:
                 raise PythonRaise(TypeError(f"'{box.cls.__name__}' object has no {name}"))
             if isinstance(found, types.FunctionType):
-                return call(t, st, Static(found), (value, *args), kwargs or {})
+                return call(t, st, Static(found, class_source(box.cls, name)), (value, *args), kwargs or {})
     return call(t, st, get_attribute(t, st, value, name), args, kwargs or {})
 
 

@@ -154,6 +154,7 @@ def handled(
 
 def construct(t: Tracer, st: State, cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call a class: make an instance."""
+    from revtrace.trace.attributes import class_source
     from revtrace.trace.calls import call
 
     if issubclass(cls, BaseException):
@@ -172,7 +173,7 @@ def construct(t: Tracer, st: State, cls: type, args: tuple[Any, ...], kwargs: di
     init = cls.__init__
     if plain_new and isinstance(init, types.FunctionType) and type(cls).__call__ is type.__call__:
         ref = st.new(ObjectBox(cls, ()))
-        call(t, st, Static(init), (ref, *args), kwargs)
+        call(t, st, Static(init, class_source(cls, "__init__")), (ref, *args), kwargs)
         return ref
     if plain_new and init is object.__init__ and not args and not kwargs and type(cls).__call__ is type.__call__:
         return st.new(ObjectBox(cls, ()))
@@ -182,7 +183,7 @@ def construct(t: Tracer, st: State, cls: type, args: tuple[Any, ...], kwargs: di
     if isinstance(new, types.FunctionType) and type(cls).__call__ is type.__call__:
         made = call(t, st, Static(new), (Static(cls), *args), kwargs)
         if isinstance(init, types.FunctionType) and isinstance(made, Ref) and _is_instance(st, made, cls):
-            call(t, st, Static(init), (made, *args), kwargs)
+            call(t, st, Static(init, class_source(cls, "__init__")), (made, *args), kwargs)
         return made
     raise t.unsupported(
         f"making an instance of {cls.__module__}.{cls.__qualname__}",
