@@ -39,6 +39,7 @@ class Graph:
         self.facts = facts
         self.scope = scope
         self.walks = walks
+        self.loads: dict[Var, Op | None] = {}
         # Out of a branch at the top values are handed on in registers: what costs is computed once.
         self.free = facts.branch_at_top(scope)
         self.sinks = dict(sinks)
@@ -62,6 +63,10 @@ class Graph:
         if var in self.undo:
             return self.undo[var]
         stmt = self.facts.where.definition.get(var)
+        if var not in self.loads and not (isinstance(stmt, Op) and stmt.name == "load"):
+            self.loads[var] = self.facts.stored(var)
+        if self.loads.get(var) is not None:
+            return self.loads[var]
         if stmt is None or stmt is self.scope.owner:
             return None
         if isinstance(stmt, For | While):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Set
 
 from revtrace.passes.demand import Demand
-from revtrace.passes.effects import Buffers
+from revtrace.passes.effects import Access, Buffers
 from revtrace.passes.scopes import Scope, Scopes, free, is_array, used
 from revtrace.passes.subscripts import Subscripts
 from revtrace.program.nodes import For, If, Op, Operand, Stmt, Var, While, regions
@@ -29,6 +29,11 @@ class Rerun:
         self.extra = extra
         self.subscripts = Subscripts(where)
         self._live: dict[int, bool] = {}
+        self._stores: dict[Var, list[Access]] = {}
+        for accesses in memory.accesses.values():
+            for a in accesses:
+                if a.op.name == "store" and isinstance(a.op.args[1], Var):
+                    self._stores.setdefault(a.op.args[1], []).append(a)
 
     def root(self, scope: int) -> int:
         """Return the innermost block around a scope whose reversal follows in the same run."""
@@ -75,16 +80,28 @@ class Rerun:
         return found
 
     def _find_live(self, op: Op) -> bool:
-        array = _var(op.args[0])
-        accesses = self.memory.accesses[self.memory.find(array)]
-        load = next(a for a in accesses if a.op is op)
-        root = self.root(load.path[-1][0])
-        if not self.where.inside(root, self.where.home[array]):
+        accesses = self.memory.accesses[self.memory.find(op.args[0])]
+        return self.lasts(next(a for a in accesses if a.op is op))
+
+    def lasts(self, access: Access) -> bool:
+        """Whether an element is, when the reversal of a block begins, as an access in it left it."""
+        root = self.root(access.path[-1][0])
+        if not self.where.inside(root, self.where.home[access.array]):
             return False
+        cls = self.memory.find(access.array)
         # A restored buffer is, when the reversal of a block begins, as it was at the block's end.
-        span = load.path[-1][0] if self.memory.find(array) in self.demand.restored else root
-        inside = [a for a in accesses if any(s == span for s, _ in a.path)]
-        return not any(a.writes and self.subscripts.overwrites(a, load, span) for a in inside)
+        span = access.path[-1][0] if cls in self.demand.restored else root
+        inside = [a for a in self.memory.accesses[cls] if any(s == span for s, _ in a.path)]
+        return not any(a.writes and self.subscripts.overwrites(a, access, span) for a in inside)
+
+    def stored(self, var: Var) -> Op | None:
+        """Return the load of a value from where the program itself stored it for good."""
+        for access in self._stores.get(var, ()):
+            if access.path[-1][0] == self.where.home[var] and self.lasts(access):
+                op = access.op
+                settings = (("safe", True),) if op.attr("safe") else (("again", True),)
+                return Op("load", (op.args[0], *op.args[2:]), var, settings, op.loc)
+        return None
 
     def visible(self, array: Var, scope: int) -> bool:
         """Whether an array can be referred to in the reversal of a scope."""
