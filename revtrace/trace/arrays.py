@@ -148,11 +148,13 @@ def _normal(t: Tracer, i: Operand, n: Operand) -> Operand:
 
 def element(t: Tracer, view: View, indices: tuple[Operand, ...]) -> Num:
     """Read one element at raw Python indices."""
+    t.may_raise()
     return Num(t.b.load(view.root, *_raw(t, view, indices)), False)
 
 
 def store_element(t: Tracer, view: View, indices: tuple[Operand, ...], value: Operand) -> None:
     """Write one element at raw Python indices."""
+    t.may_raise()
     t.b.store(view.root, value, *_raw(t, view, indices))
 
 

@@ -203,11 +203,14 @@ def _extreme(t: Tracer, st: State, args: Args, kwargs: Kwargs, name: str) -> Any
 
     if len(args) == 1:
         source = t.use(args[0])
+        by_itself = isinstance(key, Static) and key.value is None
         if _is_generator(st, source):
             from revtrace.trace.calls import fold_generator
 
             found = fold_generator(t, st, source, NONE, better)
-        elif arrays.is_array(source) or (isinstance(source, Ref) and isinstance(st.box(source), Growing)):
+        elif by_itself and (
+            arrays.is_array(source) or (isinstance(source, Ref) and isinstance(st.box(source), Growing))
+        ):
             from revtrace.trace.convert import as_array
             from revtrace.trace.reductions import extreme
 
@@ -690,7 +693,9 @@ def _vars(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
 
 @on(id)
 def _id(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    raise t.unsupported("id()", "where an object lies in memory is no part of what the function computes", "")
+    raise t.unsupported(
+        "id()", "where an object lies in memory is no part of what the function computes", "leave it out"
+    )
 
 
 @on(super)

@@ -285,7 +285,9 @@ def _enter(
     from revtrace.trace.machine import Frame, shape_of
 
     if code.co_flags & ASYNC:
-        raise t.unsupported(f"the coroutine {code.co_name}", "asynchronous code is not differentiated", "")
+        raise t.unsupported(
+            f"the coroutine {code.co_name}", "asynchronous code is not differentiated", "write a plain function"
+        )
     bound = bind(t, st, code, defaults, kwdefaults, args, kwargs)
     if sum(frame.shape.code is code for frame in t.frames) > MAX_RECURSION:
         _fix_recursion(t, bound)
@@ -338,7 +340,9 @@ def run_frame(t: Tracer, st: State, frame: Frame, inner: State) -> Any:
         t.depth -= 1
         t.frames.pop()
         t.fork_mark = mark
-    t.b.loc = loc
+    if t.frames:
+        # What the outermost function hands back is judged where it returns.
+        t.b.loc = loc
     if not exits:
         raise PythonRaise(RuntimeError("every path of the function raises"))
     (end,) = exits

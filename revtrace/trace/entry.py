@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import copy
 import inspect
+import linecache
 import sys
 import types
 from typing import Any
 
 from revtrace.errors import GradientError, UnsupportedError
-from revtrace.loc import Loc
+from revtrace.loc import NOWHERE, Loc
 from revtrace.program.nodes import Operand, Program, Var
 from revtrace.trace.calls import call
 from revtrace.trace.external import external
-from revtrace.trace.machine import Tracer
+from revtrace.trace.machine import Tracer, shape_of
 from revtrace.trace.record import Arg, Fixed, Leaf, Made, Result, Source, StaticLeaf, Traced
 from revtrace.trace.signals import NeedStatic, PythonRaise
-from revtrace.trace.state import DictBox, Growing, ListBox, ObjectBox, State
+from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, ObjectBox, State
 from revtrace.trace.values import Bound, Maybe, Num, Ref, Static, Tup
 
 __all__ = ["trace"]
@@ -154,6 +155,12 @@ def _trace(t: Tracer, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     traced_kwargs = {k: external(t, st, v, Arg(k), "arg") for k, v in named.items()}
     # Arguments are inputs in call order whether or not the function reads them.
     value = external(t, st, function, Fixed(function), "const")
+    t.b.loc = _definition(function)
+    if inspect.isgeneratorfunction(function):
+        t.b.loc = _first_yield(function.__code__) or t.b.loc
+        raise t.unsupported(
+            "a generator", "what it yields is no number or container", "collect it in a list and return that"
+        )
     result = call(t, st, value, traced_args, traced_kwargs)
     outputs: list[Operand] = []
     built = _result(t, st, result, outputs, set())
@@ -162,6 +169,24 @@ def _trace(t: Tracer, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     written = {r for r in t.written_roots() if isinstance(r, Var)}
     inputs = tuple(i if var not in written else type(i)(i.source, i.kind, i.python_type, True) for _, (var, i) in order)
     return Traced(program, inputs, built, tuple(t.guards.values()), tuple(t.codes), t.side_effects, t.catches)
+
+
+def _definition(function: Any) -> Loc:
+    """Return the line of a function's ``def``, below its decorators."""
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return NOWHERE
+    for line in range(code.co_firstlineno, code.co_firstlineno + 64):
+        text = linecache.getline(code.co_filename, line)
+        if text.lstrip().startswith(("def ", "async def ")) or "lambda" in text:
+            start = len(text) - len(text.lstrip())
+            return Loc(code.co_filename, line, start, len(text.rstrip()), code.co_qualname)
+    return Loc(code.co_filename, code.co_firstlineno, function=code.co_qualname)
+
+
+def _first_yield(code: types.CodeType) -> Loc | None:
+    instrs = (i for block in shape_of(code).flow.blocks for i in block.instrs)
+    return next((i.loc for i in instrs if i.name == "YIELD_VALUE"), None)
 
 
 def _name(function: Any) -> str:
@@ -227,11 +252,14 @@ def _result(t: Tracer, st: State, value: Any, outputs: list[Operand], seen: set[
                 if box.source is not None and not box.fields:
                     return StaticLeaf(box.original, box.source)
                 return Made(box.cls, tuple((k, _result(t, st, v, outputs, seen)) for k, v in box.fields))
+            what = "a generator" if isinstance(box, IterBox) and box.kind == "generator" else t.describe(value)
             raise t.unsupported(
-                f"returning {t.describe(value)}", "only numbers, arrays and containers are returned", ""
+                f"returning {what}", "only numbers, arrays and containers are returned", "return a list"
             )
         case Bound():
-            raise t.unsupported("returning a method", "only numbers, arrays and containers are returned", "")
+            raise t.unsupported(
+                "returning a method", "only numbers, arrays and containers are returned", "return numbers"
+            )
     if arrays.is_array(value):
         import numpy as np
 
@@ -239,7 +267,9 @@ def _result(t: Tracer, st: State, value: Any, outputs: list[Operand], seen: set[
         whole = view if view.whole else arrays.materialise(t, view)
         outputs.append(whole.root)
         return Leaf(len(outputs) - 1, np.ndarray, view.source if view.whole else None)
-    raise t.unsupported(f"returning {t.describe(value)}", "only numbers, arrays and containers are returned", "")
+    raise t.unsupported(
+        f"returning {t.describe(value)}", "only numbers, arrays and containers are returned", "return numbers"
+    )
 
 
 def _python_type(value: Num) -> type:

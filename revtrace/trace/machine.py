@@ -234,6 +234,11 @@ class Tracer:
                 return "a value of a kind decided while running"
         return "an object"
 
+    def may_raise(self) -> None:
+        """Note that what is recorded here may raise: in a ``try``, a handler would see it."""
+        if any(frame.trying for frame in self.frames):
+            self.catches = self.catches or self.b.loc
+
     def check(self, cond: Operand, kind: str, soft: bool = False) -> None:
         """Append a condition without which the plain function raises."""
         if isinstance(cond, Const):
@@ -241,8 +246,7 @@ class Tracer:
                 return
             self.b.do("check", cond, kind=kind, soft=False)
             return
-        if any(frame.trying for frame in self.frames):
-            self.catches = self.catches or self.b.loc
+        self.may_raise()
         self.b.do("check", cond, kind=kind, soft=soft)
 
     def guard(self, source: Source | None, kind: str, value: Any = None) -> None:

@@ -165,9 +165,9 @@ def object_array(x):
 
 @refuse(0.5, says="return|different|type|structure")
 def structure_depends_on_data(x):
-    if x > 0.25:
+    if x > 0.25:  # refused
         return x, 1.0
-    return x  # refused
+    return x
 
 
 @refuse(0.5, says="index|str|text")
@@ -191,11 +191,6 @@ def swallows_everything(x):
     finally:
         x = 2 * x
     return x + y
-
-
-@refuse(_X, says="locals|frame|call")
-def looks_at_its_frame(x):
-    return x[0] * len(locals())  # refused
 
 
 @refuse(0.5, says="time|clock|call")
