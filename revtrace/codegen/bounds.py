@@ -616,6 +616,8 @@ class Walker:
             factor, linear = poly.part(loop.step)
             if not linear or (abs(pace) != 1 and not scaled):
                 return None
+            if self.careful and limits:
+                return None
             self.facts.rank.setdefault(v, len(self.facts.rank))
             moved = (Poly.of(v) - first) * factor * (1 if pace > 0 else -1)
             poly = poly.replace(loop.step, Poly()) * abs(pace) + moved

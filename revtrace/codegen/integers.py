@@ -36,10 +36,9 @@ def _alloc(walker: Walker, op: Op, position: int) -> None:
                 walker.facts.add(fact)
         shape.append(n)
         limits |= needed
-    if sure:
+    if sure and not (walker.careful and limits):
         walker.require(limits)
-        if not (walker.careful and limits):
-            walker.plan.sure.add(position)
+        walker.plan.sure.add(position)
     walker.shapes[op.out] = tuple(shape)
     walker.shape_limits[op.out] = limits
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,6 +49,8 @@ def agree(p: Program, *inputs: Any, compiled: bool = False) -> list[Any]:
     want = outcome(replay.run, p, typed(p, inputs))
     found = []
     for careful in (False, True):
+        # Limits on magnitudes are assumptions, and the careful build makes none.
+        assert not careful or not re.search(r"\b(small|medium|tiny)\(", emit(p, careful=True).text)
         run = build(p, careful=careful).dispatch if compiled else plain.load(emit(p, careful=careful))
         got = outcome(run, *typed(p, inputs))
         found.append(got)
