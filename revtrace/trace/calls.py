@@ -159,7 +159,7 @@ def call(
     raise t.unsupported(
         f"calling {module + '.' if module else ''}{name}",
         "revtrace has no rule for it and it is not plain Python that could be traced",
-        "write it with functions that have rules, or register a rule for it",
+        "write it with functions that have rules",
     )
 
 
