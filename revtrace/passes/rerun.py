@@ -17,6 +17,9 @@ from revtrace.rules.core import RULES
 
 __all__ = ["Rerun", "inputs_of"]
 
+_MOST = 100_000
+"""Pairs of accesses to one buffer beyond which they are not compared: programs unrolled at length."""
+
 
 class Rerun:
     """Questions about statements; ``extra`` values are made once, in either sweep."""
@@ -30,8 +33,13 @@ class Rerun:
         self.subscripts = Subscripts(where)
         self._live: dict[int, bool] = {}
         self._stores: dict[Var, list[Access]] = {}
-        for accesses in memory.accesses.values():
+        self._loads: dict[int, Access] = {}
+        self._writes: dict[Var, list[Access]] = {}
+        for cls, accesses in memory.accesses.items():
+            self._writes[cls] = [a for a in accesses if a.writes]
             for a in accesses:
+                if a.op.name == "load":
+                    self._loads[id(a.op)] = a
                 if a.op.name == "store" and isinstance(a.op.args[1], Var):
                     self._stores.setdefault(a.op.args[1], []).append(a)
 
@@ -80,8 +88,7 @@ class Rerun:
         return found
 
     def _find_live(self, op: Op) -> bool:
-        accesses = self.memory.accesses[self.memory.find(op.args[0])]
-        return self.lasts(next(a for a in accesses if a.op is op))
+        return self.lasts(self._loads[id(op)])
 
     def lasts(self, access: Access) -> bool:
         """Whether an element is, when the reversal of a block begins, as an access in it left it."""
@@ -91,8 +98,12 @@ class Rerun:
         cls = self.memory.find(access.array)
         # A restored buffer is, when the reversal of a block begins, as it was at the block's end.
         span = access.path[-1][0] if cls in self.demand.restored else root
-        inside = [a for a in self.memory.accesses[cls] if any(s == span for s, _ in a.path)]
-        return not any(a.writes and self.subscripts.overwrites(a, access, span) for a in inside)
+        writes = self._writes.get(cls, ())
+        if len(writes) * len(self.memory.accesses[cls]) > _MOST:
+            return False
+        return not any(
+            any(s == span for s, _ in a.path) and self.subscripts.overwrites(a, access, span) for a in writes
+        )
 
     def stored(self, var: Var) -> Op | None:
         """Return the load of a value from where the program itself stored it for good."""

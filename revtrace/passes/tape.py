@@ -17,6 +17,9 @@ from revtrace.program.types import INT
 
 __all__ = ["Axis", "Tapes", "integer"]
 
+_LONGEST = 1 << 16
+"""Iterations of a loop that may be left early for which a tape is made as long as the loop."""
+
 
 @dataclass(frozen=True, slots=True)
 class Axis:
@@ -46,13 +49,16 @@ class Tapes:
         for s in self.where.chain(scope):
             if s.index == root:
                 break
+            if found and found[-1].loop.exits:
+                # Left early in every run of a loop around it, most of a box would stay empty.
+                return None
             if isinstance(s.owner, If):
                 # An untaken branch would leave a whole nest of the array unused.
                 if loops_below:
                     return None
                 continue
             loops_below = True
-            axis = self.axis(s.owner) if isinstance(s.owner, For) and not s.owner.exits else None
+            axis = self.axis(s.owner) if isinstance(s.owner, For) else None
             if axis is None:
                 return None
             found.append(axis)
@@ -60,6 +66,12 @@ class Tapes:
 
     def axis(self, loop: For) -> Axis | None:
         """Return one loop's axis."""
+        if loop.exits and not (
+            isinstance(loop.start, Const)
+            and isinstance(loop.stop, Const)
+            and len(range(int(loop.start.value.real), int(loop.stop.value.real), loop.step)) <= _LONGEST
+        ):
+            return None
         start_low = self.subscripts.least(loop.start)
         if loop.step > 0:
             bound = self.highest(loop.stop)
