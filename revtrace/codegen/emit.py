@@ -8,39 +8,23 @@ what it starts from where that is dead.  Knows nothing of numba.
 
 from __future__ import annotations
 
-import builtins
 import keyword
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from revtrace.codegen.expressions import ATOM, NUMPY, Code, Literals, call, operation
-from revtrace.codegen.guards import conditions, poly_code
-from revtrace.codegen.plan import CHECK, END, IN, WRAP, Plan, Room
+from revtrace.codegen.expressions import Code, operation
+from revtrace.codegen.guards import conditions
+from revtrace.codegen.lines import INDENT, TAKEN
+from revtrace.codegen.memory_lines import Memory
+from revtrace.codegen.plan import Plan
 from revtrace.codegen.storage import buffers
-from revtrace.codegen.uses import EFFECTS, Uses, writes
-from revtrace.codegen.vector import MATH
-from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Program, Var, While, walk
-from revtrace.program.types import Array, Stack
+from revtrace.codegen.uses import EFFECTS, writes
+from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Var, While
+from revtrace.program.types import Stack
 from revtrace.rules.runtime import NAMES
 
 __all__ = ["Source", "write"]
-
-_LONG = 120
-_INDENT = "    "
-
-_LIMITS = {40: "small", 30: "medium", 20: "tiny"}
-
-_PYTHON = frozenset((*keyword.kwlist, *dir(builtins)))
-
-_WORDS = """
-    at put bump acc sel wrap inb area trips imin imax small medium tiny
-    empty zeros fill copy copyto same newstack entries larger grow keep
-    math cmath np inf nan Bail Deopt failed need
-"""
-
-_TAKEN = frozenset((*_WORDS.split(), *NUMPY.values(), *(f"dim{k}" for k in range(32)), *(f"v{f}" for f in MATH)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +60,8 @@ def write(program: Program, plan: Plan, *, careful: bool = False) -> Source:
     return _Writer(program, plan, careful).source()
 
 
-class _Writer:
-    def __init__(self, program: Program, plan: Plan, careful: bool) -> None:
-        self.program = program
-        self.plan = plan
-        self.careful = careful
-        self.uses = Uses(program, plan)
-        self.literals = Literals()
-        self.lines: list[str] = []
-        self.depth = 1
-        self.names: dict[Var, str] = {}
-        self.taken: set[str] = set()
-        self.pending: dict[Var, Code] = {}
-        self.vector = False
-        self.stacks: list[str] = []
-        self.position = -1
-        self.soft = any(isinstance(s, Op) and s.name == "check" and s.attr("soft", False) for s in walk(program.body))
-        self.miss = "Bail" if careful else "Deopt"
+class _Writer(Memory):
+    """Writes statements and regions."""
 
     def source(self) -> Source:
         """Write everything."""
@@ -112,7 +81,7 @@ class _Writer:
         inside = ", ".join(r.text for r in results)
         self.line(f"return ({inside},)" if len(results) == 1 else f"return ({inside})")
         name = re.sub(r"\W", "_", self.program.name) or "f"
-        name = f"{name}_" if keyword.iskeyword(name) or name in _TAKEN or name[0].isdigit() else name
+        name = f"{name}_" if keyword.iskeyword(name) or name in TAKEN or name[0].isdigit() else name
         text = "\n".join([f"def {name}({', '.join(arguments)}):", *self.lines, ""])
         words = set(re.findall(r"[A-Za-z_]\w*", text)) - self.taken
         return Source(
@@ -132,78 +101,6 @@ class _Writer:
                 name = f"{self.names[v]}_p" if isinstance(v.type, Stack) else self.names[v]
                 found.setdefault(name, set()).update(numbers)
         return tuple((name, tuple(sorted(numbers))) for name, numbers in found.items())
-
-    # lines and names ----------------------------------------------------------------------
-
-    def line(self, text: str) -> None:
-        """Append a line."""
-        self.lines.append(_INDENT * self.depth + text)
-
-    @contextmanager
-    def indented(self) -> Iterator[None]:
-        """Write the lines of a suite, at least one."""
-        self.depth += 1
-        start = len(self.lines)
-        yield
-        if len(self.lines) == start:
-            self.line("pass")
-        self.depth -= 1
-
-    def reserve(self, base: str) -> str:
-        """Return an unused name like the given one."""
-        base = re.sub(r"\W", "_", base) or "t"
-        if base[0].isdigit() or base.startswith("_"):
-            base = "t" + base
-        name, k = base, 2
-        while name in self.taken or name in _TAKEN or name in NAMES or name in _PYTHON:
-            name, k = f"{base}_{k}", k + 1
-        self.taken.add(name)
-        return name
-
-    def fresh(self, v: Var) -> str:
-        """Name a value."""
-        default = "a" if isinstance(v.type, Array) else "stk" if isinstance(v.type, Stack) else "t"
-        name = self.names[v] = self.reserve(v.name or default)
-        return name
-
-    def assign(self, v: Var, code: Code) -> None:
-        """Define a value by a statement."""
-        self.line(f"{self.names.get(v) or self.fresh(v)} = {code.text}")
-        self.magnitude(v)
-
-    def magnitude(self, v: Var) -> None:
-        """Test a value that bounds rely on not to overflow."""
-        bits = self.plan.limits.get(v)
-        if bits is not None:
-            self.line(f"if not {_LIMITS[bits]}({self.names[v]}):")
-            self.line(f"    raise {self.miss}")
-
-    def value(self, x: Operand) -> Code:
-        """Return an operand's expression; a folded value is written here."""
-        if isinstance(x, Const):
-            return self.literals.code(x)
-        code = self.pending.pop(x, None)
-        return code if code is not None else Code(self.names[x], ATOM, frozenset((self.names[x],)))
-
-    def named(self, x: Operand) -> Code:
-        """Return an operand's expression, short enough to be written twice."""
-        if isinstance(x, Var) and x in self.pending:
-            self.assign(x, self.pending.pop(x))
-        return self.value(x)
-
-    def settle(self, dtypes: frozenset[str]) -> None:
-        """Name the folded values that read elements which are about to change."""
-        for v in [v for v, code in self.pending.items() if code.loads & dtypes]:
-            self.assign(v, self.pending.pop(v))
-
-    def define(self, v: Var, code: Code) -> None:
-        """Define a value, by a statement or later in its use."""
-        if v in self.uses.folded and len(code.text) <= _LONG:
-            self.pending[v] = code
-        else:
-            self.assign(v, code)
-
-    # statements ---------------------------------------------------------------------------
 
     def block(self, block: Block) -> None:
         """Write the statements of a block."""
@@ -231,10 +128,6 @@ class _Writer:
         for room in self.plan.room.get(position, ()):
             self.make_room(room)
 
-    def read(self, x: Operand) -> Code:
-        """Return the expression of a named value."""
-        return self.literals.code(x) if isinstance(x, Const) else Code(self.names[x])
-
     def op(self, op: Op, position: int) -> None:
         """Write one operation."""
         if op.name in ("load", "store", "addto"):
@@ -246,137 +139,6 @@ class _Writer:
             args = [self.value(x) for x in op.args]
             if self.uses.count[op.out]:
                 self.define(op.out, operation(op, args, vector=self.vector))
-
-    def element(self, op: Op, position: int) -> None:
-        """Write a load, a store or an addto."""
-        array, *rest = op.args
-        index = rest if op.name == "load" else rest[1:]
-        at = self.index(array, index, self.plan.access.get(position, (CHECK,) * len(index)))
-        a = self.value(array)
-        kind = array.type
-        assert isinstance(kind, Array)
-        if op.name == "load":
-            assert op.out is not None
-            if self.uses.count[op.out]:
-                code = call("at", a, *at)
-                self.define(op.out, Code(code.text, ATOM, code.names, code.loads | {kind.dtype}))
-            return
-        value = self.value(rest[0])
-        self.settle(frozenset((kind.dtype,)))
-        self.line(call("put" if op.name == "store" else "bump", a, value, *at).text)
-
-    def index(self, array: Operand, index: Sequence[Operand], how: Sequence[str]) -> list[Code]:
-        """Write the tests an access needs and return its indices, counted from the front."""
-        out: list[Code] = []
-        tests: list[str] = []
-        for axis, (x, mode) in enumerate(zip(index, how, strict=True)):
-            if mode == IN:
-                out.append(self.value(x))
-                continue
-            i = self.named(x)
-            n = call(f"dim{axis}", self.value(array))
-            if mode == END:
-                out.append(Code(f"{n.text} + {i.within(13)}", 12, i.names | n.names))
-            elif mode == WRAP:
-                out.append(call("wrap", i, n))
-            elif self.careful:
-                w = self.reserve("w")
-                self.line(f"{w} = wrap({i.text}, {n.text})")
-                tests.append(f"inb({w}, {n.text})")
-                out.append(Code(w, ATOM, frozenset((w,))))
-            else:
-                tests.append(f"inb({i.text}, {n.text})")
-                out.append(i)
-        if tests:
-            self.line(f"if not {tests[0]}:" if len(tests) == 1 else f"if not ({' & '.join(tests)}):")
-            self.line(f"    raise {self.miss}")
-        return out
-
-    def write_check(self, op: Op, position: int) -> None:
-        """Write a check."""
-        code = self.value(op.args[0])
-        failing = code.text[4:] if code.text.startswith("not ") else f"not {code.within(6)}"
-        if op.attr("soft", False):
-            inner = Code(failing, 6)
-            self.line(f"failed |= {inner.within(9)}")
-        else:
-            self.line(f"if {failing}:")
-            self.line("    raise Bail")
-
-    def write_alloc(self, op: Op, position: int) -> None:
-        """Write an allocation."""
-        assert op.out is not None and isinstance(op.out.type, Array)
-        lengths = [self.named(x) for x in op.args]
-        if position not in self.plan.sure:
-            tests = [n.text for n, x in zip(lengths, op.args, strict=True) if not isinstance(x, Const)]
-            if any(isinstance(x, Const) and x.value < 0 for x in op.args):  # type: ignore[operator]
-                tests = ["-1"]
-            if tests:
-                self.line("if " + " | ".join(f"({n} < 0)" if len(tests) > 1 else f"{n} < 0" for n in tests) + ":")
-                self.line("    raise Bail")
-        function = "zeros" if op.attr("zeros", False) else "empty"
-        self.assign(op.out, call(function, Code(NUMPY[op.out.type.dtype]), *lengths))
-
-    def write_copy(self, op: Op, position: int) -> None:
-        """Write a copy."""
-        assert op.out is not None
-        self.assign(op.out, call("copy", self.value(op.args[0])))
-
-    def write_copyto(self, op: Op, position: int) -> None:
-        """Write an assignment of all elements."""
-        target, source = self.value(op.args[0]), self.value(op.args[1])
-        if position not in self.plan.sure:
-            self.line(f"if not same({target.text}, {source.text}):")
-            self.line("    raise Bail")
-        self.settle(writes(op))
-        self.line(call("copyto", target, source).text)
-
-    def write_fill(self, op: Op, position: int) -> None:
-        """Write an assignment of one number to all elements."""
-        array, value = self.value(op.args[0]), self.value(op.args[1])
-        self.settle(writes(op))
-        self.line(call("fill", array, value).text)
-
-    # stacks ---------------------------------------------------------------------------------
-
-    def write_stack(self, op: Op, position: int) -> None:
-        """Write a new stack: a buffer and the number of entries."""
-        assert op.out is not None and isinstance(op.out.type, Stack)
-        name = self.fresh(op.out)
-        for suffix in ("p", "n", "cap"):
-            self.taken.add(f"{name}_{suffix}")
-        self.stacks.append(name)
-        self.line(f"{name} = newstack()")
-        self.line(f"{name}_p = entries({name}, {NUMPY[op.out.type.dtype]})")
-        self.line(f"{name}_n = {name}_cap = 0")
-
-    def write_push(self, op: Op, position: int) -> None:
-        """Write a push; the plan has made room."""
-        stack, value = self.value(op.args[0]).text, self.value(op.args[1])
-        self.line(f"put({stack}_p, {value.text}, {stack}_n)")
-        self.line(f"{stack}_n += 1")
-
-    def write_pop(self, op: Op, position: int) -> None:
-        """Write a pop."""
-        stack = self.value(op.args[0]).text
-        self.line(f"{stack}_n -= 1")
-        assert op.out is not None
-        if self.uses.count[op.out]:
-            self.assign(op.out, Code(f"at({stack}_p, {stack}_n)"))
-
-    def make_room(self, room: Room) -> None:
-        """Write the growth of a stack."""
-        stack = self.names[room.stack]
-        areas = [call("area", *(poly_code(self.plan, p, self.read) for p in product)) for product in room.counts]
-        products = [a.text for a in areas]
-        if all(p.constant == 1 for product in room.counts for p in product):
-            products = [str(len(room.counts))]
-        self.line(f"need = {stack}_n + {' + '.join(products)}")
-        self.line(f"if need > {stack}_cap:")
-        self.line(f"    {stack}_cap = larger({stack}_cap, need)")
-        self.line(f"    {stack}_p = grow({stack}, {stack}_p, {stack}_cap)")
-
-    # regions --------------------------------------------------------------------------------
 
     def branch(self, stmt: If) -> None:
         """Write an ``if``."""
@@ -394,11 +156,11 @@ class _Writer:
         with self.indented():
             self.block(stmt.orelse)
             self.move(stmt.outs, stmt.orelse.results)
-        nothing = [_INDENT * (self.depth + 1) + "pass"]
+        nothing = [INDENT * (self.depth + 1) + "pass"]
         if self.lines[mark + 1 :] == nothing:
             del self.lines[mark:]
         elif self.lines[head + 1 : mark] == nothing:
-            self.lines[head : mark + 1] = [_INDENT * self.depth + f"if not {cond.within(6)}:"]
+            self.lines[head : mark + 1] = [INDENT * self.depth + f"if not {cond.within(6)}:"]
         for out in stmt.outs:
             self.magnitude(out)
 
@@ -517,7 +279,7 @@ class _Writer:
             self.block(stmt.cond)
             cond = self.value(stmt.cond.results[0])
             if len(self.lines) == before:
-                self.lines[head:] = [_INDENT * (self.depth - 1) + f"while {cond.text}:"]
+                self.lines[head:] = [INDENT * (self.depth - 1) + f"while {cond.text}:"]
             elif cond.text != "True":
                 self.line(f"if not {cond.within(6)}:")
                 self.line("    break")

@@ -25,7 +25,8 @@ from numba.np.numpy_support import from_dtype
 
 from revtrace.codegen.emit import Source
 from revtrace.codegen.expressions import NUMPY
-from revtrace.codegen.intrinsics import DTYPES, FUNCTIONS, accessors
+from revtrace.codegen.intrinsics import DTYPES, FUNCTIONS
+from revtrace.codegen.memory import accessors
 from revtrace.codegen.pipeline import Pipeline
 from revtrace.codegen.signals import Bail, Deopt
 from revtrace.codegen.vecmath import available

@@ -38,6 +38,7 @@ class Loop:
 
     @property
     def step(self) -> Step:
+        """The number of iterations done."""
         return Step(self.position)
 
 
