@@ -16,7 +16,6 @@ from revtrace.passes.gather import gather
 from revtrace.passes.hoist import hoist
 from revtrace.passes.reverse import reverse
 from revtrace.passes.rotate import rotate
-from revtrace.passes.safe import safe
 from revtrace.passes.selection import selection
 from revtrace.passes.simplify import simplify
 from revtrace.passes.tangent import tangent
@@ -37,7 +36,6 @@ __all__ = [
     "prepared",
     "reverse",
     "rotate",
-    "safe",
     "selection",
     "simplify",
     "tangent",
@@ -48,11 +46,9 @@ Pass = Callable[[Program], Program]
 PREPARE: tuple[tuple[str, Pass], ...] = (
     ("rotate", rotate),
     ("simplify", simplify),
-    ("safe", safe),
     ("hoist", hoist),
     ("counters", counters),
     ("merge", simplify),
-    ("mark", safe),
     ("dce", dce),
 )
 """What is run on every program before it is differentiated or compiled, in order."""
