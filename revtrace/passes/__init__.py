@@ -16,6 +16,7 @@ from revtrace.passes.gather import gather
 from revtrace.passes.hoist import hoist
 from revtrace.passes.reverse import reverse
 from revtrace.passes.rotate import rotate
+from revtrace.passes.safe import safe
 from revtrace.passes.selection import selection
 from revtrace.passes.simplify import simplify
 from revtrace.passes.tangent import tangent
@@ -36,6 +37,7 @@ __all__ = [
     "prepared",
     "reverse",
     "rotate",
+    "safe",
     "selection",
     "simplify",
     "tangent",
@@ -46,9 +48,11 @@ Pass = Callable[[Program], Program]
 PREPARE: tuple[tuple[str, Pass], ...] = (
     ("rotate", rotate),
     ("simplify", simplify),
+    ("safe", safe),
     ("hoist", hoist),
     ("counters", counters),
     ("merge", simplify),
+    ("mark", safe),
     ("dce", dce),
 )
 """What is run on every program before it is differentiated or compiled, in order."""
