@@ -29,6 +29,9 @@ from revtrace.trace.record import Leaf, StaticLeaf, Traced, fetch
 
 __all__ = ["Executor", "Specialisation", "Stats"]
 
+_OVERLAP_WORK: Any = 10_000
+"""Steps the exact overlap test may take; `Any` since some numpy releases type only its two special values."""
+
 
 @dataclass(slots=True)
 class Stats:
@@ -384,7 +387,7 @@ class Specialisation:
         if not np.may_share_memory(a, b):
             return
         try:
-            if not np.shares_memory(a, b, max_work=10_000):
+            if not np.shares_memory(a, b, max_work=_OVERLAP_WORK):
                 return
         except np.exceptions.TooHardError:
             pass

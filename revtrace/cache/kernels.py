@@ -70,7 +70,7 @@ def obtain(program: Program, settings: Settings, *, careful: bool = False) -> Fo
     if kernel is not None:
         found = Found(kernel, "disk")
     else:
-        kernel = codegen.build(program, careful=careful)
+        kernel = codegen.build(program, careful=careful, source=source)
         found = Found(kernel, "built")
         _keep(key, kernel, settings)
     with _lock:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["build", "emit", "load"]
 
 
-def emit(program: Program, *, careful: bool = False) -> Source:
+def emit(program: Program, *, careful: bool = False, vector: bool = True) -> Source:
     """Return the Python source of a program.
 
     Parameters
@@ -27,12 +27,21 @@ def emit(program: Program, *, careful: bool = False) -> Source:
         False: indices are tested outside loops where possible, and code raises `Deopt`
         where such a test fails, which it may for indices that are right.  True: each
         index is tested where it is used.
+    vector : bool
+        Whether loops may call vector forms of elementary functions, which differ from the C
+        library's by up to 2 ulp.
     """
-    program = split(program)
-    return write(program, analyse(program, careful=careful), careful=careful)
+    if vector:
+        program = split(program)
+    plan = analyse(program, careful=careful)
+    if not vector:
+        plan.vector.clear()
+    return write(program, plan, careful=careful)
 
 
-def build(program: Program, *, careful: bool = False, readonly: Iterable[int] = ()) -> Kernel:
+def build(
+    program: Program, *, careful: bool = False, readonly: Iterable[int] = (), source: Source | None = None
+) -> Kernel:
     """Compile a program for the types of its inputs.
 
     Parameters
@@ -44,18 +53,21 @@ def build(program: Program, *, careful: bool = False, readonly: Iterable[int] = 
     readonly : iterable of int
         Positions of arrays that will come as read-only ones; numba takes those for
         another type.
+    source : Source, optional
+        What `emit` returned for the program, where that was called before.
 
     Returns
     -------
     Kernel
-        Its ``dispatch`` takes C-contiguous arrays and scalars of exactly the input types.
+        Its ``dispatch`` takes C-contiguous arrays and scalars of exactly the input types.  An
+        array the program writes must share no memory with another.
     """
     # numba takes a third of a second to import.
     from revtrace.codegen.kernel import compile_source, numba_type
 
     marked = frozenset(readonly)
     signature = tuple(numba_type(v.type, readonly=k in marked) for k, v in enumerate(program.inputs))
-    return compile_source(emit(program, careful=careful), signature)
+    return compile_source(source or emit(program, careful=careful), signature)
 
 
 def load(data: bytes) -> Kernel:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from revtrace.codegen.poly import Atom, Dim, Poly, Step, Trips
+from revtrace.codegen.poly import Atom, Dim, Monomial, Poly, Step, Trips
 from revtrace.program.nodes import Var
 
 __all__ = ["Fact", "Facts", "Limit", "Range"]
@@ -20,7 +20,8 @@ Limit = tuple[Var | Dim, int]
 """A value and the number of bits below which its magnitude must stay."""
 
 _DEPTH = 7
-_BUDGET = 250
+_BUDGET = 120
+_RECENT = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ class Facts:
             if offset >= least:
                 return limits
         self._budget -= 1
-        if depth == 0 or self._budget < 0:
+        if depth == 0 or self._budget < 0 or not all(self._bounded(m, c) for m, c in goal.terms.items()):
             return None
         for atom in sorted(goal.atoms, key=lambda a: -self.rank.get(a, 0)):
             for smaller, limits in self._without(goal, atom):
@@ -151,6 +152,15 @@ class Facts:
                 if rest is not None:
                     return rest | limits
         return None
+
+    def _bounded(self, monomial: Monomial, c: int) -> bool:
+        """Whether anything is known that keeps a term from being as negative as it likes."""
+        if len(monomial) != 1 or monomial[0] in self.ranges:
+            return True
+        (atom,) = monomial
+        if c > 0 and self.is_positive(atom):
+            return True
+        return any(c * fact.poly.terms.get(monomial, 0) > 0 for fact in self._by_atom.get(atom, ()))
 
     def _without(self, goal: Poly, atom: Atom) -> Iterator[tuple[Poly, frozenset[Limit]]]:
         """Yield goals that imply this one and are free of one atom."""
@@ -161,7 +171,7 @@ class Facts:
         c = goal.terms.get((atom,), 0)
         if c == 0:
             return
-        for fact in list(self._by_atom.get(atom, ())):
+        for fact in self._by_atom.get(atom, [])[-_RECENT:]:
             d = fact.poly.terms.get((atom,), 0)
             if c * d > 0:
                 smaller = goal * abs(d) - fact.poly * abs(c)

@@ -47,6 +47,7 @@ class Lines:
         self.depth = 1
         self.names: dict[Var, str] = {}
         self.taken: set[str] = set()
+        self.numbered: dict[str, int] = {}
         self.pending: dict[Var, Code] = {}
         self.vector = False
         self.stacks: list[str] = []
@@ -73,9 +74,13 @@ class Lines:
         base = re.sub(r"\W", "_", base) or "t"
         if base[0].isdigit() or base.startswith("_"):
             base = "t" + base
-        name, k = base, 2
-        while name in self.taken or name in TAKEN or name in NAMES or name in _PYTHON:
-            name, k = f"{base}_{k}", k + 1
+        name, k = base, self.numbered.get(base, 1)
+        while k > 1 or name in self.taken or name in TAKEN or name in NAMES or name in _PYTHON:
+            k += 1
+            name = f"{base}_{k}"
+            if name not in self.taken:
+                self.numbered[base] = k
+                break
         self.taken.add(name)
         return name
 

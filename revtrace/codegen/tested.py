@@ -90,7 +90,10 @@ class Tested(Values):
             later.append((place, test))
         for place, test in later:
             self.guard(test.position, test.path, [test.goal], test.when)
-            if place.when <= {place.last}:
+            if place.last is None and not place.when:
+                # Much alike from access to access: of use for the same question only.
+                self.facts.note(Fact(place.goal), place.frame)
+            elif place.when <= {place.last}:
                 self.facts.add(Fact(place.goal), place.frame)
         self.require(limits)
         return True

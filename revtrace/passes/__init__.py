@@ -14,6 +14,7 @@ from revtrace.passes.elements import elements
 from revtrace.passes.firsttouch import firsttouch
 from revtrace.passes.gather import gather
 from revtrace.passes.hoist import hoist
+from revtrace.passes.refill import refill
 from revtrace.passes.reverse import reverse
 from revtrace.passes.rotate import rotate
 from revtrace.passes.safe import safe
@@ -35,6 +36,7 @@ __all__ = [
     "gather",
     "hoist",
     "prepared",
+    "refill",
     "reverse",
     "rotate",
     "safe",
@@ -63,6 +65,7 @@ CLEANUP: tuple[tuple[str, Pass], ...] = (
     ("dce", dce),
     ("elements", elements),
     ("firsttouch", firsttouch),
+    ("refill", refill),
     ("gather", gather),
     ("ascend", ascend),
     ("merge", simplify),

@@ -14,7 +14,7 @@ from revtrace.passes.scopes import Scopes, scopes
 from revtrace.program.nodes import Block, Const, For, Op, Operand, Program, Stmt, Var, const
 from revtrace.program.types import Array, Stack
 
-__all__ = ["firsttouch"]
+__all__ = ["covers", "firsttouch", "stored"]
 
 
 def firsttouch(program: Program) -> Program:
@@ -44,7 +44,7 @@ def _settle(stmts: list[Stmt], at: int, where: Scopes, memory: Buffers) -> None:
         if len(ops) != 1 or not isinstance(loop, For) or found[0].array is not alloc.out:
             return
         axes: list[tuple[Var, For]] = []
-        made = _stored(loop, found[0].op, alloc, axes, where)
+        made = stored(loop, found[0].op, alloc, axes, where)
         if made is None:
             return
         stmts[k] = made
@@ -58,7 +58,7 @@ def _handed(stmt: Stmt) -> tuple[Operand, ...]:
     return getattr(stmt, "inits", ())
 
 
-def _stored(loop: For, op: Op, alloc: Op, axes: list[tuple[Var, For]], where: Scopes) -> For | None:
+def stored(loop: For, op: Op, alloc: Op, axes: list[tuple[Var, For]], where: Scopes) -> For | None:
     """Return the nest with the addition made a store, if it reaches every element once."""
     if loop.exits or abs(loop.step) != 1:
         return None
@@ -66,12 +66,12 @@ def _stored(loop: For, op: Op, alloc: Op, axes: list[tuple[Var, For]], where: Sc
     stmts = list(loop.body.stmts)
     for k, s in enumerate(stmts):
         if s is op:
-            if op.name not in ("addto", "store") or not _covers(op, alloc, dict(axes), where):
+            if op.name not in ("addto", "store") or not covers(op, alloc, dict(axes), where):
                 return None
             stmts[k] = Op("store", op.args, None, op.attrs, op.loc)
             break
         if isinstance(s, For) and any(t.op is op for t in touched(s)):
-            inner = _stored(s, op, alloc, axes, where)
+            inner = stored(s, op, alloc, axes, where)
             if inner is None:
                 return None
             stmts[k] = inner
@@ -81,7 +81,8 @@ def _stored(loop: For, op: Op, alloc: Op, axes: list[tuple[Var, For]], where: Sc
     return replace(loop, body=Block(tuple(stmts), loop.body.results))
 
 
-def _covers(op: Op, alloc: Op, axes: dict[Var, For], where: Scopes) -> bool:
+def covers(op: Op, alloc: Op, axes: dict[Var, For], where: Scopes) -> bool:
+    """Whether an access within some loops reaches every element once."""
     index = op.args[2:]
     # As many loops as axes: one more would come by an element again.
     if len(index) != len(axes) or set(index) != set(axes):

@@ -159,3 +159,7 @@ def test_a_loop_that_depends_on_itself_calls_the_library() -> None:
     source = emit(program(text)).text
     assert "math.tanh(" in source and "math.exp(" in source
     assert math.isclose(agree(program(text), [0.5, 0.2])[0][0], math.tanh(0.2 + math.tanh(0.5)))
+
+
+def test_vector_forms_can_be_refused() -> None:
+    assert "vexp(" not in emit(program(SOFTMAX), vector=False).text

@@ -1,0 +1,104 @@
+"""Buffers that a block finds clear, fills, uses and clears: neither zeros nor clearing are needed.
+
+The adjoint of a buffer that is private to an iteration is added to, element by
+element, in one loop, read in others, and taken and cleared in a last one.  The first
+loop stores instead; what the last one leaves is of no account.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from revtrace.passes.effects import Buffers, buffers, touched
+from revtrace.passes.firsttouch import covers, stored
+from revtrace.passes.rebuild import fresh, map_blocks
+from revtrace.passes.scopes import Scopes, is_array, scopes
+from revtrace.program.nodes import Block, Const, For, Op, Program, Stmt, Var, regions
+
+__all__ = ["refill"]
+
+
+def refill(program: Program) -> Program:
+    """Return the program with such buffers stored to first, and not cleared."""
+    while True:
+        program = fresh(program)
+        where = scopes(program)
+        memory = buffers(program, where)
+        makers = [s for s in program.body.stmts if isinstance(s, Op) and s.name == "alloc" and s.attr("zeros")]
+        # One buffer at a time: the statements of two may contain one another.
+        swaps = next((found for s in makers if (found := _settled(program, s, where, memory))), None)
+        if swaps is None:
+            return program
+        program = Program(program.name, program.inputs, _swapped(program.body, swaps))
+
+
+def _settled(program: Program, alloc: Op, where: Scopes, memory: Buffers) -> dict[int, Stmt | None]:
+    """Return what becomes of statements when one buffer is treated; nothing where it cannot be."""
+    array = alloc.out
+    assert array is not None
+    cls = memory.find(array)
+    if any(is_array(v) and v is not array and memory.find(v) is cls for v in where.home):
+        return {}
+    if any(x is array for x in program.body.results):
+        return {}
+    users = _users(program.body, array)
+    while len(users) == 1 and not isinstance(users[0], Op):
+        inner = [found for block in regions(users[0]) if (found := _users(block, array))]
+        if len(inner) != 1:
+            return {}
+        (users,) = inner
+    if len(users) < 2 or not isinstance(users[0], For) or not isinstance(users[-1], For):
+        return {}
+    first, last = users[0], users[-1]
+    ops = {id(t.op): t.op for t in touched(first) if t.array is array}
+    clear = _clears(last, array, alloc, {}, where)
+    if len(ops) != 1 or clear is None:
+        return {}
+    (op,) = ops.values()
+    made = stored(first, op, alloc, [], where) if op.name == "addto" else None
+    if made is None:
+        return {}
+    settings = tuple((name, False if name == "zeros" else value) for name, value in alloc.attrs)
+    return {
+        id(first): made,
+        id(last): _swapped_stmt(last, {id(clear): None}),
+        id(alloc): replace(alloc, attrs=settings),
+    }
+
+
+def _users(block: Block, array: Var) -> list[Stmt]:
+    return [s for s in block.stmts if any(t.array is array for t in touched(s))]
+
+
+def _clears(loop: For, array: Var, alloc: Op, axes: dict[Var, For], where: Scopes) -> Op | None:
+    """Return the store that clears each element of an array at the end of its own iteration."""
+    if loop.exits or abs(loop.step) != 1:
+        return None
+    axes = {**axes, loop.index: loop}
+    users = _users(loop.body, array)
+    last = users[-1]
+    if isinstance(last, For) and len(users) == 1:
+        return _clears(last, array, alloc, axes, where)
+    if not isinstance(last, Op) or last.name != "store" or not covers(last, alloc, axes, where):
+        return None
+    value, index = last.args[1], last.args[2:]
+    if not isinstance(value, Const) or value.value != 0:
+        return None
+    for t in (t for s in users for t in touched(s)):
+        at = t.op.args[1:] if t.op.name == "load" else t.op.args[2:]
+        if t.array is array and (t.op.name not in ("load", "store", "addto") or at != index):
+            return None
+    return last
+
+
+def _swapped(block: Block, swaps: dict[int, Stmt | None]) -> Block:
+    stmts = []
+    for s in block.stmts:
+        made = swaps[id(s)] if id(s) in swaps else _swapped_stmt(s, swaps)
+        if made is not None:
+            stmts.append(made)
+    return Block(tuple(stmts), block.results)
+
+
+def _swapped_stmt(stmt: Stmt, swaps: dict[int, Stmt | None]) -> Stmt:
+    return map_blocks(stmt, lambda b: _swapped(b, swaps))
