@@ -1,4 +1,4 @@
-"""A place in the user's source."""
+"""A place in the user's source, and what a statement of a derivative does there."""
 
 from __future__ import annotations
 
@@ -9,13 +9,32 @@ __all__ = ["NOWHERE", "Loc"]
 
 @dataclass(frozen=True, slots=True)
 class Loc:
-    """A place in the user's source: file, line (1-based), column (0-based) and function."""
+    """A place in the user's source: file, line (1-based), column (0-based) and function.
+
+    Attributes
+    ----------
+    origin : int
+        In a program made by `revtrace.passes.reverse`: which statement of the reversed program this one comes
+        from, counted from 1; 0 elsewhere.
+    role : str
+        What it does there: ``""`` for the statement itself, ``"keep"`` puts a value aside, ``"fetch"`` takes it back,
+        ``"again"`` computes a value again, ``"undo"`` puts back what was written over, ``"adjoint"`` for the rest of
+        the backward sweep.
+    """
 
     file: str = "?"
     line: int = 0
     column: int = 0
     end_column: int = 0
     function: str = ""
+    origin: int = 0
+    role: str = ""
+
+    def acting(self, role: str) -> Loc:
+        """Return the same place in another role."""
+        if self.role == role:
+            return self
+        return Loc(self.file, self.line, self.column, self.end_column, self.function, self.origin, role)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"

@@ -19,7 +19,7 @@ from revtrace.passes.rebuild import clone, substitute
 from revtrace.passes.scopes import TOP, free, is_array, is_float
 from revtrace.passes.shadows import Lookup, Shadows, bar_name
 from revtrace.passes.tape import integer
-from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While, const
+from revtrace.program.nodes import Block, For, If, Loc, Op, Operand, Program, Stmt, Var, While, const
 from revtrace.program.types import INT, Scalar, Stack
 
 __all__ = ["Sweeps"]
@@ -77,6 +77,7 @@ class Sweeps(Shadows):
         self, program: Program, outputs: Sequence[Operand], seeds: Sequence[Var], inputs: Sequence[Var]
     ) -> list[Operand]:
         """Write the backward sweep and return the gradients of some inputs."""
+        self.b.loc = Loc(role="adjoint")
         for var in program.inputs:
             if is_array(var) and self.on(var):
                 self.shadow[var] = memory.zeros_like(self.b, var)
@@ -104,7 +105,7 @@ class Sweeps(Shadows):
         for stmt in reversed(block.stmts):
             if not self.demand.works(stmt):
                 continue
-            self.b.loc = stmt.loc
+            self.b.loc = stmt.loc.acting("adjoint")
             match stmt:
                 case Op():
                     self.op(stmt)
@@ -121,6 +122,7 @@ class Sweeps(Shadows):
         b = self.b
         if id(op) in self.plan.saved:
             self.put_back(op)
+            b.loc = op.loc.acting("adjoint")
             if not self.on(op.args[0]):
                 return
         if op.name in ("store", "addto", "fill", "copyto", "push"):
@@ -166,7 +168,7 @@ class Sweeps(Shadows):
         values: dict[Var, Operand] = {text.seed: g}
         lookup = Lookup(self, values)
         for inner in text.ops:
-            self.b.append(clone(inner, lookup))
+            self.b.append(replace(clone(inner, lookup), loc=self.b.loc))
         for x, term in text.terms:
             self.add(x, lookup.get(term, term) if isinstance(term, Var) else term)
 
@@ -193,6 +195,7 @@ class Sweeps(Shadows):
             self.adj = dict(before)
             with self.b.block() as stmts:
                 self.enter(block)
+                self.b.loc = stmt.loc.acting("adjoint")
                 for x, g in zip(block.results, seeds, strict=True):
                     self.add(x, g)
                 self.reversed(block)
@@ -205,7 +208,7 @@ class Sweeps(Shadows):
         self.adj = before
         self.adj.update(same)
         if changed or blocks[0].stmts or blocks[1].stmts:
-            self.b.append(If(self.primal(stmt.cond), blocks[0], blocks[1], outs, stmt.loc))
+            self.b.append(If(self.primal(stmt.cond), blocks[0], blocks[1], outs, stmt.loc.acting("adjoint")))
         self.adj.update(zip(changed, outs, strict=True))
 
     def loop(self, stmt: For | While) -> None:
@@ -238,6 +241,7 @@ class Sweeps(Shadows):
             for k in walks:
                 self.env[_var(stmt.body.results[k])] = next(params)
             self.enter(stmt.body)
+            self.b.loc = stmt.loc.acting("adjoint")
             for k, bar in zip(numbers, bars, strict=True):
                 self.add(stmt.body.results[k], bar)
             self.reversed(stmt.body)
@@ -260,12 +264,13 @@ class Sweeps(Shadows):
                 made.outs,
                 Var(INT),
                 False,
-                stmt.loc,
+                stmt.loc.acting("adjoint"),
             )
         )
         after = iter(made.after)
         ends = [next(after) for _ in numbers]
         self.adj.update({v: next(after) for v in outer})
+        self.b.loc = stmt.loc.acting("adjoint")
         for k, end in zip(numbers, ends, strict=True):
             self.add(stmt.inits[k], end)
 
@@ -287,6 +292,7 @@ class Sweeps(Shadows):
             self.adj = dict(zip(outer, carry.params, strict=True))
             self.forward(stmt.body)
             self.enter(stmt.body)
+            self.b.loc = stmt.loc.acting("adjoint")
             for k in numbers:
                 self.add(stmt.body.results[k], seeds[k])
             self.reversed(stmt.body)
@@ -302,6 +308,7 @@ class Sweeps(Shadows):
         params, inits, outs = (*stmt.params, *made.params), (*stmt.inits, *made.inits), (*stmt.outs, *made.outs)
         self.b.append(replace(stmt, params=params, inits=inits, body=block, outs=outs))
         self.adj.update(zip(outer, made.after, strict=True))
+        self.b.loc = stmt.loc.acting("adjoint")
         for k in numbers:
             self.add(stmt.inits[k], seeds[k])
 

@@ -16,7 +16,7 @@ from revtrace.passes.scopes import TOP, Scope, Scopes, is_array
 from revtrace.passes.subscripts import subscripts_of
 from revtrace.passes.tape import Axis, Tapes
 from revtrace.program.build import Builder
-from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Stmt, Var, While
+from revtrace.program.nodes import Block, Const, For, If, Loc, Op, Operand, Stmt, Var, While
 from revtrace.program.types import Scalar, Stack
 
 __all__ = ["Forward", "known"]
@@ -108,6 +108,7 @@ class Forward:
     def make_tapes(self, stmt: Stmt) -> None:
         """Make what the blocks of a statement at the top keep their values in."""
         inside = [s for s in self.where.all if s.owner is not None and self.outermost(s) is stmt]
+        here, self.b.loc = self.b.loc, stmt.loc.acting("keep")
         for scope in inside:
             kept = (*self.plan.kept.get(scope.index, ()), *self.plan.saved_in.get(scope.index, ()))
             axes = self.tapes.axes(scope.index, self.root(scope)) if kept else None
@@ -119,8 +120,9 @@ class Forward:
                     self.tape[var] = memory.new(self.b, var.type.dtype, lengths, zeros=False, hint=hint), axes
                 else:
                     stack = Var(Stack(var.type.dtype), hint)
-                    self.stacks.append(Op("stack", (), stack))
+                    self.stacks.append(Op("stack", (), stack, (), self.b.loc))
                     self.tape[var] = stack, None
+        self.b.loc = here
 
     def root(self, scope: Scope) -> int:
         """Return the innermost block around a scope whose reversal follows in the same run."""
@@ -136,17 +138,18 @@ class Forward:
         """Keep what an operation is about to write over."""
         old = self.plan.saved[id(op)]
         if is_array(old):
-            self.b.append(Op("copy", (op.args[0],), old, (), op.loc))
+            self.b.append(Op("copy", (op.args[0],), old, (), op.loc.acting("keep")))
             return
         at = subscripts_of(op)
         assert at is not None
-        self.b.append(Op("load", (op.args[0], *at), old, op.attrs, op.loc))
+        self.b.append(Op("load", (op.args[0], *at), old, op.attrs, op.loc.acting("keep")))
         if old in self.tape:
             self.push(old)
 
     def put_back(self, op: Op) -> None:
         """Undo a write."""
         old = self.plan.saved[id(op)]
+        self.b.loc = op.loc.acting("undo")
         if is_array(old):
             self.b.do("copyto", op.args[0], old, again=True)
             return
@@ -154,18 +157,26 @@ class Forward:
         at = [self.primal(x) for x in subscripts_of(op) or ()]
         self.b.do("store", op.args[0], value, *at, **known(op))
 
+    def defined_at(self, var: Var) -> Loc:
+        """Return the place of the statement that gives a value."""
+        stmt = self.where.definition.get(var)
+        return self.b.loc if stmt is None else stmt.loc
+
     def push(self, var: Var) -> None:
         """Keep a value in the forward sweep."""
         tape, axes = self.tape[var]
+        here, self.b.loc = self.b.loc, self.defined_at(var).acting("keep")
         if axes is None:
             self.b.do("push", tape, var)
         else:
             at = [self.tapes.position(self.b, axis, lambda x: x) for axis in axes]
             self.b.do("store", tape, var, *at, safe=True)
+        self.b.loc = here
 
     def pop(self, var: Var) -> Var:
         """Read a kept value in the backward sweep."""
         tape, axes = self.tape[var]
+        self.b.loc = self.defined_at(var).acting("fetch")
         if axes is None:
             return self.b.op("pop", tape, type=var.type, hint=var.name)
         at = [self.tapes.position(self.b, axis, self.primal) for axis in axes]

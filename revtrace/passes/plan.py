@@ -32,7 +32,8 @@ from revtrace.passes.effects import Buffers
 from revtrace.passes.rerun import Rerun, inputs_of
 from revtrace.passes.scopes import Scope, Scopes, is_array
 from revtrace.passes.subscripts import subscripts_of
-from revtrace.program.nodes import Const, For, Loc, Op, Operand, Stmt, Var, While
+from revtrace.passes.why import because
+from revtrace.program.nodes import NOWHERE, Const, For, Loc, Op, Operand, Program, Stmt, Var, While
 from revtrace.program.types import Scalar
 
 __all__ = ["Answer", "Plan", "plan"]
@@ -40,13 +41,35 @@ __all__ = ["Answer", "Plan", "plan"]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One line of the plan: a value read on the way back and where it comes from."""
+    """One line of the plan: a value read on the way back and where it comes from.
+
+    Attributes
+    ----------
+    name : str
+        The value's name in dumps; may be empty.
+    loc : Loc
+        What computes it.
+    answer : {"live", "recompute", "walk", "undo", "restore", "keep"}
+    bytes : int
+        Kept per run of the block that computes it.
+    loops : int
+        How many loops are around it.
+    type : str
+        Its type.
+    why : str
+        Why this is the answer, in words.
+    reader : Loc
+        A statement whose reversal reads the value; `NOWHERE` where it is read to have other values again.
+    """
 
     name: str
     loc: Loc
     answer: str
     bytes: int
     loops: int
+    type: str = ""
+    why: str = ""
+    reader: Loc = NOWHERE
 
 
 @dataclass(slots=True)
@@ -74,6 +97,8 @@ class Plan:
         Estimated bytes kept in all.
     answers : list of Answer
         The visible record.
+    program : Program or None
+        What was reversed, its statements numbered, see `revtrace.loc.Loc`.
     """
 
     kept: dict[int, tuple[Var, ...]] = field(default_factory=dict)
@@ -85,6 +110,7 @@ class Plan:
     restored: frozenset[Var] = frozenset()
     cost: int = 0
     answers: list[Answer] = field(default_factory=list)
+    program: Program | None = None
 
 
 def plan(where: Scopes, memory: Buffers, demand: Demand, roots: frozenset[int], extra: Set[Var]) -> Plan:
@@ -98,7 +124,7 @@ def plan(where: Scopes, memory: Buffers, demand: Demand, roots: frozenset[int], 
     for scope in where.all:
         if scope.role != "cond":
             for stmt in scope.block.stmts:
-                planner.need(demand.reads(stmt))
+                planner.need(demand.reads(stmt), stmt.loc)
                 if isinstance(stmt, Op) and demand.restores(stmt):
                     planner.save(stmt, scope)
     # What is run again in an inner block may read values of outer ones, so inner blocks come first.
@@ -113,11 +139,13 @@ class _Planner(Rerun):
         super().__init__(where, memory, demand, roots, extra)
         self.plan = Plan(restored=demand.restored)
         self.needed: dict[int, dict[Var, None]] = {}
+        self.readers: dict[Var, Loc] = {}
 
-    def need(self, values: Iterable[Operand]) -> None:
-        """Record values that must be available in the reversal of the blocks that define them."""
+    def need(self, values: Iterable[Operand], reader: Loc = NOWHERE) -> None:
+        """Record values that must be available in the reversal of the blocks that define them, and what reads them."""
         for x in values:
             if isinstance(x, Var) and not is_array(x):
+                self.readers.setdefault(x, reader)
                 self.needed.setdefault(self.where.home[x], {}).setdefault(x)
 
     def save(self, op: Op, scope: Scope) -> None:
@@ -135,7 +163,10 @@ class _Planner(Rerun):
         else:
             self.plan.saved_in.setdefault(scope.index, []).append(old)
             self.plan.cost += weight(old) * self.trips(scope)
-            self.plan.answers.append(Answer(old.name, op.loc, "restore", weight(old), scope.loops))
+            why = f"elements of {array.name or 'an array'} are put back as they were before this line wrote them"
+            self.plan.answers.append(
+                Answer(old.name, op.loc, "restore", weight(old), scope.loops, str(old.type), why, op.loc)
+            )
 
     def trips(self, scope: Scope) -> int:
         """Guess how often a block runs."""
@@ -208,7 +239,9 @@ class _Planner(Rerun):
         stmt = self.where.definition.get(var)
         size = weight(var) if answer == "keep" and not self.branch_at_top(scope) else 0
         loc = stmt.loc if stmt is not None else Loc()
-        self.plan.answers.append(Answer(var.name, loc, answer, size, scope.loops))
+        why = because(self, scope, var, answer)
+        reader = self.readers.get(var, NOWHERE)
+        self.plan.answers.append(Answer(var.name, loc, answer, size, scope.loops, str(var.type), why, reader))
 
     def export(self, scope: Scope, kept: tuple[Var, ...]) -> None:
         """Hand values out of a branch, as values of the block around it."""

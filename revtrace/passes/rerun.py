@@ -105,6 +105,17 @@ class Rerun:
             any(s == span for s, _ in a.path) and self.subscripts.overwrites(a, access, span) for a in writes
         )
 
+    def overwriting(self, op: Op) -> Op | None:
+        """Return what writes over an element that a load reads, before its reversal."""
+        access = self._loads[id(op)]
+        root = self.root(access.path[-1][0])
+        cls = self.memory.find(access.array)
+        span = access.path[-1][0] if cls in self.demand.restored else root
+        for a in self._writes.get(cls, ()):
+            if any(s == span for s, _ in a.path) and self.subscripts.overwrites(a, access, span):
+                return a.op
+        return None
+
     def stored(self, var: Var) -> Op | None:
         """Return the load of a value from where the program itself stored it for good."""
         for access in self._stores.get(var, ()):

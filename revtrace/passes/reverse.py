@@ -18,6 +18,7 @@ from revtrace.passes.effects import buffers
 from revtrace.passes.expose import expose
 from revtrace.passes.fuse import schedule
 from revtrace.passes.independent import candidates
+from revtrace.passes.origins import numbered
 from revtrace.passes.plan import Plan, plan
 from revtrace.passes.restoring import restorable
 from revtrace.passes.scopes import TOP, scopes
@@ -52,6 +53,7 @@ def reverse(program: Program, active_inputs: Sequence[int], active_outputs: Sequ
     classes = buffers(program, where)
     inputs = [program.inputs[k] for k in active_inputs]
     outputs = [program.body.results[k] for k in active_outputs]
+    program = numbered(program)
     program, texts, extra = expose(program, activity(program, classes, inputs, outputs))
     where = scopes(program)
     classes = buffers(program, where)
@@ -90,5 +92,6 @@ def reverse(program: Program, active_inputs: Sequence[int], active_outputs: Sequ
         if stuck is None:
             made, stuck = schedule(made, sweeps.first, set(where.home))
         if stuck is None:
+            chosen.program = program
             return made, chosen
         refused.add(stuck)

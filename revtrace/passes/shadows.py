@@ -54,7 +54,7 @@ class Shadows(Forward):
             self.b.append(_again(clone(stmt, Lookup(self, copies))))
             self.env.update(copies)
         for stmt in block.stmts:
-            self.b.loc = stmt.loc
+            self.b.loc = stmt.loc.acting("adjoint")
             match stmt:
                 case Op(name="alloc", out=Var() as out) if self.on(out) and out not in self.shadow:
                     assert isinstance(out.type, Array)
@@ -99,7 +99,7 @@ class Shadows(Forward):
             )
         chosen = Var(out.type, bar_name(out))
         arms = [Block((), (self.shadow[side],)) for side in sides]
-        self.b.append(If(self.primal(stmt.cond), arms[0], arms[1], (chosen,), stmt.loc))
+        self.b.append(If(self.primal(stmt.cond), arms[0], arms[1], (chosen,), stmt.loc.acting("adjoint")))
         self.shadow[out] = chosen
 
     def turn(self, stmt: For | While) -> None:
@@ -125,7 +125,7 @@ class Shadows(Forward):
                 outs,
                 Var(INT),
                 False,
-                stmt.loc,
+                stmt.loc.acting("adjoint"),
             )
         )
         for k, out in zip(keys, outs, strict=True):
@@ -160,14 +160,16 @@ def _var(x: Operand | None) -> Var:
 
 
 def _again(stmt: Stmt) -> Stmt:
-    """Mark the loads of a statement as made before with the same index."""
+    """Mark a statement as one run again, and its loads as made before with the same index."""
+    loc = stmt.loc.acting("again")
     match stmt:
-        case Op(name="load") if not stmt.attr("safe"):
-            return Op(stmt.name, stmt.args, stmt.out, (("again", True),), stmt.loc)
+        case Op():
+            known = stmt.name == "load" and not stmt.attr("safe")
+            return replace(stmt, attrs=(("again", True),) if known else stmt.attrs, loc=loc)
         case If():
             arms = [Block(tuple(map(_again, x.stmts)), x.results) for x in (stmt.then, stmt.orelse)]
-            return replace(stmt, then=arms[0], orelse=arms[1])
-    return stmt
+            return replace(stmt, then=arms[0], orelse=arms[1], loc=loc)
+    return replace(stmt, loc=loc)
 
 
 def _period(order: dict[int, int]) -> int:

@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from revtrace.program.nodes import NOWHERE, Block, Const, For, If, Op, Operand, Program, Stmt, Var, While, walk
+from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Program, Stmt, Var, While, walk
 
 __all__ = ["WORDS", "literal", "names", "show"]
 
@@ -150,7 +150,7 @@ class _Printer:
 
     def line(self, text: str, stmt: Stmt | None = None) -> None:
         remarks = []
-        if stmt is not None and self.locs and stmt.loc != NOWHERE:
+        if stmt is not None and self.locs and stmt.loc.line:
             remarks.append(f"{os.path.basename(stmt.loc.file)}:{stmt.loc.line}")
         if stmt is not None and self.note is not None:
             remarks.append(self.note(stmt))
