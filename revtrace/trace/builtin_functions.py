@@ -521,36 +521,6 @@ def _dict(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
     return made
 
 
-@on(sorted)
-def _sorted(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    items = containers.items_of(t, st, args[0])
-    reverse = kwargs.get("reverse", Static(False))
-    known = [containers.as_static(t, st, i) for i in items]
-    if all(isinstance(k, Static) for k in known) and "key" not in kwargs:
-        return st.new(ListBox(tuple(Static(v) for v in sorted((k.value for k in known), reverse=reverse.value))))
-    if len(items) > 12:
-        raise t.unsupported("sorting many run-time values", "their order is known only when running", "use np.sort")
-    from revtrace.trace.calls import call
-
-    key = kwargs.get("key", NONE)
-    plain = isinstance(key, Static) and key.value is None
-    ranks = list(items) if plain else [call(t, st, key, (item,), {}) for item in items]
-    # A network of exchanges of neighbours, the same whatever the order; equal ones stay in order.
-    for i in range(len(items)):
-        for j in range(len(items) - 1 - i):
-            symbol = "<" if reverse.value else ">"
-            swap = operators.truth(t, st, operators.compare(t, st, symbol, ranks[j], ranks[j + 1]))
-            for line in (items,) if plain else (items, ranks):
-                a, b = line[j], line[j + 1]
-                if isinstance(swap, Static):
-                    line[j], line[j + 1] = (b, a) if swap.value else (a, b)
-                else:
-                    line[j], line[j + 1] = _choose(t, swap.operand, b, a), _choose(t, swap.operand, a, b)
-            if plain:
-                ranks = items
-    return st.new(ListBox(tuple(items)))
-
-
 @on(slice)
 def _slice(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     from revtrace.trace.values import Slice

@@ -204,7 +204,7 @@ def _sequence_item(t: Tracer, st: State, value: Any, key: Any) -> Any:
 def element_of(t: Tracer, items: list[Any], index: Operand) -> Num:
     """Return the number at a run-time index."""
     weak = all(numbers.as_num(t, v).weak for v in items)
-    return Num(arrays.element(t, _table(t, items), (index,)).operand, weak)
+    return Num(arrays.element(t, table_of(t, items), (index,)).operand, weak)
 
 
 def own(t: Tracer, box: ListBox) -> None:
@@ -223,7 +223,7 @@ def _numeric(v: Any) -> bool:
     return isinstance(v, Num) or (isinstance(v, Static) and is_number(v.value))
 
 
-def _table(t: Tracer, items: list[Any]) -> View:
+def table_of(t: Tracer, items: list[Any]) -> View:
     """Return an array of the items; one of constants is made once, before everything else."""
     nums = [numbers.as_num(t, v) for v in items]
     kind = (nums[0].dtype, nums[0].weak)

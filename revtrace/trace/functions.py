@@ -73,6 +73,7 @@ def _load() -> None:
             reductions,
             selection,
             shaping,
+            sorting,
             ufunc_methods,
         )
 
@@ -86,6 +87,7 @@ def _load() -> None:
             reductions,
             selection,
             shaping,
+            sorting,
             ufunc_methods,
         )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Const, Operand, const
 from revtrace.trace.arrays import element, row
-from revtrace.trace.numbers import fold
+from revtrace.trace.numbers import binary, fold
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, ObjectBox, SetBox, State
 from revtrace.trace.values import Elementwise, Num, Ref, Static, Tup, View
@@ -159,6 +159,11 @@ def advance(t: Tracer, st: State, ref: Ref) -> Any | None:
             else:
                 number = Static(start_at + k)
             item = Tup((number, x))
+        case "count":
+            first, by = box.parts
+            item = binary(t, "+", first, binary(t, "*", Static(k), by)) if k else first
+        case "cycle":
+            item = box.parts[k % len(box.parts)]
         case "map":
             function, *iterators = box.parts
             from revtrace.trace.calls import call
@@ -201,9 +206,9 @@ def drain(t: Tracer, st: State, value: Any) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """How many items an iterator has left, and the k-th of them."""
+    """How many items an iterator has left, None for without end, and the k-th of them."""
 
-    length: Operand
+    length: Operand | None
     at: Callable[[Tracer, State, Operand], Any]
 
 
@@ -225,6 +230,12 @@ def roll(t: Tracer, st: State, ref: Ref) -> Rolled | None:
     span = _span(t, st, ref)
     if span is None:
         return None
+    if span.length is None:
+        raise t.unsupported(
+            "a for loop over an iterator without end",
+            "room for what the loop keeps is made before it starts",
+            "count in a while loop, or over a range that is long enough",
+        )
     bounds = () if isinstance(span.length, Const) else (span.length,)
     return Rolled(const(0, "i8"), span.length, 1, span.at, not bounds, bounds, "k")
 
@@ -260,12 +271,13 @@ def _span(t: Tracer, st: State, ref: Ref) -> Span | None:
             spans = [_span(t, st, p) for p in box.parts if isinstance(p, Ref)]
             if any(s is None for s in spans) or not spans:
                 return None
-            length = spans[0].length  # type: ignore[union-attr]
-            for s in spans[1:]:
-                assert s is not None
-                if s.length is not length and s.length != length:
-                    less = t.b.compare("lt", s.length, length)
-                    length = t.b.op("select", less, s.length, length, type=length.type)
+            lengths = [s.length for s in spans if s is not None and s.length is not None]
+            length = lengths[0] if lengths else None
+            for other in lengths[1:]:
+                assert length is not None
+                if other is not length and other != length:
+                    less = t.b.compare("lt", other, length)
+                    length = t.b.op("select", less, other, length, type=length.type)
             return Span(length, lambda t, st, k: Tup(tuple(s.at(t, st, k) for s in spans if s is not None)))
         case "enumerate":
             inner, first = box.parts
@@ -276,6 +288,14 @@ def _span(t: Tracer, st: State, ref: Ref) -> Span | None:
             at = s.at
             offset = _operand(first)
             return Span(s.length, lambda t, st, k: Tup((Num(fold(t, "add", k, offset, "i8"), True), at(t, st, k))))
+        case "count":
+            first, by = box.parts
+            return Span(None, lambda t, st, k: binary(t, "+", first, binary(t, "*", Num(k, True), by)))
+        case "cycle":
+            if len(box.parts) > 1:
+                return None
+            (only,) = box.parts
+            return Span(None, lambda t, st, k: only)
         case "map":
             from revtrace.trace.calls import call
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from revtrace.trace import containers
 from revtrace.trace.attributes import get_attribute
 from revtrace.trace.builtin_functions import fold
-from revtrace.trace.functions import evaluate, on
+from revtrace.trace.functions import evaluate, on, signature
 from revtrace.trace.iterators import iterate
 from revtrace.trace.join import DEAD
 from revtrace.trace.signals import PythonRaise
-from revtrace.trace.state import CellBox, DictBox, ListBox, ObjectBox, State
+from revtrace.trace.state import CellBox, DictBox, IterBox, ListBox, ObjectBox, State
 from revtrace.trace.values import NONE, Ref, Static, Tup, Undef
 
 if TYPE_CHECKING:
@@ -187,8 +187,20 @@ def _zip_longest(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | N
 def _repeat(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     times = args[1] if len(args) > 1 else kwargs.get("times")
     if times is None:
-        raise t.unsupported("itertools.repeat without an end", "it is used up at once", "say how many times")
+        return st.new(IterBox("cycle", (args[0],)))
     return iterate(t, st, Tup((args[0],) * containers.as_known_int(t, times)))
+
+
+@on(itertools.cycle)
+def _cycle(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    items = containers.items_of(t, st, args[0])
+    return st.new(IterBox("cycle", tuple(items))) if items else iterate(t, st, Tup(()))
+
+
+@on(itertools.count)
+def _count(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    first, by = signature(start=Static(0), step=Static(1))(args, kwargs)
+    return st.new(IterBox("count", (first, by)))
 
 
 def _is_none(x: Any) -> bool:

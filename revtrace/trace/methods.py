@@ -285,18 +285,6 @@ def _clear(t: Tracer, st: State, self: Any) -> Any:
     return NONE
 
 
-@method_handler("list", "sort")
-def _sort(t: Tracer, st: State, self: Any, **kwargs: Any) -> Any:
-    from revtrace.trace.calls import call
-
-    box = _known(t, st, self)
-    made = call(t, st, Static(sorted), (self,), kwargs)
-    in_order = st.box(made)
-    assert isinstance(in_order, ListBox)
-    st.set(self, ListBox(in_order.items, box.source))
-    return NONE
-
-
 @method_handler("list", "copy")
 def _list_copy(t: Tracer, st: State, self: Any) -> Any:
     from revtrace.trace.calls import call

@@ -149,13 +149,23 @@ def _nonzero(t: Tracer, divisor: Operand) -> None:
     t.check(t.b.compare("ne", divisor, const(0, divisor.type.dtype)), "ZeroDivisionError", soft=True)
 
 
+FOLDED: dict[str, Callable[[Any, Any], Any]] = {
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "floordiv": operator.floordiv,
+    "mod": operator.mod,
+}
+"""Integer operations worked out while tracing where both operands are known."""
+
+
 def fold(t: Tracer, name: str, left: Operand, right: Operand, dtype: str) -> Operand:
     """Append a binary operation, leaving out what integer arithmetic makes trivial."""
     if dtype[0] in "iu":
         a = left.value if isinstance(left, Const) else None
         b = right.value if isinstance(right, Const) else None
-        if a is not None and b is not None and name in ("add", "sub", "mul"):
-            return const({"add": operator.add, "sub": operator.sub, "mul": operator.mul}[name](a, b), dtype)
+        if a is not None and b is not None and name in FOLDED and not (name in ("floordiv", "mod") and b == 0):
+            return const(FOLDED[name](a, b), dtype)
         if name in ("add", "sub") and b == 0:
             return left
         if name == "add" and a == 0:

@@ -92,7 +92,8 @@ class IterBox:
     """An iterator.
 
     ``kind`` is ``"items"`` (over ``parts``, known), ``"range"`` (parts: start, stop, step), ``"array"``
-    (parts: the array), ``"zip"``, ``"enumerate"`` (parts: iterator, start), ``"generator"`` and others;
+    (parts: the array), ``"zip"``, ``"enumerate"`` (parts: iterator, start), ``"count"`` (parts: start, step),
+    ``"cycle"`` (parts: what comes again and again), ``"generator"`` and others;
     ``position`` counts the items taken.
     """
 

@@ -1,0 +1,94 @@
+"""Sorting of run-time numbers, and iterators without end."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+import revtrace
+from revtrace import testing
+
+X = np.array([0.7, -1.2, 2.5, 0.1, -0.4, 1.9])
+
+
+def weighted(x):
+    return sum((k + 1) * v for k, v in enumerate(sorted(x)))
+
+
+def falling(x):
+    return sum((k + 1) * v * v for k, v in enumerate(sorted(x, reverse=True)))
+
+
+def by_size(x):
+    y = sorted(x.tolist(), key=abs)
+    return y[0] + 2 * y[3]
+
+
+def pairs(x):
+    p = [(v, k) for k, v in enumerate(x)]
+    p.sort(key=lambda q: -q[0])
+    return p[0][0] * p[1][0] + p[0][1] * p[2][0]
+
+
+def kept(x):
+    s = []
+    for v in x:
+        if v > -0.5:
+            s.append(v * v)
+    s.sort()
+    return s[0] + 3 * s[-1]
+
+
+def three(x):
+    a = list(x[:3])
+    a.sort()
+    return a[1]
+
+
+def endless(x):
+    s = 0.0
+    for k, v in zip(itertools.count(), x, strict=False):
+        s += k * v
+    for k, v in zip(itertools.count(1, 2), x, strict=False):
+        s += k * v * v
+    for k, v in zip(itertools.cycle([1.0, 2.0]), x, strict=False):
+        s += k * v
+    for k, v in zip(itertools.repeat(3.0), x, strict=False):
+        s += k * v
+    return s
+
+
+@pytest.mark.parametrize("f", [weighted, falling, by_size, pairs, kept, three, endless], ids=lambda f: f.__name__)
+def test_values_and_gradients(f):
+    value, gradient = revtrace.value_and_grad(f)(X)
+    assert value == pytest.approx(f(X), rel=1e-14)
+    assert testing.check_grad(f, (X,)).worst < 1e-8
+    assert gradient.shape == X.shape
+
+
+def test_equal_ones_stay_in_order():
+    def last(x):
+        p = sorted([(v, k) for k, v in enumerate(x)], key=lambda q: q[0], reverse=True)
+        return p[0][0] * 10 + p[0][1] * x[0]
+
+    x = np.array([2.0, 2.0, 1.0, 0.0, 2.0, 1.0])
+    assert revtrace.value_and_grad(last)(x)[0] == last(x)
+
+
+def test_what_has_no_order_is_refused():
+    with pytest.raises(revtrace.UnsupportedError, match="NaN"):
+        revtrace.grad(weighted)(np.array([1.0, np.nan, 2.0, 3.0, 4.0, 5.0]))
+
+
+def test_a_for_loop_without_end_is_refused():
+    def f(x):
+        for k in itertools.count():
+            x = x * 0.5
+            if x < 1e-3:
+                return x * k
+        return x
+
+    with pytest.raises(revtrace.UnsupportedError, match="without end"):
+        revtrace.grad(f)(1.0)
