@@ -250,6 +250,9 @@ class Specialisation:
             self.converted += error is LAYOUT
             return self.run(executor, inputs, args, kwargs)
         if isinstance(error, OverflowError):
+            if any(isinstance(x, int) and not -(2**63) <= x < 2**63 for x in inputs):
+                # Such an integer is known to its own specialisation.
+                return OTHER
             raise UnsupportedError(
                 "an int does not fit in 64 bits", "compiled code computes with 64-bit integers", "pass a float"
             ) from None

@@ -233,13 +233,15 @@ def test_an_entry_far_back_moves_to_the_front() -> None:
 
 
 def test_arguments_too_large_for_64_bits() -> None:
-    f = revtrace.wrap(lambda x, n: x + n)
-    with config.override(interpret=False):
-        compiled = revtrace.wrap(lambda x, n: x + n)
-    f(1.0, 2)
-    assert compiled(1.0, 2) == 3.0
-    with pytest.raises(UnsupportedError, match="64 bits"):
-        compiled(1.0, 2**70)
+    def f(x: float, n: int) -> float:
+        return x * (n % 1000)
+
+    for interpret in (True, False):
+        with config.override(interpret=interpret):
+            wrapped, gradient = revtrace.wrap(f), revtrace.grad(f)
+        for n in (3, 2**70, 2**70 + 1, 7):
+            assert wrapped(1.5, n) == f(1.5, n)
+            assert gradient(1.5, n) == n % 1000
 
 
 def test_stats() -> None:

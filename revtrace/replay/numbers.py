@@ -78,6 +78,8 @@ class Native:
         """Take an argument of a program; arrays are taken by reference."""
         match type:
             case Scalar(dtype):
+                if dtype == "i8" and isinstance(value, int) and not -(2**63) <= value < 2**63:
+                    raise OverflowError("an int does not fit in 64 bits")
                 return self.scalar(value, dtype)
             case Array(dtype, ndim):
                 value = np.asarray(value)

@@ -174,7 +174,7 @@ def _library() -> Iterator[tuple[Any, CallableEntry]]:
         if hasattr(math, name):
             yield getattr(math, name), CallableEntry(primitive, "math", "float", domain)
     for name in _MATH_INTS:
-        yield getattr(math, name), CallableEntry(name, "math", "int", domains.whole)
+        yield getattr(math, name), CallableEntry(name, "math", "int")
     for name in _MATH_TESTS:
         yield getattr(math, name), CallableEntry(name, "math", "bool")
         yield getattr(cmath, name), CallableEntry(name, "cmath", "bool")

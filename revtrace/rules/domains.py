@@ -1,6 +1,6 @@
 """Where ``math`` and ``cmath`` do not raise, as formulas of the operands and the result.
 
-Each is false exactly where Python raises, but for `whole`.
+Each is false exactly where Python raises.
 """
 
 from __future__ import annotations
@@ -83,11 +83,6 @@ def divisible(x: Any, y: Any, *, out: Any) -> Any:
 def power(x: Any, y: Any, *, out: Any) -> Any:
     """``math.pow``: what comes of finite operands is finite."""
     return isfinite(out) | not_(isfinite(x)) | not_(isfinite(y))
-
-
-def whole(x: Any, *, out: Any) -> Any:
-    """Conversion to int: Python raises on infinity and NaN; what an i8 cannot hold is left to Python too."""
-    return fabs(x) < 2.0**63
 
 
 def complex_finite(x: Any, *, out: Any) -> Any:

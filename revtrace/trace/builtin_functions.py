@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from revtrace.program.nodes import Const, const
-from revtrace.program.types import BOOL, Scalar, real_dtype
+from revtrace.program.types import Scalar, real_dtype
 from revtrace.trace import arrays, containers, numbers, operators
 from revtrace.trace.attributes import Super, get_attribute, set_attribute, store_field
 from revtrace.trace.elementwise import as_float
@@ -78,9 +78,7 @@ def _int(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> 
             raise PythonRaise(error) from None
     number = scalar_of(t, st, value)
     if number.dtype[0] == "f":
-        finite = t.b.op("isfinite", number.operand, type=BOOL)
-        t.check(finite, "ValueError")
-        return Num(t.b.cast(t.b.op("trunc", number.operand), "i8"), True)
+        return numbers.whole(t, t.b.op("trunc", number.operand))
     if number.dtype[0] == "c":
         raise PythonRaise(TypeError("int() argument must be a real number, not 'complex'"))
     return Num(t.b.cast(number.operand, "i8"), True)
@@ -123,6 +121,8 @@ def _abs(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> 
     number = numbers.as_num(t, value)
     if number.dtype == "b1":
         return Num(t.b.cast(number.operand, "i8"), True)
+    if number.dtype == "i8" and number.weak:
+        return Num(numbers.python_int(t, "abs", number.operand), True)
     return Num(t.b.op("abs", number.operand, type=Scalar(real_dtype(number.dtype))), number.weak)
 
 
@@ -164,8 +164,7 @@ def _round(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -
     if number.dtype[0] in "iub":
         return Num(t.b.cast(number.operand, "i8"), number.weak)
     if isinstance(digits, Static) and digits.value is None:
-        t.check(t.b.op("isfinite", number.operand, type=BOOL), "ValueError", soft=True)
-        return Num(t.b.cast(t.b.op("rint", number.operand), "i8"), True)
+        return numbers.whole(t, t.b.op("rint", number.operand), soft=True)
     places = t.b.cast(numbers.as_num(t, digits).operand, number.dtype)
     return Num(t.b.op("round_digits", number.operand, places), number.weak)
 

@@ -198,7 +198,7 @@ def _math(t: Tracer, st: State, f: Any, entry: CallableEntry, args: tuple[Any, .
         elif not fine:
             raise PythonRaise(ValueError("math domain error"))
     if entry.result == "int":
-        return Num(t.b.cast(out, "i8"), True)
+        return numbers.whole(t, out, soft=True)
     return Num(out, True)
 
 

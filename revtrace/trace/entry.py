@@ -18,6 +18,7 @@ from revtrace.errors import GradientError, UnsupportedError
 from revtrace.loc import NOWHERE, Loc
 from revtrace.program.nodes import Operand, Program, Var
 from revtrace.trace.calls import call
+from revtrace.trace.exact import exact
 from revtrace.trace.external import external
 from revtrace.trace.machine import Tracer, shape_of
 from revtrace.trace.record import Arg, Fixed, Leaf, Made, Result, Source, StaticLeaf, Traced
@@ -165,7 +166,7 @@ def _trace(t: Tracer, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     outputs: list[Operand] = []
     built = _result(t, st, result, outputs, set())
     order = list(t.inputs.items())
-    program = Program(_name(function), tuple(var for _, (var, _) in order), t.b.close(*outputs))
+    program = Program(_name(function), tuple(var for _, (var, _) in order), exact(t.b.close(*outputs)))
     written = {r for r in t.written_roots() if isinstance(r, Var)}
     inputs = tuple(i if var not in written else type(i)(i.source, i.kind, i.python_type, True) for _, (var, i) in order)
     return Traced(program, inputs, built, tuple(t.guards.values()), tuple(t.codes), t.side_effects, t.catches)

@@ -15,6 +15,7 @@ import numpy as np
 
 from revtrace.program.nodes import Const, Operand, const
 from revtrace.program.types import BOOL, Scalar
+from revtrace.trace.exact import TOO_LARGE
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.values import Maybe, Num, Static, is_number
 
@@ -112,6 +113,9 @@ def binary(t: Tracer, symbol: str, x: Any, y: Any) -> Any:
             raise t.unsupported("a very large integer power", "it would be computed while tracing")
         return _python(t, PYTHON[symbol], x, y)
     a, b = as_num(t, x), as_num(t, y)
+    for n, other in ((a, y), (b, x)):
+        if n.dtype[0] in "iub" and _beyond(other):
+            raise NeedStatic((n.operand,), "an integer beyond 64 bits is computed with it", t.b.loc)
     if a.weak and a.dtype == "c16" and b.dtype == "f8":
         # numpy's float64 is a Python float, and Python's complex on the left takes it as one.
         b = Num(b.operand, True)
@@ -136,7 +140,7 @@ def binary(t: Tracer, symbol: str, x: Any, y: Any) -> Any:
             raise PythonRaise(TypeError(f"unsupported operand type(s) for {symbol}: 'complex'"))
         if weak:
             _nonzero(t, right)
-    return Num(fold(t, NAMES[symbol], left, right, dtype), weak)
+    return Num(fold(t, NAMES[symbol], left, right, dtype, exact=weak), weak)
 
 
 def _nonzero(t: Tracer, divisor: Operand) -> None:
@@ -159,13 +163,18 @@ FOLDED: dict[str, Callable[[Any, Any], Any]] = {
 """Integer operations worked out while tracing where both operands are known."""
 
 
-def fold(t: Tracer, name: str, left: Operand, right: Operand, dtype: str) -> Operand:
-    """Append a binary operation, leaving out what integer arithmetic makes trivial."""
+def fold(t: Tracer, name: str, left: Operand, right: Operand, dtype: str, *, exact: bool = False) -> Operand:
+    """Append a binary operation, leaving out what integer arithmetic makes trivial.
+
+    With ``exact``, integers are Python's, whose results may leave 64 bits.
+    """
     if dtype[0] in "iu":
         a = left.value if isinstance(left, Const) else None
         b = right.value if isinstance(right, Const) else None
         if a is not None and b is not None and name in FOLDED and not (name in ("floordiv", "mod") and b == 0):
-            return const(FOLDED[name](a, b), dtype)
+            found = FOLDED[name](a, b)
+            if np.iinfo(dtype).min <= found <= np.iinfo(dtype).max:
+                return const(found, dtype)
         if name in ("add", "sub") and b == 0:
             return left
         if name == "add" and a == 0:
@@ -174,7 +183,26 @@ def fold(t: Tracer, name: str, left: Operand, right: Operand, dtype: str) -> Ope
             return left
         if name == "mul" and a == 1:
             return right
-    return t.b.op(name, left, right, type=Scalar(dtype))
+    return python_int(t, name, left, right, dtype=dtype) if exact else t.b.op(name, left, right, type=Scalar(dtype))
+
+
+def python_int(t: Tracer, name: str, *args: Operand, dtype: str = "i8") -> Operand:
+    """Append an operation on Python numbers; one whose integers may leave 64 bits is marked (`exact`)."""
+    if dtype != "i8" or name == "mod":
+        return t.b.op(name, *args, type=Scalar(dtype))
+    return t.b.op(name, *args, type=Scalar(dtype), exact=True)
+
+
+def whole(t: Tracer, x: Operand, *, soft: bool = False) -> Num:
+    """Return a float that is a whole number as a Python int; NaN and infinity raise as Python does."""
+    size = t.b.op("abs", x)
+    t.check(t.b.compare("lt", size, const(2.0**62, x.type.dtype)), TOO_LARGE, soft=soft)
+    return Num(t.b.op("cast", x, type=Scalar("i8"), exact=True), True)
+
+
+def _beyond(x: Any) -> bool:
+    """Whether a number is an int that no 64 bits hold."""
+    return isinstance(x, Static) and isinstance(x.value, int) and not -(2**63) <= x.value < 2**63
 
 
 def _bits(t: Tracer, symbol: str, a: Num, b: Num) -> Num:
@@ -188,6 +216,8 @@ def _bits(t: Tracer, symbol: str, a: Num, b: Num) -> Num:
     if dtype == "b1":
         dtype = "i8"
         left, right = t.b.cast(left, dtype), t.b.cast(right, dtype)
+    if weak and symbol == "<<":
+        return Num(python_int(t, "shl", left, right, dtype=dtype), weak)
     return Num(t.b.op(BITS[symbol], left, right, type=Scalar(dtype)), weak)
 
 
@@ -204,7 +234,8 @@ def _power(t: Tracer, a: Num, b: Num) -> Num:
                 return _power(t, Num(t.b.cast(a.operand, "f8"), weak), Num(exponent, weak))
         else:
             t.check(t.b.compare("ge", exponent, const(0, b.dtype)), "unsupported: negative integer power")
-        return Num(t.b.op("pow", t.b.cast(a.operand, dtype), t.b.cast(exponent, dtype), type=Scalar(dtype)), weak)
+        both = t.b.cast(a.operand, dtype), t.b.cast(exponent, dtype)
+        return Num(python_int(t, "pow", *both) if weak else t.b.op("pow", *both, type=Scalar(dtype)), weak)
     base = t.b.cast(a.operand, dtype)
     integral = b.dtype[0] in "iub" or (
         isinstance(exponent, Const) and not isinstance(exponent.value, complex) and float(exponent.value).is_integer()
@@ -261,6 +292,10 @@ def compare(t: Tracer, symbol: str, x: Any, y: Any) -> Any:
     if isinstance(x, Static) and isinstance(y, Static):
         return _python(t, PYTHON[symbol], x, y)
     a, b = as_num(t, x), as_num(t, y)
+    if (_beyond(x) and b.dtype[0] in "iub") or (_beyond(y) and a.dtype[0] in "iub"):
+        # One is larger or smaller than all that 64 bits hold.
+        signs = ((v.value > 0) - (v.value < 0) if _beyond(v) else 0 for v in (x, y))
+        return Static(bool(PYTHON[symbol](*signs)))
     left, right, dtype, weak = promote(t, a, b)
     if dtype == "b1" and symbol not in ("==", "!="):
         left, right = t.b.cast(left, "i8"), t.b.cast(right, "i8")
@@ -277,7 +312,7 @@ def negate(t: Tracer, x: Any) -> Any:
         return _python(t, operator.neg, x)
     if x.dtype == "b1":
         x = Num(t.b.cast(x.operand, "i8"), x.weak)
-    return Num(t.b.op("neg", x.operand), x.weak)
+    return Num(python_int(t, "neg", x.operand, dtype=x.dtype) if x.weak else t.b.op("neg", x.operand), x.weak)
 
 
 def unary(t: Tracer, symbol: str, x: Any) -> Any:

@@ -58,8 +58,8 @@ def test_math_domain_is_false_exactly_where_python_raises(function):
         given = (args[0], int(args[1])) if function is math.ldexp else args
         out = rule.forward(*args)
         ok = entry.domain is None or entry.domain(*args, out=out)
-        if entry.result == "int" and abs(args[0]) >= 2**63:
-            assert not ok
+        if entry.result == "int" and not math.isfinite(args[0]):
+            # The tracer checks what becomes an int.
             continue
         assert ok != raises(function, given), (args, out)
         if ok:
