@@ -124,84 +124,14 @@ on(np.convolve)(_slider(True, "full"))
 on(np.correlate)(_slider(False, "valid"))
 
 
-@on(np.pad)
-def _pad(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    bind = signature("array", "pad_width", mode=Static("constant"), constant_values=Static(0.0))
-    a, width, mode, fill = bind(args, kwargs)
-    view = arrays.settle(t, as_array(t, a, st))
-    known = containers.as_static(t, st, width)
-    if not isinstance(known, Static) or mode.value not in ("constant", "edge"):
-        raise t.unsupported(
-            "np.pad in this mode", "only constant and edge padding have a rule", "build the array by concatenation"
-        )
-    widths = np.broadcast_to(np.asarray(known.value), (view.ndim, 2)).tolist()
-    shape = tuple(
-        numbers.fold(t, "add", n, const(before + after, "i8"), "i8")
-        for n, (before, after) in zip(view.shape, widths, strict=True)
-    )
-    out = arrays.new_array(t, view.dtype, shape)
-    if mode.value == "edge":
-
-        def edge(ix: tuple[Operand, ...]) -> None:
-            at = []
-            for i, n, (before, _) in zip(ix, view.shape, widths, strict=True):
-                inner = numbers.fold(t, "sub", i, const(before, "i8"), "i8")
-                inner = t.b.op("max", t.b.op("min", inner, numbers.fold(t, "sub", n, ONE, "i8")), ZERO)
-                at.append(inner)
-            arrays.store_at(t, out, ix, arrays.element(t, view, tuple(at)).operand)
-
-        arrays.for_each(t, shape, edge)
-        return out
-    arrays.assign(t, out, t.use(fill))
-    arrays.for_each(
-        t, view.shape,
-        lambda ix: arrays.store_at(
-            t, out,
-            tuple(numbers.fold(t, "add", i, const(b, "i8"), "i8") for i, (b, _) in zip(ix, widths, strict=True)),
-            arrays.load_at(t, view, ix),
-        ),
-    )  # fmt: skip
-    return out
 
 
-@on(np.maximum.accumulate, np.minimum.accumulate)
-def _unused_running(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    raise AssertionError
 
 
-def _running(name: str) -> Any:
-    def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-        view = arrays.settle(t, as_array(t, args[0], st))
-        if view.ndim != 1:
-            raise t.unsupported("a running extreme of several axes", "it is not supported", "loop over the rows")
-        out = arrays.copy_of(t, view)
-        n = numbers.fold(t, "sub", view.shape[0], ONE, "i8")
-
-        def body(ix: tuple[Operand, ...]) -> None:
-            after = numbers.fold(t, "add", ix[0], ONE, "i8")
-            old, new = arrays.load_at(t, out, ix), arrays.load_at(t, out, (after,))
-            arrays.store_at(t, out, (after,), t.b.op(name, old, new))
-
-        arrays.for_each(t, (t.b.op("max", n, ZERO),), body)
-        return out
-
-    return handler
 
 
-on(np.maximum.accumulate)(_running("maximum"))
-on(np.minimum.accumulate)(_running("minimum"))
 
 
-@on(np.take)
-def _take(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    from revtrace.trace.shaping import ravel
-
-    a, indices, axis = signature("a", "indices", axis=NONE)(args, kwargs)
-    view = arrays.settle(t, as_array(t, a, st))
-    if isinstance(axis, Static) and axis.value is None:
-        return arrays.subscript(t, ravel(t, view), indices)
-    k = containers.as_known_int(t, axis) % view.ndim
-    return arrays.subscript(t, view, Tup((*(Static(slice(None)),) * k, indices)))
 
 
 @on(np.fromiter)

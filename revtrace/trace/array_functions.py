@@ -547,7 +547,10 @@ def _interp(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) 
     bind = signature("x", "xp", "fp", left=NONE, right=NONE, period=NONE)
     x, xp, fp, left, right, period = bind(args, kwargs)
     if not _is_none(period):
-        raise t.unsupported("np.interp with a period", "it is not supported", "reduce x with %")
+        from revtrace.trace.definitions import traced
+        from revtrace.trace.definitions.calculus import periodic
+
+        return traced(t, st, periodic, (x, xp, fp, period), {})
     knots, values = as_array(t, xp, st), as_array(t, fp, st)
     n = knots.shape[0]
     one = const(1, "i8")

@@ -330,7 +330,9 @@ def run_frame(t: Tracer, st: State, frame: Frame, inner: State) -> Any:
 
     if t.depth >= MAX_DEPTH:
         raise RecursionError
-    loc = t.b.loc
+    loc, pinned = t.b.loc, t.pinned
+    if not str(frame.globals.get("__name__")).startswith("revtrace."):
+        t.pinned = None
     mark, t.fork_mark = t.fork_mark, t.latest()
     t.depth += 1
     t.frames.append(frame)
@@ -340,6 +342,7 @@ def run_frame(t: Tracer, st: State, frame: Frame, inner: State) -> Any:
         t.depth -= 1
         t.frames.pop()
         t.fork_mark = mark
+        t.pinned = pinned
     if t.frames:
         # What the outermost function hands back is judged where it returns.
         t.b.loc = loc

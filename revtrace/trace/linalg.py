@@ -128,40 +128,8 @@ def _outer(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -
     return arrays.apply(t, lambda p, q: numbers.binary(t, "*", p, q), (column, line))
 
 
-@on(np.cross)
-def _cross(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    from revtrace.trace.convert import as_array
-    from revtrace.trace.operators import binary
-
-    a, b = (as_array(t, v, st) for v in args[:2])
-    if kwargs or a.ndim > 2 or b.ndim > 2:
-        raise t.unsupported("np.cross along other axes", "", "write the products out")
-    for v in (a, b):
-        arrays.agree(t, v.shape[-1], const(3, "i8"))
-
-    def part(v: Any, k: int) -> Any:
-        return arrays.subscript(t, v, Tup((Static(Ellipsis), Static(k))))
-
-    def entry(i: int, j: int) -> Any:
-        return binary(
-            t, st, "-", binary(t, st, "*", part(a, i), part(b, j)), binary(t, st, "*", part(a, j), part(b, i))
-        )
-
-    found = [entry(1, 2), entry(2, 0), entry(0, 1)]
-    if a.ndim == 1 and b.ndim == 1:
-        return as_array(t, Tup(tuple(found)), st)
-    shape = arrays.broadcast(t, [f for f in found if arrays.is_array(f)])
-    out = arrays.new_array(t, found[0].dtype, (*shape, const(3, "i8")))
-    for k, f in enumerate(found):
-        arrays.set_subscript(t, out, Tup((Static(Ellipsis), Static(k))), f)
-    return out
 
 
-@on(np.trace)
-def _trace(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    from revtrace.trace.shaping import diagonal
-
-    return sum_of(t, st, diagonal(t, as_array_or_number(t, st, args[0]), 0))
 
 
 @on(np.linalg.norm)

@@ -142,6 +142,8 @@ class Tracer:
         self.fork_mark = 0
         self.depth = 0
         self.frames: list[Frame] = []
+        self.pinned: Loc | None = None
+        """The user's place while a definition of revtrace's own is walked, see `revtrace.trace.definitions`."""
         self.catches: Loc | None = None
         self.side_effects: Loc | None = None
         self.unroll: set[Any] = set()
@@ -349,7 +351,7 @@ class Tracer:
             try:
                 outcome = None
                 for instr in current.instrs:
-                    self.b.loc = instr.loc
+                    self.b.loc = self.pinned or instr.loc
                     outcome = step(self, fr, st, instr)
             except PythonRaise as signal:
                 handler = current.handler

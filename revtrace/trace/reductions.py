@@ -20,7 +20,7 @@ from revtrace.trace.values import NONE, Elementwise, Num, Static, Tup
 if TYPE_CHECKING:
     from revtrace.trace.machine import Frame, Tracer
 
-__all__ = ["all_of", "extreme", "mean", "reduction", "sum_of", "variance"]
+__all__ = ["all_of", "chosen", "extreme", "mean", "sum_of", "variance"]
 
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
@@ -136,13 +136,42 @@ def _flag(v: Any) -> bool:
     return isinstance(v, Static) and v.value is not np._NoValue and bool(v.value)
 
 
+def _given(v: Any) -> bool:
+    """Whether an argument was given at all."""
+    return v is not None and not (isinstance(v, Static) and (v.value is None or v.value is np._NoValue))
+
+
+def _all_chosen(where: Any) -> bool:
+    return where is None or (isinstance(where, Static) and (where.value is True or where.value is np._NoValue))
+
+
+def chosen(t: Tracer, st: State, value: Any, where: Any, instead: Any) -> Any:
+    """The elements where a mask holds, and a number that does not count elsewhere."""
+    mask = as_array_or_number(t, st, where)
+    if arrays.is_array(mask) and mask.ndim > value.ndim:
+        raise t.unsupported("where= of more axes than the array", "it has no rule", "broadcast the array first")
+
+    def one(m: Any, x: Any) -> Any:
+        found = numbers.select(t, numbers.to_bool(t, numbers.as_num(t, m)), x, instead)
+        return Num(t.b.cast(found.operand, value.dtype), False)
+
+    return arrays.apply(t, one, (mask, value))
+
+
+def _counted(t: Tracer, st: State, value: Any, where: Any, axis: Any, keepdims: bool) -> Any:
+    """How many elements along the axes a mask holds for."""
+    ones = Elementwise(value.shape, "i8", lambda ix: const(1, "i8"))
+    return sum_of(t, st, chosen(t, st, ones, where, Static(0)), axis, None, keepdims)
+
+
 def _sum_handler(name: str) -> Any:
     bind = signature("a", axis=NONE, dtype=None, out=NONE, keepdims=Static(False), initial=None, where=None)
 
     def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
         a, axis, dtype, out, keepdims, initial, where = bind(args, kwargs)
-        if where is not None and not (isinstance(where, Static) and where.value is True):
-            raise t.unsupported("where= in a reduction", "it is not supported", "multiply by the mask")
+        if not _all_chosen(where):
+            a = chosen(t, st, _prepare(t, st, a), where, Static(0 if name == "add" else 1))
+        initial = initial if _given(initial) else None
         return delivered(t, st, sum_of(t, st, a, axis, dtype, _flag(keepdims), initial, name), out)
 
     return handler
@@ -167,9 +196,23 @@ def mean(t: Tracer, st: State, a: Any, axis: Any = None, keepdims: bool = False,
 
 @on(np.mean)
 def _mean(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    bind = signature("a", axis=NONE, dtype=None, out=NONE, keepdims=Static(False))
-    a, axis, dtype, out, keepdims = bind(args, kwargs)
-    return delivered(t, st, mean(t, st, a, axis, _flag(keepdims), dtype), out)
+    bind = signature("a", axis=NONE, dtype=None, out=NONE, keepdims=Static(False), where=None)
+    a, axis, dtype, out, keepdims, where = bind(args, kwargs)
+    if _all_chosen(where):
+        return delivered(t, st, mean(t, st, a, axis, _flag(keepdims), dtype), out)
+    from revtrace.trace.operators import binary
+
+    value = arrays.settle(t, _prepare(t, st, a))
+    kind = dtype_argument(t, dtype, "f8" if value.dtype[0] in "iub" else value.dtype)
+    total = sum_of(t, st, chosen(t, st, value, where, Static(0)), axis, Static(np.dtype(kind)), _flag(keepdims))
+    count = _as_kind(t, _counted(t, st, value, where, axis, _flag(keepdims)), kind or "f8")
+    return delivered(t, st, binary(t, st, "/", total, count), out)
+
+
+def _as_kind(t: Tracer, value: Any, kind: str) -> Any:
+    """Numbers as floats of a dtype (of the parts of a complex one)."""
+    real = {"c16": "f8", "c8": "f4"}.get(kind, kind)
+    return arrays.apply(t, lambda x: Num(t.b.cast(numbers.as_num(t, x).operand, real), False), (value,))
 
 
 @on(np.average)
@@ -212,25 +255,50 @@ def _items_along(t: Tracer, st: State, value: Any, axis: Any) -> Any:
     return count
 
 
-def variance(t: Tracer, st: State, a: Any, axis: Any, ddof: Any, keepdims: bool, root: bool) -> Any:
+def variance(
+    t: Tracer, st: State, a: Any, axis: Any, ddof: Any, keepdims: bool, root: bool, where: Any = None,
+    centre: Any = None, dtype: Any = None,
+) -> Any:  # fmt: skip
     """``np.var``, or ``np.std`` with ``root``."""
     from revtrace.trace.operators import binary
 
     value = arrays.settle(t, _prepare(t, st, a))
+    kind = dtype_argument(t, dtype, "f8" if value.dtype[0] in "iub" else value.dtype) or "f8"
+    if kind != value.dtype:
+        value = arrays.materialise(t, value, kind)
     axes = axes_of(t, st, axis, value.ndim)
-    centre = mean(t, st, value, axis, True)
+    masked = not _all_chosen(where)
+    if masked:
+        where = arrays.settle(t, as_array_or_number(t, st, where))
+    if not _given(centre):
+        if masked:
+            total = sum_of(t, st, chosen(t, st, value, where, Static(0)), axis, None, True)
+            count = _as_kind(t, _counted(t, st, value, where, axis, True), kind)
+            centre = binary(t, st, "/", total, count)
+        else:
+            centre = mean(t, st, value, axis, True)
     if arrays.is_array(centre):
         centre = arrays.settle(t, centre)
     gap = binary(t, st, "-", value, centre)
     square = arrays.apply(t, lambda x: _squared(t, x), (gap,))
+    if masked:
+        square = chosen(t, st, square, where, Static(0))
     total = sum_of(t, st, square, axis, None, keepdims)
-    count: Any = Static(1)
+    left: Any = Static(1)
     for k in axes:
-        count = numbers.binary(t, "*", count, length_value(value.shape[k]))
-    left = numbers.binary(t, "-", count, ddof)
-    kind = numbers.as_num(t, total).dtype if not arrays.is_array(total) else total.dtype
-    divisor = Num(t.b.cast(numbers.as_num(t, left).operand, kind), False)
-    out = arrays.apply(t, lambda x: numbers.binary(t, "/", x, divisor), (total,))
+        left = numbers.binary(t, "*", left, length_value(value.shape[k]))
+    if masked:
+        left = _counted(t, st, value, where, axis, keepdims)
+    # With fewer numbers than are taken off, numpy divides by zero.
+    freedom = arrays.apply(
+        t,
+        lambda n: numbers.select(
+            t, numbers.as_num(t, numbers.compare(t, ">", d := numbers.binary(t, "-", n, ddof), Static(0))).operand, d,
+            Static(0),
+        ),
+        (left,),
+    )  # fmt: skip
+    out = binary(t, st, "/", total, _as_kind(t, freedom, kind))
     return arrays.apply(t, lambda x: primitive(t, "sqrt", x), (out,)) if root else out
 
 
@@ -242,11 +310,16 @@ def _squared(t: Tracer, x: Num) -> Num:
 
 
 def _variance_handler(root: bool) -> Any:
-    bind = signature("a", axis=NONE, dtype=None, out=NONE, ddof=Static(0), keepdims=Static(False))
+    bind = signature(
+        "a", axis=NONE, dtype=None, out=NONE, ddof=Static(0), keepdims=Static(False), where=None, mean=None,
+        correction=None,
+    )  # fmt: skip
 
     def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-        a, axis, _, _, ddof, keepdims = bind(args, kwargs)
-        return variance(t, st, a, axis, ddof, _flag(keepdims), root)
+        a, axis, dtype, out, ddof, keepdims, where, centre, correction = bind(args, kwargs)
+        ddof = correction if _given(correction) else ddof
+        found = variance(t, st, a, axis, ddof, _flag(keepdims), root, where, centre, dtype)
+        return delivered(t, st, found, out)
 
     return handler
 
@@ -256,12 +329,17 @@ on(np.std)(_variance_handler(True))
 
 
 def extreme(
-    t: Tracer, a: Any, axis: Any, keepdims: bool, name: str, python: bool = False, st: State | None = None
-) -> Any:
+    t: Tracer, a: Any, axis: Any, keepdims: bool, name: str, python: bool = False, st: State | None = None,
+    start: Num | None = None,
+) -> Any:  # fmt: skip
     """``np.max`` or ``np.min``; of equals the first counts in both value and derivative."""
     value = arrays.settle(t, _prepare(t, st or t.current, a))
+    if value.dtype[0] == "c":
+        raise t.unsupported(
+            "the largest or least of complex numbers", "numpy orders them by parts", "compare their abs()"
+        )
     axes = axes_of(t, st or t.current, axis, value.ndim)
-    for k in axes:
+    for k in axes if start is None else ():
         n = value.shape[k]
         if isinstance(n, Const):
             if n.value == 0:
@@ -272,6 +350,8 @@ def extreme(
     zero = const(0, "i8")
 
     def inits(outer: tuple[Operand, ...]) -> Sequence[Operand]:
+        if start is not None:
+            return [t.b.cast(start.operand, value.dtype)]
         where = dict(zip(kept, outer, strict=True))
         return [arrays.operand_at(t, value, tuple(where.get(k, zero) for k in range(value.ndim)))]
 
@@ -292,13 +372,21 @@ def _extreme_handler(name: str) -> Any:
     bind = signature("a", axis=NONE, out=NONE, keepdims=Static(False), initial=None, where=None)
 
     def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-        a, axis, _, keepdims, initial, _ = bind(args, kwargs)
-        found = extreme(t, a, axis, _flag(keepdims), name, st=st)
-        if initial is not None:
-            from revtrace.trace.elementwise import ufunc
+        from revtrace.trace.elementwise import ufunc
 
-            found = ufunc(t, st, "maximum" if name == "max" else "minimum", (found, initial))
-        return found
+        a, axis, out, keepdims, initial, where = bind(args, kwargs)
+        value = arrays.settle(t, _prepare(t, st, a))
+        if not _all_chosen(where):
+            if not _given(initial):
+                raise PythonRaise(ValueError("reduction operation does not have an identity, so to use a where mask"))
+            value = arrays.settle(t, chosen(t, st, value, where, t.use(initial)))
+        if not _given(initial):
+            return delivered(t, st, extreme(t, value, axis, _flag(keepdims), name, st=st), out)
+        start = numbers.as_num(t, t.use(initial))
+        found = extreme(t, value, axis, _flag(keepdims), name, st=st, start=start)
+        if arrays.is_array(found) or found.dtype == value.dtype:
+            return delivered(t, st, found, out)
+        return delivered(t, st, ufunc(t, st, name, (found,)), out)
 
     return handler
 
@@ -311,17 +399,24 @@ on(np.min, np.amin)(_extreme_handler("min"))
 def _ptp(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     from revtrace.trace.operators import binary
 
-    a, axis, _, keepdims = signature("a", axis=NONE, out=NONE, keepdims=Static(False))(args, kwargs)
+    a, axis, out, keepdims = signature("a", axis=NONE, out=NONE, keepdims=Static(False))(args, kwargs)
     value = arrays.settle(t, _prepare(t, st, a))
     high = extreme(t, value, axis, _flag(keepdims), "max", st=st)
-    return binary(t, st, "-", high, extreme(t, value, axis, _flag(keepdims), "min", st=st))
+    found = binary(t, st, "-", high, extreme(t, value, axis, _flag(keepdims), "min", st=st))
+    return delivered(t, st, found, out)
 
 
-def position(t: Tracer, st: State, a: Any, axis: Any, name: str) -> Any:
+def position(t: Tracer, st: State, a: Any, axis: Any, name: str, keepdims: bool = False) -> Any:
     """``np.argmax`` or ``np.argmin``."""
     value = arrays.settle(t, _prepare(t, st, a))
-    if axis is None or (isinstance(axis, Static) and axis.value is None):
-        if value.ndim > 1:
+    if value.dtype[0] == "c":
+        raise t.unsupported(
+            "the place of the largest of complex numbers", "numpy orders them by parts", "compare their abs()"
+        )
+    ndim = value.ndim
+    flat = axis is None or (isinstance(axis, Static) and axis.value is None)
+    if flat:
+        if value.ndim != 1:
             from revtrace.trace.shaping import ravel
 
             value = arrays.settle(t, ravel(t, value))
@@ -331,6 +426,8 @@ def position(t: Tracer, st: State, a: Any, axis: Any, name: str) -> Any:
     n = value.shape[axes[0]]
     if not isinstance(n, Const):
         t.check(t.b.compare("gt", n, const(0, "i8")), "ValueError")
+    elif n.value == 0:
+        raise PythonRaise(ValueError("attempt to get argmax of an empty sequence"))
     kept = [k for k in range(value.ndim) if k not in axes]
     zero = const(0, "i8")
 
@@ -352,13 +449,20 @@ def position(t: Tracer, st: State, a: Any, axis: Any, name: str) -> Any:
             t.b.op("select", better, ix[axes[0]], values[1], type=INT),
         ]
 
-    return fold_axes(t, value, axes, inits, step, lambda v: v[1], "i8", False)
+    found = fold_axes(t, value, axes, inits, step, lambda v: v[1], "i8", keepdims and not flat)
+    if keepdims and flat:
+        out = arrays.new_array(t, "i8", (const(1, "i8"),) * ndim)
+        t.b.do("fill", out.root, found.operand)
+        return out
+    return found
 
 
 def _position_handler(name: str) -> Any:
+    bind = signature("a", axis=NONE, out=NONE, keepdims=Static(False))
+
     def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-        a, axis = signature("a", axis=NONE)(args, {k: v for k, v in kwargs.items() if k != "out"})
-        return position(t, st, a, axis, name)
+        a, axis, out, keepdims = bind(args, kwargs)
+        return delivered(t, st, position(t, st, a, axis, name, _flag(keepdims)), out)
 
     return handler
 
@@ -385,11 +489,16 @@ def all_of(t: Tracer, a: Any) -> Any:
 
 
 def _truth_handler(name: str) -> Any:
-    bind = signature("a", axis=NONE, out=NONE, keepdims=Static(False))
+    bind = signature("a", axis=NONE, out=NONE, keepdims=Static(False), where=None)
 
     def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-        a, axis, _, keepdims = bind(args, kwargs)
-        return truth_of(t, st, a, axis, _flag(keepdims), name)
+        a, axis, out, keepdims, where = bind(args, kwargs)
+        if not _all_chosen(where):
+            flags = arrays.apply(
+                t, lambda x: Num(numbers.to_bool(t, numbers.as_num(t, x)), False), (_prepare(t, st, a),)
+            )
+            a = chosen(t, st, flags, where, Static(name == "and"))
+        return delivered(t, st, truth_of(t, st, a, axis, _flag(keepdims), name), out)
 
     return handler
 
@@ -447,9 +556,23 @@ on(np.cumprod)(_cumulative_handler("mul"))
 def _diff(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     from revtrace.trace.operators import binary
 
-    a, n, axis = signature("a", n=Static(1), axis=Static(-1))(args, kwargs)
+    from revtrace.trace.shaping import join
+
+    bind = signature("a", n=Static(1), axis=Static(-1), prepend=None, append=None)
+    a, n, axis, prepend, append = bind(args, kwargs)
     value = arrays.settle(t, _prepare(t, st, a))
     (k,) = axes_of(t, st, axis, value.ndim)
+    ends: list[Any] = []
+    for end in (prepend, append):
+        part = arrays.settle(t, _prepare(t, st, end)) if _given(end) else None
+        if part is not None and part.ndim == 0:
+            ones = tuple(const(1, "i8") if j == k else m for j, m in enumerate(value.shape))
+            filled = arrays.new_array(t, part.dtype, ones)
+            arrays.assign(t, filled, part)
+            part = filled
+        ends.append(part)
+    if ends != [None, None]:
+        value = join(t, [p for p in (ends[0], value, ends[1]) if p is not None], k)
     for _ in range(containers.as_known_int(t, n)):
         full = [Static(slice(None))] * value.ndim
         upper, lower = list(full), list(full)
@@ -459,4 +582,4 @@ def _diff(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
     return value
 
 
-reduction = fold_axes
+

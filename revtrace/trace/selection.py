@@ -214,20 +214,8 @@ def _nonzero_method(t: Tracer, st: State, self: Any) -> Any:
     return nonzero(t, as_array(t, self, st))
 
 
-@on(np.count_nonzero)
-def _count_nonzero(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    from revtrace.trace.calls import call
-
-    a, axis, _ = signature("a", axis=NONE, keepdims=NONE)(args, kwargs)
-    flags = arrays.apply(t, lambda x: Num(numbers.to_bool(t, numbers.as_num(t, x)), False), (as_array(t, a, st),))
-    return call(t, st, Static(np.sum), (flags,), {"axis": axis})
 
 
-@on(np.compress, np.extract)
-def _compress(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    if len(args) != 2 or kwargs:
-        raise t.unsupported("np.compress along an axis", "it is not supported", "index with the mask: x[mask]")
-    return compress(t, as_array(t, args[1], st), as_array(t, args[0], st))
 
 
 # searching ------------------------------------------------------------------------------------
@@ -283,22 +271,6 @@ def _searchsorted_method(t: Tracer, st: State, self: Any, *args: Any, **kwargs: 
     return _searchsorted(t, st, (self, *args), kwargs, None)
 
 
-@on(np.digitize)
-def _digitize(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    x, bins, right = signature("x", "bins", right=Static(False))(args, kwargs)
-    view = as_array(t, bins, st)
-
-    def rising(ix: tuple[Operand, ...], values: tuple[Operand, ...]) -> list[Operand]:
-        here = arrays.load_at(t, view, ix)
-        before = numbers.fold(t, "sub", ix[0], ONE, "i8")
-        first = t.b.compare("lt", before, ZERO)
-        low = arrays.load_at(t, view, (t.b.op("max", before, ZERO),))
-        fine = t.b.op("or", first, t.b.compare("le", low, here), type=BOOL)
-        return [t.b.op("and", values[0], fine, type=BOOL)]
-
-    (sorted_,) = arrays.reduce(t, view.shape, (const(True),), rising)
-    t.check(sorted_, "unsupported: np.digitize with falling bins")
-    return _sought(t, st, view, x, not right.value)
 
 
 def _bisection(f: Any, right: bool) -> None:
@@ -398,69 +370,11 @@ def _sort_method(t: Tracer, st: State, self: Any, *args: Any, **kwargs: Any) -> 
     return NONE
 
 
-def _quantile(t: Tracer, line: View, q: Any) -> Num:
-    """The q-quantile of a sorted line, between its neighbours as numpy does it by default."""
-    n = line.shape[0]
-    t.check(t.b.compare("gt", n, ZERO), "unsupported: a quantile of nothing")
-    last = numbers.fold(t, "sub", n, ONE, "i8")
-    at = t.b.op("mul", t.b.cast(numbers.as_num(t, q).operand, "f8"), t.b.cast(last, "f8"))
-    low = t.b.cast(t.b.op("floor", at), "i8")
-    high = t.b.op("min", numbers.fold(t, "add", low, ONE, "i8"), last)
-    part = Num(t.b.op("sub", at, t.b.cast(low, "f8")), False)
-    a, b = arrays.element(t, line, (low,)), arrays.element(t, line, (high,))
-    step = numbers.binary(t, "-", b, a)
-    from_low = numbers.binary(t, "+", a, numbers.binary(t, "*", step, part))
-    rest = numbers.binary(t, "-", Static(1.0), part)
-    from_high = numbers.binary(t, "-", b, numbers.binary(t, "*", step, rest))
-    upper = numbers.as_num(t, numbers.compare(t, ">=", part, Static(0.5))).operand
-    found = numbers.select(t, upper, from_high, from_low)
-    end = arrays.element(t, line, (last,))
-    bad = numbers.as_num(t, primitive(t, "isnan", end)).operand
-    return Num(numbers.select(t, bad, end, found).operand, False)
 
 
-def _quantiles(t: Tracer, st: State, a: Any, q: Any, axis: Any) -> Any:
-    if not (isinstance(axis, Static) and axis.value is None):
-        raise t.unsupported("a quantile along an axis", "it is not supported", "loop over the rows")
-    line = _lines(t, st, a, NONE, "sort")
-    given = as_array_or_number(t, st, q)
-    if not arrays.is_array(given):
-        return _quantile(t, line, given)
-    given = arrays.settle(t, given)
-    out = arrays.new_array(t, "f8", given.shape)
-    arrays.for_each(
-        t, given.shape,
-        lambda ix: arrays.store_at(t, out, ix, _quantile(t, line, Num(arrays.load_at(t, given, ix), False)).operand),
-    )  # fmt: skip
-    return out
 
 
-@on(np.quantile)
-def _np_quantile(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    a, q, axis = signature("a", "q", axis=NONE)(args, kwargs)
-    return _quantiles(t, st, a, q, axis)
 
 
-@on(np.percentile)
-def _np_percentile(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    a, q, axis = signature("a", "q", axis=NONE)(args, kwargs)
-    given = as_array_or_number(t, st, q)
-    return _quantiles(t, st, a, arrays.apply(t, lambda x: numbers.binary(t, "/", x, Static(100.0)), (given,)), axis)
 
 
-@on(np.median)
-def _np_median(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    a, axis = signature("a", axis=NONE)(args, kwargs)
-    if not (isinstance(axis, Static) and axis.value is None):
-        raise t.unsupported("np.median along an axis", "it is not supported", "loop over the rows")
-    line = _lines(t, st, a, NONE, "sort")
-    n = line.shape[0]
-    t.check(t.b.compare("gt", n, ZERO), "unsupported: the median of nothing")
-    two = const(2, "i8")
-    low = numbers.fold(t, "floordiv", numbers.fold(t, "sub", n, ONE, "i8"), two, "i8")
-    high = numbers.fold(t, "floordiv", n, two, "i8")
-    x, y = (arrays.element(t, line, (k,)) for k in (low, high))
-    found = numbers.binary(t, "/", numbers.binary(t, "+", x, y), Static(2.0))
-    end = arrays.element(t, line, (numbers.fold(t, "sub", n, ONE, "i8"),))
-    bad = numbers.as_num(t, primitive(t, "isnan", end)).operand
-    return Num(numbers.select(t, bad, end, found).operand, False)

@@ -14,7 +14,7 @@ from revtrace.trace.functions import on, signature
 from revtrace.trace.reductions import axes_of
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
-from revtrace.trace.values import NONE, Along, Elementwise, Static, Tup, View
+from revtrace.trace.values import NONE, Along, At, Elementwise, Static, Tup, View
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Frame, Tracer
@@ -114,23 +114,28 @@ def _split(t: Tracer, flat: Operand, shape: tuple[Operand, ...]) -> tuple[Operan
     return (flat, *out[::-1]) if shape else ()
 
 
-def diagonal(t: Tracer, value: Any, offset: int) -> Elementwise:
-    """A matrix's diagonal."""
-    view = arrays.settle(t, value)
+
+
+
+
+def diagonal(t: Tracer, view: View, offset: int) -> View:
+    """The diagonals of the last two axes, as a view: both run along its last axis."""
     rows, columns = view.shape[-2:]
     if offset >= 0:
         columns = numbers.fold(t, "sub", columns, const(offset, "i8"), "i8")
     else:
         rows = numbers.fold(t, "add", rows, const(offset, "i8"), "i8")
-    n = rows if rows is columns else _least(t, rows, columns)
-    i0, j0 = const(max(0, -offset), "i8"), const(max(0, offset), "i8")
-
-    def at(ix: tuple[Operand, ...]) -> Operand:
-        k = ix[-1]
-        here = (*ix[:-1], numbers.fold(t, "add", k, i0, "i8"), numbers.fold(t, "add", k, j0, "i8"))
-        return arrays.load_at(t, view, here)
-
-    return Elementwise((*view.shape[:-2], n), view.dtype, at, (view,))
+    n = _least(t, rows, columns)
+    first = view.ndim - 2
+    starts = {first: const(max(0, -offset), "i8"), first + 1: const(max(0, offset), "i8")}
+    maps: list[At | Along] = []
+    for m in view.maps:
+        if isinstance(m, At) or m.axis < first:
+            maps.append(m)
+        else:
+            begin = numbers.fold(t, "add", m.start, numbers.fold(t, "mul", starts[m.axis], m.step, "i8"), "i8")
+            maps.append(Along(first, begin, m.step, False))
+    return View(view.root, tuple(maps), (*view.shape[:-2], n))
 
 
 def _least(t: Tracer, a: Operand, b: Operand) -> Operand:
@@ -173,29 +178,10 @@ def _transpose(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | Non
     return arrays.transpose(view, tuple(order))
 
 
-@on(np.swapaxes)
-def _swapaxes(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    view = arrays.settle(t, _array(t, st, args[0]))
-    i, j = (containers.as_known_int(t, x) % view.ndim for x in args[1:])
-    order = list(range(view.ndim))
-    order[i], order[j] = order[j], order[i]
-    return arrays.transpose(view, tuple(order))
 
 
-@on(np.moveaxis)
-def _moveaxis(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    view = arrays.settle(t, _array(t, st, args[0]))
-    source, target = (containers.as_known_int(t, x) % view.ndim for x in args[1:])
-    order = [k for k in range(view.ndim) if k != source]
-    order.insert(target, source)
-    return arrays.transpose(view, tuple(order))
 
 
-@on(np.expand_dims)
-def _expand_dims(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    a, axis = signature("a", "axis")(args, kwargs)
-    view = arrays.settle(t, _array(t, st, a))
-    return arrays._new_axis(view, containers.as_known_int(t, axis) % (view.ndim + 1))
 
 
 @on(np.squeeze)
@@ -212,25 +198,41 @@ def _squeeze(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None)
     return view
 
 
+def spread(t: Tracer, view: View, shape: tuple[Operand, ...]) -> View:
+    """The view broadcast to a shape; axes of length one stay where they are in the buffer."""
+    extra = len(shape) - view.ndim
+    if extra < 0:
+        raise PythonRaise(ValueError("input operand has more dimensions than allowed by the axis remapping"))
+    fixed = set()
+    for k, (n, m) in enumerate(zip(view.shape, shape[extra:], strict=True)):
+        if n is m or (isinstance(n, Const) and isinstance(m, Const) and n.value == m.value):
+            continue
+        if not arrays._is_one(n):
+            arrays.agree(t, n, m)
+        else:
+            fixed.add(k)
+    maps = tuple(
+        m
+        if isinstance(m, At)
+        else At(m.start)
+        if m.axis in fixed
+        else Along(m.axis + extra, m.start, m.step, m.whole)
+        for m in view.maps
+    )
+    return View(view.root, maps, shape)
+
+
 @on(np.broadcast_to)
 def _broadcast_to(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    value = arrays.settle(t, _array(t, st, args[0]))
-    shape = shape_argument(t, st, args[1])
-    for n, m in zip(value.shape, shape[len(shape) - value.ndim :], strict=True):
-        if n is not m and not arrays._is_one(n):
-            arrays.agree(t, n, m)
-    return Elementwise(shape, value.dtype, lambda ix: arrays.at_broadcast(t, value, ix, shape), (value,))
+    a, shape, _ = signature("array", "shape", subok=NONE)(args, kwargs)
+    return spread(t, arrays.settle(t, _array(t, st, a)), shape_argument(t, st, shape))
 
 
 @on(np.broadcast_arrays)
 def _broadcast_arrays(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     values = [arrays.settle(t, _array(t, st, a)) for a in args]
     shape = arrays.broadcast(t, values)
-
-    def one(v: View) -> Any:
-        return arrays.settle(t, Elementwise(shape, v.dtype, lambda ix: arrays.at_broadcast(t, v, ix, shape), (v,)))
-
-    return Tup(tuple(v if v.shape == shape else one(v) for v in values))
+    return Tup(tuple(spread(t, v, shape) for v in values))
 
 
 def join(t: Tracer, parts: list[Any], axis: int) -> View:
@@ -359,26 +361,29 @@ def _rolled(t: Tracer, view: View, by: Operand, k: int) -> Elementwise:
     return Elementwise(view.shape, view.dtype, at, (view,))
 
 
-@on(np.diag, np.diagonal)
+
+
+@on(np.linalg.diagonal)
+def _diagonal(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    x, offset = signature("x", offset=Static(0))(args, kwargs)
+    view = arrays.settle(t, _array(t, st, x))
+    if view.ndim < 2:
+        raise PythonRaise(ValueError("diag requires an array of at least two dimensions"))
+    return diagonal(t, view, containers.as_known_int(t, offset))
+
+
+@on(np.diag)
 def _diag(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    v, k = signature("v", k=Static(0))(args, {("k" if n == "offset" else n): x for n, x in kwargs.items()})
+    v, k = signature("v", k=Static(0))(args, kwargs)
     value = arrays.settle(t, _array(t, st, v))
     offset = containers.as_known_int(t, k)
     if value.ndim == 2:
         return diagonal(t, value, offset)
+    if value.ndim != 1:
+        raise PythonRaise(ValueError("Input must be 1- or 2-d."))
     n = numbers.fold(t, "add", value.shape[0], const(abs(offset), "i8"), "i8")
     out = arrays.new_array(t, value.dtype, (n, n), zeros=True)
-    i0, j0 = const(max(0, -offset), "i8"), const(max(0, offset), "i8")
-    arrays.for_each(
-        t,
-        value.shape,
-        lambda ix: arrays.store_at(
-            t,
-            out,
-            (numbers.fold(t, "add", ix[0], i0, "i8"), numbers.fold(t, "add", ix[0], j0, "i8")),
-            arrays.load_at(t, value, ix),
-        ),
-    )
+    arrays.assign(t, diagonal(t, out, offset), value)
     return out
 
 
@@ -445,21 +450,3 @@ def _tile(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
     return Elementwise(shape, view.dtype, at, (view,))
 
 
-@on(np.meshgrid)
-def _meshgrid(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    parts = [arrays.settle(t, _array(t, st, a)) for a in args]
-    indexing = kwargs.get("indexing", Static("xy")).value
-    order = list(range(len(parts)))
-    if indexing == "xy" and len(parts) > 1:
-        order[0], order[1] = 1, 0
-    shape_list: list[Operand] = [ONE] * len(parts)
-    for k, p in enumerate(parts):
-        shape_list[order[k]] = p.shape[0]
-    shape = tuple(shape_list)
-
-    def one(k: int, p: View) -> Any:
-        return arrays.settle(t, Elementwise(shape, p.dtype, lambda ix: arrays.load_at(t, p, (ix[order[k]],)), (p,)))
-
-    from revtrace.trace.state import ListBox
-
-    return st.new(ListBox(tuple(one(k, p) for k, p in enumerate(parts))))

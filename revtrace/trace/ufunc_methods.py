@@ -143,17 +143,3 @@ def _copyto(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) 
     return NONE
 
 
-@on(np.place, np.putmask)
-def _place(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    target, mask, values = args
-    value = as_array_or_number(t, st, values)
-    if arrays.is_array(value):
-        if not all(arrays._is_one(n) for n in value.shape):
-            raise t.unsupported(
-                "np.place or np.putmask with several values",
-                "which element gets which is known only when running",
-                "use np.where(mask, values, x)",
-            )
-        value = Num(arrays.operand_at(t, value, (const(0, "i8"),) * value.ndim), False)
-    _where(t, arrays.settle(t, target), as_array_or_number(t, st, mask), value)
-    return NONE
