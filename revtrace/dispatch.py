@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FunctionType
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -120,6 +120,10 @@ class Specialisation:
         Whether seeds or tangents come before the user's arguments.
     changed : callable
         Called when the trampoline is replaced.
+    closer : callable
+        Called when only a specialisation for the call's very lengths can serve it.
+    exact : bool
+        Whether this is one.
     """
 
     traced: Traced
@@ -132,6 +136,8 @@ class Specialisation:
     primal: bool = False
     extra: bool = False
     changed: Callable[[], None] = lambda: None
+    closer: Callable[[], None] = lambda: None
+    exact: bool = field(init=False, default=False)
     plan: Plan | None = field(init=False, default=None)
     converted: int = field(init=False, default=0)
     _seen: tuple[Any, ...] | None = field(init=False, default=None)
@@ -349,8 +355,11 @@ class Specialisation:
         assert self.executor is not None
         return self.run(self.executor, inputs, args, kwargs)
 
-    def unexplained(self, inputs: tuple[Any, ...]) -> NoReturn:
-        """Refuse a call that bails although the plain function raises nothing."""
+    def unexplained(self, inputs: tuple[Any, ...]) -> Any:
+        """Refuse a call that bails although the plain function raises nothing.
+
+        Where an axis of length one was met that stands for a longer one, the call needs a specialisation of its own.
+        """
         if self.traced.catches is not None:
             raise UnsupportedError(
                 "an exception is raised and caught here",
@@ -360,6 +369,16 @@ class Specialisation:
             )
         failed = self.failed_check(inputs)
         kind = "" if failed is None else str(failed.attr("kind", failed.name))
+        if failed is not None and kind == "broadcast":
+            if not self.exact:
+                self.closer()
+                return OTHER
+            raise UnsupportedError(
+                "lengths computed while running that agree only by broadcasting",
+                "whether an axis has length one must be known from the shapes and integers passed",
+                "index the axis of length one with 0",
+                failed.loc,
+            )
         if failed is not None and kind.startswith("unsupported: "):
             raise UnsupportedError(
                 kind.removeprefix("unsupported: "),

@@ -99,6 +99,7 @@ class Table:
         self.primal = not steps
         self.extra = any(step.kind in ("pullback", "pushforward") for step in steps)
         self._lock = threading.RLock()
+        self._exact = False
 
     @property
     def stats(self) -> Stats:
@@ -169,6 +170,9 @@ class Table:
                 # What the function itself raises while it is traced, it raises again.
                 return self.function(*args, **kwargs)
         out = found.trampoline.call(*front, *args, **kwargs)
+        if out is OTHER and self._exact:
+            # The general program met an axis of length one that stands for a longer one.
+            out = self.add(args, kwargs).trampoline.call(*front, *args, **kwargs)
         if out is OTHER:
             raise InternalError(
                 f"the specialisation of {self.function.__qualname__} made for this call does not take it",
@@ -199,8 +203,9 @@ class Table:
                 specialisation = self._plain(args, kwargs)
             else:
                 specialisation = self._compiled(traced)
-                specialisation.plan = plan
+                specialisation.plan, specialisation.exact = plan, self._exact
                 specialisation.remember(args, kwargs)
+            self._exact = False
             self.counted.specialisations += 1
             if "call" in self.settings.dump.split(","):
                 print(specialisation.trampoline.source, file=sys.stderr)
@@ -220,6 +225,10 @@ class Table:
         for subscriber in list(self.subscribers):
             subscriber.follow(self.front())
 
+    def closer(self) -> None:
+        """Make the next specialisation for the very lengths of its call."""
+        self._exact = True
+
     def _to_front(self, k: int) -> None:
         with self._lock:
             if k < len(self.specialisations):
@@ -234,7 +243,7 @@ class Table:
         defect: Exception | None = None
         try:
             positional, named = whole_call(self.function, arguments)
-            traced = by_parameter(trace(self.function, positional, named), self.function, arguments)
+            traced = by_parameter(trace(self.function, positional, named, exact=self._exact), self.function, arguments)
             self._verify(traced.program)
             plan = None
             for step in self.steps:
@@ -318,6 +327,7 @@ class Table:
             primal=self.primal,
             extra=self.extra,
             changed=self.refresh,
+            closer=self.closer,
         )
 
     def _counter(self, program: Program) -> Executor:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from revtrace.program.nodes import Const, Operand, const
-from revtrace.trace import arrays, containers, numbers
+from revtrace.trace import arrays, numbers
 from revtrace.trace.convert import as_array, as_array_or_number, dtype_argument
 from revtrace.trace.functions import method_handler, on, signature
 from revtrace.trace.iterators import iterate
@@ -106,6 +106,8 @@ def _slider(flip: bool, default: str) -> Any:
                     t.b.cast(arrays.element(t, x, (i,)).operand, kind),
                     t.b.cast(arrays.element(t, y, (j,)).operand, kind),
                 )
+                if not flip and kind[0] == "c":
+                    q = t.b.op("conj", q)
                 return [t.b.op("add", values[0], t.b.op("mul", p, q))]
 
             low = t.b.op("max", numbers.fold(t, "sub", k, last, "i8"), ZERO)
@@ -122,16 +124,6 @@ def _slider(flip: bool, default: str) -> Any:
 
 on(np.convolve)(_slider(True, "full"))
 on(np.correlate)(_slider(False, "valid"))
-
-
-
-
-
-
-
-
-
-
 
 
 @on(np.fromiter)
@@ -195,10 +187,6 @@ def _refusals() -> None:
     }  # fmt: skip
     found = [(getattr(np.linalg, name, None), f"np.linalg.{name}", how) for name, how in names.items()]
     found += [(getattr(np.fft, name), f"np.fft.{name}", loops) for name in np.fft.__all__ if "freq" not in name]
-    found += [
-        (np.unique, "np.unique", "which values are equal is known only when running"),
-        (np.histogram, "np.histogram", loops),
-    ]
     for f, name, how in found:
         if f is None or not callable(f):
             continue

@@ -11,7 +11,7 @@ from revtrace.program.nodes import Const, const
 from revtrace.program.types import BOOL, Scalar
 from revtrace.trace import arrays, containers, numbers, operators
 from revtrace.trace.convert import as_array, as_array_or_number, dtype_argument, shape_argument, shape_tuple, size_of
-from revtrace.trace.elementwise import primitive, ufunc
+from revtrace.trace.elementwise import delivered, primitive, ufunc
 from revtrace.trace.functions import on, signature
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import State
@@ -104,8 +104,9 @@ on(np.ones_like)(_like(1.0))
 
 @on(np.full_like)
 def _full_like(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    a, value, dtype = signature("a", "fill_value", dtype=None)(args, _drop(kwargs, "order", "subok", "device"))
-    out = _like(None)(t, st, (a,) if dtype is None else (a, dtype), {}, fr)
+    bind = signature("a", "fill_value", dtype=NONE, order=NONE, subok=NONE, shape=NONE)
+    a, value, dtype, _, _, shape = bind(args, _drop(kwargs, "device"))
+    out = _like(None)(t, st, (a, dtype, shape), {}, fr)
     arrays.assign(t, out, t.use(value))
     return out
 
@@ -153,7 +154,14 @@ def _linspace(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None
     bind = signature(
         "start", "stop", num=Static(50), endpoint=Static(True), retstep=Static(False), dtype=None, axis=None
     )
-    start, stop, num, endpoint, retstep, dtype, _ = bind(args, kwargs)
+    start, stop, num, endpoint, retstep, dtype, axis = bind(args, kwargs)
+    ends = [as_array_or_number(t, st, v) for v in (start, stop)]
+    if any(arrays.is_array(v) and v.ndim for v in ends):
+        from revtrace.trace.definitions.calculus import stretches
+        from revtrace.trace.definitions.register import traced
+
+        return traced(t, st, stretches, (*ends, num, endpoint, retstep, dtype or NONE, axis or Static(0)), {})
+    start, stop = (Num(arrays.operand_at(t, v, ()), False) if arrays.is_array(v) else v for v in ends)
     kind = dtype_argument(t, dtype, "f8")
     n = numbers.integer(t, t.use(num))
     a = Num(t.b.cast(numbers.as_num(t, t.use(start)).operand, "f8"), False)
@@ -228,7 +236,7 @@ def _array_maker(copies: bool) -> Any:
 
 
 on(np.array, np.copy)(_array_maker(True))
-on(np.asarray, np.asanyarray, np.ascontiguousarray, np.require)(_array_maker(False))
+on(np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray, np.require)(_array_maker(False))
 
 
 @on(np.asarray_chkfinite)
@@ -457,8 +465,8 @@ def clip(t: Tracer, st: State, a: Any, low: Any, high: Any) -> Any:
 
 @on(np.round, np.around)
 def _np_round(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    a, decimals = signature("a", decimals=Static(0))(args, _drop(kwargs, "out"))
-    return round_array(t, st, a, decimals)
+    a, decimals, out = signature("a", decimals=Static(0), out=NONE)(args, kwargs)
+    return delivered(t, st, round_array(t, st, a, decimals), out)
 
 
 def round_array(t: Tracer, st: State, a: Any, decimals: Any) -> Any:
@@ -500,9 +508,8 @@ def _nan_to_num(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | No
 
 @on(np.isclose)
 def _isclose(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    a, b, rtol, atol, _ = signature("a", "b", rtol=Static(1e-5), atol=Static(1e-8), equal_nan=Static(False))(
-        args, kwargs
-    )
+    bind = signature("a", "b", rtol=Static(1e-5), atol=Static(1e-8), equal_nan=Static(False))
+    a, b, rtol, atol, equal_nan = bind(args, kwargs)
     values = [as_array_or_number(t, st, v) for v in (a, b)]
 
     def near(x: Any, y: Any) -> Any:
@@ -511,7 +518,11 @@ def _isclose(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None)
         close = operators.both(
             t, _truth(t, numbers.compare(t, "<=", gap, limit)), _truth(t, primitive(t, "isfinite", y))
         )
-        return numbers.as_num(t, operators.either(t, close, _truth(t, numbers.compare(t, "==", x, y))))
+        found = operators.either(t, close, _truth(t, numbers.compare(t, "==", x, y)))
+        if equal_nan.value:
+            both = operators.both(t, _truth(t, primitive(t, "isnan", x)), _truth(t, primitive(t, "isnan", y)))
+            found = operators.either(t, found, both)
+        return numbers.as_num(t, found)
 
     return arrays.apply(t, near, values)
 
@@ -531,7 +542,12 @@ def _allclose(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None
 def _array_equal(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     from revtrace.trace.reductions import all_of
 
-    a, b = (as_array(t, v, st) for v in args)
+    first, second, equal_nan = signature("a1", "a2", equal_nan=Static(False))(args, kwargs)
+    if equal_nan.value:
+        raise t.unsupported(
+            "np.array_equal with equal_nan", "it has no rule", "compare with np.isclose(equal_nan=True)"
+        )
+    a, b = (as_array(t, v, st) for v in (first, second))
     if a.ndim != b.ndim:
         return Static(False)
     for m, n in zip(a.shape, b.shape, strict=True):
@@ -547,8 +563,8 @@ def _interp(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) 
     bind = signature("x", "xp", "fp", left=NONE, right=NONE, period=NONE)
     x, xp, fp, left, right, period = bind(args, kwargs)
     if not _is_none(period):
-        from revtrace.trace.definitions import traced
         from revtrace.trace.definitions.calculus import periodic
+        from revtrace.trace.definitions.register import traced
 
         return traced(t, st, periodic, (x, xp, fp, period), {})
     knots, values = as_array(t, xp, st), as_array(t, fp, st)

@@ -300,7 +300,9 @@ def _keys(t: Tracer, key: Any, ndim: int) -> list[Any]:
     items = list(key.items) if isinstance(key, Tup) else [key]
     if isinstance(key, Static) and isinstance(key.value, tuple):
         items = [Static(x) for x in key.value]
-    items = [t.use(x) for x in items]
+    items = [_plain_index(t, t.use(x)) for x in items]
+    if any(_is_mask(x) for x in items):
+        items = [y for x in items for y in (_places(t, x) if _is_mask(x) else (x,))]
     real = sum(1 for x in items if not (isinstance(x, Static) and (x.value is None or x.value is Ellipsis)))
     if real > ndim:
         raise PythonRaise(
@@ -320,6 +322,31 @@ def _keys(t: Tracer, key: Any, ndim: int) -> list[Any]:
     return out
 
 
+def _plain_index(t: Tracer, x: Any) -> Any:
+    """An index as the subscript takes it: lists as arrays, arrays of no axes as integers."""
+    from revtrace.trace.convert import as_array
+
+    if _is_list(t, x):
+        empty = isinstance(x, Static) and np.size(x.value) == 0
+        x = as_array(t, x)
+        if x.dtype == "f8" and (empty or (isinstance(x.shape[0], Const) and x.shape[0].value == 0)):
+            x = new_array(t, "i8", x.shape)
+    if is_array(x) and x.ndim == 0 and x.dtype[0] in "iu":
+        return Num(t.b.cast(operand_at(t, x, ()), "i8"), False)
+    return x
+
+
+def _is_mask(x: Any) -> bool:
+    return is_array(x) and x.dtype == "b1" and x.ndim > 0
+
+
+def _places(t: Tracer, mask: Any) -> tuple[Any, ...]:
+    """A mask as index arrays, one per axis of it."""
+    from revtrace.trace.selection import nonzero
+
+    return nonzero(t, mask).items
+
+
 def _is_slice(x: Any) -> bool:
     return isinstance(x, Slice) or (isinstance(x, Static) and isinstance(x.value, slice))
 
@@ -332,18 +359,25 @@ def subscript(t: Tracer, value: Any, key: Any) -> Any:
         from revtrace.trace.selection import compress
 
         return compress(t, _new_axis(view, 0), single)
-    keys = _keys(t, key, view.ndim)
-    if any(is_array(k) or _is_list(t, k) for k in keys):
-        mask = _leading_mask(t, view, key)
-        if mask is not None:
-            from revtrace.trace.selection import compress
+    mask = _leading_mask(t, view, key)
+    if mask is not None:
+        from revtrace.trace.selection import compress
 
-            return compress(t, view, mask)
+        return compress(t, view, mask)
+    keys = _keys(t, key, view.ndim)
+    if any(is_array(k) for k in keys):
         return gather(t, view, keys)
     scalars = [k for k in keys if not _is_slice(k) and not _none(k)]
-    if len(scalars) == view.ndim and not any(_none(k) for k in keys):
+    if len(scalars) == view.ndim and not any(_none(k) for k in keys) and not _has_ellipsis(key):
         return element(t, view, tuple(integer(t, k) for k in keys))
     return basic(t, view, keys)
+
+
+def _has_ellipsis(key: Any) -> bool:
+    items = key.items if isinstance(key, Tup) else (key,)
+    known = [x.value for x in items if isinstance(x, Static)]
+    known += [y for x in known if isinstance(x, tuple) for y in x]
+    return any(x is Ellipsis for x in known)
 
 
 def basic(t: Tracer, view: View, keys: list[Any]) -> View:
@@ -399,28 +433,16 @@ def _picked(t: Tracer, array: Any, indices: tuple[Operand, ...], shape: tuple[Op
 
 def _advanced(t: Tracer, view: View, keys: list[Any]) -> tuple[View, list[Any], int, tuple[Operand, ...]]:
     """Bring the axes that index arrays pick from to the front of the view."""
-    from revtrace.trace.convert import as_array
-
     arrays: list[Any] = []
     picked: list[int] = []
     plain: list[Any] = []
-    first: list[int] = []
     axis = 0
-    keys = [as_array(t, k) if _is_list(t, k) else k for k in keys]
     for k in keys:
         if is_array(k):
-            dtype = k.dtype
-            if dtype == "b1":
-                raise t.unsupported(
-                    "indexing with a boolean mask",
-                    "how many elements it picks is known only when running",
-                    "use np.where(mask, a, b), or an if inside a loop",
-                )
-            if dtype[0] not in "iu":
+            if k.dtype[0] not in "iu":
                 raise PythonRaise(IndexError("arrays used as indices must be of integer (or boolean) type"))
             arrays.append(k if isinstance(k, View) else settle(t, k))
             picked.append(axis)
-            first.append(axis)
             plain.append(Static(slice(None)))
             axis += 1
         elif _is_slice(k):
@@ -432,7 +454,6 @@ def _advanced(t: Tracer, view: View, keys: list[Any]) -> tuple[View, list[Any], 
         else:
             arrays.append(k)
             picked.append(axis)
-            first.append(axis)
             plain.append(Static(slice(None)))
             axis += 1
     together = picked == list(range(picked[0], picked[0] + len(picked)))
@@ -487,19 +508,19 @@ def broadcast(t: Tracer, arrays: Sequence[Any]) -> tuple[Operand, ...]:
             if _is_one(m):
                 shape[k] = n
             elif not _is_one(n) and n is not m:
-                agree(t, m, n)
+                agree(t, m, n, "broadcast")
                 if isinstance(n, Const):
                     shape[k] = n
     return tuple(shape)
 
 
-def agree(t: Tracer, m: Operand, n: Operand) -> None:
-    """Append the check that two lengths are the same."""
+def agree(t: Tracer, m: Operand, n: Operand, kind: str = "ValueError") -> None:
+    """Append the check that two lengths are the same; kind "broadcast" where numpy would take a length of one too."""
     if isinstance(m, Const) and isinstance(n, Const):
         if m.value != n.value:
             raise PythonRaise(ValueError("operands could not be broadcast together"))
         return
-    t.check(t.b.compare("eq", m, n), "ValueError")
+    t.check(t.b.compare("eq", m, n), kind)
 
 
 def apply(t: Tracer, function: Callable[..., Any], args: Sequence[Any]) -> Any:
@@ -610,17 +631,14 @@ def assign(t: Tracer, target: View, value: Any) -> None:
         if value.ndim == 0:
             value = Num(operand_at(t, value, ()), False)
         elif value.ndim > target.ndim:
-            extra = value.ndim - target.ndim
-            if not all(_is_one(n) for n in value.shape[:extra]):
-                raise PythonRaise(ValueError("could not broadcast input array into shape"))
-            value = basic(t, settle(t, value), [Static(0)] * extra + [Static(slice(None))] * target.ndim)
+            value = fitted(t, settle(t, value), target.shape)
     if is_array(value):
         reads = (value,) if isinstance(value, View) else value.reads
         if any(may_overlap(t, r, target) and not same(r, target) for r in reads):
             value = materialise(t, value)
         for n, m in zip(value.shape, target.shape[target.ndim - value.ndim :], strict=True):
             if not _is_one(n) and n is not m:
-                agree(t, n, m)
+                agree(t, n, m, "broadcast")
         for_each(
             t,
             target.shape,
@@ -653,8 +671,17 @@ def set_subscript(t: Tracer, value: Any, key: Any, new: Any) -> None:
 
         place(t, _new_axis(view, 0), single, new)
         return
+    mask = _leading_mask(t, view, key)
+    if mask is not None:
+        if mask.ndim == view.ndim and not is_array(new):
+            _masked(t, view, mask, new)
+            return
+        from revtrace.trace.selection import place
+
+        place(t, view, mask, new)
+        return
     keys = _keys(t, key, view.ndim)
-    if any(is_array(k) or _is_list(t, k) for k in keys):
+    if any(is_array(k) for k in keys):
         scatter(t, view, keys, new)
         return
     scalars = [k for k in keys if not _is_slice(k) and not _none(k)]
@@ -700,21 +727,12 @@ def _leading_mask(t: Tracer, view: View, key: Any) -> Any:
 
 def scatter(t: Tracer, view: View, keys: list[Any], new: Any) -> None:
     """Assign through integer arrays; of repeated indices the last one counts."""
-    masks = [k for k in keys if is_array(k) and k.dtype == "b1"]
-    if len(masks) == 1 and len([k for k in keys if is_array(k)]) == 1 and not is_array(new):
-        _masked(t, view, keys, masks[0], new)
-        return
-    if len(masks) == 1 and len(keys) == 1 + view.ndim - masks[0].ndim:
-        from revtrace.trace.selection import place
-
-        if keys[0] is masks[0] and all(_none_slice(k) for k in keys[1:]):
-            place(t, view, masks[0], new)
-            return
-    if is_array(new):
-        new = materialise(t, new)
+    keys = [materialise(t, k) if is_array(k) and _reads(t, k, view) else k for k in keys]
     view, arrays, position, index_shape = _advanced(t, view, keys)
     rest = view.shape[len(arrays) :]
     shape = (*rest[:position], *index_shape, *rest[position:])
+    if is_array(new):
+        new = fitted(t, materialise(t, new), shape)
     t.write(view)
 
     def body(indices: tuple[Operand, ...]) -> None:
@@ -728,16 +746,27 @@ def scatter(t: Tracer, view: View, keys: list[Any], new: Any) -> None:
     for_each(t, shape, body)
 
 
-def _none_slice(k: Any) -> bool:
-    return isinstance(k, Static) and k.value == slice(None)
+def _reads(t: Tracer, value: Any, target: View) -> bool:
+    """Whether an array is computed from elements of another."""
+    return any(may_overlap(t, r, target) for r in ((value,) if isinstance(value, View) else value.reads))
 
 
-def _masked(t: Tracer, view: View, keys: list[Any], mask: Any, new: Any) -> None:
+def fitted(t: Tracer, value: View, shape: tuple[Operand, ...]) -> View:
+    """An array that is to be stored to a shape, without the axes of length one that it has too many."""
+    extra = value.ndim - len(shape)
+    if extra > 0:
+        for n in value.shape[:extra]:
+            agree(t, n, ONE)
+        for _ in range(extra):
+            value = _fix(t, value, 0, ZERO, True)
+    for n, m in zip(value.shape, shape[len(shape) - value.ndim :], strict=True):
+        if not _is_one(n) and n is not m:
+            agree(t, n, m, "broadcast")
+    return value
+
+
+def _masked(t: Tracer, view: View, mask: Any, new: Any) -> None:
     """``view[mask] = number``: a conditional store to each element."""
-    if mask.ndim != view.ndim:
-        raise t.unsupported(
-            "a mask over some of an array's axes", "only masks of the array's own shape are written", ""
-        )
     mask = settle(t, mask)
     for m, n in zip(mask.shape, view.shape, strict=True):
         if m is not n:

@@ -154,13 +154,7 @@ def _of_array(t: Tracer, value: Any, name: str) -> Any:
             return arrays.transpose(view, tuple(order))
         case "real" | "imag":
             if value.dtype[0] != "c":
-                return (
-                    value
-                    if name == "real"
-                    else arrays.apply(
-                        t, lambda x: Num(t.b.cast(t.b.op("mul", x.operand, x.operand), x.dtype), False), (value,)
-                    )
-                )
+                return value if name == "real" else arrays.new_array(t, value.dtype, value.shape, zeros=True)
             return arrays.apply(t, lambda x: _of_number(t, x, name), (value,))
         case "flags" | "strides" | "base" | "data" | "ctypes":
             raise t.unsupported(

@@ -138,6 +138,10 @@ def nested(t: Tracer, st: State, value: Any, dtype: str | None) -> View:
     """Build an array of a nested list or tuple."""
     from revtrace.trace.containers import items_of
 
+    if not isinstance(value, Ref) or not isinstance(st.box(value), Growing):
+        items = [t.use(v) for v in items_of(t, st, value)]
+        if any(arrays.is_array(v) and v.ndim for v in items):
+            value = Tup(tuple(as_array(t, v, st, dtype) if isinstance(v, (Ref, Tup)) else v for v in items))
     shape, leaves = _leaves(t, st, value, items_of, dtype)
     if not leaves:
         return arrays.new_array(t, dtype or "f8", tuple(const(n, "i8") for n in shape))

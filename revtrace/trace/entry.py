@@ -33,7 +33,7 @@ MAX_SPECIALISATIONS = 40
 RECURSION_LIMIT = 40_000
 
 
-def trace(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Traced:
+def trace(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None, *, exact: bool = False) -> Traced:
     """Trace a function for the types of example arguments.
 
     Parameters
@@ -42,6 +42,8 @@ def trace(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) 
         A plain function, bound method, ``functools.partial``, numba dispatcher or callable instance.
     args, kwargs : tuple, dict
         Arguments as for the call.
+    exact : bool
+        Whether the program is for these very lengths and integers only.
 
     Returns
     -------
@@ -57,17 +59,18 @@ def trace(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) 
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
     try:
-        return _specialise(fn, args, kwargs or {}, limit)
+        return _specialise(fn, args, kwargs or {}, limit, exact)
     finally:
         sys.setrecursionlimit(limit)
 
 
-def _specialise(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], limit: int) -> Traced:
+def _specialise(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], limit: int, exact: bool) -> Traced:
     fixed: set[Source] = set()
     unroll: set[Any] = set()
     for _ in range(MAX_SPECIALISATIONS):
         t = Tracer()
         t.static_sources = set(fixed)
+        t.exact = exact
         t.unroll = set(unroll)
         try:
             return _trace(t, fn, args, kwargs)

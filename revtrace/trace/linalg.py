@@ -15,7 +15,7 @@ from revtrace.trace.functions import on, signature
 from revtrace.trace.reductions import _flag, sum_of
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
-from revtrace.trace.values import NONE, Num, Static, Tup, View
+from revtrace.trace.values import NONE, Num, Static, View
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Frame, Tracer
@@ -126,10 +126,6 @@ def _outer(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -
     a, b = (arrays.settle(t, ravel(t, as_array_or_number(t, st, v))) for v in args)
     column, line = arrays._new_axis(a, 1), arrays._new_axis(b, 0)
     return arrays.apply(t, lambda p, q: numbers.binary(t, "*", p, q), (column, line))
-
-
-
-
 
 
 @on(np.linalg.norm)

@@ -27,7 +27,8 @@ _SAME = {
     "argmax": np.argmax, "argmin": np.argmin, "all": np.all, "any": np.any, "cumsum": np.cumsum, "cumprod": np.cumprod,
     "dot": np.dot, "ravel": np.ravel, "swapaxes": np.swapaxes, "squeeze": np.squeeze, "repeat": np.repeat,
     "round": np.round, "ptp": np.ptp, "clip": np.clip, "trace": np.trace, "diagonal": np.diagonal,
-    "conj": np.conjugate, "conjugate": np.conjugate, "take": np.take,
+    "conj": np.conjugate, "conjugate": np.conjugate, "take": np.take, "choose": np.choose,
+    "put": np.put, "argpartition": np.argpartition,
 }  # fmt: skip
 
 
@@ -53,21 +54,21 @@ def _copy(t: Tracer, st: State, self: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 @method_handler("array", "flatten")
-def _flatten(t: Tracer, st: State, self: Any, *args: Any) -> Any:
-    from revtrace.trace.shaping import ravel
+def _flatten(t: Tracer, st: State, self: Any, order: Any = Static("C")) -> Any:
+    from revtrace.trace.shaping import in_order
 
     # A copy of its own: what numpy would have made a view is copied first.
-    return ravel(t, arrays.copy_of(t, self) if arrays.is_array(self) else self)
+    return in_order(t, arrays.copy_of(t, self if arrays.is_array(self) else as_array(t, self, st)), None, order)
 
 
 @method_handler("array", "reshape")
-def _reshape(t: Tracer, st: State, self: Any, *shape: Any, order: Any = None) -> Any:
-    from revtrace.trace.shaping import _c_order, reshape
+def _reshape(t: Tracer, st: State, self: Any, *shape: Any, order: Any = Static("C"), copy: Any = NONE) -> Any:
+    from revtrace.trace.shaping import in_order
 
-    if order is not None:
-        _c_order(t, order)
     value = self if arrays.is_array(self) else as_array(t, self, st)
-    return reshape(t, value, shape_argument(t, st, shape[0] if len(shape) == 1 else Tup(shape)))
+    if isinstance(copy, Static) and copy.value:
+        value = arrays.copy_of(t, value)
+    return in_order(t, value, shape_argument(t, st, shape[0] if len(shape) == 1 else Tup(shape)), order)
 
 
 @method_handler("array", "transpose")
@@ -117,6 +118,11 @@ def _tolist(t: Tracer, st: State, self: Any) -> Any:
 def _item(t: Tracer, st: State, self: Any, *args: Any) -> Any:
     if args:
         key = args[0] if len(args) == 1 else Tup(args)
+        if len(args) == 1 and isinstance(args[0], (Num, Static)) and arrays.is_array(self) and self.ndim > 1:
+            from revtrace.trace.shaping import ravel
+
+            if not (isinstance(args[0], Static) and isinstance(args[0].value, tuple)):
+                self = ravel(t, self)
         return Num(numbers.as_num(t, arrays.subscript(t, self, key)).operand, True)
     return Num(scalar_of(t, st, self).operand, True)
 
@@ -143,9 +149,24 @@ def _array_item(t: Tracer, st: State, self: Any, key: Any) -> Any:
     return containers.get_item(t, st, self, key)
 
 
-@method_handler("array", "resize", "put", "partition")
+@method_handler("array", "compress")
+def _compress(t: Tracer, st: State, self: Any, condition: Any, *args: Any, **kwargs: Any) -> Any:
+    from revtrace.trace.calls import call
+
+    return call(t, st, Static(np.compress), (condition, self, *args), kwargs)
+
+
+@method_handler("array", "partition")
+def _partition(t: Tracer, st: State, self: Any, kth: Any, axis: Any = Static(-1), **kwargs: Any) -> Any:
+    from revtrace.trace.calls import call
+
+    arrays.assign(t, self, call(t, st, Static(np.partition), (self, kth, axis), kwargs))
+    return NONE
+
+
+@method_handler("array", "resize")
 def _in_place(t: Tracer, st: State, self: Any, *args: Any, **kwargs: Any) -> Any:
-    raise t.unsupported("resizing or partitioning an array in place", "it has no rule", "use np.sort(x)")
+    raise t.unsupported("resizing an array in place", "other names of it would see it", "use x = np.resize(x, shape)")
 
 
 # numbers --------------------------------------------------------------------------------------------

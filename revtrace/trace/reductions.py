@@ -555,7 +555,6 @@ on(np.cumprod)(_cumulative_handler("mul"))
 @on(np.diff)
 def _diff(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     from revtrace.trace.operators import binary
-
     from revtrace.trace.shaping import join
 
     bind = signature("a", n=Static(1), axis=Static(-1), prepend=None, append=None)
@@ -580,6 +579,3 @@ def _diff(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
         value = binary(t, st, "-", arrays.basic(t, value, upper), arrays.basic(t, value, lower))
         value = arrays.settle(t, value)
     return value
-
-
-

@@ -11,7 +11,6 @@ from revtrace.program.nodes import Block, Const, If, Operand, Var, While, const
 from revtrace.program.types import BOOL, INT
 from revtrace.trace import arrays, containers, numbers
 from revtrace.trace.convert import as_array, as_array_or_number
-from revtrace.trace.elementwise import primitive
 from revtrace.trace.functions import method_handler, on, signature
 from revtrace.trace.signals import NeedStatic
 from revtrace.trace.state import ListBox, State
@@ -154,7 +153,7 @@ def place(t: Tracer, target: View, mask: Any, values: Any) -> None:
     rest = target.shape[flags.ndim :]
     given = arrays.materialise(t, values) if arrays.is_array(values) else values
     if arrays.is_array(given) and given.ndim == 1 + len(rest) and not arrays._is_one(given.shape[0]):
-        arrays.agree(t, given.shape[0], _picked(t, flags))
+        arrays.agree(t, given.shape[0], _picked(t, flags), "broadcast")
     shape = (const(-1, "i8"), *rest)
     t.write(target)
 
@@ -214,10 +213,6 @@ def _nonzero_method(t: Tracer, st: State, self: Any) -> Any:
     return nonzero(t, as_array(t, self, st))
 
 
-
-
-
-
 # searching ------------------------------------------------------------------------------------
 
 
@@ -269,8 +264,6 @@ def _searchsorted(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | 
 @method_handler("array", "searchsorted")
 def _searchsorted_method(t: Tracer, st: State, self: Any, *args: Any, **kwargs: Any) -> Any:
     return _searchsorted(t, st, (self, *args), kwargs, None)
-
-
 
 
 def _bisection(f: Any, right: bool) -> None:
@@ -368,13 +361,3 @@ def _argsort_method(t: Tracer, st: State, self: Any, *args: Any, **kwargs: Any) 
 def _sort_method(t: Tracer, st: State, self: Any, *args: Any, **kwargs: Any) -> Any:
     arrays.assign(t, self, _sorter("sort")(t, st, (self, *args), kwargs, None))
     return NONE
-
-
-
-
-
-
-
-
-
-

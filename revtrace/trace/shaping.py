@@ -9,12 +9,13 @@ import numpy as np
 from revtrace.program.nodes import Const, Operand, const
 from revtrace.program.types import Scalar
 from revtrace.trace import arrays, containers, numbers
-from revtrace.trace.convert import as_array, as_array_or_number, shape_argument
+from revtrace.trace.convert import as_array, as_array_or_number, dtype_argument, shape_argument
+from revtrace.trace.elementwise import delivered
 from revtrace.trace.functions import on, signature
 from revtrace.trace.reductions import axes_of
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
-from revtrace.trace.values import NONE, Along, At, Elementwise, Static, Tup, View
+from revtrace.trace.values import NONE, Along, At, Elementwise, Num, Ref, Static, Tup, View, is_number
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Frame, Tracer
@@ -41,6 +42,23 @@ def ravel(t: Tracer, value: Any) -> Any:
     if value.ndim == 1:
         return value
     return reshape(t, value, (product(t, value.shape),))
+
+
+def in_order(t: Tracer, value: Any, shape: tuple[Operand, ...] | None, order: Any) -> Any:
+    """Reshape (to one axis without a shape), elements walked in C or Fortran order."""
+    if isinstance(order, Static) and order.value == "F":
+        view = arrays.settle(t, value)
+        turned = arrays.transpose(view, tuple(range(view.ndim))[::-1])
+        if shape is None:
+            return ravel(t, turned)
+        found = arrays.settle(t, reshape(t, turned, shape[::-1]))
+        return arrays.transpose(found, tuple(range(found.ndim))[::-1])
+    plain = isinstance(order, Static) and order.value in ("C", None)
+    if not plain and not (isinstance(order, Static) and value.ndim < 2):
+        raise t.unsupported(
+            "an order other than 'C' and 'F'", "how numbers lie in memory is no part of the program", "use 'C' or 'F'"
+        )
+    return ravel(t, value) if shape is None else reshape(t, value, shape)
 
 
 def reshape(t: Tracer, value: Any, shape: tuple[Operand, ...]) -> Any:
@@ -114,10 +132,6 @@ def _split(t: Tracer, flat: Operand, shape: tuple[Operand, ...]) -> tuple[Operan
     return (flat, *out[::-1]) if shape else ()
 
 
-
-
-
-
 def diagonal(t: Tracer, view: View, offset: int) -> View:
     """The diagonals of the last two axes, as a view: both run along its last axis."""
     rows, columns = view.shape[-2:]
@@ -151,21 +165,17 @@ def _array(t: Tracer, st: State, v: Any) -> Any:
 
 @on(np.ravel)
 def _ravel(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    return ravel(t, _array(t, st, args[0]))
+    a, order = signature("a", order=Static("C"))(args, kwargs)
+    return in_order(t, _array(t, st, a), None, order)
 
 
 @on(np.reshape)
 def _reshape(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    a, shape, order = signature("a", "shape", order=Static("C"))(
-        args, {("shape" if k == "newshape" else k): v for k, v in kwargs.items()}
-    )
-    _c_order(t, order)
-    return reshape(t, _array(t, st, a), shape_argument(t, st, shape))
-
-
-def _c_order(t: Tracer, order: Any) -> None:
-    if not isinstance(order, Static) or order.value not in ("C", "A", "K", None):
-        raise t.unsupported("an order other than 'C'", "elements are walked in C order", "transpose first")
+    bind = signature("a", "shape", order=Static("C"), copy=NONE)
+    a, shape, order, copy = bind(args, {("shape" if k == "newshape" else k): v for k, v in kwargs.items()})
+    if isinstance(copy, Static) and copy.value:
+        a = arrays.copy_of(t, _array(t, st, a))
+    return in_order(t, _array(t, st, a), shape_argument(t, st, shape), order)
 
 
 @on(np.transpose, np.permute_dims if hasattr(np, "permute_dims") else None)
@@ -176,12 +186,6 @@ def _transpose(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | Non
         return arrays.transpose(view, tuple(range(view.ndim))[::-1])
     order = [containers.as_known_int(t, x) % view.ndim for x in containers.items_of(t, st, axes)]
     return arrays.transpose(view, tuple(order))
-
-
-
-
-
-
 
 
 @on(np.squeeze)
@@ -208,15 +212,11 @@ def spread(t: Tracer, view: View, shape: tuple[Operand, ...]) -> View:
         if n is m or (isinstance(n, Const) and isinstance(m, Const) and n.value == m.value):
             continue
         if not arrays._is_one(n):
-            arrays.agree(t, n, m)
+            arrays.agree(t, n, m, "broadcast")
         else:
             fixed.add(k)
     maps = tuple(
-        m
-        if isinstance(m, At)
-        else At(m.start)
-        if m.axis in fixed
-        else Along(m.axis + extra, m.start, m.step, m.whole)
+        m if isinstance(m, At) else At(m.start) if m.axis in fixed else Along(m.axis + extra, m.start, m.step, m.whole)
         for m in view.maps
     )
     return View(view.root, maps, shape)
@@ -266,45 +266,70 @@ def join(t: Tracer, parts: list[Any], axis: int) -> View:
     return out
 
 
-def _parts(t: Tracer, st: State, value: Any) -> list[Any]:
-    return [arrays.settle(t, _array(t, st, p)) for p in containers.items_of(t, st, value)]
+def _parts(t: Tracer, st: State, value: Any, dtype: Any = None) -> list[Any]:
+    kind = dtype_argument(t, dtype, None)
+    found = [arrays.settle(t, _array(t, st, p)) for p in containers.items_of(t, st, value)]
+    if not found:
+        raise PythonRaise(ValueError("need at least one array to concatenate"))
+    return found if kind is None else [p if p.dtype == kind else arrays.materialise(t, p, kind) for p in found]
 
 
 @on(np.concatenate, np.concat if hasattr(np, "concat") else None)
 def _concatenate(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    parts, axis = signature("arrays", axis=Static(0))(args, kwargs)
-    found = _parts(t, st, parts)
+    bind = signature("arrays", axis=Static(0), out=NONE, dtype=NONE, casting=NONE)
+    parts, axis, out, dtype, _ = bind(args, kwargs)
+    found = _parts(t, st, parts, dtype)
     if isinstance(axis, Static) and axis.value is None:
-        return join(t, [arrays.settle(t, ravel(t, p)) for p in found], 0)
+        found = [arrays._new_axis(p, 0) if p.ndim == 0 else arrays.settle(t, ravel(t, p)) for p in found]
+        return delivered(t, st, join(t, found, 0), out)
     if any(p.ndim == 0 for p in found):
         raise PythonRaise(ValueError("zero-dimensional arrays cannot be concatenated"))
-    return join(t, found, containers.as_known_int(t, axis))
+    return delivered(t, st, join(t, found, containers.as_known_int(t, axis)), out)
 
 
 @on(np.stack)
 def _stack(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    parts, axis = signature("arrays", axis=Static(0))(args, kwargs)
-    found = _parts(t, st, parts)
-    k = containers.as_known_int(t, axis) % (found[0].ndim + 1)
-    return join(t, [arrays._new_axis(p, k) for p in found], k)
+    bind = signature("arrays", axis=Static(0), out=NONE, dtype=NONE, casting=NONE)
+    parts, axis, out, dtype, _ = bind(args, kwargs)
+    found = _parts(t, st, parts, dtype)
+    ndim = found[0].ndim + 1
+    k = containers.as_known_int(t, axis)
+    if not -ndim <= k < ndim:
+        raise PythonRaise(np.exceptions.AxisError(k, ndim))
+    if any(p.ndim != ndim - 1 for p in found):
+        raise PythonRaise(ValueError("all input arrays must have the same shape"))
+    return delivered(t, st, join(t, [arrays._new_axis(p, k % ndim) for p in found], k % ndim), out)
 
 
-@on(np.hstack)
-def _hstack(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    found = [arrays._new_axis(p, 0) if p.ndim == 0 else p for p in _parts(t, st, args[0])]
-    return join(t, found, 0 if found[0].ndim == 1 else 1)
+def _stacker(prepared: Any, axis: Any) -> Any:
+    """A function that gives each array its axes and puts them together along one."""
+    bind = signature("tup", dtype=NONE, casting=NONE)
+
+    def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+        parts, dtype, _ = bind(args, kwargs)
+        found = [prepared(p) for p in _parts(t, st, parts, dtype)]
+        return join(t, found, axis(found[0]))
+
+    return handler
 
 
-@on(np.vstack)
-def _vstack(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    found = _parts(t, st, args[0])
-    found = [arrays._new_axis(p, 0) if p.ndim == 0 else p for p in found]
-    return join(t, [arrays._new_axis(p, 0) if p.ndim == 1 else p for p in found], 0)
+def _as_line(p: View) -> View:
+    return arrays._new_axis(p, 0) if p.ndim == 0 else p
 
 
-@on(np.column_stack)
-def _column_stack(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    return join(t, [arrays._new_axis(p, 1) if p.ndim == 1 else p for p in _parts(t, st, args[0])], 1)
+def _as_row(p: View) -> View:
+    p = _as_line(p)
+    return arrays._new_axis(p, 0) if p.ndim == 1 else p
+
+
+def _as_column(p: View) -> View:
+    p = _as_line(p)
+    return arrays._new_axis(p, 1) if p.ndim == 1 else p
+
+
+on(np.hstack)(_stacker(_as_line, lambda p: 0 if p.ndim == 1 else 1))
+on(np.vstack)(_stacker(_as_row, lambda p: 0))
+on(np.column_stack)(_stacker(_as_column, lambda p: 1))
 
 
 @on(np.append)
@@ -342,13 +367,23 @@ on(np.fliplr)(_flipper(1))
 def _roll(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     a, shift, axis = signature("a", "shift", axis=NONE)(args, kwargs)
     view = arrays.settle(t, _array(t, st, a))
+    known = containers.as_static(t, st, axis)
+    if isinstance(known, Static) and isinstance(known.value, (tuple, list)):
+        shifts = containers.items_of(t, st, shift) if isinstance(t.use(shift), (Tup, Ref)) else [shift]
+        if isinstance(shift, Static) and isinstance(shift.value, (tuple, list)):
+            shifts = [Static(x) for x in shift.value]
+        if len(shifts) == 1:
+            shifts *= len(known.value)
+        axes = [axes_of(t, st, Static(k), view.ndim)[0] for k in known.value]
+        for one, k in zip(shifts, axes, strict=len(shifts) == len(axes)):
+            view = arrays.settle(t, _rolled(t, view, numbers.integer(t, t.use(one)), k))
+        return view
     by = numbers.integer(t, t.use(shift))
     if isinstance(axis, Static) and axis.value is None:
         flat = view if view.ndim == 1 else arrays.settle(t, ravel(t, view))
         rolled = _rolled(t, flat, by, 0)
         return rolled if view.ndim == 1 else reshape(t, rolled, view.shape)
-    (k,) = axes_of(t, st, axis, view.ndim)
-    return _rolled(t, view, by, k)
+    return _rolled(t, view, by, axes_of(t, st, axis, view.ndim)[0])
 
 
 def _rolled(t: Tracer, view: View, by: Operand, k: int) -> Elementwise:
@@ -359,8 +394,6 @@ def _rolled(t: Tracer, view: View, by: Operand, k: int) -> Elementwise:
         return arrays.load_at(t, view, (*ix[:k], source, *ix[k + 1 :]))
 
     return Elementwise(view.shape, view.dtype, at, (view,))
-
-
 
 
 @on(np.linalg.diagonal)
@@ -416,7 +449,13 @@ on(np.triu)(_triangles(False))
 def _repeat(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     a, repeats, axis = signature("a", "repeats", axis=NONE)(args, kwargs)
     view = arrays.settle(t, _array(t, st, a))
-    by = numbers.integer(t, t.use(repeats))
+    given = t.use(repeats)
+    if not isinstance(given, Num) and not (isinstance(given, Static) and is_number(given.value)):
+        from revtrace.trace.definitions.joining import repeated
+        from revtrace.trace.definitions.register import traced
+
+        return traced(t, st, repeated, (view, given, axis), {})
+    by = numbers.integer(t, given)
     if isinstance(axis, Static) and axis.value is None:
         view, k = arrays.settle(t, ravel(t, view)), 0
     else:
@@ -448,5 +487,3 @@ def _tile(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
         )
 
     return Elementwise(shape, view.dtype, at, (view,))
-
-

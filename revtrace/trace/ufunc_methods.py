@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from revtrace.program.nodes import Block, If, Operand, const
+from revtrace.program.nodes import Block, If, Operand
 from revtrace.trace import arrays, numbers
 from revtrace.trace.convert import as_array, as_array_or_number
 from revtrace.trace.functions import on, signature
@@ -92,8 +92,9 @@ def _at(f: Any) -> Any:
 
 def _register() -> None:
     f: Any
-    for f in (np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum, np.power, np.arctan2, np.hypot):
-        on(f.outer)(_outer(f))
+    for f in vars(np).values():
+        if isinstance(f, np.ufunc) and f.nin == 2 and f.nout == 1 and f.signature is None:
+            on(f.outer)(_outer(f))
     for f, target in _REDUCE.items():
         on(f.reduce)(_forward(target, 0))
     for f, target in _ACCUMULATE.items():
@@ -141,5 +142,3 @@ def _copyto(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) 
     else:
         _where(t, target, as_array_or_number(t, st, mask), value)
     return NONE
-
-

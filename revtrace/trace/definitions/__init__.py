@@ -3,96 +3,10 @@
 A definition has numpy's signature and is an ordinary function, so that a test compares
 it with numpy by calling it.  When tracing meets the numpy function, the definition's
 body is walked instead, and everything in it belongs to the user's line of the call.
-
-Three things a definition may call say what has no plain form: `refuse` (a form without a
-rule), `require` (numbers for which there is none) and nothing else.
+A form without a rule is refused by `register.refuse`, which must not stand under a
+condition known only when running; for numbers without a rule there is `register.require`.
 """
 
-from __future__ import annotations
+from revtrace.trace.definitions import axes, calculus, choosing, joining, nans, statistics, ufuncs
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from revtrace.trace.functions import on
-
-if TYPE_CHECKING:
-    from revtrace.trace.machine import Frame, Tracer
-    from revtrace.trace.state import State
-
-__all__ = ["DEFINED", "define", "finish", "refuse", "require", "traced"]
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-#: The definition of each numpy function that has one.
-DEFINED: dict[Any, Callable[..., Any]] = {}
-
-
-def traced(t: Tracer, st: State, definition: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Walk a definition as if its body were written on the line of the call."""
-    from revtrace.trace.calls import call
-    from revtrace.trace.values import Static
-
-    pinned = t.pinned
-    t.pinned = pinned or t.b.loc
-    try:
-        return call(t, st, Static(definition), args, kwargs)
-    finally:
-        t.pinned = pinned
-
-
-def define(*names: Any) -> Callable[[F], F]:
-    """Enter a function as the definition of numpy functions; those that this numpy lacks are given as None."""
-
-    def enter(definition: F) -> F:
-        def handler(t: Tracer, st: State, args: Any, kwargs: Any, fr: Frame | None) -> Any:
-            return traced(t, st, definition, args, kwargs)
-
-        for f in names:
-            if f is not None:
-                DEFINED[f] = definition
-        on(*names)(handler)
-        return definition
-
-    return enter
-
-
-def refuse(what: str, why: str = "it has no rule", instead: str = "write it with loops over the elements") -> None:
-    """Refuse a form of a function; while tracing, this raises `UnsupportedError` on the user's line."""
-    raise NotImplementedError(what)
-
-
-def require(flag: Any, what: str) -> None:
-    """Refuse numbers for which a definition does not hold, when they are met."""
-    if not flag:
-        raise NotImplementedError(what)
-
-
-@on(refuse)
-def _refuse(t: Tracer, st: State, args: Any, kwargs: Any, fr: Frame | None) -> Any:
-    raise t.unsupported(*(a.value for a in args), **{k: v.value for k, v in kwargs.items()})
-
-
-@on(require)
-def _require(t: Tracer, st: State, args: Any, kwargs: Any, fr: Frame | None) -> Any:
-    from revtrace.trace import operators
-    from revtrace.trace.values import NONE, Static
-
-    flag = operators.truth(t, st, args[0])
-    if not isinstance(flag, Static):
-        t.check(flag.operand, f"unsupported: {args[1].value}")
-    elif not flag.value:
-        raise t.unsupported(args[1].value, "it has no rule", "")
-    return NONE
-
-
-def finish(result: Any, out: Any) -> Any:
-    """Return a result, after writing it to ``out`` if that is given."""
-    if out is None:
-        return result
-    out[...] = result
-    return out
-
-
-from revtrace.trace.definitions import axes, calculus, choosing, joining, nans, statistics, ufuncs  # noqa: E402
-
-del axes, calculus, choosing, joining, nans, statistics, ufuncs
+__all__ = ["axes", "calculus", "choosing", "joining", "nans", "statistics", "ufuncs"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from revtrace.trace.definitions import define, refuse
+from revtrace.trace.definitions.register import define, refuse
 
 __all__ = ["as_axes", "as_axis"]
 
@@ -122,9 +122,7 @@ def diagonal(a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Any:
 
 
 @define(np.trace)
-def trace(
-    a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1, dtype: Any = None, out: Any = None
-) -> Any:
+def trace(a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1, dtype: Any = None, out: Any = None) -> Any:
     """Sum along diagonals."""
     return np.sum(diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype, out=out)
 
@@ -143,6 +141,22 @@ def meshgrid(*xi: Any, copy: Any = True, sparse: Any = False, indexing: Any = "x
     if copy:
         lines = [line.copy() for line in lines]
     return tuple(lines)
+
+
+@define(np.broadcast_shapes)
+def broadcast_shapes(*args: Any) -> Any:
+    """The shape that shapes broadcast to."""
+    shapes = [tuple(s) if isinstance(s, (tuple, list)) else (s,) for s in args]
+    ndim = max([len(s) for s in shapes], default=0)
+    found = [1] * ndim
+    for shape in shapes:
+        for k, n in enumerate(shape):
+            at = ndim - len(shape) + k
+            if found[at] == 1:
+                found[at] = n
+            elif n != 1 and n != found[at]:
+                raise ValueError("shape mismatch: objects cannot be broadcast to a single shape.")
+    return tuple(found)
 
 
 @define(np.ix_)
@@ -189,8 +203,8 @@ def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: A
         refuse("np.ravel_multi_index with a mode per axis")
     if order == "F":
         sizes, places = sizes[::-1], places[::-1]
-    flat = 0
-    for n, place in zip(sizes, places):
+    flat: Any = 0
+    for n, place in zip(sizes, places, strict=True):
         if mode == "raise":
             if np.any((place < 0) | (place >= n)):
                 raise ValueError("invalid entry in coordinates array")
@@ -220,7 +234,7 @@ def diag_indices_from(arr: Any) -> Any:
 
 
 @define(np.tri)
-def tri(N: Any, M: Any = None, k: Any = 0, dtype: Any = float, *, like: Any = None) -> Any:
+def tri(N: Any, M: Any = None, k: Any = 0, dtype: Any = float, *, like: Any = None) -> Any:  # noqa: N803
     """Ones on and below a diagonal."""
     columns = N if M is None else M
     return (np.arange(N)[:, None] >= np.arange(-k, columns - k)[None, :]).astype(dtype)

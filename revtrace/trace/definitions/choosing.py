@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from revtrace.trace.definitions import define, finish, refuse
 from revtrace.trace.definitions.axes import as_axis
+from revtrace.trace.definitions.register import define, finish, refuse
 
 __all__: list[str] = []
 
@@ -133,7 +133,7 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> An
     elif len(funclist) != len(conditions):
         raise ValueError("with these conditions, as many functions or one more are expected")
     found = np.zeros_like(x)
-    for condition, function in zip(conditions, funclist):
+    for condition, function in zip(conditions, funclist, strict=True):
         if callable(function):
             part = x[condition]
             if part.size > 0:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from revtrace.trace.definitions import define, refuse
 from revtrace.trace.definitions.axes import as_axis
+from revtrace.trace.definitions.register import define, refuse
 
 __all__: list[str] = []
 
@@ -23,7 +23,7 @@ def kron(a: Any, b: Any) -> Any:
     b = b.reshape((1,) * (ndim - b.ndim) + b.shape)
     left = a[(slice(None), None) * ndim]
     right = b[(None, slice(None)) * ndim]
-    return (left * right).reshape([m * n for m, n in zip(a.shape, b.shape)])
+    return (left * right).reshape([m * n for m, n in zip(a.shape, b.shape, strict=True)])
 
 
 @define(np.insert)
@@ -134,6 +134,24 @@ def diagflat(v: Any, k: Any = 0) -> Any:
     return np.diag(np.asarray(v).ravel(), k)
 
 
+def repeated(a: Any, repeats: Any, axis: Any = None) -> Any:
+    """``np.repeat`` with a count for each slice."""
+    if axis is None:
+        a, axis = a.ravel(), 0
+    k = as_axis(axis, a.ndim)
+    n = a.shape[k]
+    counts = np.broadcast_to(np.asarray(repeats), (n,))
+    if np.any(counts < 0):
+        raise ValueError("repeats may not contain negative values.")
+    places = np.zeros(counts.sum(), dtype=np.int64)
+    at = 0
+    for i in range(n):
+        for j in range(counts[i]):
+            places[at + j] = i
+        at += counts[i]
+    return np.take(a, places, axis=k)
+
+
 @define(np.resize)
 def resize(a: Any, new_shape: Any) -> Any:
     """The elements, repeated as often as needed, in another shape."""
@@ -188,8 +206,8 @@ def _stretched(lines: Any, before: Any, after: Any, low: Any, high: Any) -> Any:
     """Ramps from the ends of an axis, which comes first, to given values."""
     i = np.arange(before).reshape((-1,) + (1,) * (lines.ndim - 1))
     j = np.arange(after).reshape((-1,) + (1,) * (lines.ndim - 1))
-    rising = low + i * ((lines[:1] - low) / max(before, 1))
-    falling = high + (after - 1 - j) * ((lines[-1:] - high) / max(after, 1))
+    rising = low + i * ((lines[0] - low) / max(before, 1))
+    falling = high + (after - 1 - j) * ((lines[-1] - high) / max(after, 1))
     return np.concatenate((rising, lines, falling))
 
 
@@ -211,7 +229,7 @@ def pad(
             raise ValueError("index can't contain negative values")
     if callable(mode):
         refuse("np.pad with a function", "it would be called on parts of the array", "fill the margins by slices")
-    if mode == "constant" or mode == "empty":
+    if mode in ("constant", "empty"):
         return _surrounded(array, widths, _pairs(constant_values, array.ndim))
     if reflect_type != "even" or stat_length is not None:
         refuse("np.pad with reflect_type or stat_length", "it has no rule", "fill the margins by slices")
@@ -229,7 +247,7 @@ def pad(
                 refuse("np.pad of integers with mode='linear_ramp'")
             lines = _stretched(lines, before, after, ends[axis][0], ends[axis][1])
         elif mode in ("maximum", "minimum", "mean"):
-            statistic = {"maximum": np.max, "minimum": np.min, "mean": np.mean}[mode]
+            statistic: Any = {"maximum": np.max, "minimum": np.min, "mean": np.mean}[mode]
             if mode == "mean" and array.dtype.kind not in "fc":
                 refuse("np.pad of integers with mode='mean'")
             level = statistic(lines, axis=0, keepdims=True)
@@ -243,16 +261,18 @@ def pad(
 
 def _surrounded(array: Any, widths: Any, values: Any) -> Any:
     """An array in the middle of constants; where axes meet, the last one counts."""
-    found = np.zeros([n + before + after for n, (before, after) in zip(array.shape, widths)], dtype=array.dtype)
+    found = np.zeros(
+        [n + before + after for n, (before, after) in zip(array.shape, widths, strict=True)], dtype=array.dtype
+    )
     for axis in range(array.ndim):
-        before, after = widths[axis]
+        before = widths[axis][0]
         low, high = values[axis]
         lines = np.moveaxis(found, axis, 0)
         if not isinstance(low, int) or low != 0 or axis:
             lines[:before] = low
         if not isinstance(high, int) or high != 0 or axis:
             lines[before + array.shape[axis] :] = high
-    middle = tuple([slice(before, before + n) for n, (before, _) in zip(array.shape, widths)])
+    middle = tuple([slice(before, before + n) for n, (before, _) in zip(array.shape, widths, strict=True)])
     found[middle] = array
     return found
 

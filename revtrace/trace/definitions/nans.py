@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from revtrace.trace.definitions import define, finish
+from revtrace.trace.definitions.register import define, finish
 
 __all__: list[str] = []
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from revtrace.trace.definitions import define, finish, refuse, require
 from revtrace.trace.definitions.axes import as_axes
+from revtrace.trace.definitions.register import define, finish, refuse, require
 
 __all__: list[str] = []
 
@@ -42,13 +42,11 @@ def _floating(a: Any) -> Any:
 
 
 @define(np.median)
-def median(
-    a: Any, axis: Any = None, out: Any = None, overwrite_input: Any = False, keepdims: Any = False
-) -> Any:
+def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: Any = False, keepdims: Any = False) -> Any:
     """Middle of sorted numbers; NaN if one is NaN."""
     a = _floating(a)
     rows, shape = _rows(a, axis)
-    count, n = rows.shape
+    n = rows.shape[1]
     require(n > 0, "the median of nothing")
     lines = np.sort(rows, axis=1)
     middle = lines[:, n // 2] if n % 2 else (lines[:, (n - 1) // 2] + lines[:, n // 2]) / 2
@@ -57,9 +55,7 @@ def median(
 
 
 @define(np.nanmedian)
-def nanmedian(
-    a: Any, axis: Any = None, out: Any = None, overwrite_input: Any = False, keepdims: Any = False
-) -> Any:
+def nanmedian(a: Any, axis: Any = None, out: Any = None, overwrite_input: Any = False, keepdims: Any = False) -> Any:
     """Middle of the sorted numbers that are not NaN."""
     a = _floating(a)
     rows, shape = _rows(a, axis)
@@ -250,6 +246,6 @@ def digitize(x: Any, bins: Any, right: Any = False) -> Any:
     rises, falls = np.all(bins[:-1] <= bins[1:]), np.all(bins[:-1] >= bins[1:])
     if not (rises or falls):
         raise ValueError("bins must be monotonically increasing or decreasing")
-    side = "left" if right else "right"
+    side: Any = "left" if right else "right"
     upward = np.searchsorted(bins, x, side)
-    return np.where(rises, upward, bins.shape[0] - np.searchsorted(bins[::-1], x, side))[()]
+    return np.asarray(np.where(rises, upward, bins.shape[0] - np.searchsorted(bins[::-1], x, side)))[()]

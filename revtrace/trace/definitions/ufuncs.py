@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from revtrace.trace.definitions import define, finish, traced
 from revtrace.trace.definitions.axes import as_axes, as_axis
+from revtrace.trace.definitions.register import define, finish, traced
 from revtrace.trace.functions import on
 from revtrace.trace.values import Static
 
@@ -82,7 +82,9 @@ def _bind() -> None:
     for f in binary:
         for name, definition in (("reduce", reduce), ("accumulate", accumulate), ("reduceat", reduceat)):
 
-            def handler(t: Any, st: Any, args: Any, kwargs: Any, fr: Any, f: Any = f, definition: Any = definition) -> Any:
+            def handler(
+                t: Any, st: Any, args: Any, kwargs: Any, fr: Any, f: Any = f, definition: Any = definition
+            ) -> Any:
                 return traced(t, st, definition, (Static(f), *args), kwargs)
 
             on(getattr(f, name))(handler)
