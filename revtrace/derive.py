@@ -20,10 +20,10 @@ from revtrace.errors import GradientError, UnsupportedError
 from revtrace.loc import Loc
 from revtrace.passes.effects import buffers, touched
 from revtrace.passes.plan import Plan
-from revtrace.passes.rebuild import clone_block
 from revtrace.passes.scopes import scopes
 from revtrace.program.build import Builder
 from revtrace.program.nodes import Block, Operand, Program, Var, const
+from revtrace.program.rebuild import clone_block
 from revtrace.program.types import Array, Scalar, is_inexact
 from revtrace.request import Request, type_of
 from revtrace.trace.record import Arg, Attr, Input, Item, Leaf, Made, Result, Source, StaticLeaf, Traced

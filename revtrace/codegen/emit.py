@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -209,19 +210,30 @@ class _Writer(Memory):
             code = self.value(x)
             if t in self.names and code.text != self.names[t]:
                 todo.append((self.names[t], code))
-        while todo:
-            free = [k for k, (n, _) in enumerate(todo) if not any(n in c.names for _, c in todo[:k] + todo[k + 1 :])]
-            if free:
-                name, code = todo.pop(free[0])
-                self.line(f"{name} = {code.text}")
-            else:
-                name, code = todo[0]
+        reads: Counter[str] = Counter(n for _, c in todo for n in c.names)
+        for name, c in todo:
+            reads[name] -= name in c.names  # Its own reading does not hold an assignment back.
+        waiting = dict(todo)
+        free = [name for name, _ in todo if not reads[name]]
+        while waiting:
+            if not free:
+                # A circle: one old value gets a name of its own.
+                name = next(iter(waiting))
                 kept = self.reserve("old")
                 self.line(f"{kept} = {name}")
-                todo = [
-                    (n, Code(re.sub(rf"\b{name}\b", kept, c.text), c.level, c.names - {name} | {kept}) if k else c)
-                    for k, (n, c) in enumerate(todo)
-                ]
+                for n, c in waiting.items():
+                    if n != name and name in c.names:
+                        text = re.sub(rf"\b{name}\b", kept, c.text)
+                        waiting[n] = Code(text, c.level, c.names - {name} | {kept})
+                reads[name] = 0
+                free = [name]
+            name = free.pop(0)
+            code = waiting.pop(name)
+            self.line(f"{name} = {code.text}")
+            for n in code.names - {name}:
+                reads[n] -= 1
+                if not reads[n] and n in waiting:
+                    free.append(n)
 
     def finish(self, stmt: For | While) -> None:
         """Write the end of an iteration."""

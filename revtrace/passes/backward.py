@@ -15,11 +15,11 @@ from revtrace.passes.demand import Demand, permutation
 from revtrace.passes.forward import known
 from revtrace.passes.memory import zero
 from revtrace.passes.plan import Plan
-from revtrace.passes.rebuild import clone, substitute
 from revtrace.passes.scopes import TOP, free, is_array, is_float
 from revtrace.passes.shadows import Lookup, Shadows, bar_name
 from revtrace.passes.tape import integer
 from revtrace.program.nodes import Block, For, If, Loc, Op, Operand, Program, Stmt, Var, While, const
+from revtrace.program.rebuild import clone, substitute
 from revtrace.program.types import INT, Scalar, Stack
 
 __all__ = ["Sweeps"]
@@ -34,8 +34,8 @@ class Sweeps(Shadows):
         Adjoints of numbers so far.
     needless : set of int
         Writes, by identity, whose adjoints need not be cleared.
-    stuck : Var or None
-        A loop that cannot be reversed in place after all.
+    stuck : set of Var
+        Loops that cannot be reversed in place after all.
     first : dict
         What `revtrace.passes.fuse.schedule` takes.
     """
@@ -46,7 +46,7 @@ class Sweeps(Shadows):
         super().__init__(demand, chosen, fused, roots)
         self.needless = needless
         self.first: dict[Var, int] = {}
-        self.stuck: Var | None = None
+        self.stuck: set[Var] = set()
         self.adj: dict[Var, Operand] = {}
 
     def program(self, program: Program, inputs: Sequence[Var], outputs: Sequence[Operand]) -> Program:
@@ -298,7 +298,7 @@ class Sweeps(Shadows):
             self.reversed(stmt.body)
             if any(self.adj.get(stmt.params[k]) is not seeds[k] for k in numbers):
                 # What is carried is not only added to: iterations depend on later ones.
-                self.stuck = stmt.count
+                self.stuck.add(stmt.count)
             results: list[Operand] = [self.adj[v] for v in outer]
         self.adj = before
         made = carry.settle(results)

@@ -22,7 +22,7 @@ _LIGHT = frozenset("add sub mul neg abs select cast accum lt le gt ge eq ne and 
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """A block's cut: what is kept, what is run, at what cost."""
+    """A block's cut: what is kept, what is run, at what cost; all values that were considered."""
 
     kept: tuple[Var, ...]
     computed: set[Var]
@@ -30,6 +30,7 @@ class Solution:
     recipe: tuple[Stmt, ...]
     walks: tuple[int, ...]
     cost: int
+    reached: frozenset[Var]
 
 
 class Graph:
@@ -106,7 +107,8 @@ class Graph:
         recipe, computed = self.recipe(set(kept))
         ordered = sorted(kept, key=lambda v: v.id)
         cost = sum(nodes[v] for v in kept)
-        return Solution(tuple(ordered), computed, set(self.undo) & computed, recipe, self.walks, cost)
+        undone = set(self.undo) & computed
+        return Solution(tuple(ordered), computed, undone, recipe, self.walks, cost, frozenset(nodes))
 
     def recipe(self, kept: set[Var]) -> tuple[tuple[Stmt, ...], set[Var]]:
         """Return the statements to run, in an order that works."""

@@ -11,6 +11,7 @@ from revtrace.passes.activity import Activity
 from revtrace.passes.effects import Access, Buffers
 from revtrace.passes.scopes import TOP, Scopes, is_array
 from revtrace.passes.subscripts import Subscripts
+from revtrace.passes.writes import Writes
 from revtrace.program.nodes import Op, Program
 
 __all__ = ["needless"]
@@ -29,10 +30,8 @@ def needless(program: Program, where: Scopes, memory: Buffers, on: Activity, roo
         if any(in_place(a, roots) for a in accesses):
             # The next iteration runs after this one's reversal and expects zeros.
             continue
-        active = [a for a in writes if on.is_active(a.op.args[1])]
-        for a in writes:
-            if not any(subscripts.overwrites(a, before, TOP) for before in active):
-                found.add(id(a.op))
+        active = Writes(subscripts, [a for a in writes if on.is_active(a.op.args[1])])
+        found.update(id(a.op) for a in writes if active.under(a, TOP) is None)
     return found
 
 

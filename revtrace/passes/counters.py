@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from revtrace.passes.rebuild import fresh, map_blocks, substitute
 from revtrace.passes.scopes import Scopes, scopes
 from revtrace.passes.tape import integer
 from revtrace.program.build import Builder
 from revtrace.program.nodes import Block, For, Op, Operand, Program, Stmt, Var, const
+from revtrace.program.rebuild import fresh, map_blocks, substitute
 from revtrace.program.types import INT
 
 __all__ = ["counters"]

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from revtrace.passes.effects import Buffers, buffers
-from revtrace.passes.rebuild import fresh
 from revtrace.passes.scopes import Scopes, is_array, scopes
 from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Program, Stmt, Var, While
+from revtrace.program.rebuild import fresh
 
 __all__ = ["dce"]
 

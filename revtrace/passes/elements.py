@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from revtrace.passes.effects import Buffers, buffers, touched, touches
 from revtrace.passes.fold import key
-from revtrace.passes.rebuild import fresh, map_blocks
 from revtrace.passes.scopes import scopes
 from revtrace.program.nodes import Block, Const, Op, Operand, Program, Stmt, Var
+from revtrace.program.rebuild import fresh, map_blocks
 from revtrace.program.types import Stack
 
 __all__ = ["elements"]

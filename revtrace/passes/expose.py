@@ -14,9 +14,9 @@ from collections import Counter
 from revtrace.passes.activity import Activity
 from revtrace.passes.fold import folded, key
 from revtrace.passes.pullback import Pullback, pullback
-from revtrace.passes.rebuild import map_blocks
 from revtrace.passes.scopes import is_float
 from revtrace.program.nodes import Block, Const, Op, Operand, Program, Stmt, Var, const
+from revtrace.program.rebuild import map_blocks
 from revtrace.program.types import BOOL, Scalar
 from revtrace.rules.core import RULES
 

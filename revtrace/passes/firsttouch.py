@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from revtrace.passes.effects import Buffers, buffers, touched
 from revtrace.passes.fold import key
-from revtrace.passes.rebuild import fresh
 from revtrace.passes.scopes import Scopes, scopes
 from revtrace.program.nodes import Block, Const, For, Op, Operand, Program, Stmt, Var, const
+from revtrace.program.rebuild import fresh
 from revtrace.program.types import Array, Stack
 
 __all__ = ["covers", "firsttouch", "stored"]

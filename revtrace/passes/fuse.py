@@ -13,15 +13,15 @@ import heapq
 from collections.abc import Mapping, Set
 
 from revtrace.passes.effects import Buffers, buffers, touched
-from revtrace.passes.rebuild import fresh, map_blocks
 from revtrace.passes.scopes import defined, free, scopes, used
 from revtrace.program.nodes import Block, For, Op, Program, Stmt, Var, While, regions
+from revtrace.program.rebuild import fresh, map_blocks
 from revtrace.program.types import Stack
 
 __all__ = ["schedule"]
 
 
-def schedule(program: Program, first: Mapping[Var, int], primal: Set[Var]) -> tuple[Program, Var | None]:
+def schedule(program: Program, first: Mapping[Var, int], primal: Set[Var]) -> tuple[Program, set[Var]]:
     """Reorder the blocks that hold loops reversed in place.
 
     Parameters
@@ -36,14 +36,14 @@ def schedule(program: Program, first: Mapping[Var, int], primal: Set[Var]) -> tu
 
     Returns
     -------
-    Program, Var or None
-        The program in order, or as it was and a loop that has no place.
+    Program, set of Var
+        The program in order; or as it was, and loops that have no place.
     """
     if not first:
-        return program, None
+        return program, set()
     program = fresh(program)
     memory = buffers(program, scopes(program))
-    stuck: list[Var] = []
+    stuck: set[Var] = set()
 
     def visit(block: Block) -> Block:
         stmts = [map_blocks(s, visit) for s in block.stmts]
@@ -52,17 +52,18 @@ def schedule(program: Program, first: Mapping[Var, int], primal: Set[Var]) -> tu
             order = _Order(stmts, here, memory, primal)
             found = order.sort()
             if found is None:
-                loop = stmts[order.blocked()]
-                assert isinstance(loop, For | While)
-                stuck.append(loop.count)
+                for k in order.blocked():
+                    loop = stmts[k]
+                    assert isinstance(loop, For | While)
+                    stuck.add(loop.count)
             else:
                 stmts = [stmts[k] for k in found]
         return Block(tuple(stmts), block.results)
 
     body = visit(program.body)
     if stuck:
-        return program, stuck[0]
-    return Program(program.name, program.inputs, body), None
+        return program, stuck
+    return Program(program.name, program.inputs, body), set()
 
 
 def _place(k: int, when: float) -> int:
@@ -139,16 +140,19 @@ class _Order:
                     heapq.heappush(ready, j)
         return order if len(order) == len(self.stmts) else None
 
-    def blocked(self) -> int:
-        """Return a loop reversed in place that waits for itself; the last such one."""
+    def blocked(self) -> list[int]:
+        """Return loops reversed in place that wait for themselves, even were those named before them elsewhere."""
+        named: list[int] = []
         for k in sorted(self.first, reverse=True):
-            seen: set[int] = set()
+            seen: set[int] = set(named)
             work = list(self.before[k])
             while work:
                 j = work.pop()
                 if j == k:
-                    return k
+                    named.append(k)
+                    break
                 if j not in seen:
                     seen.add(j)
                     work.extend(self.before[j])
-        raise AssertionError("statements wait for each other without a loop in place")
+        assert named, "statements wait for each other without a loop in place"
+        return named

@@ -17,13 +17,13 @@ from dataclasses import replace
 from revtrace.passes.distinct import Distinct
 from revtrace.passes.effects import buffers
 from revtrace.passes.memory import zero
-from revtrace.passes.rebuild import clone, fresh, map_blocks
 from revtrace.passes.scopes import scopes
 from revtrace.passes.stencil import Addition, Recogniser, Stencil
 from revtrace.passes.subscripts import Subscripts
 from revtrace.passes.tape import integer
 from revtrace.program.build import Builder
 from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, const
+from revtrace.program.rebuild import clone, fresh, map_blocks
 from revtrace.program.types import BOOL, INT
 
 __all__ = ["gather"]

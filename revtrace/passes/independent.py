@@ -49,6 +49,12 @@ class _Judge:
         self.memory = memory
         self.activity = activity
         self.subscripts = Subscripts(where)
+        self.inside: dict[int, dict[Var, list[Access]]] = {}
+        for cls, accesses in memory.accesses.items():
+            if activity.is_active(cls):
+                for a in accesses:
+                    for scope, _ in a.path:
+                        self.inside.setdefault(scope, {}).setdefault(cls, []).append(a)
 
     def independent(self, loop: For | While, body: int) -> bool:
         for k, p in enumerate(loop.params):
@@ -57,16 +63,13 @@ class _Judge:
                     return False
             elif self.activity.is_active(p) and not self.added(loop.body.results[k], p):
                 return False
-        for cls, accesses in self.memory.accesses.items():
-            if not self.activity.is_active(cls):
-                continue
-            inside = [a for a in accesses if any(s == body for s, _ in a.path)]
+        for cls, inside in self.inside.get(body, {}).items():
             if any(a.op.name in ("push", "pop") for a in inside):
                 return False
             if not any(a.writes for a in inside) or all(a.op.name == "addto" for a in inside):
                 continue
             if not self.own_index(loop, inside) and not (
-                len(inside) == len(accesses) and self.private(loop, cls, inside)
+                len(inside) == len(self.memory.accesses[cls]) and self.private(loop, cls, inside)
             ):
                 return False
         return True

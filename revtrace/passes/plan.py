@@ -39,6 +39,10 @@ from revtrace.program.types import Scalar
 __all__ = ["Answer", "Plan", "plan"]
 
 
+_EFFORT = 30_000
+"""Values looked at for one block beyond which no further number is tried to be carried backward."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One line of the plan: a value read on the way back and where it comes from.
@@ -189,13 +193,24 @@ class _Planner(Rerun):
         if not sinks:
             return
         chosen = Graph(self, scope, sinks, ()).solve()
+        effort = 0
         for k in self.walkable(scope):
-            if not chosen.cost:
+            if not chosen.cost or effort > _EFFORT:
                 break
+            if not self.promising(scope, k, chosen):
+                continue
+            effort += len(chosen.reached)
             trial = Graph(self, scope, sinks, (*chosen.walks, k)).solve()
             if trial.cost < chosen.cost:
                 chosen = trial
         self.settle(scope, chosen)
+
+    def promising(self, scope: Scope, k: int, chosen: Solution) -> bool:
+        """Whether carrying a number backward could help: it, or what is counted down from it, is asked for."""
+        loop = scope.owner
+        assert isinstance(loop, For | While)
+        p, y = loop.params[k], _var(loop.body.results[k])
+        return (y if self.counter(p, y) is None else p) in chosen.reached
 
     def walkable(self, scope: Scope) -> list[int]:
         """Return the positions of carried numbers that could be carried backward, counters first."""

@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from revtrace.passes.effects import Buffers, buffers, touched
 from revtrace.passes.firsttouch import covers, stored
-from revtrace.passes.rebuild import fresh, map_blocks
 from revtrace.passes.scopes import Scopes, is_array, scopes
 from revtrace.program.nodes import Block, Const, For, Op, Program, Stmt, Var, regions
+from revtrace.program.rebuild import fresh, map_blocks
 
 __all__ = ["refill"]
 

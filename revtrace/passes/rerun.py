@@ -11,14 +11,12 @@ from revtrace.passes.demand import Demand
 from revtrace.passes.effects import Access, Buffers
 from revtrace.passes.scopes import Scope, Scopes, free, is_array, used
 from revtrace.passes.subscripts import Subscripts
+from revtrace.passes.writes import Writes
 from revtrace.program.nodes import For, If, Op, Operand, Stmt, Var, While, regions
 from revtrace.program.types import Scalar
 from revtrace.rules.core import RULES
 
 __all__ = ["Rerun", "inputs_of"]
-
-_MOST = 100_000
-"""Pairs of accesses to one buffer beyond which they are not compared: programs unrolled at length."""
 
 
 class Rerun:
@@ -34,9 +32,9 @@ class Rerun:
         self._live: dict[int, bool] = {}
         self._stores: dict[Var, list[Access]] = {}
         self._loads: dict[int, Access] = {}
-        self._writes: dict[Var, list[Access]] = {}
+        self._writes: dict[Var, Writes] = {}
         for cls, accesses in memory.accesses.items():
-            self._writes[cls] = [a for a in accesses if a.writes]
+            self._writes[cls] = Writes(self.subscripts, [a for a in accesses if a.writes])
             for a in accesses:
                 if a.op.name == "load":
                     self._loads[id(a.op)] = a
@@ -93,28 +91,20 @@ class Rerun:
     def lasts(self, access: Access) -> bool:
         """Whether an element is, when the reversal of a block begins, as an access in it left it."""
         root = self.root(access.path[-1][0])
-        if not self.where.inside(root, self.where.home[access.array]):
-            return False
+        return self.where.inside(root, self.where.home[access.array]) and self.written_over(access) is None
+
+    def written_over(self, access: Access) -> Access | None:
+        """Return what may write over an element, after an access, before the reversal of its block."""
+        here = access.path[-1][0]
         cls = self.memory.find(access.array)
         # A restored buffer is, when the reversal of a block begins, as it was at the block's end.
-        span = access.path[-1][0] if cls in self.demand.restored else root
-        writes = self._writes.get(cls, ())
-        if len(writes) * len(self.memory.accesses[cls]) > _MOST:
-            return False
-        return not any(
-            any(s == span for s, _ in a.path) and self.subscripts.overwrites(a, access, span) for a in writes
-        )
+        span = here if cls in self.demand.restored else self.root(here)
+        return self._writes[cls].over(access, span)
 
     def overwriting(self, op: Op) -> Op | None:
         """Return what writes over an element that a load reads, before its reversal."""
-        access = self._loads[id(op)]
-        root = self.root(access.path[-1][0])
-        cls = self.memory.find(access.array)
-        span = access.path[-1][0] if cls in self.demand.restored else root
-        for a in self._writes.get(cls, ()):
-            if any(s == span for s, _ in a.path) and self.subscripts.overwrites(a, access, span):
-                return a.op
-        return None
+        found = self.written_over(self._loads[id(op)])
+        return None if found is None else found.op
 
     def stored(self, var: Var) -> Op | None:
         """Return the load of a value from where the program itself stored it for good."""

@@ -89,9 +89,9 @@ def reverse(program: Program, active_inputs: Sequence[int], active_outputs: Sequ
         sweeps = Sweeps(demand, chosen, fused, roots, needless(program, where, classes, on, roots))
         made = sweeps.program(program, inputs, outputs)
         stuck = sweeps.stuck
-        if stuck is None:
+        if not stuck:
             made, stuck = schedule(made, sweeps.first, set(where.home))
-        if stuck is None:
+        if not stuck:
             chosen.program = program
             return made, chosen
-        refused.add(stuck)
+        refused |= stuck

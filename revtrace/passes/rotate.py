@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from revtrace.passes.fold import folded
-from revtrace.passes.rebuild import clone, fresh, map_blocks, substitute
 from revtrace.program.build import Builder
 from revtrace.program.nodes import Block, Const, If, Op, Operand, Program, Stmt, Var, While, const
+from revtrace.program.rebuild import clone, fresh, map_blocks, substitute
 from revtrace.program.types import BOOL, INT, Array, Scalar
 from revtrace.rules.core import RULES
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from revtrace.passes.rebuild import fresh, map_blocks
 from revtrace.passes.scopes import Scopes, scopes
 from revtrace.passes.subscripts import Subscripts, subscripts_of
 from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While, const
+from revtrace.program.rebuild import fresh, map_blocks
 from revtrace.program.types import Array
 
 __all__ = ["Lengths", "safe"]

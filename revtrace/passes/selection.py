@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from revtrace.passes.effects import Buffers, buffers, touched
-from revtrace.passes.rebuild import clone, fresh, map_blocks
 from revtrace.passes.scopes import Scopes, free, is_array, is_float, scopes, used
 from revtrace.passes.tape import integer
 from revtrace.program.build import Builder
 from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, const, regions
+from revtrace.program.rebuild import clone, fresh, map_blocks
 from revtrace.program.types import BOOL, INT, Scalar
 from revtrace.rules.core import RULES
 

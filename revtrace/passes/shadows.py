@@ -15,10 +15,10 @@ from revtrace.passes import memory
 from revtrace.passes.demand import Demand, permutation
 from revtrace.passes.forward import Forward
 from revtrace.passes.plan import Plan
-from revtrace.passes.rebuild import clone
 from revtrace.passes.scopes import is_array
 from revtrace.passes.shapes import shape
 from revtrace.program.nodes import Block, For, If, Op, Operand, Stmt, Var, While, const
+from revtrace.program.rebuild import clone
 from revtrace.program.types import INT, Array
 
 __all__ = ["Lookup", "Shadows", "bar_name"]

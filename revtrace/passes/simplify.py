@@ -12,9 +12,9 @@ from dataclasses import replace
 
 from revtrace.passes.effects import Buffers, buffers, touched
 from revtrace.passes.fold import folded, key
-from revtrace.passes.rebuild import fresh
 from revtrace.passes.scopes import scopes
 from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Program, Stmt, Var, While, const
+from revtrace.program.rebuild import fresh
 from revtrace.program.types import INT, Array, Scalar
 from revtrace.rules.core import RULES
 

@@ -39,9 +39,18 @@ class Subscripts:
 
     def __init__(self, where: Scopes) -> None:
         self.where = where
+        self._offsets: dict[Var, Offset] = {}
 
     def offset(self, x: Operand) -> Offset:
         """Write an integer as a value plus a constant."""
+        if not isinstance(x, Var):
+            return Offset(None, int(x.value.real))
+        found = self._offsets.get(x)
+        if found is None:
+            found = self._offsets[x] = self._find_offset(x)
+        return found
+
+    def _find_offset(self, x: Operand) -> Offset:
         total = 0
         while isinstance(x, Var):
             op = self.where.definition.get(x)
@@ -112,15 +121,22 @@ class Subscripts:
 
         Both accesses are inside the scope ``root``; loops around it do not count.
         """
-        common, together = self.common(store, load, root)
         front = self.counts_from_front(store.op) and self.counts_from_front(load.op)
         written, read = subscripts_of(store.op), subscripts_of(load.op)
         pairs = list(zip(written, read, strict=True)) if front and written is not None and read is not None else []
+        if any(self.different(x, y) for x, y in pairs):
+            return False
+        common, together = self.common(store, load, root)
         for loop in common:
             later = self.later(loop, pairs)
             if later is not None:
                 return later
         return together and self.follows(store, load) and not self.apart(pairs)
+
+    def different(self, written: Operand, read: Operand) -> bool:
+        """Whether two subscripts are different constants."""
+        w, r = self.offset(written), self.offset(read)
+        return w.base is r.base is None and w.constant != r.constant
 
     def common(self, store: Access, load: Access, root: int) -> tuple[list[For | None], bool]:
         """Return the loops around both inside a scope, and whether some run reaches both after these."""

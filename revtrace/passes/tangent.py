@@ -13,10 +13,10 @@ from revtrace.passes import memory
 from revtrace.passes.activity import Activity, varied
 from revtrace.passes.effects import buffers
 from revtrace.passes.pullback import argument, rule_of
-from revtrace.passes.rebuild import fresh
 from revtrace.passes.scopes import is_array, is_float, scopes
 from revtrace.program.build import Builder
 from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Var, While, const
+from revtrace.program.rebuild import fresh
 from revtrace.program.types import Array, Scalar, is_inexact
 from revtrace.rules import formula
 from revtrace.rules.formula import Expr, operand

@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While
+from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While, regions
 
-__all__ = ["clone", "clone_block", "fresh", "substitute"]
+__all__ = ["clone", "clone_block", "fresh", "map_blocks", "substitute"]
 
 Swap = Callable[[Operand], Operand]
 
 
 def fresh(program: Program) -> Program:
-    """Return the same program with every block a distinct object; values are kept."""
+    """Return the same program with every block and operation a distinct object; values are kept."""
+    seen: set[int] = set()
+
+    def distinct(block: Block) -> bool:
+        if id(block) in seen:
+            return False
+        seen.add(id(block))
+        for stmt in block.stmts:
+            if id(stmt) in seen:
+                return False
+            seen.add(id(stmt))
+            if not isinstance(stmt, Op) and not all(map(distinct, regions(stmt))):
+                return False
+        return True
+
+    if distinct(program.body):
+        return program
     return Program(program.name, program.inputs, _block(program.body, lambda x: x, lambda v: v))
 
 
@@ -64,3 +81,13 @@ def _stmt(stmt: Stmt, swap: Swap, define: Callable[[Var], Var]) -> Stmt:
             test, body = _block(stmt.cond, swap, define), _block(stmt.body, swap, define)
             outs, count = tuple(define(v) for v in stmt.outs), define(stmt.count)
             return While(params, inits, test, body, outs, count, stmt.exits, stmt.loc)
+
+
+def map_blocks(stmt: Stmt, change: Callable[[Block], Block]) -> Stmt:
+    """Return a region with its blocks changed, a loop's condition excepted; an operation as it is."""
+    match stmt:
+        case If():
+            return replace(stmt, then=change(stmt.then), orelse=change(stmt.orelse))
+        case For() | While():
+            return replace(stmt, body=change(stmt.body))
+    return stmt
