@@ -18,7 +18,7 @@ import numpy as np
 
 from revtrace.config import Settings
 from revtrace.containers import build, rendered, snapshot
-from revtrace.dispatch_source import LAYOUT, OTHER, Trampoline, compile_trampoline, dtype_of
+from revtrace.dispatch_source import OTHER, Trampoline, compile_trampoline, dtype_of
 from revtrace.errors import InternalError, UnsupportedError
 from revtrace.kept import counting, keeps
 from revtrace.loc import Loc
@@ -81,6 +81,8 @@ class Executor:
         Whether `run` itself refuses arrays of another type, with TypeError.
     source : str
         Text of the kernel.
+    boxed : frozenset of int
+        Positions of the results that come as numpy scalars.
     """
 
     run: Callable[..., Any]
@@ -88,6 +90,7 @@ class Executor:
     deopt: tuple[type[Exception], ...] = ()
     checks_types: bool = True
     source: str = ""
+    boxed: frozenset[int] = frozenset()
 
     def __call__(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
         """Run on inputs and return the results as a tuple."""
@@ -139,7 +142,6 @@ class Specialisation:
     closer: Callable[[], None] = lambda: None
     exact: bool = field(init=False, default=False)
     plan: Plan | None = field(init=False, default=None)
-    converted: int = field(init=False, default=0)
     _seen: tuple[Any, ...] | None = field(init=False, default=None)
     _kept: int | None = field(init=False, default=None)
     trampoline: Trampoline = field(init=False)
@@ -158,6 +160,8 @@ class Specialisation:
             self.function,
             execute=None if run is None else (run.run if run.checks_types else self.checked),
             support=self,
+            boxed=frozenset() if run is None else run.boxed,
+            typed=run is not None and run.checks_types,
             extra=self.extra,
             in_place=self.primal,
             otherwise=otherwise,
@@ -206,7 +210,7 @@ class Specialisation:
         return executor(inputs)
 
     def fitting(self, inputs: Sequence[Any]) -> Sequence[Any] | None:
-        """Return the inputs as C-contiguous, aligned, writeable arrays, the same object if they are already.
+        """Return the inputs as C-contiguous, aligned arrays, the same object if they are already.
 
         None where the type of an array is not that of the program's input.
         """
@@ -216,13 +220,13 @@ class Specialisation:
             x = inputs[k]
             if not isinstance(var.type, Array) or x is None:
                 continue
-            if not isinstance(x, np.ndarray) or x.ndim != var.type.ndim:
+            if type(x) is not np.ndarray or x.ndim != var.type.ndim:
                 return None
             dtype = dtype_of(var.type)
             if x.dtype != dtype and x.dtype.newbyteorder("=") != dtype:
                 return None
             flags = x.flags
-            if not (flags.c_contiguous and flags.aligned and flags.writeable and x.dtype == dtype):
+            if not (flags.c_contiguous and flags.aligned and x.dtype == dtype):
                 fitted[k] = np.array(x, dtype=dtype, order="C", copy=True)
                 changed = True
         return fitted if changed else inputs
@@ -251,9 +255,8 @@ class Specialisation:
             return self.run(self.go_careful(), inputs, args, kwargs)
         if isinstance(error, TypeError):
             fitted = self.fitting(inputs)
-            if fitted is None or (fitted is inputs and error is not LAYOUT):
+            if fitted is None or fitted is inputs:
                 return OTHER
-            self.converted += error is LAYOUT
             return self.run(executor, inputs, args, kwargs)
         if isinstance(error, OverflowError):
             if any(isinstance(x, int) and not -(2**63) <= x < 2**63 for x in inputs):

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from revtrace.containers import new_instance
+from revtrace.containers import leaves, new_instance
 from revtrace.dispatch_same import same, same_defaults
 from revtrace.dispatch_signature import ABSENT, EXTRA, commas, is_name, make, packed, signature
 from revtrace.errors import InternalError
@@ -38,7 +38,7 @@ from revtrace.trace.record import (
     Traced,
 )
 
-__all__ = ["LAYOUT", "OTHER", "Trampoline", "compile_trampoline", "dtype_of"]
+__all__ = ["OTHER", "Trampoline", "boxed", "compile_trampoline", "dtype_of"]
 
 
 class _Other:
@@ -50,11 +50,6 @@ class _Other:
 
 OTHER = _Other()
 
-LAYOUT = TypeError("an array of another dtype or byte order")
-"""What a trampoline reports when an array must be converted before the kernel can take it."""
-
-
-_ONE = np.float64(1.0)
 _PYTHON = {float: "f8", int: "i8", bool: "b1", complex: "c16"}
 
 
@@ -82,6 +77,8 @@ def compile_trampoline(
     *,
     execute: Callable[..., Any] | None,
     support: Any,
+    boxed: frozenset[int] = frozenset(),
+    typed: bool = False,
     extra: bool = False,
     in_place: bool = False,
     only_inputs: bool = False,
@@ -99,6 +96,10 @@ def compile_trampoline(
         The kernel, which returns a tuple; None calls the user's function instead.
     support : object
         Has ``recover(error, inputs, args, kwargs)`` and ``refuse_overlap``.
+    boxed : frozenset of int
+        Positions of the kernel's results that are numpy scalars.
+    typed : bool
+        Whether the kernel raises TypeError for what is not an array of the right type.
     extra : bool
         Whether seeds or tangents come in a tuple before the user's arguments.
     in_place : bool
@@ -109,7 +110,18 @@ def compile_trampoline(
         Called with ``(args, kwargs)`` for calls that are not for this specialisation, `OTHER` is
         returned without it.  Arguments may be `ABSENT`, see `passed`.
     """
-    return _Writer(traced, function, execute, support, extra, in_place, otherwise).compile(only_inputs)
+    return _Writer(traced, function, execute, support, boxed, typed, extra, in_place, otherwise).compile(only_inputs)
+
+
+def boxed(traced: Traced) -> frozenset[int]:
+    """Return the positions of the results that are wanted as numpy scalars only."""
+    wanted: dict[int, set[bool]] = {}
+    for leaf in leaves(traced.result):
+        if isinstance(leaf, Leaf) and leaf.source is None:
+            kind = traced.program.body.results[leaf.index].type
+            is_scalar = isinstance(kind, Scalar) and leaf.python_type is dtype_of(kind).type
+            wanted.setdefault(leaf.index, set()).add(is_scalar)
+    return frozenset(index for index, answers in wanted.items() if answers == {True})
 
 
 class _Writer:
@@ -121,12 +133,14 @@ class _Writer:
         function: FunctionType,
         execute: Callable[..., Any] | None,
         support: Any,
+        boxed: frozenset[int],
+        typed: bool,
         extra: bool,
         in_place: bool,
         otherwise: Callable[..., Any] | None,
     ) -> None:
         self.traced, self.function, self.execute, self.support = traced, function, execute, support
-        self.extra, self.in_place = extra, in_place
+        self.boxed, self.typed, self.extra, self.in_place = boxed, typed, extra, in_place
         code = function.__code__
         count = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 4) + bool(code.co_flags & 8)
         self.parameters = code.co_varnames[:count]
@@ -269,7 +283,8 @@ class _Writer:
         """Write the reading of one input and the check of its type."""
         x = self.path(entry.source)
         kind = np.ndarray if entry.kind == "array" else entry.python_type
-        if not _is_extra(entry.source):
+        # The kernel tests its arrays itself; those it writes are copied before.
+        if not (_is_extra(entry.source) or (kind is np.ndarray and self.typed and not entry.written)):
             self.unless(f"{self.constant(type)}({x}) is not {self.constant(kind)}")
         return x
 
@@ -323,15 +338,6 @@ class _Writer:
         passed = list(inputs)
         arrays = [k for k, e in enumerate(traced.inputs) if e.kind == "array"]
         recover = f"{self.constant(self.support.recover, 'recover')}"
-        # numba looks at the type number only, which does not tell the byte order.
-        other = [
-            f"{inputs[k]}.dtype is not {self.constant(dtype_of(v.type), v.type.dtype)}"
-            for k, v in enumerate(traced.program.inputs)
-            if isinstance(v.type, Array)
-        ]
-        if other:
-            lines.append(f"if {' or '.join(other)}:")
-            lines += _settled(f"{recover}({self.constant(LAYOUT)}, ({commas(inputs)}), {given})", "    ")
         self.constants[_CALLS] = 0
         lines.append(f"{_CALLS} += 1")
         if written:
@@ -370,10 +376,11 @@ class _Writer:
                 if source is not None:
                     return self.path(source)
                 kind = self.traced.program.body.results[index].type
-                plain = isinstance(kind, Array) or (isinstance(kind, Scalar) and _PYTHON.get(python_type) == kind.dtype)
-                if python_type is np.float64 and not plain:
-                    # Exact for every value, and a third faster than calling the class.
-                    return f"{self.constant(_ONE, 'one')} * _rt_r{index}"
+                plain = (
+                    isinstance(kind, Array)
+                    or index in self.boxed
+                    or (isinstance(kind, Scalar) and _PYTHON.get(python_type) == kind.dtype)
+                )
                 return f"_rt_r{index}" if plain else f"{self.constant(python_type)}(_rt_r{index})"
             case Made(kind, fields):
                 entries = [self.result(entry) for _, entry in fields]
@@ -402,14 +409,15 @@ class _Writer:
 
 
 def _settled(recovery: str, indent: str = "") -> list[str]:
-    """Return the lines that return what a recovery found, or leave."""
-    return [f"{indent}_rt_out = {recovery}", f"{indent}if _rt_out is _rt_other: break", f"{indent}return _rt_out"]
+    """Return the lines that return what a recovery found, or leave: the call is then counted elsewhere."""
+    lines = [f"_rt_out = {recovery}", "if _rt_out is _rt_other:", f"    {_CALLS} -= 1", "    break", "return _rt_out"]
+    return [indent + line for line in lines]
 
 
 def _is_extra(source: Source) -> bool:
     return isinstance(source, Item) and source.base == Arg(EXTRA)
 
 
-def dtype_of(kind: Array) -> np.dtype[Any]:
-    """Return numpy's dtype of a program's array."""
+def dtype_of(kind: Array | Scalar) -> np.dtype[Any]:
+    """Return numpy's dtype of a program's array or number."""
     return np.dtype(bool if kind.dtype == "b1" else kind.dtype)

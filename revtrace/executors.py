@@ -16,7 +16,14 @@ from revtrace.program.show import show
 __all__ = ["executor"]
 
 
-def executor(program: Program, settings: Settings, stats: Stats, *, careful: bool = False) -> Executor:
+def executor(
+    program: Program,
+    settings: Settings,
+    stats: Stats,
+    *,
+    careful: bool = False,
+    boxed: frozenset[int] = frozenset(),
+) -> Executor:
     """Return how to run a program under these settings.
 
     Parameters
@@ -27,6 +34,8 @@ def executor(program: Program, settings: Settings, stats: Stats, *, careful: boo
         Compile time and cache hits are added to it.
     careful : bool
         Whether the kernel may assume nothing.
+    boxed : frozenset of int
+        Positions of the results that had best come as numpy scalars.
     """
     dump = settings.dump.split(",")
     if "program" in dump and not careful:
@@ -34,7 +43,7 @@ def executor(program: Program, settings: Settings, stats: Stats, *, careful: boo
     if settings.interpret:
         return Executor(run=_interpreter(program), bail=(replay.Bail,), checks_types=False, source=show(program))
     start = time.perf_counter()
-    found = kernels.obtain(program, settings, careful=careful)
+    found = kernels.obtain(program, settings, careful=careful, boxed=boxed)
     stats.compile_seconds += time.perf_counter() - start
     stats.disk_hits += found.where == "disk"
     if "source" in dump:
@@ -44,6 +53,7 @@ def executor(program: Program, settings: Settings, stats: Stats, *, careful: boo
         bail=(codegen.Bail,),
         deopt=() if careful else (codegen.Deopt,),
         source=found.kernel.source.text,
+        boxed=boxed,
     )
 
 

@@ -23,7 +23,7 @@ from revtrace.config import Settings
 from revtrace.containers import map_leaves, snapshot
 from revtrace.dispatch import Executor, Specialisation, Stats
 from revtrace.dispatch_signature import compile_binder, passed
-from revtrace.dispatch_source import OTHER, Trampoline
+from revtrace.dispatch_source import OTHER, Trampoline, boxed
 from revtrace.errors import InternalError, RevtraceError, UnsupportedError
 from revtrace.executors import executor
 from revtrace.loc import Loc
@@ -104,7 +104,7 @@ class Table:
     @property
     def stats(self) -> Stats:
         """What the table has done so far."""
-        calls = self._past_calls + sum(s.trampoline.calls + s.converted for s in self.specialisations)
+        calls = self._past_calls + sum(s.trampoline.calls for s in self.specialisations)
         calls += 0 if self._front is None else self._front.calls
         kept = self.specialisations[0].kept_bytes() if self.specialisations else None
         return replace(self.counted, calls=calls, kept_bytes=kept)
@@ -211,7 +211,7 @@ class Table:
                 print(specialisation.trampoline.source, file=sys.stderr)
             limit = max(1, self.settings.specialisations)
             for old in self.specialisations[limit - 1 :]:
-                self._past_calls += old.trampoline.calls + old.converted
+                self._past_calls += old.trampoline.calls
             self.specialisations = (specialisation, *self.specialisations)[:limit]
             self.refresh()
             return specialisation
@@ -310,12 +310,14 @@ class Table:
         )
 
     def _compiled(self, traced: Traced) -> Specialisation:
+        scalars = boxed(traced)
+
         def careful() -> Executor:
-            return executor(traced.program, self.settings, self.counted, careful=True)
+            return executor(traced.program, self.settings, self.counted, careful=True, boxed=scalars)
 
         # Effects on the caller's objects happen only when the plain function runs.
         lost = self.primal and traced.side_effects is not None
-        fast = None if lost else executor(traced.program, self.settings, self.counted)
+        fast = None if lost else executor(traced.program, self.settings, self.counted, boxed=scalars)
         return Specialisation(
             traced,
             self.function,

@@ -12,7 +12,7 @@ import pytest
 
 from revtrace.dispatch_same import same, same_defaults
 from revtrace.dispatch_signature import ABSENT, EXTRA, compile_binder, passed
-from revtrace.dispatch_source import OTHER, compile_trampoline
+from revtrace.dispatch_source import OTHER, boxed, compile_trampoline
 from revtrace.program.nodes import Block, Program, Var
 from revtrace.program.types import F64, Array
 from revtrace.trace.record import (
@@ -204,7 +204,14 @@ def test_arrays_are_exactly_ndarrays_of_the_dtype() -> None:
     assert call(np.ones(3)) == 3.0
     assert call([1.0]) is OTHER
     assert call(np.ones((1, 3)).view(np.matrix)) is OTHER
-    assert call(np.ones(3, "f4"))[0] == "recovered"
+
+
+def test_arrays_are_left_to_a_kernel_that_tests_them() -> None:
+    record = traced((Input(Arg("x"), "array", np.ndarray),))
+    assert compiled(record, typed=True).call([1.0]) == 1.0
+    written = traced((Input(Arg("x"), "array", np.ndarray, written=True),))
+    # They are copied before.
+    assert compiled(written, typed=True).call([1.0]) is OTHER
 
 
 def test_written_arrays_are_copied_and_handed_back_in_place_only() -> None:
@@ -242,6 +249,22 @@ def test_results_are_built() -> None:
 def test_float64_results_are_exact(value: float) -> None:
     out = compiled(traced(result=Leaf(0, np.float64)), execute=lambda: (value,)).call(0)
     assert type(out) is np.float64 and same(out, np.float64(value))
+
+
+def test_numpy_scalars_come_from_a_kernel_that_makes_them() -> None:
+    pair = Made(tuple, ((0, Leaf(0, np.float64)), (1, Leaf(1, np.float64)), (2, Leaf(1, float))))
+    record = traced(result=pair, outputs=2)
+    # The second is wanted as a Python float too.
+    assert boxed(record) == {0}
+    value = np.float64(1.5)
+    out = compiled(record, execute=lambda: (value, 2.0), boxed=frozenset({0})).call(0)
+    assert out[0] is value and [type(x) for x in out] == [np.float64, np.float64, float]
+
+
+def test_results_in_order_are_the_kernels_tuple() -> None:
+    out = (1.0, 2.0)
+    record = traced(result=Made(tuple, ((0, Leaf(0, float)), (1, Leaf(1, float)))), outputs=2)
+    assert compiled(record, execute=lambda: out).call(0) is out
 
 
 # ways out ---------------------------------------------------------------------------------------

@@ -47,7 +47,9 @@ def forget() -> None:
         _kernels.clear()
 
 
-def obtain(program: Program, settings: Settings, *, careful: bool = False) -> Found:
+def obtain(
+    program: Program, settings: Settings, *, careful: bool = False, boxed: frozenset[int] = frozenset()
+) -> Found:
     """Return the kernel of a program.
 
     Parameters
@@ -57,8 +59,10 @@ def obtain(program: Program, settings: Settings, *, careful: bool = False) -> Fo
         Whether and where to look on disk.
     careful : bool
         Which of the two builds, see `revtrace.codegen.emit`.
+    boxed : frozenset of int
+        Which results are numpy scalars.
     """
-    source = codegen.emit(program, careful=careful)
+    source = codegen.emit(program, careful=careful, boxed=boxed)
     key = key_of(source, program, careful=careful)
     with _lock:
         kernel = _kernels.get(key)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["build", "emit", "load"]
 
 
-def emit(program: Program, *, careful: bool = False, vector: bool = True) -> Source:
+def emit(program: Program, *, careful: bool = False, vector: bool = True, boxed: Iterable[int] = ()) -> Source:
     """Return the Python source of a program.
 
     Parameters
@@ -30,18 +30,18 @@ def emit(program: Program, *, careful: bool = False, vector: bool = True) -> Sou
     vector : bool
         Whether loops may call vector forms of elementary functions, which differ from the C
         library's by up to 2 ulp.
+    boxed : iterable of int
+        Positions of the results that the kernel returns as numpy scalars; others are Python's numbers.
     """
     if vector:
         program = split(program)
     plan = analyse(program, careful=careful)
     if not vector:
         plan.vector.clear()
-    return write(program, plan, careful=careful)
+    return write(program, plan, careful=careful, boxed=boxed)
 
 
-def build(
-    program: Program, *, careful: bool = False, readonly: Iterable[int] = (), source: Source | None = None
-) -> Kernel:
+def build(program: Program, *, careful: bool = False, source: Source | None = None) -> Kernel:
     """Compile a program for the types of its inputs.
 
     Parameters
@@ -50,9 +50,6 @@ def build(
         A program that is well formed.
     careful : bool
         See `emit`.
-    readonly : iterable of int
-        Positions of arrays that will come as read-only ones; numba takes those for
-        another type.
     source : Source, optional
         What `emit` returned for the program, where that was called before.
 
@@ -60,13 +57,12 @@ def build(
     -------
     Kernel
         Its ``dispatch`` takes C-contiguous arrays and scalars of exactly the input types.  An
-        array the program writes must share no memory with another.
+        array the program writes must be writeable and share no memory with another.
     """
     # numba takes a third of a second to import.
     from revtrace.codegen.kernel import compile_source, numba_type
 
-    marked = frozenset(readonly)
-    signature = tuple(numba_type(v.type, readonly=k in marked) for k, v in enumerate(program.inputs))
+    signature = tuple(numba_type(v.type) for v in program.inputs)
     return compile_source(source or emit(program, careful=careful), signature)
 
 

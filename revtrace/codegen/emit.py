@@ -11,15 +11,15 @@ from __future__ import annotations
 import keyword
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from revtrace.codegen.expressions import Code, operation
 from revtrace.codegen.guards import conditions
 from revtrace.codegen.lines import INDENT, TAKEN
 from revtrace.codegen.memory_lines import Memory
 from revtrace.codegen.plan import Plan
-from revtrace.codegen.storage import buffers
+from revtrace.codegen.storage import buffers, written
 from revtrace.codegen.uses import EFFECTS, writes
 from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Var, While
 from revtrace.program.types import Stack
@@ -46,6 +46,12 @@ class Source:
         Arrays and stacks by name, and the buffers each may be.
     careful : bool
         Whether it was written for any indices at all.
+    outputs : int
+        How many arrays it makes to be returned; a first argument takes them where there are any.
+    written : tuple of int
+        Positions of the inputs that it may write.
+    boxed : tuple of int
+        Positions of the results to return as numpy scalars.
     """
 
     text: str
@@ -54,11 +60,14 @@ class Source:
     runtime: tuple[str, ...]
     buffers: tuple[tuple[str, tuple[int, ...]], ...]
     careful: bool
+    outputs: int = 0
+    written: tuple[int, ...] = ()
+    boxed: tuple[int, ...] = ()
 
 
-def write(program: Program, plan: Plan, *, careful: bool = False) -> Source:
+def write(program: Program, plan: Plan, *, careful: bool = False, boxed: Iterable[int] = ()) -> Source:
     """Return the source of a program for which everything was decided."""
-    return _Writer(program, plan, careful).source()
+    return replace(_Writer(program, plan, careful).source(), boxed=tuple(sorted(boxed)))
 
 
 class _Writer(Memory):
@@ -83,6 +92,8 @@ class _Writer(Memory):
         self.line(f"return ({inside},)" if len(results) == 1 else f"return ({inside})")
         name = re.sub(r"\W", "_", self.program.name) or "f"
         name = f"{name}_" if keyword.iskeyword(name) or name in TAKEN or name[0].isdigit() else name
+        if self.slots:
+            arguments.insert(0, "outputs")
         text = "\n".join([f"def {name}({', '.join(arguments)}):", *self.lines, ""])
         words = set(re.findall(r"[A-Za-z_]\w*", text)) - self.taken
         return Source(
@@ -92,6 +103,8 @@ class _Writer(Memory):
             tuple(sorted(words & NAMES.keys())),
             self.buffers(),
             self.careful,
+            len(self.slots),
+            written(self.program),
         )
 
     def buffers(self) -> tuple[tuple[str, tuple[int, ...]], ...]:

@@ -17,6 +17,7 @@ from numba.np.arrayobj import make_array
 
 from revtrace.codegen.expressions import NUMPY
 from revtrace.codegen.memory import ALLOCATION, accessors, listed, plus
+from revtrace.codegen.outputs import OUTPUT
 
 __all__ = ["DTYPES", "FUNCTIONS"]
 
@@ -156,6 +157,7 @@ class _Functions(dict[str, Any]):
 FUNCTIONS: dict[str, Any] = _Functions(
     **accessors(frozenset(), frozenset()),
     **ALLOCATION,
+    **OUTPUT,
     acc=acc,
     sel=sel,
     wrap=wrap,

