@@ -125,15 +125,18 @@ def _leave(t: Tracer, fr: Frame, loop: Loop, st: State, tag: Any, stops: Mapping
         cond = t.b.compare("eq", tag.operand, const(way, "i8"))
         if len(rest) == 1:
             return t.fork(fr, cond, [(target, fix(way)), (rest[0][1], fix(rest[0][0]))], state, stops)
-        with t.b.block() as left:
-            one = state.fork()
-            fix(way)(one)
-            a = t.resume(fr, t.run(fr, target, one, stops), stops)
-        with t.b.block() as right:
+        one = state.fork()
+        fix(way)(one)
+        taken = t.arm(fr, target, one, stops)
+        with t.b.block() as others:
             b = t.resume(fr, among(rest, state.fork()), stops)
-        return t.combine(cond, left, a, right, b)
+        return t.combine(cond, *taken, others, b)
 
-    exits = among(loop.ways, st)
+    mark, t.fork_mark = t.fork_mark, t.latest()
+    try:
+        exits = among(loop.ways, st)
+    finally:
+        t.fork_mark = mark
     if any(isinstance(e.label, int) and e.label != RETURN and e.label not in stops for e in exits):
         return t.resume(fr, exits, stops)
     return exits

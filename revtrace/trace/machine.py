@@ -431,29 +431,31 @@ class Tracer:
         inner = stops if merge is None else {**stops, merge: Stop(merge)}
         mark = self.fork_mark
         self.fork_mark = self.latest()
-        lists: list[list[Stmt]] = []
-        exits: list[list[Exit]] = []
         loc = self.b.loc
+        arms = []
         for block, fix in ways:
             branch_state = st.fork()
             if fix is not None:
                 fix(branch_state)
-            with self.b.block() as stmts:
-                try:
-                    exits.append(self.run(fr, block, branch_state, inner))
-                    exits[-1] = self.resume(fr, exits[-1], inner)
-                except PythonRaise:
-                    self.dead_end()
-                    if any(frame.trying for frame in self.frames) or fr.flow.blocks[block].handler is not None:
-                        self.catches = self.catches or self.b.loc
-                    exits.append([])
-            lists.append(stmts)
+            arms.append(self.arm(fr, block, branch_state, inner))
         self.b.loc = loc
-        joined = self.combine(cond, lists[0], exits[0], lists[1], exits[1])
+        joined = self.combine(cond, *arms[0], *arms[1])
         try:
             return self._go_on(fr, merge, joined, stops)
         finally:
             self.fork_mark = mark
+
+    def arm(self, fr: Frame, block: int, st: State, stops: Mapping[int, Stop]) -> tuple[list[Stmt], list[Exit]]:
+        """Record what follows from a block under a condition; where all of it raises there is no exit."""
+        with self.b.block() as stmts:
+            try:
+                exits = self.resume(fr, self.run(fr, block, st, stops), stops)
+            except PythonRaise:
+                self.dead_end()
+                if any(frame.trying for frame in self.frames) or fr.flow.blocks[block].handler is not None:
+                    self.catches = self.catches or self.b.loc
+                exits = []
+        return stmts, exits
 
     def _go_on(self, fr: Frame, merge: int | None, joined: list[Exit], stops: Mapping[int, Stop]) -> list[Exit]:
         """Walk the code after a merge that only some of the paths reach."""

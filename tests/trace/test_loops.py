@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import revtrace
 from revtrace.errors import UnsupportedError
 from revtrace.program import For, If, Op, Program, While
 from revtrace.program.nodes import walk
@@ -212,3 +213,20 @@ def test_shared_body_expressions_are_not_taken_for_copies() -> None:
         return (x[0] if a < 1.0 else m[0, 1]) + x[1]
 
     traced(f, X, np.array([[1.0, 2.0]]), 2.0)
+
+
+def test_a_raise_after_a_loop_with_several_ways_out() -> None:
+    def f(x, n):
+        for _ in range(n):
+            x = x * 0.5
+            if x < 1.0:
+                return x
+            if x == 3.0:
+                if x < 1.5:
+                    return x + 1.0
+                raise ValueError("same")
+        raise ValueError("no convergence")
+
+    traced(f, 10.0, 100)
+    with pytest.raises(ValueError, match="no convergence"):
+        revtrace.grad(f)(10.0, 2)
