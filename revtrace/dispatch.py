@@ -146,6 +146,9 @@ class Specialisation:
     _kept: int | None = field(init=False, default=None)
     trampoline: Trampoline = field(init=False)
     _careful: Executor | None = field(init=False, default=None)
+    stepped: Specialisation | None = field(init=False, default=None)
+    """The same in the interpreter, for a program that holds for some numbers only: compiled code rounds
+    otherwise than the interpreter, which found them."""
     _misses: int = field(init=False, default=0)
     _lock: Any = field(init=False, default_factory=threading.Lock)
 
@@ -339,6 +342,9 @@ class Specialisation:
         self.stats.bails += 1
         if self.primal:
             return self.function(*args, **kwargs)
+        if self.traced.pinned:
+            # Most likely made for other numbers than these; the table asks the plain function.
+            return OTHER
         restore = snapshot(args, kwargs, inputs)
         try:
             self.function(*args, **kwargs)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import FunctionType
 from typing import Any, NoReturn
@@ -31,6 +31,7 @@ from revtrace.passes import prepared
 from revtrace.passes.plan import Plan
 from revtrace.program.nodes import Block, Program
 from revtrace.program.verify import verify
+from revtrace.replay.partial import Partial
 from revtrace.request import Request, request
 from revtrace.trace import trace
 from revtrace.trace.record import Arg, Guard, Leaf, StaticLeaf, Traced, fetch
@@ -154,6 +155,9 @@ class Table:
                     if k >= _FAR:
                         self._to_front(k)
                     return out
+            out = self._pinned(known, extra, args, kwargs)
+            if out is not OTHER:
+                return out
             raised = False
             try:
                 with self._lock:
@@ -174,6 +178,8 @@ class Table:
             # The general program met an axis of length one that stands for a longer one.
             out = self.add(args, kwargs).trampoline.call(*front, *args, **kwargs)
         if out is OTHER:
+            out = self._pinned((found,), extra, args, kwargs)
+        if out is OTHER:
             raise InternalError(
                 f"the specialisation of {self.function.__qualname__} made for this call does not take it",
                 "a fact it relies on does not hold for the arguments it was traced with",
@@ -181,6 +187,32 @@ class Table:
                 self.here,
             )
         return out
+
+    def _pinned(
+        self,
+        known: Sequence[Specialisation],
+        extra: tuple[Any, ...],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+    ) -> Any:
+        """Serve a call that programs made for some numbers only did not take; `OTHER` where they are not for it."""
+        candidates = [s for s in known if s.traced.pinned]
+        if not candidates or self.primal:
+            return OTHER
+        restore = snapshot(args, kwargs)
+        try:
+            # What it raises is what the call raises.
+            self.function(*args, **kwargs)
+        finally:
+            restore()
+        front = (extra,) if self.extra else ()
+        for candidate in candidates:
+            if candidate.stepped is None:
+                candidate.stepped = self._compiled(candidate.traced, replace(self.settings, interpret=True))
+            out = candidate.stepped.trampoline.call(*front, *args, **kwargs)
+            if out is not OTHER:
+                return out
+        return OTHER
 
     def find(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Specialisation:
         """Return the specialisation that serves a call, made now if need be, without running it."""
@@ -202,7 +234,7 @@ class Table:
                     raise
                 specialisation = self._plain(args, kwargs)
             else:
-                specialisation = self._compiled(traced)
+                specialisation = self._compiled(traced, self.settings)
                 specialisation.plan, specialisation.exact = plan, self._exact
                 specialisation.remember(args, kwargs)
             self._exact = False
@@ -243,7 +275,9 @@ class Table:
         defect: Exception | None = None
         try:
             positional, named = whole_call(self.function, arguments)
-            traced = by_parameter(trace(self.function, positional, named, exact=self._exact), self.function, arguments)
+            oracle = None if self.primal else Partial
+            found = trace(self.function, positional, named, oracle, exact=self._exact)
+            traced = by_parameter(found, self.function, arguments)
             self._verify(traced.program)
             plan = None
             for step in self.steps:
@@ -324,7 +358,7 @@ class Table:
             fast,
             careful,
             self._counter,
-            self.settings,
+            settings,
             self.counted,
             primal=self.primal,
             extra=self.extra,
@@ -361,4 +395,4 @@ def _untied(traced: Traced) -> Traced:
         return Leaf(x.index, x.python_type) if isinstance(x, Leaf) and x.source in written else x
 
     result = map_leaves(leaf, traced.result)
-    return Traced(traced.program, traced.inputs, result, traced.guards, traced.codes, None, traced.catches)
+    return replace(traced, result=result, side_effects=None)

@@ -114,3 +114,15 @@ def test_out_of_range(number: int) -> None:
 def test_unknown_name_lists_the_known() -> None:
     with pytest.raises(GradientError, match=r"no argument 'q'\n.*'a', 'b', 'c', 'd'"):
         _locate(names=("q",))
+
+
+def test_a_decorated_function_of_any_arguments() -> None:
+    def f(a, b, c=2.0):
+        return a * b * c
+
+    @functools.wraps(f)
+    def decorated(*args, **kwargs):
+        return f(*args, **kwargs)
+
+    assert revtrace.grad(decorated, argnums=(0, 1))(2.0, 3.0) == (6.0, 4.0)
+    assert revtrace.grad(decorated)(2.0, 3.0, c=5.0) == 15.0

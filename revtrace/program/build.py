@@ -45,6 +45,11 @@ class Builder:
         """Statements of the innermost open block."""
         return self._open[-1]
 
+    @property
+    def nested(self) -> bool:
+        """Whether the innermost open block is inside another than the prologue."""
+        return len(self._open) > 2
+
     @contextmanager
     def block(self) -> Iterator[list[Stmt]]:
         """Open a nested block; the list it yields holds its statements afterwards."""
@@ -87,10 +92,14 @@ class Builder:
         home = self._home.get(var)
         return home is None or any(id(stmts) == home for stmts in self._open)
 
+    def recorded(self) -> list[Stmt]:
+        """Return the statements of all open blocks, outermost first."""
+        return [stmt for stmts in self._open for stmt in stmts]
+
     def close(self, *results: Operand) -> Block:
         """Return the outermost block, the prologue first."""
-        assert len(self._open) <= 2
-        return Block(tuple(stmt for stmts in self._open for stmt in stmts), results)
+        assert not self.nested
+        return Block(tuple(self.recorded()), results)
 
     def append(self, stmt: Stmt) -> None:
         """Append a statement as it is."""

@@ -252,7 +252,7 @@ def _choose(t: Tracer, flag: Any, a: Any, b: Any) -> Any:
 
     if same(a, b):
         return a
-    raise NeedStatic((flag,), "which of several things of different kinds is chosen", t.b.loc)
+    return a if t.pins.known(t, flag, "which of several things of different kinds is chosen").value else b
 
 
 @on(max)

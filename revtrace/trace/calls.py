@@ -312,8 +312,9 @@ def _fix_recursion(t: Tracer, bound: dict[str, Any]) -> None:
             deciding.append(value.operand)
         elif isinstance(value, View):
             deciding += [n for n in value.shape if not isinstance(n, Const)]
-    if deciding:
-        raise NeedStatic(tuple(deciding), "the depth of a recursion must be known", t.b.loc)
+    if deciding or t.pins.under:
+        why = "the depth of a recursion must be known"
+        raise NeedStatic(tuple(deciding), why, t.b.loc, otherwise=tuple(t.pins.under))
 
 
 class _Generator:

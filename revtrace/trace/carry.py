@@ -26,6 +26,7 @@ from revtrace.trace.join import (
     filler_of,
     list_kind,
     loosen,
+    number_in,
     rebuild,
     same,
     same_form,
@@ -249,6 +250,7 @@ class Carried:
                 raise _Misfit
             return
         if isinstance(h, Num) and h.operand in self._mine:
+            b = number_in(self.t, b)
             if not _numeric(b):
                 raise _Misfit
             dtype, weak = _kind(self.t, b)
@@ -376,8 +378,9 @@ class Carried:
             return h
         if h is DEAD:
             return self._fresh(b, hint)
-        if _numeric(h) and _numeric(b):
-            dtype, weak = _promoted(_kind(self.t, h), _kind(self.t, b))
+        kinds = _kind_in(self.t, h), _kind_in(self.t, b)
+        if kinds[0] is not None and kinds[1] is not None and (_numeric(h) or _numeric(b)):
+            dtype, weak = _promoted(kinds[0], kinds[1])
             return self._number(dtype, weak, hint)
         for missing in (UNDEF, Static(None)):
             if _either_misses(h, b, missing):
@@ -543,6 +546,13 @@ def _numeric(value: Any) -> bool:
 def _kind(t: Tracer, value: Any) -> tuple[str, bool]:
     num = as_num(t, value)
     return num.dtype, num.weak
+
+
+def _kind_in(t: Tracer, value: Any) -> tuple[str, bool] | None:
+    """The kind of a number or of the number in an array without axes."""
+    if isinstance(value, View) and value.ndim == 0:
+        return value.dtype, False
+    return _kind(t, value) if _numeric(value) else None
 
 
 def _part(value: Any, missing: Any) -> Any:

@@ -63,9 +63,7 @@ def as_static(t: Tracer, st: State, value: Any) -> Any:
 def as_known_int(t: Tracer, value: Any) -> int:
     """Return an int that must be known when tracing."""
     operand = numbers.integer(t, t.use(value))
-    if not isinstance(operand, Const):
-        raise NeedStatic((operand,), "this number must be known when tracing", t.b.loc)
-    return int(operand.value)  # type: ignore[arg-type]
+    return int(t.pins.known(t, operand, "this number must be known when tracing").value)  # type: ignore[arg-type]
 
 
 def items_of(t: Tracer, st: State, value: Any) -> list[Any]:
@@ -158,7 +156,8 @@ def get_item(t: Tracer, st: State, value: Any, key: Any) -> Any:
 
             return external(t, st, found, None, "const")
         if isinstance(key, Num):
-            raise NeedStatic((key.operand,), "this index must be known when tracing", t.b.loc)
+            index = t.pins.known(t, key.operand, "this index must be known when tracing")
+            return get_item(t, st, value, Static(index.value))
     if isinstance(value, Num):
         if not value.weak:
             # A numpy scalar is indexed as an array without axes.
@@ -173,9 +172,11 @@ def _key(t: Tracer, st: State, key: Any) -> Any:
     known = as_static(t, st, key)
     if isinstance(known, Static):
         return known.value
-    parts = tuple(v.operand for v in (key.items if isinstance(key, Tup) else (key,)) if isinstance(v, Num))
-    if parts:
-        raise NeedStatic(parts, "a key must be known when tracing", t.b.loc)
+    items = [as_static(t, st, v) for v in key.items] if isinstance(key, Tup) else [known]
+    if all(isinstance(v, (Num, Static)) for v in items):
+        why = "a key must be known when tracing"
+        found = tuple(v.value if isinstance(v, Static) else t.pins.known(t, v.operand, why).value for v in items)
+        return found if isinstance(key, Tup) else found[0]
     raise t.unsupported("a key made of run-time values", "keys must be known when tracing", "use an array")
 
 
@@ -385,7 +386,8 @@ def _set_list_item(t: Tracer, st: State, target: Ref, box: ListBox, key: Any, va
         if len(items) <= 8:
             st.set(target, ListBox(tuple(items), box.source))
             return
-    raise NeedStatic((index,), "an index into a list that is written must be known when tracing", t.b.loc)
+    known = t.pins.known(t, index, "an index into a list that is written must be known when tracing")
+    set_item(t, st, target, Static(known.value), value)
 
 
 def delete_item(t: Tracer, st: State, target: Any, key: Any) -> None:

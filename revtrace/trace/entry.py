@@ -12,6 +12,7 @@ import inspect
 import linecache
 import sys
 import types
+from collections.abc import Callable
 from typing import Any
 
 from revtrace.errors import GradientError, UnsupportedError
@@ -21,6 +22,7 @@ from revtrace.trace.calls import call
 from revtrace.trace.exact import exact
 from revtrace.trace.external import external
 from revtrace.trace.machine import Tracer, shape_of
+from revtrace.trace.pins import Oracle, Pins, numeric
 from revtrace.trace.record import Arg, Fixed, Leaf, Made, Result, Source, StaticLeaf, Traced
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, ObjectBox, State
@@ -33,7 +35,14 @@ MAX_SPECIALISATIONS = 40
 RECURSION_LIMIT = 40_000
 
 
-def trace(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None, *, exact: bool = False) -> Traced:
+def trace(
+    fn: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any] | None = None,
+    oracle: Callable[[], Oracle] | None = None,
+    *,
+    exact: bool = False,
+) -> Traced:
     """Trace a function for the types of example arguments.
 
     Parameters
@@ -42,6 +51,9 @@ def trace(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None, 
         A plain function, bound method, ``functools.partial``, numba dispatcher or callable instance.
     args, kwargs : tuple, dict
         Arguments as for the call.
+    oracle : callable, optional
+        Makes what runs a program as far as it is recorded.  Without it, a function whose structure
+        depends on floats is refused.
     exact : bool
         Whether the program is for these very lengths and integers only.
 
@@ -59,16 +71,24 @@ def trace(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None, 
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
     try:
-        return _specialise(fn, args, kwargs or {}, limit, exact)
+        return _specialise(fn, args, kwargs or {}, limit, oracle, exact)
     finally:
         sys.setrecursionlimit(limit)
 
 
-def _specialise(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], limit: int, exact: bool) -> Traced:
+def _specialise(
+    fn: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    limit: int,
+    oracle: Callable[[], Oracle] | None,
+    exact: bool,
+) -> Traced:
     fixed: set[Source] = set()
     unroll: set[Any] = set()
+    wanted: set[Any] = set()
     for _ in range(MAX_SPECIALISATIONS):
-        t = Tracer()
+        t = Tracer(Pins(wanted, None if oracle is None else oracle()))
         t.static_sources = set(fixed)
         t.exact = exact
         t.unroll = set(unroll)
@@ -78,7 +98,16 @@ def _specialise(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], limit: i
             # A loop whose results decide the structure is unrolled; then its own bounds must be known.
             loops = {t.loop_keys[x] for x in t.origins(need.operands) if x in t.loop_keys} - unroll
             more = _sources(t, need) - fixed
-            unroll |= loops
+            places = t.pins.places(t, need.operands, need.place)
+            if places and (numeric(t, need.operands) or not (more or loops)):
+                wanted |= places
+                continue
+            if not more and not loops:
+                places = t.pins.places(t, need.otherwise)
+                if places:
+                    wanted |= places
+                    continue
+                loops = set(need.loops) - unroll if oracle is not None else set()
             if not more and not loops:
                 raise UnsupportedError(
                     f"the structure of the program depends on run-time numbers: {need.why}",
@@ -87,6 +116,7 @@ def _specialise(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], limit: i
                     "use an array of fixed shape, or decide by an integer or boolean argument",
                     need.loc,
                 ) from None
+            unroll |= loops
             fixed |= more
         except PythonRaise as signal:
             raise _genuine(fn, args, kwargs, signal, t.b.loc, limit) from None
@@ -172,7 +202,9 @@ def _trace(t: Tracer, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     program = Program(_name(function), tuple(var for _, (var, _) in order), exact(t.b.close(*outputs)))
     written = {r for r in t.written_roots() if isinstance(r, Var)}
     inputs = tuple(i if var not in written else type(i)(i.source, i.kind, i.python_type, True) for _, (var, i) in order)
-    return Traced(program, inputs, built, tuple(t.guards.values()), tuple(t.codes), t.side_effects, t.catches)
+    return Traced(
+        program, inputs, built, tuple(t.guards.values()), tuple(t.codes), t.side_effects, t.catches, t.pins.used
+    )
 
 
 def _definition(function: Any) -> Loc:
@@ -207,7 +239,8 @@ def _arguments(
     if isinstance(py_func, types.FunctionType):
         fn = py_func
     try:
-        signature = inspect.signature(fn)
+        # A decorator copies the name of what it wraps; the arguments are its own.
+        signature = inspect.signature(fn, follow_wrapped=False)
     except (TypeError, ValueError):
         return fn, [f"arg{k}" for k in range(len(args))], list(args), dict(kwargs)
     names: list[str] = []

@@ -107,6 +107,7 @@ def _number(t: Tracer, value: Any, source: Source | None, role: str) -> Value:
         kind = {"f": "float", "c": "complex", "i": "int", "u": "int", "b": "bool"}[dtype[0]]
         var = Var(Scalar(dtype), _hint(source))
         t.inputs[source] = (var, Input(source, kind, type(value)))
+        t.pins.values[var] = value
     return Num(t.inputs[source][0], weak)
 
 
@@ -138,6 +139,7 @@ def _array(t: Tracer, value: np.ndarray[Any, Any], source: Source | None) -> Val
         return t.views[source]
     var = Var(Array(dtype, value.ndim), _hint(source))
     t.inputs[source] = (var, Input(source, "array", np.ndarray))
+    t.pins.values[var] = value
     shape: list[Any] = []
     fixed = t.exact or source in t.static_sources
     with t.b.into(t.prologue):

@@ -301,6 +301,12 @@ class Joiner:
             return Tup(tuple(self.value(x, y, hint) for x, y in zip(a.items, b.items, strict=True)), a.cls)
         if isinstance(a, View) and isinstance(b, View):
             return self._view(a, b, hint)
+        if (_single(a) and _number(b)) or (_number(a) and _single(b)):
+            with self.t.b.into(self.left):
+                a = number_in(self.t, a)
+            with self.t.b.into(self.right):
+                b = number_in(self.t, b)
+            return self.value(a, b, hint)
         if isinstance(a, Bound) and isinstance(b, Bound) and same(a.function, b.function):
             inner = self.value(a.self, b.self, hint)
             return Conflict(a, b) if isinstance(inner, Conflict) else Bound(a.function, inner)
@@ -493,6 +499,17 @@ class _Unexportable(Exception):
 
 def _number(value: Any) -> bool:
     return isinstance(value, Num) or (isinstance(value, Static) and is_number(value.value))
+
+
+def _single(value: Any) -> bool:
+    return isinstance(value, View) and value.ndim == 0
+
+
+def number_in(t: Tracer, value: Any) -> Any:
+    """Return the number in an array without axes; another value as it is."""
+    from revtrace.trace.arrays import operand_at
+
+    return Num(operand_at(t, value, ()), False) if _single(value) else value
 
 
 def _can_miss(value: Any, missing: Value) -> bool:

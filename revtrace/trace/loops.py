@@ -127,8 +127,8 @@ def _leave(t: Tracer, fr: Frame, loop: Loop, st: State, tag: Any, stops: Mapping
             return t.fork(fr, cond, [(target, fix(way)), (rest[0][1], fix(rest[0][0]))], state, stops)
         one = state.fork()
         fix(way)(one)
-        taken = t.arm(fr, target, one, stops)
-        with t.b.block() as others:
+        taken = t.arm(fr, cond, target, one, stops)
+        with t.under(cond) as others:
             b = t.resume(fr, among(rest, state.fork()), stops)
         return t.combine(cond, *taken, others, b)
 
@@ -187,14 +187,14 @@ def _maybe_more(t: Tracer, fr: Frame, loop: Loop, st: State, tag: Any) -> State 
     from revtrace.trace.machine import TRUE, Exit
 
     if not loop.counted:
-        raise t.unsupported(
-            "a while loop whose end depends on run-time numbers cannot be unrolled",
-            "something in its body changes structure from one iteration to the next",
-            "use arrays of fixed shape for what the loop changes",
+        raise NeedStatic(
+            (tag.operand,),
+            "the end of a while loop must be known, in whose body something changes structure",
+            t.b.loc,
         )
     go_on = t.b.compare("eq", tag.operand, const(0, "i8"))
     mark, t.fork_mark = t.fork_mark, t.latest()
-    with t.b.block() as left:
+    with t.under(go_on) as left:
         more = st.fork()
         more.tag = 0
         try:
@@ -228,6 +228,7 @@ def _counted(t: Tracer, fr: Frame, loop: Loop, st: State, key: Any) -> State | N
     try:
         return _roll(t, fr, loop, st, rolled)
     except NeedStatic as need:
+        need.loops.append(key)
         if need.operands and not t.depends(need.operands, loop.params):
             raise
         if not rolled.known:
@@ -244,6 +245,7 @@ def _uncounted(t: Tracer, fr: Frame, loop: Loop, st: State, key: Any) -> State |
     try:
         return _roll(t, fr, loop, st, None)
     except NeedStatic as need:
+        need.loops.append(key)
         if need.operands and not t.depends(need.operands, loop.params):
             raise
         t.restore(saved)
@@ -258,6 +260,14 @@ class _NotALoop(Exception):
 
 
 def _roll(t: Tracer, fr: Frame, loop: Loop, st: State, rolled: Rolled | None) -> State | None:
+    t.pins.rolling += 1
+    try:
+        return _rolled(t, fr, loop, st, rolled)
+    finally:
+        t.pins.rolling -= 1
+
+
+def _rolled(t: Tracer, fr: Frame, loop: Loop, st: State, rolled: Rolled | None) -> State | None:
     trips = None if rolled is None else functools.partial(rolled.trips, t)
     carried = Carried(t, st, _stored(fr, loop.header), fr.shape.live[loop.header], trips, len(loop.ways) > 1)
     loc = t.b.loc

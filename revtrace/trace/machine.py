@@ -8,7 +8,8 @@ are in `revtrace.trace.loops`, instructions in `revtrace.trace.instructions`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
@@ -23,6 +24,7 @@ from revtrace.structure import Flow, analyse
 from revtrace.trace import state as states
 from revtrace.trace.join import DEAD, Joiner
 from revtrace.trace.liveness import live_in
+from revtrace.trace.pins import Pins
 from revtrace.trace.record import Guard, Input, Source
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import State
@@ -127,7 +129,8 @@ FALSE = const(False)
 class Tracer:
     """Everything recorded while tracing one specialisation of one function."""
 
-    def __init__(self) -> None:
+    def __init__(self, pins: Pins | None = None) -> None:
+        self.pins = Pins(set(), None) if pins is None else pins
         self.b = Builder()
         self.prologue = self.b.open_prologue()
         self.top = self.b.stmts
@@ -420,6 +423,12 @@ class Tracer:
         """Walk two blocks under a condition; ``fix`` adjusts the state of a way first."""
         self.settle_stack(st)
         (t, fix_t), (f, fix_f) = ways
+        cond = self.pins.condition(self, cond, ("fork", fr.shape.code, t, f))
+        if isinstance(cond, Const):
+            block, fix = ways[0] if cond.value else ways[1]
+            if fix is not None:
+                fix(st)
+            return [Exit(block, st, TRUE)] if block not in stops else [self.stopped(fr, block, st, stops[block])]
         raising = fr.shape.raising
         for block, other, fix, truth in ((t, f, fix_f, True), (f, t, fix_t, False)):
             if block in raising and block not in stops and other not in raising and self.plain_raise(fr, block):
@@ -437,7 +446,7 @@ class Tracer:
             branch_state = st.fork()
             if fix is not None:
                 fix(branch_state)
-            arms.append(self.arm(fr, block, branch_state, inner))
+            arms.append(self.arm(fr, cond, block, branch_state, inner))
         self.b.loc = loc
         joined = self.combine(cond, *arms[0], *arms[1])
         try:
@@ -445,9 +454,11 @@ class Tracer:
         finally:
             self.fork_mark = mark
 
-    def arm(self, fr: Frame, block: int, st: State, stops: Mapping[int, Stop]) -> tuple[list[Stmt], list[Exit]]:
+    def arm(
+        self, fr: Frame, cond: Operand, block: int, st: State, stops: Mapping[int, Stop]
+    ) -> tuple[list[Stmt], list[Exit]]:
         """Record what follows from a block under a condition; where all of it raises there is no exit."""
-        with self.b.block() as stmts:
+        with self.under(cond) as stmts:
             try:
                 exits = self.resume(fr, self.run(fr, block, st, stops), stops)
             except PythonRaise:
@@ -456,6 +467,16 @@ class Tracer:
                     self.catches = self.catches or self.b.loc
                 exits = []
         return stmts, exits
+
+    @contextmanager
+    def under(self, cond: Operand) -> Iterator[list[Stmt]]:
+        """Record an arm of a condition."""
+        self.pins.under.append(cond)
+        try:
+            with self.b.block() as stmts:
+                yield stmts
+        finally:
+            self.pins.under.pop()
 
     def _go_on(self, fr: Frame, merge: int | None, joined: list[Exit], stops: Mapping[int, Stop]) -> list[Exit]:
         """Walk the code after a merge that only some of the paths reach."""
@@ -467,7 +488,7 @@ class Tracer:
             return joined
         # Only some paths reach the block where the ways meet: the rest is guarded.
         here = at_merge[0]
-        with self.b.block() as stmts:
+        with self.under(here.flag) as stmts:
             try:
                 rest = self.resume(fr, self.run(fr, merge, here.state, stops), stops)
             except PythonRaise:
@@ -486,7 +507,7 @@ class Tracer:
             if not others:
                 exits = self.run(fr, here.label, here.state, stops)
                 continue
-            with self.b.block() as stmts:
+            with self.under(here.flag) as stmts:
                 try:
                     rest = self.resume(fr, self.run(fr, here.label, here.state, stops), stops)
                 except PythonRaise:

@@ -207,6 +207,8 @@ class Traced:
         attribute or list of the caller's), if it does: calling the compiled primal would lose it.
     catches : Loc or None
         Where a ``try`` block's handlers were not traced.
+    pinned : bool
+        Whether the program holds for some numbers only, which it checks (`revtrace.trace.pins`).
     """
 
     program: Program
@@ -216,3 +218,4 @@ class Traced:
     codes: tuple[Any, ...] = ()
     side_effects: Loc | None = None
     catches: Loc | None = None
+    pinned: bool = False

@@ -12,7 +12,6 @@ from revtrace.program.types import BOOL, INT
 from revtrace.trace import arrays, containers, numbers
 from revtrace.trace.convert import as_array, as_array_or_number
 from revtrace.trace.functions import method_handler, on, signature
-from revtrace.trace.signals import NeedStatic
 from revtrace.trace.state import ListBox, State
 from revtrace.trace.values import NONE, Num, Ref, Static, Tup, View, is_number
 
@@ -34,14 +33,25 @@ ZERO, ONE = const(0, "i8"), const(1, "i8")
 
 def choose(t: Tracer, st: State, items: list[Any], index: Operand) -> Any:
     """Return ``items[index]`` for items of one structure: numbers, or sequences of such of equal length."""
-    total = sum(_count(t, st, item, index) for item in items)
+    try:
+        return _choose(t, st, items, index)
+    except _Unlike as unlike:
+        return items[int(t.pins.known(t, index, str(unlike)).value)]  # type: ignore[arg-type]
+
+
+class _Unlike(Exception):
+    """Which item is meant must be known."""
+
+
+def _choose(t: Tracer, st: State, items: list[Any], index: Operand) -> Any:
+    total = sum(_count(t, st, item) for item in items)
     known = all(_known(st, item) for item in items)
     if total > (4096 if known else MOST_CHOSEN):
-        raise NeedStatic((index,), "an index into long lists of lists must be known when tracing", t.b.loc)
+        raise _Unlike("an index into long lists of lists must be known when tracing")
     if any(isinstance(item, Ref) and _local(st, item) for item in items):
         # Lists made here are probably written to: better unroll the loop, if a loop it is.
         if not any(v.type.dtype[0] in "fc" for v in t.origins((index,))):
-            raise NeedStatic((index,), "an index into a list of lists must be known when tracing", t.b.loc)
+            raise _Unlike("an index into a list of lists must be known when tracing")
     return _chosen(t, st, items, index)
 
 
@@ -70,13 +80,13 @@ def _known(st: State, item: Any) -> bool:
     return isinstance(item, Static) or (isinstance(item, Num) and isinstance(item.operand, Const))
 
 
-def _count(t: Tracer, st: State, item: Any, index: Operand) -> int:
+def _count(t: Tracer, st: State, item: Any) -> int:
     if _is_numeric(item):
         return 1
     parts = _parts(t, st, item)
     if parts is None:
-        raise NeedStatic((index,), "an index into things of different kinds must be known when tracing", t.b.loc)
-    return sum(_count(t, st, part, index) for part in parts)
+        raise _Unlike("an index into things of different kinds must be known when tracing")
+    return sum(_count(t, st, part) for part in parts)
 
 
 def _chosen(t: Tracer, st: State, items: list[Any], index: Operand) -> Any:
@@ -84,9 +94,9 @@ def _chosen(t: Tracer, st: State, items: list[Any], index: Operand) -> Any:
         return containers.element_of(t, items, index)
     rows = [_parts(t, st, item) for item in items]
     if any(row is None for row in rows) or len({len(row) for row in rows if row is not None}) != 1:
-        raise NeedStatic((index,), "an index into things of different kinds must be known when tracing", t.b.loc)
+        raise _Unlike("an index into things of different kinds must be known when tracing")
     if len({(isinstance(item, Ref), getattr(item, "cls", None)) for item in items}) != 1:
-        raise NeedStatic((index,), "an index into things of different kinds must be known when tracing", t.b.loc)
+        raise _Unlike("an index into things of different kinds must be known when tracing")
     columns = zip(*(row for row in rows if row is not None), strict=True)
     found = tuple(_chosen(t, st, list(column), index) for column in columns)
     first = items[0]

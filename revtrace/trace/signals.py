@@ -6,6 +6,8 @@ tracing can swallow them.
 
 from __future__ import annotations
 
+from typing import Any
+
 from revtrace.loc import NOWHERE, Loc
 from revtrace.program.nodes import Operand
 
@@ -24,7 +26,9 @@ class NeedStatic(BaseException):
     """The value of ``operands`` decides the structure of what follows, so it must be known when tracing.
 
     ``grows`` names a list of numbers whose length differs on two ways, with its items' dtype and
-    weakness: a loop around may keep it in a buffer instead.
+    weakness: a loop around may keep it in a buffer instead.  ``place`` is where the first operand is
+    used, for `revtrace.trace.pins`.  ``loops`` are those that were being rolled, innermost first.
+    ``otherwise`` are conditions that decide instead where the operands are known.
     """
 
     def __init__(
@@ -33,9 +37,14 @@ class NeedStatic(BaseException):
         why: str,
         loc: Loc = NOWHERE,
         grows: tuple[int, str, bool] | None = None,
+        place: Any = None,
+        otherwise: tuple[Operand, ...] = (),
     ) -> None:
         super().__init__(why)
         self.grows = grows
         self.operands = operands
         self.why = why
         self.loc = loc
+        self.place = place
+        self.otherwise = otherwise
+        self.loops: list[Any] = []

@@ -163,20 +163,6 @@ def object_array(x):
     return box[0] * 2
 
 
-@refuse(0.5, says="return|different|type|structure")
-def structure_depends_on_data(x):
-    if x > 0.25:  # refused
-        return x, 1.0
-    return x
-
-
-@refuse(0.5, says="index|str|text")
-def letter_chosen_by_a_number(x):
-    n = int(10 * x) % 3
-    letter = "abc"[n]  # refused
-    return x if letter == "a" else -x
-
-
 @refuse(0.5, says="id|identity|address")
 def address_of_a_number(x):
     return x * (id(x) % 2)  # refused

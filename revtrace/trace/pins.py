@@ -1,0 +1,128 @@
+"""Run-time numbers that a specialisation is made for.
+
+Where a number that the program computes decides its structure (a condition whose two ways
+make different things, an index into things of different kinds, the end of a loop that must
+be unrolled), it is *pinned*: what is recorded so far is run on the arguments of the call, the
+number found becomes a constant, and the program checks that it is the same whenever it runs.
+A call in which it is another gets a specialisation of its own.
+
+What is pinned is named by its place in the code: first tracing ends in `NeedStatic`, then
+the function is traced again with that place in `wanted`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from revtrace.program.nodes import Const, For, If, Operand, Stmt, Var, While, const
+from revtrace.program.types import BOOL, Scalar
+from revtrace.trace.signals import NeedStatic, PythonRaise
+
+if TYPE_CHECKING:
+    from revtrace.trace.machine import Tracer
+
+__all__ = ["Oracle", "Pins"]
+
+Place = tuple[Any, ...]
+
+
+class Oracle(Protocol):
+    """What runs a program as far as it is recorded."""
+
+    def value(self, inputs: Mapping[Var, Any], stmts: Sequence[Stmt], wanted: Operand) -> Any:
+        """Return the value of an operand, or None where it cannot be found."""
+
+
+class Pins:
+    """The pinned numbers of one trace.
+
+    Attributes
+    ----------
+    wanted : set of places
+        Where a number is to be pinned.
+    oracle : Oracle or None
+        Without one, nothing is pinned.
+    values : dict from Var to number or array
+        What the inputs hold in this call.
+    used : bool
+        Whether anything was pinned.
+    """
+
+    def __init__(self, wanted: set[Place], oracle: Oracle | None) -> None:
+        self.wanted = wanted
+        self.oracle = oracle
+        self.values: dict[Var, Any] = {}
+        self.used = False
+        self.under: list[Operand] = []
+        """The conditions of the arms that are being recorded."""
+        self.rolling = 0
+        """How many loops are being rolled."""
+        self._forks: dict[Operand, set[Place]] = {}
+
+    def condition(self, t: Tracer, cond: Operand, place: Place) -> Operand:
+        """Return a condition, as a constant if it is to be pinned here."""
+        if isinstance(cond, Const) or self.oracle is None:
+            return cond
+        self._forks.setdefault(cond, set()).add(place)
+        return self._pinned(t, cond, "it decides the structure of what follows") if place in self.wanted else cond
+
+    def known(self, t: Tracer, x: Operand, why: str) -> Const:
+        """Return a number that must be known when tracing."""
+        discrete = isinstance(x.type, Scalar) and x.type.dtype[0] in "biu"
+        place = ("use", t.frames[-1].shape.code, t.b.loc) if t.frames and discrete else ()
+        if self.oracle is not None and place in self.wanted:
+            x = self._pinned(t, x, why)
+        if isinstance(x, Const):
+            return x
+        raise NeedStatic((x,), why, t.b.loc, place=place)
+
+    def _pinned(self, t: Tracer, x: Operand, why: str) -> Operand:
+        if self.rolling:
+            # Another value in each iteration: if it matters, the loop is unrolled.
+            return x
+        if t.b.nested:
+            if not self.under:
+                return x
+            # Known only if this arm is the one that is taken.
+            raise NeedStatic(tuple(self.under), why, t.b.loc)
+        assert self.oracle is not None and isinstance(x.type, Scalar)
+        value = self.oracle.value(self.values, t.b.recorded(), x)
+        if value is None:
+            raise PythonRaise(RuntimeError("the program ends before this line"))
+        self.used = True
+        found = const(value, x.type.dtype)
+        if found.type == BOOL:
+            same = x if value else t.b.op("not", x, type=BOOL)
+        else:
+            same = t.b.op("eq", x, found, type=BOOL)
+        t.b.do("check", same, kind="pinned", soft=False)
+        return found
+
+    def places(self, t: Tracer, operands: Sequence[Operand], used: Any = None) -> set[Place]:
+        """Return the places that decide the values of operands, the first of which is used at a place."""
+        if self.oracle is None:
+            return set()
+        found: set[Place] = {used} if used else set()
+        seen: set[Operand] = set()
+        todo = list(operands)
+        while todo:
+            x = todo.pop()
+            if x in seen or not isinstance(x, Var) or not isinstance(x.type, Scalar) or x.type.dtype[0] not in "biu":
+                continue
+            seen.add(x)
+            if x in self._forks:
+                found |= self._forks[x]
+                continue
+            stmt = t.b.defs.get(x)
+            if isinstance(stmt, If):
+                k = stmt.outs.index(x)
+                todo += [stmt.cond, stmt.then.results[k], stmt.orelse.results[k]]
+            elif stmt is not None and not isinstance(stmt, (For, While)):
+                todo += stmt.args
+        return found - self.wanted
+
+
+def numeric(t: Tracer, operands: tuple[Operand, ...]) -> bool:
+    """Whether operands are computed from floats."""
+    return any(getattr(x.type, "dtype", "")[0] in "fc" for x in t.origins(operands))

@@ -1,0 +1,166 @@
+"""Functions whose structure depends on run-time numbers: one specialisation per way taken."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import revtrace
+from revtrace.config import override
+from revtrace.errors import UnsupportedError
+from revtrace.trace import trace
+from tests.trace.agree import agrees
+
+
+def axis_and_angle(q):
+    norm = math.sqrt(q[1] ** 2 + q[2] ** 2)
+    if norm < 1e-8:
+        return [0.0, 1.0], q[0]
+    return q[1:] / norm, 2.0 * math.atan2(norm, q[0])
+
+
+def of_two_kinds(q):
+    axis, angle = axis_and_angle(q)
+    return axis[0] * 3.0 + axis[1] * angle
+
+
+def letter(x):
+    return x * x if "abc"[int(10 * x) % 3] == "a" else -x
+
+
+def table(x):
+    names = {0: "low", 1: "high"}
+    return x * {"low": 2.0, "high": 5.0}[names[int(x)]]
+
+
+def history(x):
+    y, steps = x, []
+    while abs(y * y - 2.0) > 1e-9:
+        y = 0.5 * (y + 2.0 / y)
+        steps.append((y, x * y))
+    return sum(a * b for a, b in steps)
+
+
+def quadrature(a, b):
+    def simpson(lo, hi):
+        return (math.sin(a * lo) + 4.0 * math.sin(a * 0.5 * (lo + hi)) + math.sin(a * hi)) * (hi - lo) / 6.0
+
+    todo, total = [(0.0, b, 0)], 0.0
+    while todo:
+        lo, hi, depth = todo.pop()
+        mid = 0.5 * (lo + hi)
+        whole, halves = simpson(lo, hi), simpson(lo, mid) + simpson(mid, hi)
+        if abs(whole - halves) < 1e-3 or depth > 5:
+            total += halves
+        else:
+            todo += [(lo, mid, depth + 1), (mid, hi, depth + 1)]
+    return total
+
+
+def inside_an_arm(x, y):
+    if x > 0.0:
+        found = (y, y) if y > 1.0 else [y]
+        return len(found) * y
+    return x * y
+
+
+@pytest.mark.parametrize(
+    ("function", "cases"),
+    [
+        (of_two_kinds, [(np.array([0.3, 0.4, 0.5]),), (np.array([0.2, 0.9, 0.1]),)]),
+        (letter, [(0.52,), (0.63,), (0.74,)]),
+        (table, [(0.5,), (1.5,)]),
+        (history, [(1.3,), (1.41,), (9.0,)]),
+        (quadrature, [(1.0, 2.0), (5.0, 3.0)]),
+        (inside_an_arm, [(1.0, 0.5), (1.0, 2.0), (-1.0, 2.0)]),
+    ],
+    ids=lambda x: getattr(x, "__name__", ""),
+)
+def test_each_way_gets_a_specialisation(function: Callable[..., Any], cases: Iterable[tuple[Any, ...]]) -> None:
+    for case in cases:
+        agrees(function, *case)
+
+
+def test_ways_are_kept_and_checked_when_compiled() -> None:
+    f = revtrace.wrap(of_two_kinds)
+    general, special = np.array([0.3, 0.4, 0.5]), np.array([0.7, 0.0, 0.0])
+    for _ in range(2):
+        assert revtrace.grad(of_two_kinds)(general) == pytest.approx(f.grad(general))
+        assert f.grad(special).tolist() == [1.0, 0.0, 0.0]
+    assert f.grad.stats.specialisations == 2
+    assert f(special) == of_two_kinds(special)
+
+
+def test_what_the_function_raises_is_raised() -> None:
+    def f(x):
+        if x < 0.0:
+            raise ValueError("negative")
+        return sum([x] if x < 1.0 else (x, x))
+
+    gradient = revtrace.grad(f)
+    assert (gradient(0.5), gradient(2.0)) == (1.0, 2.0)
+    with pytest.raises(ValueError, match="negative"):
+        gradient(-1.0)
+
+
+def test_other_derivatives_follow() -> None:
+    assert revtrace.hessian(letter)(0.63) == 2.0
+    assert revtrace.jvp(letter, (0.74,), (2.0,)) == (letter(0.74), -2.0)
+    with override(interpret=True):
+        _, pullback = revtrace.vjp(of_two_kinds, np.array([0.7, 0.0, 0.0]))
+        assert pullback(2.0)[0].tolist() == [2.0, 0.0, 0.0]
+
+
+def test_nothing_is_pinned_without_need_or_without_arguments_to_run_on() -> None:
+    def plain(x):
+        return x * x if x > 0.0 else -x
+
+    assert not trace(plain, (1.0,)).pinned
+    with pytest.raises(UnsupportedError, match="structure"):
+        trace(letter, (0.5,))
+
+
+def test_a_float_as_a_key_is_refused() -> None:
+    def f(x):
+        return x * {0.5: 1.0, 1.5: 2.0}[x]
+
+    with pytest.raises(UnsupportedError, match="key"):
+        revtrace.grad(f)(0.5)
+
+
+def test_recursion_whose_depth_depends_on_floats() -> None:
+    def integral(a, b, w):
+        def simpson(lo, hi):
+            return (math.sin(w * lo) + 4.0 * math.sin(w * 0.5 * (lo + hi)) + math.sin(w * hi)) * (hi - lo) / 6.0
+
+        def adaptive(lo, hi):
+            mid = 0.5 * (lo + hi)
+            halves = simpson(lo, mid) + simpson(mid, hi)
+            if abs(simpson(lo, hi) - halves) < 1e-3:
+                return halves
+            return adaptive(lo, mid) + adaptive(mid, hi)
+
+        return adaptive(a, b)
+
+    agrees(integral, 0.1, 2.0, 3.0)
+    agrees(integral, 0.1, 2.0, 8.0)
+
+
+def test_an_array_without_axes_and_a_number_are_one_variable() -> None:
+    def f(x):
+        root, done, guess = np.full(np.shape(x), np.nan), np.zeros(np.shape(x), bool), x
+        for _ in range(40):
+            better = 0.5 * (guess + x / guess)
+            now = ~done & (np.abs(better - guess) < 1e-9)
+            root, done = np.where(now, better, root), done | now
+            if done.all():
+                break
+            guess = better
+        return np.sum(root)
+
+    agrees(f, 2.0)
+    agrees(f, np.array([2.0, 3.0]))
