@@ -146,9 +146,6 @@ class Specialisation:
     _kept: int | None = field(init=False, default=None)
     trampoline: Trampoline = field(init=False)
     _careful: Executor | None = field(init=False, default=None)
-    stepped: Specialisation | None = field(init=False, default=None)
-    """The same in the interpreter, for a program that holds for some numbers only: compiled code rounds
-    otherwise than the interpreter, which found them."""
     _misses: int = field(init=False, default=0)
     _lock: Any = field(init=False, default_factory=threading.Lock)
 
@@ -343,8 +340,12 @@ class Specialisation:
         if self.primal:
             return self.function(*args, **kwargs)
         if self.traced.pinned:
-            # Most likely made for other numbers than these; the table asks the plain function.
-            return OTHER
+            failed = self.failed_check(inputs)
+            if failed is None:
+                # Compiled code rounds otherwise than the interpreter, which found the numbers.
+                return self.run(_stepped(self.traced.program), inputs, args, kwargs)
+            if failed.attr("kind", "") == "pinned":
+                return OTHER
         restore = snapshot(args, kwargs, inputs)
         try:
             self.function(*args, **kwargs)
@@ -431,3 +432,10 @@ class Specialisation:
             f"pass a copy: {y}.copy()",
             Loc(code.co_filename, code.co_firstlineno, function=code.co_name),
         )
+
+
+def _stepped(program: Program) -> Executor:
+    """Return what runs a program in the interpreter."""
+    from revtrace.replay import Bail, run
+
+    return Executor(run=lambda *inputs: run(program, inputs), bail=(Bail,), checks_types=False)

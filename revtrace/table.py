@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import FunctionType
 from typing import Any, NoReturn
@@ -155,9 +155,6 @@ class Table:
                     if k >= _FAR:
                         self._to_front(k)
                     return out
-            out = self._pinned(known, extra, args, kwargs)
-            if out is not OTHER:
-                return out
             raised = False
             try:
                 with self._lock:
@@ -178,8 +175,6 @@ class Table:
             # The general program met an axis of length one that stands for a longer one.
             out = self.add(args, kwargs).trampoline.call(*front, *args, **kwargs)
         if out is OTHER:
-            out = self._pinned((found,), extra, args, kwargs)
-        if out is OTHER:
             raise InternalError(
                 f"the specialisation of {self.function.__qualname__} made for this call does not take it",
                 "a fact it relies on does not hold for the arguments it was traced with",
@@ -187,32 +182,6 @@ class Table:
                 self.here,
             )
         return out
-
-    def _pinned(
-        self,
-        known: Sequence[Specialisation],
-        extra: tuple[Any, ...],
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-    ) -> Any:
-        """Serve a call that programs made for some numbers only did not take; `OTHER` where they are not for it."""
-        candidates = [s for s in known if s.traced.pinned]
-        if not candidates or self.primal:
-            return OTHER
-        restore = snapshot(args, kwargs)
-        try:
-            # What it raises is what the call raises.
-            self.function(*args, **kwargs)
-        finally:
-            restore()
-        front = (extra,) if self.extra else ()
-        for candidate in candidates:
-            if candidate.stepped is None:
-                candidate.stepped = self._compiled(candidate.traced, replace(self.settings, interpret=True))
-            out = candidate.stepped.trampoline.call(*front, *args, **kwargs)
-            if out is not OTHER:
-                return out
-        return OTHER
 
     def find(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Specialisation:
         """Return the specialisation that serves a call, made now if need be, without running it."""
@@ -234,7 +203,7 @@ class Table:
                     raise
                 specialisation = self._plain(args, kwargs)
             else:
-                specialisation = self._compiled(traced, self.settings)
+                specialisation = self._compiled(traced)
                 specialisation.plan, specialisation.exact = plan, self._exact
                 specialisation.remember(args, kwargs)
             self._exact = False
@@ -358,7 +327,7 @@ class Table:
             fast,
             careful,
             self._counter,
-            settings,
+            self.settings,
             self.counted,
             primal=self.primal,
             extra=self.extra,

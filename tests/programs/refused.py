@@ -121,13 +121,6 @@ def set_of_numbers(x):
     return len(seen) * x[0]
 
 
-@refuse(100.0, says="recursi")
-def recursion_on_data(x):
-    if x < 1:
-        return x
-    return 2 * recursion_on_data(x / 2)  # refused
-
-
 @refuse(0.5, says="open|file|call")
 def reads_a_file(x):
     with open("/dev/null") as file:  # refused
