@@ -27,6 +27,9 @@ from revtrace.rules.runtime import NAMES
 
 __all__ = ["Source", "write"]
 
+_FEW = 2
+"""Checks in a block that are entered one by one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -117,7 +120,17 @@ class _Writer(Memory):
         return tuple((name, tuple(sorted(numbers))) for name, numbers in found.items())
 
     def block(self, block: Block) -> None:
-        """Write the statements of a block."""
+        """Write the statements of a block.
+
+        Where many values are checked they are entered together: numba takes long over names assigned often.
+        """
+        checks = sum(isinstance(s, Op) and s.name == "check" and bool(s.attr("soft", False)) for s in block.stmts)
+        outer, self.failures = self.failures, [] if checks > _FEW else None
+        self.statements(block)
+        self.collect_failures()
+        self.failures = outer
+
+    def statements(self, block: Block) -> None:
         for stmt in block.stmts:
             self.position += 1
             self.before(self.position)

@@ -55,6 +55,8 @@ class Lines:
         self.position = -1
         self.slots = {v: k for k, v in enumerate(returned(program))}
         self.soft = any(isinstance(s, Op) and s.name == "check" and s.attr("soft", False) for s in walk(program.body))
+        # Names of checks made in a block but not entered yet; None where each is entered at once.
+        self.failures: list[str] | None = None
         self.miss = "Bail" if careful else "Deopt"
 
     def line(self, text: str) -> None:

@@ -14,6 +14,8 @@ from revtrace.program.types import Array, Stack
 
 __all__ = ["Memory"]
 
+_TOGETHER = 50
+
 
 class Memory(Lines):
     """Writes what touches memory."""
@@ -69,10 +71,23 @@ class Memory(Lines):
         failing = code.text[4:] if code.text.startswith("not ") else f"not {code.within(6)}"
         if op.attr("soft", False):
             inner = Code(failing, 6)
-            self.line(f"failed |= {inner.within(9)}")
+            if self.failures is None:
+                self.line(f"failed |= {inner.within(9)}")
+                return
+            name = self.reserve("bad")
+            self.line(f"{name} = {failing}")
+            self.failures.append(name)
+            if len(self.failures) == _TOGETHER:
+                self.collect_failures()
         else:
             self.line(f"if {failing}:")
             self.line("    raise Bail")
+
+    def collect_failures(self) -> None:
+        """Enter the checks of a block."""
+        if self.failures:
+            self.line(f"failed |= {' | '.join(self.failures)}")
+            self.failures.clear()
 
     def write_alloc(self, op: Op, position: int) -> None:
         """Write an allocation."""

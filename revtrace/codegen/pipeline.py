@@ -6,13 +6,80 @@ them are left out, a fifth of the compile time.  Imports numba.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from numba.core import typed_passes, untyped_passes
+from numba.core import lowering, typed_passes, untyped_passes
 from numba.core.compiler import CompilerBase
-from numba.core.compiler_machinery import PassManager
+from numba.core.compiler_machinery import PassManager, register_pass
 
 __all__ = ["Pipeline"]
+
+
+@contextmanager
+def remembering(context: Any) -> Iterator[None]:
+    """Let a typing context resolve calls of the same types once: generated code has many calls of few kinds."""
+    known: dict[Any, Any] = {}
+    resolve = context.resolve_function_type
+
+    def resolved(function: Any, args: Any, kws: Any) -> Any:
+        key = (function, tuple(args), tuple(sorted(dict(kws).items())))
+        found = known.get(key)
+        if found is None:
+            found = resolve(function, args, kws)
+            if found is not None:
+                known[key] = found
+        return found
+
+    context.resolve_function_type = resolved
+    try:
+        yield
+    finally:
+        del context.resolve_function_type
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class Inference(typed_passes.NopythonTypeInference):  # type: ignore[misc]
+    """numba's type inference, each kind of call resolved once."""
+
+    _name = "revtrace_type_inference"
+
+    def run_pass(self, state: Any) -> bool:
+        """Infer types; numba holds its compiler lock."""
+        with remembering(state.typingctx):
+            return bool(super().run_pass(state))
+
+
+class Lower(lowering.Lower):  # type: ignore[misc]
+    """numba's translation to LLVM, each kind of call looked up once."""
+
+    def init(self) -> None:
+        """Prepare this object's own context."""
+        super().init()
+        known: dict[Any, Any] = {}
+        look_up = self.context.get_function
+
+        def function(fn: Any, sig: Any, _firstcall: bool = True) -> Any:
+            key = (fn, sig)
+            found = known.get(key)
+            if found is None:
+                found = known[key] = look_up(fn, sig, _firstcall)
+            return found
+
+        self.context.get_function = function
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class Lowering(typed_passes.NativeLowering):  # type: ignore[misc]
+    """The pass that runs `Lower`."""
+
+    _name = "revtrace_lowering"
+
+    @property
+    def lowering_class(self) -> Any:
+        """Return the class that does it."""
+        return Lower
 
 
 class Pipeline(CompilerBase):
@@ -27,11 +94,11 @@ class Pipeline(CompilerBase):
             untyped_passes.IRProcessing,
             untyped_passes.GenericRewrites,
             untyped_passes.ReconstructSSA,
-            typed_passes.NopythonTypeInference,
+            Inference,
             typed_passes.PreLowerStripPhis,
             # Adds the statements that free what is not used any more.
             typed_passes.IRLegalization,
-            typed_passes.NativeLowering,
+            Lowering,
             typed_passes.NoPythonBackend,
         ):
             manager.add_pass(each, each.__name__)

@@ -296,3 +296,20 @@ def test_negative_and_huge_lengths_bail() -> None:
 
 def test_runtime_functions_are_compiled_into_the_kernel() -> None:
     agree(program("f(x: f8) {\n a: f8 = softplus x\n b: f8 = expit a\n return b\n}"), 0.3, compiled=True)
+
+
+def test_many_checks_in_a_block_are_entered_together() -> None:
+    lines = ["f(x: f8) {", "v0: f8 = mul x, 2.0"]
+    for k in range(6):
+        lines += [
+            f"c{k}: b1 = lt v{k}, 1000000.0",
+            f'check c{k} kind="range" soft=true',
+            f"v{k + 1}: f8 = mul v{k}, v{k}",
+        ]
+    made = program("\n".join([*lines, "return v6", "}"]))
+    assert emit(made).text.count("failed |=") == 1
+    kernel = build(made)
+    assert kernel(0.5) == (1.0,)
+    for x in (1.5, 1e9):
+        with pytest.raises(Bail):
+            kernel(x)
