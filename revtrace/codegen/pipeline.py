@@ -40,7 +40,7 @@ def remembering(context: Any) -> Iterator[None]:
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
-class Inference(typed_passes.NopythonTypeInference):  # type: ignore[misc]
+class Inference(typed_passes.NopythonTypeInference):
     """numba's type inference, each kind of call resolved once."""
 
     _name = "revtrace_type_inference"
@@ -48,15 +48,15 @@ class Inference(typed_passes.NopythonTypeInference):  # type: ignore[misc]
     def run_pass(self, state: Any) -> bool:
         """Infer types; numba holds its compiler lock."""
         with remembering(state.typingctx):
-            return bool(super().run_pass(state))
+            return bool(super().run_pass(state))  # type: ignore[no-untyped-call]
 
 
-class Lower(lowering.Lower):  # type: ignore[misc]
+class Lower(lowering.Lower):
     """numba's translation to LLVM, each kind of call looked up once."""
 
     def init(self) -> None:
         """Prepare this object's own context."""
-        super().init()
+        super().init()  # type: ignore[no-untyped-call]
         known: dict[Any, Any] = {}
         look_up = self.context.get_function
 
@@ -71,7 +71,7 @@ class Lower(lowering.Lower):  # type: ignore[misc]
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
-class Lowering(typed_passes.NativeLowering):  # type: ignore[misc]
+class Lowering(typed_passes.NativeLowering):
     """The pass that runs `Lower`."""
 
     _name = "revtrace_lowering"
