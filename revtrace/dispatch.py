@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from revtrace.calls.core import failure
 from revtrace.config import Settings
 from revtrace.containers import build, rendered, snapshot
 from revtrace.dispatch_source import OTHER, Trampoline, compile_trampoline, dtype_of
@@ -337,6 +338,10 @@ class Specialisation:
     def plain(self, args: tuple[Any, ...], kwargs: Any, inputs: tuple[Any, ...]) -> Any:
         """Call the plain function, which raises what the kernel gave up on."""
         self.stats.bails += 1
+        # What a library or a user's rule raised; kept before the plain function calls them again.
+        raised = failure()
+        if raised is not None and not isinstance(raised, Exception):
+            raise raised
         if self.primal:
             return self.function(*args, **kwargs)
         if self.traced.pinned:
@@ -351,6 +356,8 @@ class Specialisation:
             self.function(*args, **kwargs)
         finally:
             restore()
+        if raised is not None:
+            raise raised
         return self.unexplained(inputs)
 
     def read_only(self, inputs: tuple[Any, ...], args: tuple[Any, ...], kwargs: Any) -> Any:

@@ -6,7 +6,7 @@ few multiplications, for a ``while`` the loop itself.
 
 from __future__ import annotations
 
-from revtrace.passes import dce
+from revtrace.passes.dce import dce
 from revtrace.program.build import Builder
 from revtrace.program.nodes import Block, For, If, Op, Program, Stmt, Var, While, const, walk
 from revtrace.program.types import INT, Array, Stack

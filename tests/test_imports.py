@@ -25,10 +25,11 @@ ALLOWED: dict[str, set[str]] = {
     "structure": LEAVES | {"decode"},
     "program": LEAVES,
     "rules": LEAVES | {"program"},
-    "trace": LEAVES | {"structure", "decode", "program", "rules"},
-    "passes": LEAVES | {"program", "rules"},
-    "replay": LEAVES | {"program", "rules"},
-    "codegen": LEAVES | {"program", "rules"},
+    "calls": LEAVES | {"program"},
+    "trace": LEAVES | {"structure", "decode", "program", "rules", "calls"},
+    "passes": LEAVES | {"program", "rules", "calls"},
+    "replay": LEAVES | {"program", "rules", "calls"},
+    "codegen": LEAVES | {"program", "rules", "calls"},
     "cache": LEAVES | {"config", "program", "codegen"},
 }
 """What each package may import; the modules of the public API, above all of these, are not listed."""
@@ -42,8 +43,8 @@ AT_START = {"bytecode"}
 ABOVE = {"api", "cli", "handle", "testing"}
 """Modules that only each other and the top of the package import."""
 
-LATE = {("program", "rules")}
-"""Imports allowed inside functions only: the verifier reads the table of rules."""
+LATE = {("program", "rules"), ("passes", "trace")}
+"""Imports allowed inside functions only: the verifier reads the table of rules, derivatives of calls are traced."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from revtrace.calls.bridge import Spec
 from revtrace.codegen.expressions import Code, operation
 from revtrace.codegen.guards import conditions
 from revtrace.codegen.lines import INDENT, TAKEN
@@ -55,6 +56,8 @@ class Source:
         Positions of the inputs that it may write.
     boxed : tuple of int
         Positions of the results to return as numpy scalars.
+    calls : tuple of (str, Spec)
+        Rows it calls, by the names it gives them.
     """
 
     text: str
@@ -66,6 +69,7 @@ class Source:
     outputs: int = 0
     written: tuple[int, ...] = ()
     boxed: tuple[int, ...] = ()
+    calls: tuple[tuple[str, Spec], ...] = ()
 
 
 def write(program: Program, plan: Plan, *, careful: bool = False, boxed: Iterable[int] = ()) -> Source:
@@ -108,6 +112,7 @@ class _Writer(Memory):
             self.careful,
             len(self.slots),
             written(self.program),
+            calls=tuple((name, spec) for spec, name in self.calls.items()),
         )
 
     def buffers(self) -> tuple[tuple[str, tuple[int, ...]], ...]:

@@ -104,6 +104,8 @@ def compile_source(source: Source, signature: tuple[Any, ...]) -> Kernel:
     cpu_target.options.parse_as_flags(flags, _OPTIONS)
     # Numba is to make no way in from Python.
     flags.no_compile = True  # type: ignore[misc, assignment]
+    if source.calls:
+        prepare_calls(source)
     typing, context = cpu_target.typing_context, cpu_target.target_context
     arguments = (*((SLOTS,) if source.outputs else ()), *signature)
     with global_compiler_lock:
@@ -122,6 +124,9 @@ def load(data: bytes) -> Kernel:
     source, vectors, door, state = pickle.loads(data)
     if vectors and not available():
         raise ValueError("the kernel calls vector functions that this machine's C library lacks")
+    if source.calls:
+        # Before its machine code is read, which is linked at once.
+        prepare_calls(source)
     context = cpu_target.target_context
     with global_compiler_lock:
         export()
@@ -137,6 +142,13 @@ def _opened(source: Source, library: Any, door: str) -> Kernel:
     if not address:
         raise ValueError(f"no symbol {door}")
     return Kernel(source, builtin(source.name, address, library), library, door)
+
+
+def prepare_calls(source: Source) -> None:
+    """Make the rows that a source calls known in this process."""
+    from revtrace.codegen.calls import prepare
+
+    prepare([spec for _, spec in source.calls])
 
 
 def calls_vectors(source: Source) -> bool:
@@ -158,6 +170,10 @@ def _function(source: Source) -> Any:
     for w in words:
         if w in FUNCTIONS or re.fullmatch(r"dim\d+", w):
             namespace[w] = FUNCTIONS[w]
+    if source.calls:
+        from revtrace.codegen.calls import function as of_call
+
+        namespace.update({name: of_call(spec) for name, spec in source.calls})
     namespace.update({name: link(name, njit(error_model="numpy"), _linked) for name in source.runtime})
     namespace.update({name: DTYPES[NUMPY[dtype]](value) for name, dtype, value in source.constants})
     exec(compile(text, f"<revtrace {source.name}>", "exec"), namespace)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from revtrace.calls.bridge import Spec
 from revtrace.codegen.expressions import ATOM, NUMPY, Code, Literals
 from revtrace.codegen.plan import Plan
 from revtrace.codegen.storage import returned
@@ -51,6 +52,7 @@ class Lines:
         self.numbered: dict[str, int] = {}
         self.pending: dict[Var, Code] = {}
         self.vector = False
+        self.calls: dict[Spec, str] = {}
         self.stacks: list[str] = []
         self.position = -1
         self.slots = {v: k for k, v in enumerate(returned(program))}

@@ -28,6 +28,8 @@ def _pointer(context: Any, builder: Any, kind: Any, value: Any, index: Any) -> A
     if isinstance(kind, types.CPointer):
         return builder.gep(value, [index[0]], inbounds=True)
     array = make_array(kind)(context, builder, value)
+    if kind.ndim == 0:
+        return array.data
     offset = index[0]
     if kind.ndim > 1:
         shape = cgutils.unpack_tuple(builder, array.shape, kind.ndim)
@@ -175,7 +177,7 @@ def _allocate(context: Any, builder: Any, kind: Any, shape: Any) -> tuple[Any, A
     align = context.get_preferred_array_alignment(kind.dtype)
     meminfo = context.nrt.meminfo_alloc_aligned(builder, size, align)
     data = context.nrt.meminfo_data(builder, meminfo)
-    strides = [ir.Constant(I64, get_itemsize(context, kind))]
+    strides = [ir.Constant(I64, get_itemsize(context, kind))] if shape else []
     for n in reversed(shape[1:]):
         strides.insert(0, builder.mul(strides[0], n))
     array = make_array(kind)(context, builder)

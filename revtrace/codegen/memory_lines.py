@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+from revtrace.calls.bridge import Spec
 from revtrace.codegen.expressions import ATOM, NUMPY, Code, call
 from revtrace.codegen.guards import poly_code
 from revtrace.codegen.lines import Lines
@@ -135,6 +137,20 @@ class Memory(Lines):
         array, value = self.value(op.args[0]), self.value(op.args[1])
         self.settle(writes(op))
         self.line(call("fill", array, value).text)
+
+    def write_call(self, op: Op, position: int) -> None:
+        """Write a call of a row."""
+        outs, settings = op.attr("outs"), op.attr("settings", ())
+        assert isinstance(outs, int) and isinstance(settings, tuple)
+        kinds = tuple((x.type.dtype, x.type.ndim) for x in op.args if isinstance(x.type, Array))
+        spec = Spec(str(op.attr("row")), settings, bool(op.attr("adds")), outs, kinds)
+        name = self.calls.get(spec) or self.calls.setdefault(
+            spec, self.reserve(f"call_{re.sub('[^a-z]', '', spec.row)}")
+        )
+        args = [self.value(x) for x in op.args]
+        self.settle(writes(op))
+        self.line(f"if not {call(name, *args).text}:")
+        self.line("    raise Bail")
 
     def write_stack(self, op: Op, position: int) -> None:
         """Write a new stack: a buffer and the number of entries."""

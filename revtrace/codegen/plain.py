@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from revtrace.calls.bridge import Spec
+from revtrace.calls.core import attempt, row_named
 from revtrace.codegen.emit import Source
 from revtrace.codegen.expressions import NUMPY
 from revtrace.codegen.signals import Bail, Deopt
@@ -193,9 +195,19 @@ def load(source: Source) -> Callable[..., tuple[Any, ...]]:
     namespace.update({f"dim{k}": _dim(k) for k in range(32)})
     namespace.update({name: NAMES[name] for name in source.runtime})
     namespace.update({name: DTYPES[NUMPY[dtype]](value) for name, dtype, value in source.constants})
+    namespace.update({name: _call(spec) for name, spec in source.calls})
     exec(compile(source.text, f"<revtrace {source.name}>", "exec"), namespace)
     found: Callable[..., tuple[Any, ...]] = namespace[source.name]
     return functools.partial(found, None) if source.outputs else found
+
+
+def _call(spec: Spec) -> Callable[..., bool]:
+    row = row_named(spec.row)
+
+    def run(*arrays: Any) -> bool:
+        return attempt(row, spec.settings, spec.adds, arrays[: spec.outs], arrays[spec.outs :])
+
+    return run
 
 
 def _dim(axis: int) -> Callable[[Any], int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from revtrace.calls.core import parts
 from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Var, While, regions, walk
 from revtrace.program.types import Array, Stack
 
@@ -83,4 +84,6 @@ def written(program: Program) -> tuple[int, ...]:
     for stmt in walk(program.body):
         if isinstance(stmt, Op) and stmt.name in _WRITES and isinstance(stmt.args[0], Var):
             changed |= held.get(stmt.args[0], frozenset())
+        if isinstance(stmt, Op) and stmt.name == "call":
+            changed = changed.union(*(held.get(x, frozenset()) for x in parts(stmt)[0] if isinstance(x, Var)))
     return tuple(k for k, v in enumerate(program.inputs) if held.get(v, frozenset()) & changed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from revtrace.calls.core import parts
 from revtrace.codegen.expressions import INFIX, occurrences
 from revtrace.codegen.plan import Plan
 from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While, regions
@@ -15,7 +16,7 @@ __all__ = ["EFFECTS", "Uses", "writes"]
 
 _SCALAR = frozenset(("select", "cast", "accum", "dim", "load", "neg", "not", *INFIX))
 
-EFFECTS = frozenset(("store", "addto", "fill", "copyto", "alloc", "copy", "check", "stack", "push", "pop"))
+EFFECTS = frozenset(("store", "addto", "fill", "copyto", "alloc", "copy", "check", "stack", "push", "pop", "call"))
 """Operations that are written where they stand."""
 
 
@@ -130,6 +131,8 @@ def writes(stmt: Stmt) -> frozenset[str]:
     out: set[str] = set()
     if isinstance(stmt, Op) and stmt.name in ("store", "addto", "fill", "copyto"):
         out.add(stmt.args[0].type.dtype)
+    if isinstance(stmt, Op) and stmt.name == "call":
+        out.update(x.type.dtype for x in parts(stmt)[0])
     for block in regions(stmt):
         for inner in block.stmts:
             out |= writes(inner)

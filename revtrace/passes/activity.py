@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from revtrace.calls.core import parts
+from revtrace.calls.core import passes_on as passed_on
 from revtrace.passes.effects import Buffers
 from revtrace.passes.scopes import is_float
 from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While
@@ -19,7 +21,22 @@ from revtrace.rules.core import RULES
 __all__ = ["Activity", "activity", "differentiable", "varied"]
 
 _MEMORY = frozenset(
-    {"load", "store", "addto", "fill", "copy", "copyto", "push", "pop", "alloc", "dim", "check", "stack"}
+    {
+        "load",
+        "store",
+        "addto",
+        "fill",
+        "copy",
+        "copyto",
+        "push",
+        "pop",
+        "alloc",
+        "dim",
+        "check",
+        "stack",
+        "call",
+        "keep",
+    }
 )
 
 
@@ -138,6 +155,9 @@ def flows(op: Op) -> list[tuple[Operand, Operand]]:
             return [(op.args[0], op.out)]
         case "store" | "addto" | "fill" | "copyto" | "push":
             return [(op.args[1], op.args[0])]
+        case "call":
+            outs, ins = parts(op)
+            return [(x, out) for x in ins for out in outs] if passed_on(op) else []
     if not differentiable(op):
         return []
     assert op.out is not None

@@ -8,13 +8,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
+from revtrace.calls.core import parts
 from revtrace.passes import memory
+from revtrace.passes.calls import Place, write_program, write_terms
 from revtrace.passes.carry import Carry
 from revtrace.passes.demand import Demand, permutation
 from revtrace.passes.forward import known
 from revtrace.passes.memory import zero
 from revtrace.passes.plan import Plan
+from revtrace.passes.residuals import site_of
 from revtrace.passes.scopes import TOP, free, is_array, is_float
 from revtrace.passes.shadows import Lookup, Shadows, bar_name
 from revtrace.passes.tape import integer
@@ -157,6 +161,13 @@ class Sweeps(Shadows):
                 memory.move_array(b, self.shadow[target], self.shadow[_var(source)] if self.on(source) else None)
             case "push" | "pop":
                 self.stacked(op)
+            case "call":
+                self.called(op)
+            case "keep":
+                site = site_of(op, self.demand.sites)
+                place = list(site.kept)[int(op.attr("slot"))]  # type: ignore[call-overload]
+                value, *at = (self.primal(x) for x in op.args)
+                b.do("store", self.rebuilt[op.attr("site"), place], value, *at, safe=True)
             case _:
                 g = self.adj.pop(_var(op.out), None)
                 if g is not None:
@@ -171,6 +182,25 @@ class Sweeps(Shadows):
             self.b.append(replace(clone(inner, lookup), loc=self.b.loc))
         for x, term in text.terms:
             self.add(x, lookup.get(term, term) if isinstance(term, Var) else term)
+
+    def called(self, op: Op) -> None:
+        """Reverse a call: add to the operands' cotangents, then clear those of what it wrote over."""
+        b = self.b
+        site = site_of(op, self.demand.sites)
+        outs, ins = parts(op)
+        arrays: dict[Place, Var] = dict(site.direct)
+        arrays |= {place: self.rebuilt[op.attr("site"), place] for place in site.kept}
+        arrays |= {("bar", k): self.shadow[_var(x)] for k, x in enumerate(outs) if self.on(x)}
+        targets = {k: self.shadow[_var(x)] for k, x in enumerate(ins) if self.on(x)}
+        if site.text.program is None:
+            write_terms(b, site.text, arrays, targets)
+        else:
+            values: dict[tuple[Any, ...], Operand] = dict(arrays.items())
+            values |= {key: self.primal(n) for key, n in site.lengths.items()}
+            write_program(b, site.text, values, targets, adds=True)
+        for x in outs:
+            if self.on(x) and not op.attr("adds") and id(op) not in self.needless:
+                b.do("fill", self.shadow[_var(x)], const(0, x.type.dtype))
 
     def stacked(self, op: Op) -> None:
         """Reverse a push or a pop of a program that is itself a reversal."""

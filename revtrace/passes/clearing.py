@@ -26,11 +26,11 @@ def needless(program: Program, where: Scopes, memory: Buffers, on: Activity, roo
     for cls, accesses in memory.accesses.items():
         if not on.is_active(cls) or cls in entry or cls in copied:
             continue
-        writes = [a for a in accesses if a.writes and a.op.name in ("store", "fill", "copyto", "addto")]
+        writes = [a for a in accesses if a.writes and a.op.name in ("store", "fill", "copyto", "addto", "call")]
         if any(in_place(a, roots) for a in accesses):
             # The next iteration runs after this one's reversal and expects zeros.
             continue
-        active = Writes(subscripts, [a for a in writes if on.is_active(a.op.args[1])])
+        active = Writes(subscripts, [a for a in writes if any(map(on.is_active, a.op.args[1:]))])
         found.update(id(a.op) for a in writes if active.under(a, TOP) is None)
     return found
 

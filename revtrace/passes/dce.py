@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from revtrace.calls.core import parts, row_of
 from revtrace.passes.effects import Buffers, buffers
 from revtrace.passes.scopes import Scopes, is_array, scopes
 from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Program, Stmt, Var, While
@@ -117,6 +118,10 @@ class _Live:
                 return self.has_contents(op.args[0]) or may_fail(op)
             case "push":
                 return self.has_contents(op.args[0])
+            case "call":
+                return any(map(self.has_contents, parts(op)[0])) or may_fail(op)
+            case "keep":
+                return True
             case "pop":
                 # All pops of a stack stay, or none: its order must hold.
                 return op.out in self.values or self.has_contents(op.args[0])
@@ -140,6 +145,14 @@ class _Live:
                     self.want_name(x)
                 if op.name == "addto" and self.has_contents(op.args[0]):
                     self.want_contents(op.args[0])
+            case "call":
+                outs, ins = parts(op)
+                for x in ins:
+                    self.want(x)
+                for x in outs:
+                    self.want_name(x)
+                    if op.attr("adds"):
+                        self.want_contents(x)
             case "push" | "pop":
                 self.want_contents(op.args[0])
                 for x in op.args:
@@ -218,6 +231,8 @@ def may_fail(op: Op) -> bool:
         return not (op.attr("safe") or op.attr("again"))
     if op.name == "alloc":
         return any(not isinstance(n, Const) or n.value.real < 0 for n in op.args) and not op.attr("again")
+    if op.name == "call":
+        return row_of(op).raises and not op.attr("again")
     return op.name == "copyto" and not op.attr("again")
 
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from revtrace.calls.core import parts
 from revtrace.passes.activity import Activity
 from revtrace.passes.pullback import Pullback
+from revtrace.passes.residuals import Site, site_of
 from revtrace.passes.scopes import Scopes, is_array, is_float
 from revtrace.passes.shapes import shape
 from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While
@@ -26,7 +28,9 @@ class Demand:
         activity: Activity,
         texts: Mapping[Var, Pullback],
         restored: frozenset[Var] = frozenset(),
+        sites: Mapping[int, Site] | None = None,
     ) -> None:
+        self.sites = dict(sites or {})
         self.scopes = scopes
         self.restored = restored
         self.activity = activity
@@ -63,6 +67,10 @@ class Demand:
             case Op():
                 if stmt.name in ("store", "addto", "fill", "copyto", "push"):
                     return on(stmt.args[0]) or self.restores(stmt)
+                if stmt.name == "call":
+                    return any(map(on, parts(stmt)[0]))
+                if stmt.name == "keep":
+                    return True
                 if stmt.name == "copy":
                     assert stmt.out is not None
                     return on(stmt.out)
@@ -90,6 +98,10 @@ class Demand:
                         yield from stmt.args
                 elif not self.works(stmt):
                     return
+                elif stmt.name == "call":
+                    yield from site_of(stmt, self.sites).reads()
+                elif stmt.name == "keep":
+                    yield from stmt.args
                 elif stmt.name == "copy":
                     found = shape(self.scopes, stmt.args[0])
                     if isinstance(found, tuple):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from revtrace.calls.core import parts
 from revtrace.passes.scopes import Scopes, is_array
 from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While, regions
 
@@ -73,6 +74,13 @@ class Buffers:
 
 def touches(op: Op) -> Iterator[Touch]:
     """Yield the reads, then the writes, of one operation."""
+    if op.name == "call":
+        outs, ins = parts(op)
+        for x in dict.fromkeys((*ins, *(outs if op.attr("adds") else ()))):
+            yield Touch(op, x, False)
+        for x in outs:
+            yield Touch(op, x, True)
+        return
     for k in _READS.get(op.name, ()):
         yield Touch(op, op.args[k], False)
     if op.name in _WRITES:

@@ -74,6 +74,12 @@ class Forward:
                 self.places[stmt.count] = len(self.b.stmts), scope.index
                 continue
             match stmt:
+                case Op(name="keep"):
+                    continue
+                case Op(name="call"):
+                    attrs = tuple((k, v) for k, v in stmt.attrs if k != "site")
+                    self.b.append(Op("call", stmt.args, None, attrs, stmt.loc))
+                    continue
                 case Op():
                     if id(stmt) in self.plan.saved:
                         self.save(stmt)

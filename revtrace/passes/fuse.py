@@ -102,7 +102,13 @@ class _Order:
                 cls = t.array if isinstance(t.array.type, Stack) else memory.find(t.array)
                 # The forward part of a loop in place belongs where the loop was.
                 when = self.first[k] - 0.5 if k in self.first and t.array in primal else float(k)
-                kind = "add" if t.op.name == "addto" else "write" if t.writes else "read"
+                kind = (
+                    "add"
+                    if t.op.name == "addto" or t.op.attr("adds") and t.array is t.op.args[0]
+                    else "write"
+                    if t.writes
+                    else "read"
+                )
                 touches.setdefault(cls, {}).setdefault((k, when), set()).add(kind)
         for places in touches.values():
             # Of loops in place that belong before the same statement, the one reversed last came first.

@@ -14,6 +14,7 @@ see `revtrace.passes.fuse`.
 
 from __future__ import annotations
 
+from revtrace.calls.core import parts
 from revtrace.passes.activity import Activity
 from revtrace.passes.demand import Demand
 from revtrace.passes.effects import Access, Buffers
@@ -169,6 +170,10 @@ class _Coverage:
             case "fill":
                 self.full = True
             case "copyto" if op.args[0] is self.array and op.args[1] is not self.array:
+                self.full = True
+            case "call":
+                if self.array in parts(op)[1] or op.attr("adds"):
+                    return self.full
                 self.full = True
             case "load":
                 return self.full or tuple(map(key, op.args[1:])) in self.known

@@ -24,6 +24,8 @@ def restorable(where: Scopes, memory: Buffers, roots: frozenset[int], results: I
         writes = [a for a in accesses if a.writes]
         if not writes or any(isinstance(a.array.type, Stack) for a in accesses):
             continue
+        if any(a.op.name == "call" for a in writes):
+            continue
         around = {next(s.index for s in where.chain(a.path[-1][0]) if s.index in roots) for a in writes}
         if len(around) != 1:
             continue

@@ -20,10 +20,12 @@ from revtrace.passes.fuse import schedule
 from revtrace.passes.independent import candidates
 from revtrace.passes.origins import numbered
 from revtrace.passes.plan import Plan, plan
+from revtrace.passes.residuals import residuals
 from revtrace.passes.restoring import restorable
 from revtrace.passes.scopes import TOP, scopes
 from revtrace.passes.selection import selection
 from revtrace.program.nodes import For, Program, Var, While, walk
+from revtrace.program.rebuild import fresh
 
 __all__ = ["reverse"]
 
@@ -49,18 +51,22 @@ def reverse(program: Program, active_inputs: Sequence[int], active_outputs: Sequ
         Where the primal values came from.
     """
     program = selection(program)
-    where = scopes(program)
-    classes = buffers(program, where)
     inputs = [program.inputs[k] for k in active_inputs]
     outputs = [program.body.results[k] for k in active_outputs]
     program = numbered(program)
+    where = scopes(program)
+    classes = buffers(program, where)
+    program, sites = residuals(program, where, classes, activity(program, classes, inputs, outputs).is_active)
+    program = fresh(program)
+    where = scopes(program)
+    classes = buffers(program, where)
     program, texts, extra = expose(program, activity(program, classes, inputs, outputs))
     where = scopes(program)
     classes = buffers(program, where)
     on = activity(program, classes, inputs, outputs)
     refused: set[Var] = set()
     while True:
-        demand = Demand(program, where, on, texts)
+        demand = Demand(program, where, on, texts, sites=sites)
         fused = candidates(where, classes, demand, refused)
         roots = frozenset(
             {
@@ -76,7 +82,7 @@ def reverse(program: Program, active_inputs: Sequence[int], active_outputs: Sequ
         def planned(restored: frozenset[Var], roots: frozenset[int] = roots) -> tuple[Demand, Plan]:
             # Planning enters values that branches hand out, so each attempt has its own record of values.
             fresh_where = scopes(program)
-            demand = Demand(program, fresh_where, on, texts, restored)
+            demand = Demand(program, fresh_where, on, texts, restored, sites)
             return demand, plan(fresh_where, classes, demand, roots, extra)
 
         demand, chosen = planned(frozenset())

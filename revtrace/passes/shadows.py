@@ -12,9 +12,11 @@ from dataclasses import replace
 
 from revtrace.errors import UnsupportedError
 from revtrace.passes import memory
+from revtrace.passes.calls import Place
 from revtrace.passes.demand import Demand, permutation
 from revtrace.passes.forward import Forward
 from revtrace.passes.plan import Plan
+from revtrace.passes.residuals import site_of
 from revtrace.passes.scopes import is_array
 from revtrace.passes.shapes import shape
 from revtrace.program.nodes import Block, For, If, Op, Operand, Stmt, Var, While, const
@@ -31,12 +33,15 @@ class Shadows(Forward):
     ----------
     shadow : dict
         Adjoint buffers of arrays, and of stacks.
+    rebuilt : dict
+        What a call's reversal reads, by the call's number and the operand.
     """
 
     def __init__(self, demand: Demand, chosen: Plan, fused: set[Var], roots: frozenset[int]) -> None:
         super().__init__(demand.scopes, chosen, fused, roots)
         self.demand = demand
         self.shadow: dict[Var, Var] = {}
+        self.rebuilt: dict[tuple[object, Place], Var] = {}
 
     def on(self, x: Operand) -> bool:
         """Whether a value, or a buffer's class, carries a derivative."""
@@ -62,12 +67,25 @@ class Shadows(Forward):
                     self.shadow[out] = memory.new(self.b, out.type.dtype, shape, zeros=True, hint=bar_name(out))
                 case Op(name="copy", out=Var() as out) if self.on(out) and out not in self.shadow:
                     self.shadow[out] = self.shadow_like(out, _var(stmt.args[0]))
+                case Op(name="call") if self.demand.works(stmt):
+                    self.make_room(stmt)
                 case If():
                     for k, out in enumerate(stmt.outs):
                         if is_array(out) and self.on(out):
                             self.choose(stmt, k)
                 case For() | While():
                     self.turn(stmt)
+
+    def make_room(self, op: Op) -> None:
+        """Make the arrays that what a call's reversal reads is put in."""
+        site = site_of(op, self.demand.sites)
+        made: dict[Var, Var] = {}
+        for place, (array, lengths) in site.kept.items():
+            if array not in made:
+                assert isinstance(array.type, Array)
+                shape = [self.primal(n) for n in lengths]
+                made[array] = memory.new(self.b, array.type.dtype, shape, zeros=False, hint=array.name)
+            self.rebuilt[op.attr("site"), place] = made[array]
 
     def shadow_like(self, out: Var, source: Var) -> Var:
         """Return a new shadow for a copy of an array."""

@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import replace
 
+from revtrace.calls.core import parts
 from revtrace.passes.effects import Buffers, buffers, touched
 from revtrace.passes.fold import folded, key
 from revtrace.passes.scopes import scopes
@@ -124,6 +125,8 @@ class _Walker:
     def wrote(self, op: Op, known: Known) -> None:
         if op.name in ("store", "addto", "fill", "copyto"):
             self.age([self.memory.find(op.args[0])])
+        if op.name == "call":
+            self.age([self.memory.find(x) for x in parts(op)[0]])
         if op.name == "store":
             known[self.element(op.args[0], op.args[2:])] = op.args[1]
         if op.name == "alloc" and op.out is not None:

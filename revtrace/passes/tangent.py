@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
+from revtrace.calls.core import parts, passes_on
 from revtrace.passes import memory
 from revtrace.passes.activity import Activity, varied
+from revtrace.passes.calls import Place, Text, push_text, write_program, write_terms
 from revtrace.passes.effects import buffers
 from revtrace.passes.pullback import argument, rule_of
 from revtrace.passes.scopes import is_array, is_float, scopes
@@ -130,6 +133,8 @@ class _Writer:
             b.append(op)
             return
         b.append(op)
+        if op.name == "call":
+            self.called(op)
         if op.out is None or not self.varies(op.out):
             return
         out = op.out
@@ -155,6 +160,32 @@ class _Writer:
                 self.dot[out] = b.cast(self.number(op.args[0]), out.type.dtype)
             case _:
                 self.scalar(op, out)
+
+    def called(self, op: Op) -> None:
+        """Write the tangents of what a call wrote."""
+        b = self.b
+        outs, ins = parts(op)
+        varying = [x for x in outs if self.varies(x)]
+        if not varying:
+            return
+        active = [x for x in ins if self.varies(x)]
+        targets = {k: _var(self.dot[_var(x)]) for k, x in enumerate(outs) if self.varies(x)}
+        text = push_text(op, self.varies) if active and passes_on(op) else Text()
+        arrays: dict[Place, Var] = {("out", k): _var(x) for k, x in enumerate(outs)}
+        arrays |= {("in", k): _var(x) for k, x in enumerate(ins)}
+        arrays |= {("dot", k): _var(self.dot[_var(x)]) for k, x in enumerate(ins) if self.varies(x)}
+        if text.program is None or set(text.targets) != set(targets):
+            for target in targets.values():
+                if not op.attr("adds"):
+                    b.do("fill", target, const(0, target.type.dtype))
+        if text.program is None:
+            write_terms(b, text, arrays, targets)
+            return
+        values: dict[tuple[Any, ...], Operand] = dict(arrays.items())
+        for key in text.inputs:
+            if len(key) == 3:
+                values[key] = b.dim(arrays[key[0], key[1]], key[2])
+        write_program(b, text, values, targets, adds=False)
 
     def write(self, op: Op) -> None:
         target = self.dot[_var(op.args[0])]

@@ -128,6 +128,25 @@ def _pop(op: Op, types: Sequence[Type]) -> str | None:
     return None if len(types) == 1 and isinstance(types[0], Stack) else "takes a stack"
 
 
+def _call(op: Op, types: Sequence[Type]) -> str | None:
+    outs = op.attr("outs")
+    if not isinstance(outs, int) or not 1 <= outs <= len(types) or not isinstance(op.attr("row"), str):
+        return "names no row and number of outputs"
+    if not all(isinstance(t, Array) for t in types):
+        return "takes arrays"
+    if any(x in op.args[outs:] or op.args.count(x) > 1 for x in op.args[:outs]):
+        return "writes an array that it reads, or writes twice"
+    if op.attr("adds") and outs != 1:
+        return "adds to more than one array"
+    return None
+
+
+def _keep(op: Op, types: Sequence[Type]) -> str | None:
+    if types and all(isinstance(t, Scalar) for t in types) and all(t == INT for t in types[1:]):
+        return None
+    return "takes a number and indices"
+
+
 def _nothing(op: Op, types: Sequence[Type]) -> None:
     return None
 
@@ -154,6 +173,8 @@ STRUCTURAL: dict[str, Signature] = {
     "accum": Signature(_accum, lambda op, types: types[0]),
     "check": Signature(_check, _nothing, ("kind", "soft")),
     "stack": Signature(_stack, _own, writes=True),
+    "call": Signature(_call, _nothing, ("row", "outs", "settings", "adds", "again", "site"), writes=True),
+    "keep": Signature(_keep, _nothing, ("site", "slot"), writes=True),
     "push": Signature(_push, _nothing, writes=True),
     "pop": Signature(_pop, _element, writes=True),
 }

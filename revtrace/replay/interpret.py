@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from revtrace.calls.core import attempt, row_of, settings_of
 from revtrace.errors import InternalError
 from revtrace.program.nodes import (
     Block,
@@ -251,6 +252,10 @@ def overwritten(op: Op, args: tuple[Any, ...]) -> Any:
             return None
     if op.name in ("fill", "copyto"):
         return args[0].copy()
+    if op.name == "call":
+        count = op.attr("outs")
+        assert isinstance(count, int)
+        return tuple(x.copy() for x in args[:count])
     return None
 
 
@@ -323,6 +328,13 @@ def _stack(numbers: Native, op: Op, args: tuple[Any, ...]) -> list[Any]:
     return []
 
 
+def _call(numbers: Native, op: Op, args: tuple[Any, ...]) -> None:
+    count = op.attr("outs")
+    assert isinstance(count, int)
+    if not attempt(row_of(op), settings_of(op), bool(op.attr("adds")), args[:count], args[count:]):
+        raise Bail(op, str(op.attr("row")))
+
+
 def _push(numbers: Native, op: Op, args: tuple[Any, ...]) -> None:
     args[0].append(args[1])
 
@@ -344,6 +356,7 @@ MEMORY: dict[str, Callable[[Native, Op, tuple[Any, ...]], Any]] = {
     "dim": _dim,
     "check": _check,
     "stack": _stack,
+    "call": _call,
     "push": _push,
     "pop": _pop,
 }

@@ -180,12 +180,8 @@ def call_vectorized(t: Tracer, st: State, function: Any, args: Args) -> Any:
 
 def _refusals() -> None:
     loops = "write it as loops over the elements"
-    names = {
-        **dict.fromkeys(("solve", "inv", "det", "slogdet", "cholesky"), "write the elimination as loops"),
-        **dict.fromkeys(("eig", "eigh", "eigvals", "eigvalsh", "svd", "svdvals", "qr", "pinv", "lstsq", "matrix_rank",
-                         "cond", "matrix_power", "tensorsolve", "tensorinv", "multi_dot"), loops),
-    }  # fmt: skip
-    found = [(getattr(np.linalg, name, None), f"np.linalg.{name}", how) for name, how in names.items()]
+    real = "of a real matrix NumPy returns real or complex numbers by their values; use eigh for symmetric ones"
+    found = [(getattr(np.linalg, name), f"np.linalg.{name}", real) for name in ("eig", "eigvals")]
     found += [(getattr(np.fft, name), f"np.fft.{name}", loops) for name in np.fft.__all__ if "freq" not in name]
     for f, name, how in found:
         if f is None or not callable(f):

@@ -195,6 +195,10 @@ def call_method(
     return call(t, st, get_attribute(t, st, value, name), args, kwargs or {})
 
 
+_TRACED = ("revtrace.trace", "revtrace.calls", "revtrace.passes.calls")
+"""Modules of revtrace whose functions are written to be traced: derivatives of rows, and wrappers of them."""
+
+
 # plain functions --------------------------------------------------------------------------
 
 
@@ -202,7 +206,7 @@ def _plain(
     t: Tracer, st: State, f: types.FunctionType, value: Static, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     source = value.source if value.source is not None else Fixed(f)
-    if f.__module__ and f.__module__.partition(".")[0] == "revtrace" and not f.__module__.startswith("revtrace.trace"):
+    if f.__module__ and f.__module__.partition(".")[0] == "revtrace" and not f.__module__.startswith(_TRACED):
         raise t.unsupported(f"calling {f.__module__}.{f.__qualname__}", "revtrace's own functions are not traced", "")
     defaults = tuple(external(t, st, d, None, "const") for d in f.__defaults__ or ())
     kwdefaults = {k: external(t, st, d, None, "const") for k, d in (f.__kwdefaults__ or {}).items()}

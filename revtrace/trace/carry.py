@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from revtrace.calls.core import parts
 from revtrace.program.nodes import Operand, Var, const
 from revtrace.program.types import BOOL, INT, Array, Scalar
 from revtrace.trace.external import attribute_of
@@ -327,6 +328,8 @@ class Carried:
         for x in t.statements_here():
             if x.name in ("store", "fill", "copyto"):
                 written |= roots(t, x.args[0])
+            elif x.name == "call":
+                written = written.union(*(roots(t, out) for out in parts(x)[0]))
         names = [v.root for slot in self._slots(self._back) for v in _views(self._get(self._back, slot), self._back)]
         targets = {s for s, _ in self._copies}
         pending = []

@@ -1,0 +1,9 @@
+"""Enters the rows of this package, by importing their modules."""
+
+from __future__ import annotations
+
+import revtrace.calls.linalg
+
+__all__: list[str] = []
+
+assert revtrace.calls.linalg is not None
