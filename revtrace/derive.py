@@ -28,7 +28,7 @@ from revtrace.program.types import Array, Scalar, is_inexact
 from revtrace.request import Request, type_of
 from revtrace.trace.record import Arg, Attr, Input, Item, Leaf, Made, Result, Source, StaticLeaf, Traced
 
-__all__ = ["float_leaves", "gradient", "pullback", "pushforward"]
+__all__ = ["float_leaves", "gradient", "pullback", "pushforward", "sweeps"]
 
 
 # inputs -----------------------------------------------------------------------------------
@@ -252,6 +252,31 @@ def pullback(traced: Traced, asked: Request, *, has_aux: bool = False) -> tuple[
     seeds = _extra_inputs([program.body.results[k] for k in indices], 0)
     traced = replace(traced, inputs=traced.inputs + seeds)
     return _finished(traced, derived, outputs, answer, "pullback"), plan
+
+
+def sweeps(traced: Traced, asked: Request, *, tidy: bool = True) -> tuple[Traced, Plan | None, tuple[int, ...]]:
+    """Return the function that returns its own results, then the cotangents, by both sweeps; and what it keeps.
+
+    For reading and stepping through: always in reverse, also where a call would run forward.  One number is
+    seeded with one; other results take a seed each, and their positions are returned too.  Without ``tidy``
+    the statements stand as they were traced, and each sweep for itself.
+    """
+    traced, active = with_inputs(numbered(traced), asked)
+    seeded = [leaf for leaf in float_leaves(traced.result) if _inexact(leaf, traced.program)]
+    program = traced.program
+    indices = tuple(leaf.index for leaf in seeded if isinstance(leaf, Leaf))
+    first = passes.prepared(program) if tidy else program
+    if not active or not indices:
+        return replace(traced, program=first), None, ()
+    derived, plan = passes.reverse(first, active, indices, apart=not tidy)
+    seeds = [program.body.results[k] for k in indices]
+    entries = traced.inputs
+    if len(seeds) == 1 and isinstance(seeds[0].type, Scalar) and seeds[0].type.dtype[0] == "f":
+        derived, indices = _bind_one(derived, seeds[0].type), ()
+    else:
+        entries += _extra_inputs(seeds, 0)
+    derived = passes.cleaned(derived) if tidy else passes.dce(derived)
+    return replace(traced, program=derived, inputs=entries), plan, indices
 
 
 def pushforward(traced: Traced, asked: Request, *, has_aux: bool = False, first: int = 0) -> Traced:

@@ -119,14 +119,16 @@ class Derived:
             return args, kwargs
         return (*callee.prefix, *args), {**callee.keywords, **kwargs}
 
+    def tables(self) -> list[Table]:
+        """Return the tables that calls so far went to."""
+        tables = list(dict.fromkeys(self._tables.values()))
+        return tables if tables or self._counted else [self.table(0)]
+
     @property
     def stats(self) -> Stats:
         """What this function has done so far, see `revtrace.dispatch.Stats`."""
-        tables = list(dict.fromkeys(self._tables.values()))
-        if not tables:
-            tables = [self.table(0)] if not self._counted else []
         total = Stats()
-        for table in tables:
+        for table in self.tables():
             for f in dataclasses.fields(Stats):
                 value = getattr(table.stats, f.name)
                 known = getattr(total, f.name)

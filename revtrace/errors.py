@@ -7,6 +7,7 @@ caret, one sentence of why, and what to write instead.
 from __future__ import annotations
 
 import linecache
+import os
 
 from revtrace.loc import NOWHERE, Loc
 
@@ -42,6 +43,31 @@ def _render(what: str, why: str, instead: str, loc: Loc) -> str:
     if instead:
         lines.append(f"try: {instead}")
     return "\n".join(lines)
+
+
+def source_view(error: BaseException, package: str = "") -> str:
+    """Return an exception of the user's code as revtrace's own errors look: the place, the source with a caret, what.
+
+    Parameters
+    ----------
+    error : exception
+        With its traceback.
+    package : str
+        Folder whose frames are passed over; revtrace's own by default.
+    """
+    package = package or os.path.dirname(os.path.abspath(__file__)) + os.sep
+    loc, trace = NOWHERE, error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if not os.path.abspath(code.co_filename).startswith(package) and linecache.getline(
+            code.co_filename, trace.tb_lineno
+        ):
+            positions = list(code.co_positions())
+            _, last, start, end = positions[trace.tb_lasti // 2]
+            one = last == trace.tb_lineno
+            loc = Loc(code.co_filename, trace.tb_lineno, start or 0, (end or 0) if one else 1 << 30, code.co_qualname)
+        trace = trace.tb_next
+    return _render(f"{type(error).__name__}: {error}", "", "", loc)
 
 
 class RevtraceError(Exception):

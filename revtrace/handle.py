@@ -16,11 +16,15 @@ from revtrace import config, products
 from revtrace.callee import Callee, unwrap
 from revtrace.config import Settings
 from revtrace.derived import Derived, Recent
+from revtrace.dumps.dump import Dump, dump
+from revtrace.dumps.history import handle_html, history
+from revtrace.errors import RevtraceError
 from revtrace.inverse import undo
 from revtrace.matrices import Axis, Matrix
 from revtrace.passes.plan import Plan
 from revtrace.program.nodes import Program
-from revtrace.program.show import show
+from revtrace.runs.call import call_of
+from revtrace.runs.recording import Recording
 from revtrace.table import Step
 
 __all__ = ["Handle", "Inverse", "handle"]
@@ -157,9 +161,35 @@ class Handle(Derived, functools.partial):  # type: ignore[type-arg]
         """Return the program that serves a call with these arguments; it is not run."""
         return self._found(args, kwargs).traced.program  # type: ignore[no-any-return]
 
-    def dump(self, /, *args: Any, **kwargs: Any) -> str:
-        """Return the program as text, each line with its place in the source."""
-        return show(self.program(*args, **kwargs), locs=True)
+    def dump(self, /, *args: Any, **kwargs: Any) -> Dump:
+        """Return how a call with these arguments is computed, forward and backward; nothing is compiled or run.
+
+        Printed it is a table; it has other forms, see `revtrace.dumps.Dump`.  Of a wrapped function: how its value
+        and the gradient by all arguments are computed.
+        """
+        return dump(self, args, kwargs)
+
+    def record(self, /, *args: Any, **kwargs: Any) -> Recording:
+        """Run the interpreter with a journal: every step can be gone to, forward and back.
+
+        Of a wrapped function, the function and its reversal, as they are written.  See `revtrace.runs.Recording`.
+        """
+        return Recording.of(call_of(self, args, kwargs, tidy=False))
+
+    def explain(self, /, *args: Any, **kwargs: Any) -> str:
+        """Return in sentences what is kept in a call and why, or why it is refused.
+
+        Without arguments: why the function was specialised, call by call.
+        """
+        if not args and not kwargs:
+            return history(self)
+        try:
+            return self.dump(*args, **kwargs).explain()
+        except RevtraceError as error:
+            return f"Refused: {error}"
+
+    def _repr_html_(self) -> str:
+        return handle_html(self)
 
     def plan(self, /, *args: Any, **kwargs: Any) -> Plan:
         """Return where each value that the backward sweep reads comes from, in a call with these arguments.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 __all__ = ["NOWHERE", "Loc"]
@@ -18,8 +19,8 @@ class Loc:
         from, counted from 1; 0 elsewhere.
     role : str
         What it does there: ``""`` for the statement itself, ``"keep"`` puts a value aside, ``"fetch"`` takes it back,
-        ``"again"`` computes a value again, ``"undo"`` puts back what was written over, ``"adjoint"`` for the rest of
-        the backward sweep.
+        ``"again"`` computes a value again, ``"undo"`` puts back what was written over, ``"bar"`` names the
+        complete adjoint of its result, ``"adjoint"`` for the rest of the backward sweep.
     """
 
     file: str = "?"
@@ -35,6 +36,11 @@ class Loc:
         if self.role == role:
             return self
         return Loc(self.file, self.line, self.column, self.end_column, self.function, self.origin, role)
+
+    @property
+    def short(self) -> str:
+        """The last part of the file's name."""
+        return os.path.basename(self.file)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import FunctionType
@@ -31,6 +32,7 @@ from revtrace.passes import prepared
 from revtrace.passes.plan import Plan
 from revtrace.program.nodes import Block, Program
 from revtrace.program.verify import verify
+from revtrace.reasons import again
 from revtrace.replay.partial import Partial
 from revtrace.request import Request, request
 from revtrace.trace import trace
@@ -93,6 +95,8 @@ class Table:
         self._past_calls = 0
         self._front: Trampoline | None = None
         self.subscribers: WeakSet[Any] = WeakSet()
+        # Why each specialisation was needed, of the last ones.
+        self.reasons: deque[str] = deque(maxlen=64)
         self.entries: tuple[Callable[..., Any], ...] = ()
         self.specialisations: tuple[Specialisation, ...] = ()
         self._binder: Any = None
@@ -196,6 +200,7 @@ class Table:
     def add(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Specialisation:
         """Trace, derive and compile for a call, and enter the specialisation in front."""
         with self._lock:
+            reason = again(self.specialisations, self.function, self.bind(args, kwargs))
             try:
                 traced, plan = self.traced(args, kwargs)
             except UnsupportedError:
@@ -208,6 +213,7 @@ class Table:
                 specialisation.remember(args, kwargs)
             self._exact = False
             self.counted.specialisations += 1
+            self.reasons.append(reason)
             if "call" in self.settings.dump.split(","):
                 print(specialisation.trampoline.source, file=sys.stderr)
             limit = max(1, self.settings.specialisations)

@@ -31,6 +31,8 @@ ALLOWED: dict[str, set[str]] = {
     "replay": LEAVES | {"program", "rules", "calls"},
     "codegen": LEAVES | {"program", "rules", "calls"},
     "cache": LEAVES | {"config", "program", "codegen"},
+    "runs": LEAVES | {"program", "passes", "replay", "trace", "table", "derive", "callee", "dispatch_signature"},
+    "dumps": LEAVES | {"program", "passes", "replay", "codegen", "runs", "kept"},
 }
 """What each package may import; the modules of the public API, above all of these, are not listed."""
 
@@ -43,8 +45,9 @@ AT_START = {"bytecode"}
 ABOVE = {"api", "cli", "handle", "testing"}
 """Modules that only each other and the top of the package import."""
 
-LATE = {("program", "rules"), ("passes", "trace")}
-"""Imports allowed inside functions only: the verifier reads the table of rules, derivatives of calls are traced."""
+LATE = {("program", "rules"), ("passes", "trace"), ("runs", "dumps"), ("runs", "handle"), ("dumps", "handle")}
+"""Imports allowed inside functions, or for types, only: the verifier reads the table of rules, derivatives of calls are
+traced, a recording shows itself as a page, dumps are of handles."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ def test_package_imports_only_what_is_below_it(package: str) -> None:
 
 def test_every_package_is_placed() -> None:
     packages = {path.name for path in ROOT.iterdir() if (path / "__init__.py").exists()}
-    assert packages <= set(ALLOWED)
+    assert packages <= set(ALLOWED) | ABOVE
 
 
 @pytest.mark.parametrize("name", sorted(OPTIONAL))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cmath
 import doctest
+import io
 import math
 import re
 import shlex
@@ -51,16 +52,23 @@ def test_two_commands_for_a_fresh_machine() -> None:
     assert "pytest" in commands["tests"]
 
 
-COMMANDS = [line.removeprefix("$ ") for block in readme.blocks("console") for line in block.splitlines()]
+COMMANDS = [
+    tuple(line.removeprefix("$ ") for line in block.splitlines())
+    for block in [*readme.blocks("console"), "$ revtrace demo"]
+]
 
 
 @pytest.mark.usefixtures("examples_file")
-@pytest.mark.parametrize("command", [*COMMANDS, "revtrace demo"])
-def test_command_line(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    program, *arguments = shlex.split(command)
-    assert program == "revtrace"
-    assert cli.main(arguments) == 0
-    assert capsys.readouterr().out.strip()
+@pytest.mark.parametrize("commands", COMMANDS, ids=lambda commands: commands[0])
+def test_command_lines(
+    commands: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    for command in commands:
+        program, *arguments = shlex.split(command)
+        assert program == "revtrace"
+        assert cli.main(arguments) == 0
+        assert capsys.readouterr().out.strip()
 
 
 def _code(cell: str) -> str:

@@ -8,8 +8,10 @@ from typing import Any, assert_type
 import numpy as np
 
 import revtrace
+from revtrace.dumps import Dump
 from revtrace.handle import Handle, Inverse
 from revtrace.matrices import Matrix
+from revtrace.runs.recording import Moment
 from revtrace.testing import GradReport, InverseReport
 
 Vector = np.ndarray[tuple[int], np.dtype[np.float64]]
@@ -37,7 +39,10 @@ def test_results_have_types() -> None:
     assert_type(revtrace.check_grad(norm2, (x,)), GradReport)
     assert_type(revtrace.check_inverse(square, (3.0,)), InverseReport)
     assert_type(square, Handle)
-    assert_type(square.grad.dump(3.0), str)
+    assert_type(square.grad.dump(3.0), Dump)
+    assert_type(square.grad.dump(3.0).text, str)
+    assert_type(square.record(3.0).at(0), Moment)
+    assert_type(square.explain(3.0), str)
     assert_type(square.stats.calls, int)
     assert_type(revtrace.grad(square)(3.0), Any)
     assert revtrace.grad(square)(3.0) == 6.0

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from revtrace.passes.ascend import ascend
 from revtrace.passes.counters import counters
@@ -43,6 +45,7 @@ __all__ = [
     "selection",
     "simplify",
     "tangent",
+    "watched",
 ]
 
 Pass = Callable[[Program], Program]
@@ -74,18 +77,44 @@ CLEANUP: tuple[tuple[str, Pass], ...] = (
 """What is run on every program made by `reverse` or `tangent`, in order."""
 
 
+_watcher: ContextVar[Callable[[str, Program], None] | None] = ContextVar("revtrace_watcher", default=None)
+
+
+@contextmanager
+def watched(seen: Callable[[str, Program], None]) -> Iterator[None]:
+    """Call ``seen(name, program)`` with each list's program and after each of its passes, inside the block.
+
+    Names are ``"prepare"`` for what `prepared` is given and ``"prepare.simplify"`` ... after a pass of it,
+    ``"clean"`` and ``"clean.simplify"`` ... for `cleaned`.
+    """
+    token = _watcher.set(seen)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
+
+
+def _through(name: str, passes: tuple[tuple[str, Pass], ...], program: Program) -> Program:
+    seen = _watcher.get()
+    if seen is None:
+        for _, run in passes:
+            program = run(program)
+        return program
+    seen(name, program)
+    for each, run in passes:
+        program = run(program)
+        seen(f"{name}.{each}", program)
+    return program
+
+
 def prepared(program: Program) -> Program:
     """Run the passes of `PREPARE`."""
-    for _, run in PREPARE:
-        program = run(program)
-    return program
+    return _through("prepare", PREPARE, program)
 
 
 def cleaned(program: Program) -> Program:
     """Run the passes of `CLEANUP`."""
-    for _, run in CLEANUP:
-        program = run(program)
-    return program
+    return _through("clean", CLEANUP, program)
 
 
 def differentiate(program: Program, active_inputs: Sequence[int], active_outputs: Sequence[int]) -> Program:

@@ -40,14 +40,23 @@ class Sweeps(Shadows):
         Writes, by identity, whose adjoints need not be cleared.
     stuck : set of Var
         Loops that cannot be reversed in place after all.
+    apart : bool
+        Whether each number's adjoint is handed on by an operation of its own once it is complete.
     first : dict
         What `revtrace.passes.fuse.schedule` takes.
     """
 
     def __init__(
-        self, demand: Demand, chosen: Plan, fused: set[Var], roots: frozenset[int], needless: set[int]
+        self,
+        demand: Demand,
+        chosen: Plan,
+        fused: set[Var],
+        roots: frozenset[int],
+        needless: set[int],
+        apart: bool = False,
     ) -> None:
         super().__init__(demand, chosen, fused, roots)
+        self.apart = apart
         self.needless = needless
         self.first: dict[Var, int] = {}
         self.stuck: set[Var] = set()
@@ -176,6 +185,10 @@ class Sweeps(Shadows):
     def pull(self, op: Op, g: Operand) -> None:
         """Write a scalar operation's adjoint."""
         text = self.demand.pullback(op)
+        if self.apart:
+            self.b.loc = op.loc.acting("bar")
+            g = self.b.op("cast", g, type=text.seed.type, hint=text.seed.name)
+            self.b.loc = op.loc.acting("adjoint")
         values: dict[Var, Operand] = {text.seed: g}
         lookup = Lookup(self, values)
         for inner in text.ops:

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
+from html import escape
 
 from revtrace.passes.blockcut import Graph, Solution, weight
 from revtrace.passes.demand import Demand
@@ -115,6 +116,14 @@ class Plan:
     cost: int = 0
     answers: list[Answer] = field(default_factory=list)
     program: Program | None = None
+
+    def _repr_html_(self) -> str:
+        rows = [("line", "value", "answer", "bytes", "why")]
+        rows += [
+            (str(a.loc.line or ""), a.name or f"({a.type})", a.answer, str(a.bytes or ""), a.why) for a in self.answers
+        ]
+        body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+        return f"<table>{body}</table>"
 
 
 def plan(where: Scopes, memory: Buffers, demand: Demand, roots: frozenset[int], extra: Set[Var]) -> Plan:
@@ -245,7 +254,7 @@ class _Planner(Rerun):
         for k in chosen.walks:
             assert isinstance(scope.owner, For | While)
             self.record(_var(scope.owner.body.results[k]), "walk", scope)
-        for var in chosen.computed:
+        for var in sorted(chosen.computed, key=lambda v: v.id):
             made = self.where.definition.get(var)
             loaded = isinstance(made, Op) and made.name == "load"
             self.record(var, "undo" if var in chosen.undone else "live" if loaded else "recompute", scope)

@@ -30,7 +30,9 @@ from revtrace.program.rebuild import fresh
 __all__ = ["reverse"]
 
 
-def reverse(program: Program, active_inputs: Sequence[int], active_outputs: Sequence[int]) -> tuple[Program, Plan]:
+def reverse(
+    program: Program, active_inputs: Sequence[int], active_outputs: Sequence[int], *, apart: bool = False
+) -> tuple[Program, Plan]:
     """Return the program that computes results and gradients, and the plan it follows.
 
     Parameters
@@ -41,6 +43,9 @@ def reverse(program: Program, active_inputs: Sequence[int], active_outputs: Sequ
         Positions of the inputs whose gradients are wanted; floats or arrays of floats.
     active_outputs : sequence of int
         Positions of the results that take a cotangent.
+    apart : bool
+        Whether to keep the sweeps apart, for stepping through: no loop is reversed as it runs, and the adjoint of
+        each number, once it is complete, is the result of a ``cast`` of its own, in the role ``"bar"``.
 
     Returns
     -------
@@ -67,7 +72,7 @@ def reverse(program: Program, active_inputs: Sequence[int], active_outputs: Sequ
     refused: set[Var] = set()
     while True:
         demand = Demand(program, where, on, texts, sites=sites)
-        fused = candidates(where, classes, demand, refused)
+        fused = set() if apart else candidates(where, classes, demand, refused)
         roots = frozenset(
             {
                 TOP,
@@ -92,7 +97,7 @@ def reverse(program: Program, active_inputs: Sequence[int], active_outputs: Sequ
             other = planned(chosen.restored | {cls})
             if other[1].cost < chosen.cost:
                 demand, chosen = other
-        sweeps = Sweeps(demand, chosen, fused, roots, needless(program, where, classes, on, roots))
+        sweeps = Sweeps(demand, chosen, fused, roots, needless(program, where, classes, on, roots), apart)
         made = sweeps.program(program, inputs, outputs)
         stuck = sweeps.stuck
         if not stuck:

@@ -4,7 +4,8 @@ Owns the schema ``revtrace.program``, version 1.  A program is an object with
 ``schema``, ``version``, ``name``, ``inputs`` and ``body``; a value is written out where it is
 defined, ``{"id", "name", "type"}``, and by its id where it is used; ids count from 0 in
 order of definition.  Infinities and NaN are ``{"float": "inf"}``, ``"-inf"``, ``"nan"``; a complex
-number is ``{"complex": [real, imaginary]}``, a tuple ``{"tuple": [...]}``.
+number is ``{"complex": [real, imaginary]}``, a tuple ``{"tuple": [...]}``.  A statement's ``loc`` is file, line,
+column, end column and function, in a gradient also origin and role, see `revtrace.loc.Loc`.
 """
 
 from __future__ import annotations
@@ -67,7 +68,10 @@ def _read_value(data: Any) -> Any:
 
 
 def _write_loc(loc: Loc) -> list[Any] | None:
-    return None if loc == NOWHERE else [loc.file, loc.line, loc.column, loc.end_column, loc.function]
+    if loc == NOWHERE:
+        return None
+    place = [loc.file, loc.line, loc.column, loc.end_column, loc.function]
+    return [*place, loc.origin, loc.role] if loc.origin or loc.role else place
 
 
 def _read_loc(data: list[Any] | None) -> Loc:

@@ -29,6 +29,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from html import escape
 
 from revtrace.loc import NOWHERE, Loc
 from revtrace.program.types import Scalar, Type
@@ -169,6 +170,11 @@ class Program:
     name: str
     inputs: tuple[Var, ...]
     body: Block
+
+    def _repr_html_(self) -> str:
+        from revtrace.program.show import show
+
+        return f"<pre>{escape(show(self, locs=True))}</pre>"
 
 
 def regions(stmt: Stmt) -> tuple[Block, ...]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Program, Stmt, Var, While, walk
 
-__all__ = ["WORDS", "literal", "names", "show"]
+__all__ = ["WORDS", "Printer", "literal", "names", "show"]
 
 WORDS = frozenset(
     {"range", "carry", "count", "test", "do", "exit", "inf", "nan", "true", "false", "none", "infj", "nanj"}
@@ -44,7 +44,7 @@ def show(program: Program, *, locs: bool = False, note: Callable[[Stmt], str] | 
     str
         Lines ending with a newline; values are named after their hints, made unique.
     """
-    printer = _Printer(names(program), _used(program), locs, note)
+    printer = Printer.of(program, locs, note)
     printer.program(program)
     width = min(72, max((len(text) for text, remark in printer.lines if remark), default=0))
     return "".join(f"{text:{width}}  # {remark}\n" if remark else f"{text}\n" for text, remark in printer.lines)
@@ -138,7 +138,9 @@ def _used(program: Program) -> set[Var]:
 
 
 @dataclass
-class _Printer:
+class Printer:
+    """Writes statements; `lines` holds text and remark of each line written."""
+
     names: dict[Var, str]
     used: set[Var]
     locs: bool
@@ -148,7 +150,13 @@ class _Printer:
         self.lines: list[tuple[str, str]] = []
         self.depth = 0
 
+    @classmethod
+    def of(cls, program: Program, locs: bool = False, note: Callable[[Stmt], str] | None = None) -> Printer:
+        """Return a printer that knows the names of a program's values."""
+        return cls(names(program), _used(program), locs, note)
+
     def line(self, text: str, stmt: Stmt | None = None) -> None:
+        """Write a line."""
         remarks = []
         if stmt is not None and self.locs and stmt.loc.line:
             remarks.append(f"{os.path.basename(stmt.loc.file)}:{stmt.loc.line}")
@@ -157,15 +165,19 @@ class _Printer:
         self.lines.append((_INDENT * self.depth + text, "  ".join(filter(None, remarks))))
 
     def operand(self, x: Operand) -> str:
+        """Return an operand as text."""
         return literal(x) if isinstance(x, Const) else self.names[x]
 
     def operands(self, xs: Iterable[Operand]) -> str:
+        """Return operands as text."""
         return ", ".join(map(self.operand, xs))
 
     def typed(self, var: Var) -> str:
+        """Return a value with its type."""
         return f"{self.names[var]}: {var.type}"
 
     def program(self, program: Program) -> None:
+        """Write a program."""
         name = program.name
         if not name.replace("<", "").replace(">", "").replace(".", "").isidentifier():
             name = setting(name)
@@ -174,6 +186,7 @@ class _Printer:
         self.line("}")
 
     def block(self, block: Block, word: str, exits: bool = False) -> None:
+        """Write a block; ``word`` hands its results on."""
         self.depth += 1
         for stmt in block.stmts:
             self.stmt(stmt)
@@ -184,6 +197,7 @@ class _Printer:
         self.depth -= 1
 
     def stmt(self, stmt: Stmt) -> None:
+        """Write a statement and what is nested in it."""
         match stmt:
             case Op():
                 self.line(self.op(stmt), stmt)
@@ -208,6 +222,7 @@ class _Printer:
                 self.line("}")
 
     def carried(self, stmt: For | While) -> str:
+        """Return what a loop carries, and its results."""
         text = ""
         if stmt.params:
             pairs = zip(stmt.params, stmt.inits, strict=True)
@@ -218,6 +233,7 @@ class _Printer:
         return text
 
     def op(self, op: Op) -> str:
+        """Return an operation as text."""
         target = f"{self.typed(op.out)} = " if op.out is not None else ""
         args = self.operands(op.args)
         if op.name == "load" and op.args:

@@ -1,0 +1,39 @@
+"""What a program is compiled to: Python, LLVM and assembly.  Imports the code generator when asked."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from revtrace import codegen
+from revtrace.codegen.script import script
+from revtrace.runs.call import Call
+
+__all__ = ["lowered"]
+
+
+def lowered(call: Call, form: str) -> str:
+    """Return the program of a call as ``"python"``, ``"llvm"`` or ``"asm"``."""
+    program = call.traced.program
+    if form == "python":
+        source = codegen.emit(program)
+        return script(source) + "\n\n" + _example(call, source.name)
+    (text,) = getattr(codegen.build(program).dispatch, f"inspect_{form}")().values()
+    return str(text)
+
+
+def _example(call: Call, name: str) -> str:
+    """Return the lines that run the script on the call's inputs, where these are short."""
+    lines = ['if __name__ == "__main__":']
+    names = []
+    for k, value in enumerate(call.inputs()):
+        names.append(f"input{k}")
+        if isinstance(value, np.ndarray):
+            if value.size <= 64:
+                text = f"np.array({value.tolist()!r}, dtype={value.dtype.name!r}).reshape({value.shape!r})"
+            else:
+                text = f"np.linspace(0.1, 1.0, {value.size}).astype({value.dtype.name!r}).reshape({value.shape!r})"
+        else:
+            text = repr(value.item() if isinstance(value, np.generic) else value)
+        lines.append(f"    input{k} = {text}")
+    lines.append(f"    print({name}({', '.join(names)}))")
+    return "\n".join(lines) + "\n"

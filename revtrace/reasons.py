@@ -1,0 +1,103 @@
+"""Why a call needs a new specialisation: what differs from those there are, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from revtrace.containers import describe, rendered
+from revtrace.program.types import Array, Type
+from revtrace.trace.record import Guard, Input, fetch
+
+if TYPE_CHECKING:
+    from revtrace.dispatch import Specialisation
+
+__all__ = ["again"]
+
+
+def again(known: Sequence[Specialisation], function: FunctionType, arguments: Mapping[str, Any]) -> str:
+    """Return why no specialisation of some serves a call, judged by the newest one.
+
+    Parameters
+    ----------
+    known : sequence of Specialisation
+        Newest first.
+    function : function
+    arguments : dict
+        The call's arguments by parameter.
+    """
+    kinds = ", ".join(f"{name} is {_described(value)}" for name, value in arguments.items())
+    if not known:
+        return f"The first call: {kinds}." if kinds else "The first call."
+    difference = _difference(known[0], arguments)
+    others = f", nor are the {len(known) - 1} before it" if len(known) > 1 else ""
+    return f"{difference}: the last specialisation is not for it{others}."
+
+
+def _difference(one: Specialisation, arguments: Mapping[str, Any]) -> str:
+    for entry, var in zip(one.traced.inputs, one.traced.program.inputs, strict=True):
+        found = _input(entry, var.type, arguments)
+        if found:
+            return found
+    for guard in one.traced.guards:
+        found = _guard(guard, arguments)
+        if found:
+            return found
+    return "Some fact that it relies on does not hold"
+
+
+def _input(entry: Input, kind: Type, arguments: Mapping[str, Any]) -> str:
+    try:
+        value = fetch(entry.source, arguments)
+    except (LookupError, AttributeError, TypeError):
+        return f"{rendered(entry.source)} is not there"
+    name = rendered(entry.source)
+    if isinstance(kind, Array):
+        wanted = f"an array of {kind.dtype} with {kind.ndim} axes"
+        if not isinstance(value, np.ndarray):
+            return f"{name} is {_described(value)}, it was {wanted}"
+        if value.ndim != kind.ndim or f"{value.dtype.kind}{value.dtype.itemsize}" != kind.dtype:
+            return f"{name} is {_described(value)}, it was {wanted}"
+        return ""
+    if type(value) is not entry.python_type:
+        return f"{name} is {_described(value)}, it was a {entry.python_type.__name__}"
+    return ""
+
+
+def _guard(guard: Guard, arguments: Mapping[str, Any]) -> str:
+    try:
+        value = fetch(guard.source, arguments)
+    except (LookupError, AttributeError, TypeError, ValueError):
+        return "" if guard.kind == "absent" else f"{rendered(guard.source)} is not there"
+    name = rendered(guard.source)
+    match guard.kind:
+        case "is" if value is not guard.value:
+            return f"{name} is another object"
+        case "equal" if type(value) is not type(guard.value) or value != guard.value:
+            return f"{name} is {value!r}, it was {guard.value!r}"
+        case "type" if type(value) is not guard.value:
+            return f"{name} is {_described(value)}, it was a {getattr(guard.value, '__name__', guard.value)}"
+        case "dtype" if getattr(value, "dtype", None) != guard.value:
+            return f"{name} is {_described(value)}, it was of {guard.value}"
+        case "len" if len(value) != guard.value:
+            return f"{name} has {len(value)} items, it had {guard.value}"
+        case "keys" if tuple(value) != guard.value:
+            return f"{name} has other keys"
+        case "shape" if value.shape != guard.value:
+            return f"{name} has shape {value.shape}, it had {guard.value}"
+        case "ones" if tuple(n == 1 for n in value.shape) != guard.value:
+            return f"other axes of {name} have length 1 than before: shape {value.shape}"
+        case "code" if getattr(value, "__code__", None) is not guard.value[0]:
+            return f"{name} has been defined anew"
+        case "absent":
+            return f"{name} is there, it was not"
+    return ""
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype} with {value.ndim} axes"
+    return str(describe(value))

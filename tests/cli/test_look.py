@@ -1,0 +1,111 @@
+"""Commands that look inside: their forms and files, and what they say of mistakes."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from revtrace import config
+from revtrace.cli import main
+from revtrace.dumps import Dump
+
+SOURCE = """
+import numpy as np
+
+def rnn(a, x):
+    h = 0.0
+    for t in range(len(x)):
+        h = np.tanh(a * h + x[t])
+    return h
+
+def fails(x):
+    return x[0] / x[len(x)]
+"""
+ARGS = ["--args", "(0.5, np.ones(4))"]
+
+
+@pytest.fixture(autouse=True)
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    (tmp_path / "user.py").write_text(SOURCE)
+    monkeypatch.chdir(tmp_path)
+    with config.override(interpret=True, cache_dir=str(tmp_path / "cache")):
+        yield
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(list(arguments)) == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "option, word",
+    [
+        ("--form=table", "backward ops"),
+        ("--program", "rnn_grad(a: f8"),
+        ("--plan", "keep"),
+        ("--explain", "h is kept"),
+        ("--python", "def rnn_grad("),
+        ("--json", '"schema": "revtrace.dump"'),
+        ("--html", "<!DOCTYPE html>"),
+        ("--after=simplify", "  rnn("),
+        ("--after=list", "clean.gather"),
+        ("--of=grad", "rnn_grad"),
+        ("--argnums=1", "x_bar"),
+    ],
+)
+def test_show(option: str, word: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    text = said(capsys, "show", "user.py:rnn", *ARGS, option)
+    assert word in text and "\x1b" not in text
+    assert "wrote out" in said(capsys, "show", "user.py:rnn", *ARGS, option, "-o", "out")
+    assert (tmp_path / "out").read_text() == text
+
+
+def test_dumps_are_written_read_and_compared(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    said(capsys, "show", "user.py:rnn", *ARGS, "--json", "-o", "a.json")
+    said(capsys, "show", "user.py:rnn", "--args", "(0.5, np.ones(8))", "--json", "-o", "b.json")
+    assert Dump.load(tmp_path / "a.json").kept == 32
+    assert said(capsys, "diff", "a.json", "a.json") == "no difference\n"
+    assert said(capsys, "diff", "a.json", "b.json") == "kept in the call: 32 bytes -> 64 bytes\n"
+    (tmp_path / "c.json").write_text(json.dumps({"schema": "other"}))
+    for wrong in ("c.json", "d.json"):
+        with pytest.raises(SystemExit, match=wrong):
+            main(["diff", "a.json", wrong])
+
+
+def test_record(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    text = said(capsys, "record", "user.py:rnn", *ARGS, "-o", "run.html")
+    assert "h = np.tanh(a * h + x[t])" in text and "32 bytes kept at once" in text
+    assert "Bytes kept over the run" in (tmp_path / "run.html").read_text()
+
+
+def test_debug(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("until 7\nvars\nturn\nq\n"))
+    text = said(capsys, "debug", "user.py:rnn", *ARGS)
+    assert ">    7         h = np.tanh(a * h + x[t])" in text and "backward" in text
+
+
+def test_what_the_function_raises_is_shown_in_its_source(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "user.py:fails", "--args", "np.ones(3)"]) == 1
+    said_ = capsys.readouterr().err.splitlines()
+    assert said_[0].endswith('user.py", line 11 in fails')
+    assert said_[1:3] == ["    return x[0] / x[len(x)]", "                  ^^^^^^^^^"]
+    assert said_[3].startswith("IndexError: ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["show", "user.py:rnn", "--args", "1 +"],
+        ["show", "user.py:rnn", *ARGS, "--kwargs", "3"],
+        ["show", "user.py:rnn", *ARGS, "--after", "nothing"],
+        ["show", "no.such.module:f"],
+    ],
+)
+def test_wrong_command_lines(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert isinstance(caught.value.code, str) and caught.value.code

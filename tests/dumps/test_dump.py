@@ -1,0 +1,196 @@
+"""The dump of a call, in all its forms."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import revtrace
+from revtrace.dumps import Dump
+from revtrace.dumps.columns import painted, plain
+from revtrace.dumps.difference import difference
+from revtrace.program.parse import parse
+from revtrace.program.show import show
+from revtrace.replay import run
+from tests import oracles
+from tests.dumps.functions import CALLS, dumped, grown, line_of, recurrent, smooth, squares
+from tests.programs.corpus import corpus
+
+GOLDEN = """\
+source line                      | forward ops                | plan | backward ops, from below | bytes/iter
+---------------------------------+----------------------------+------+--------------------------+-----------
+                                 | norm_grad(x: f8[:])        |      | return out1, x_bar       |
+                                 | v0: i8 = dim x axis=0      |      |                          |
+   3     for i in range(len(x)): | for i in range(0, v0, 1) { |      |                          |
+                                 |   carry out: f8 = 0.0      |      |                          |
+   4         out += x[i] ** 2    |   v1: f8 = load x[i]       |      |   store x_bar[i] = v4    |
+                                 |   v2: f8 = powi v1, 2      |      |   v4: f8 = mul 2.0, v1   |
+                                 |   v3: f8 = add out, v2     |      |                          |
+   3     for i in range(len(x)): |   yield v3                 |      |                          |
+                                 | } -> out1: f8              |      |                          |
+                                 |                            |      | x_bar: f8[:] = alloc v0  |
+
+Nothing is kept for the backward sweep.
+"""
+
+
+def test_table_is_as_people_were_shown_it(tmp_path: Path) -> None:
+    path = tmp_path / "norm.py"
+    path.write_text(
+        "def norm(x):\n    out = 0.0\n    for i in range(len(x)):\n        out += x[i] ** 2\n    return out\n"
+    )
+    names: dict[str, Any] = {}
+    exec(compile(path.read_text(), str(path), "exec"), names)
+    text = str(revtrace.wrap(names["norm"]).dump(np.ones(3)))
+    assert text + "\n" == GOLDEN
+
+
+@pytest.mark.parametrize("function, args", CALLS, ids=lambda x: getattr(x, "__name__", ""))
+def test_columns_are_aligned(function: Any, args: tuple[Any, ...]) -> None:
+    seen = dumped(function, args)
+    lines = str(seen).split("\n\n")[0].splitlines()
+    bars = {tuple(k for k in range(len(line)) if line[k] in "|+" and line[k - 1] in " -") for line in lines[1:2]}
+    (expected,) = bars
+    assert len(expected) == 4
+    assert all(line[k] == "|" for line in lines[2:] for k in expected if k < len(line))
+    text = painted(seen.segments())
+    assert text.plain == "".join("".join(s.text for s in line) + "\n" for line in seen.segments())  # type: ignore[attr-defined]
+    assert plain(seen.segments()) == str(seen) + "\n"
+
+
+@pytest.mark.parametrize("function, args", CALLS, ids=lambda x: getattr(x, "__name__", ""))
+def test_json_and_text_read_back(function: Any, args: tuple[Any, ...]) -> None:
+    seen = dumped(function, args)
+    again = Dump.from_json(json.loads(json.dumps(seen.to_json(), allow_nan=False)))
+    assert str(again) == str(seen) and again.explain() == seen.explain()
+    assert again.to_json() == seen.to_json()
+    assert show(parse(seen.text)) == seen.text
+    inputs = [np.copy(a) if isinstance(a, np.ndarray) else a for a in args]
+    if len(seen.program.inputs) == len(inputs):
+        once = run(seen.program, [np.copy(a) if isinstance(a, np.ndarray) else a for a in args])
+        for a, b in zip(run(again.program, inputs), once, strict=True):
+            np.testing.assert_array_equal(a, b)
+    with pytest.raises(ValueError, match="read from a file"):
+        again.python
+
+
+@pytest.mark.parametrize(
+    "data", [[], {}, {"schema": "revtrace.dump", "version": 2}, {"schema": "revtrace.dump", "version": 1}]
+)
+def test_other_data_is_refused(data: Any) -> None:
+    with pytest.raises(ValueError, match=r"revtrace\.dump|damaged"):
+        Dump.from_json(data)
+
+
+def test_explanations_name_lines_and_reasons() -> None:
+    text = dumped(recurrent, CALLS[0][1]).explain()
+    assert "24 bytes are kept in this call" in text
+    assert (
+        f"functions.py line {line_of(recurrent, 'for t in')}: h is kept, 8 bytes in each iteration of its loop" in text
+    )
+    assert f"The reversal of line {line_of(recurrent, 'math.tanh')} reads it." in text
+    text = dumped(smooth, CALLS[1][1]).explain()
+    assert f"u is written over at line {line_of(smooth, 'u[i] +=')}" in text
+    assert "Nothing is kept" in dumped(squares, CALLS[3][1]).explain()
+    assert "runs forward" in revtrace.grad(grown).dump(2.0).explain()
+
+
+def test_kept_bytes_are_those_of_the_call() -> None:
+    assert dumped(recurrent, (0.5, 0.25, np.ones(100))).kept == 800
+    gradient = revtrace.grad(recurrent, argnums=(0, 1, 2))
+    with revtrace.config.override(interpret=True, cache=False):
+        assert gradient.dump(0.5, 0.25, np.ones(7)).kept == 56
+
+
+def test_explain_of_a_handle() -> None:
+    with revtrace.config.override(interpret=True, cache=False):
+        f = revtrace.wrap(lambda x: x * x)
+        assert "not been called" in f.explain()
+        f(2.0)
+        f(np.ones(2))
+        f(np.ones((2, 2)))
+        text = f.explain()
+        assert "specialised 3 times" in text
+        assert "1. The first call: x is a float." in text
+        assert "2. x is an array of float64 with 1 axes, it was a float" in text
+        assert "3. x is an array of float64 with 2 axes, it was an array of f8 with 1 axes" in text
+        assert "Nothing is kept" in f.explain(2.0)
+        refused = revtrace.wrap(lambda x: x * np.random.standard_normal()).explain(2.0)
+    assert refused.startswith("Refused: File") and "random numbers" in refused
+
+
+def test_stages_lead_from_the_trace_to_what_runs() -> None:
+    seen = dumped(recurrent, CALLS[0][1])
+    stages = seen.stages()
+    names = [stage.name for stage in stages]
+    assert names[0] == "trace" and "prepare.simplify" in names and names[-1] == "clean.prune"
+    assert show(stages[-1].program) == seen.text
+    reversed_ = seen.after("derive")
+    assert any(line.startswith("+") and "accum" in line for line in reversed_.splitlines())
+    assert not any(line.startswith("-") for line in seen.after("trace").splitlines())
+    with pytest.raises(ValueError, match=r"clean\.gather"):
+        seen.after("nothing")
+
+
+@pytest.mark.parametrize("function, args", CALLS[:4], ids=lambda x: getattr(x, "__name__", ""))
+def test_the_script_runs_without_revtrace(function: Any, args: tuple[Any, ...], tmp_path: Path) -> None:
+    seen = dumped(function, args)
+    path = tmp_path / "script.py"
+    path.write_text(seen.python)
+    assert "revtrace" not in seen.python and "numba" not in seen.python
+    done = subprocess.run([sys.executable, "-I", str(path)], capture_output=True, text=True, check=True)
+    found = eval(done.stdout, {"array": np.array, "np": np, "nan": math.nan})
+    wanted = run(seen.program, [np.copy(a) if isinstance(a, np.ndarray) else a for a in args])
+    for a, b in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+def test_lower_forms() -> None:
+    seen = dumped(squares, CALLS[3][1])
+    assert "define " in seen.llvm
+    assert re.search(r"\bretq?\b", seen.asm)
+
+
+def test_difference() -> None:
+    seen = dumped(recurrent, CALLS[0][1])
+    assert difference(seen, seen) == "no difference"
+    other = revtrace.grad(recurrent).dump(*CALLS[0][1])
+    text = difference(seen, other)
+    assert "math.tanh" in text and "backward: -" in text
+    longer = difference(seen, dumped(recurrent, (0.5, 0.25, np.ones(30))))
+    assert longer == "kept in the call: 24 bytes -> 240 bytes"
+
+
+def test_notebooks_show_handles_programs_and_plans() -> None:
+    with revtrace.config.override(interpret=True, cache=False):
+        f = revtrace.wrap(recurrent)
+        args = CALLS[0][1]
+        shown = (
+            f,
+            f.program(*args),
+            revtrace.grad(recurrent, argnums=(0, 1, 2)).plan(*args),
+            f.dump(*args),
+            f.record(*args),
+        )
+        for each, word in zip(shown, ("recurrent", "tanh", "keep", "Backward", "steps"), strict=True):
+            assert word in each._repr_html_(), type(each)
+
+
+QUICK = [p for k, p in enumerate(corpus()) if k % 9 == 0 and "slow" not in p.tags]
+REST = [p for p in corpus() if p not in QUICK]
+
+
+@pytest.mark.parametrize("program", [*QUICK, *(pytest.param(p, marks=pytest.mark.slow) for p in REST)], ids=str)
+def test_programs_of_the_corpus(program: Any) -> None:
+    seen = revtrace.wrap(program.function).dump(*oracles.copied(program.args), **dict(program.kwargs))
+    assert str(Dump.from_json(seen.to_json())) == str(seen)
+    assert seen.explain()
+    assert seen.html(record=False).startswith("<!DOCTYPE html>")
