@@ -31,7 +31,11 @@ def script(source: Source) -> str:
     source : Source
         What `revtrace.codegen.emit` wrote.
     """
-    tree = _Plainer().visit(ast.parse(source.text))
+    tree = ast.parse(source.text)
+    if source.outputs and isinstance(tree.body[0], ast.FunctionDef):
+        # What the caller lends for the results is made in the script.
+        del tree.body[0].args.args[0]
+    tree = _Plainer().visit(tree)
     body = ast.unparse(ast.fix_missing_locations(tree))
     words = set(re.findall(r"[A-Za-z_]\w*", body))
     copied = _functions(words)
@@ -107,6 +111,9 @@ class _Plainer(ast.NodeTransformer):
                 return ast.IfExp(condition, x, y)
             case ast.Call(func=ast.Name(id="copy"), args=[array]):
                 return ast.Call(ast.Attribute(array, "copy", ast.Load()), [], [])
+            case ast.Call(func=ast.Name(id="output" | "output_zeros" as name), args=[_, _, dtype, *shape]):
+                node = ast.Call(ast.Name("zeros" if "zeros" in name else "empty", ast.Load()), [dtype, *shape], [])
+                return self.visit_Call(node)
             case ast.Call(func=ast.Name(id="empty" | "zeros" as name), args=[dtype, *shape]):
                 made = ast.Attribute(ast.Name("np", ast.Load()), name, ast.Load())
                 return ast.Call(made, [ast.Tuple(shape, ast.Load()), dtype], [])

@@ -17,8 +17,8 @@ def lowered(call: Call, form: str) -> str:
     if form == "python":
         source = codegen.emit(program)
         return script(source) + "\n\n" + _example(call, source.name)
-    (text,) = getattr(codegen.build(program).dispatch, f"inspect_{form}")().values()
-    return str(text)
+    library = codegen.build(program).library
+    return str(library.get_llvm_str() if form == "llvm" else library.get_asm_str())
 
 
 def _example(call: Call, name: str) -> str:

@@ -15,6 +15,7 @@ from revtrace.loc import Loc
 from revtrace.passes.plan import Plan
 from revtrace.program.types import Array
 from revtrace.replay import run
+from revtrace.replay.partial import Partial
 from revtrace.table import Step
 from revtrace.trace import trace
 from revtrace.trace.record import Arg, Item, Traced, fetch
@@ -88,7 +89,7 @@ def call_of(
         traced, plan = table.traced(full, named)
         return Call(traced, plan, arguments, table.here)
     positional, keywords = whole_call(table.function, arguments)
-    traced = by_parameter(trace(table.function, positional, keywords), table.function, arguments)
+    traced = by_parameter(trace(table.function, positional, keywords, Partial), table.function, arguments)
     every = Step("pullback", argnames=tuple(kwargs), everything=True, single=False, strict=False)
     traced, plan, seeds = derive.sweeps(traced, table.request(every, len(full), arguments), tidy=tidy)
     return Call(traced, plan, arguments, table.here, seeds)
