@@ -9,6 +9,7 @@ computes it, with no temporaries for its parts.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -576,6 +577,24 @@ def copy_into(t: Tracer, root: Var, value: View) -> None:
     for m, n in zip(shape, value.shape, strict=True):
         agree(t, m, n)
     out = whole(t, root, value.shape)
+    for_each(t, value.shape, lambda ix: store_at(t, out, ix, operand_at(t, value, ix)))
+
+
+def part(buffer: View, shape: Sequence[Operand]) -> View:
+    """Return the first elements along each axis of a whole buffer."""
+    maps = tuple(
+        replace(m, whole=m.whole and shape[m.axis] is buffer.shape[m.axis]) if isinstance(m, Along) else m
+        for m in buffer.maps
+    )
+    return View(buffer.root, maps, tuple(shape))
+
+
+def resize_into(t: Tracer, root: Var, value: View) -> None:
+    """Append a copy into the first elements of a buffer, which must have room."""
+    room = [t.b.dim(root, k) for k in range(value.ndim)]
+    for m, n in zip(room, value.shape, strict=True):
+        t.check(t.b.compare("le", n, m), "unsupported: array longer than foreseen")
+    out = part(whole(t, root, tuple(room)), value.shape)
     for_each(t, value.shape, lambda ix: store_at(t, out, ix, operand_at(t, value, ix)))
 
 

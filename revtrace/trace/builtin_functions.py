@@ -14,13 +14,13 @@ import numpy as np
 
 from revtrace.program.nodes import Const, const
 from revtrace.program.types import Scalar, real_dtype
-from revtrace.trace import arrays, containers, numbers, operators
+from revtrace.trace import arrays, containers, growing, numbers, operators
 from revtrace.trace.attributes import Super, get_attribute, set_attribute, store_field
 from revtrace.trace.elementwise import as_float
 from revtrace.trace.functions import on
 from revtrace.trace.iterators import iterate
 from revtrace.trace.signals import NeedStatic, PythonRaise
-from revtrace.trace.state import CellBox, DictBox, Growing, IterBox, ListBox, ObjectBox, SetBox, State
+from revtrace.trace.state import CellBox, DictBox, Growing, IterBox, ListBox, Numbers, ObjectBox, SetBox, State
 from revtrace.trace.texts import is_text, run_time_text
 from revtrace.trace.values import NONE, Bound, Maybe, Num, Ref, Static, Tup, View, is_number
 
@@ -208,7 +208,8 @@ def _extreme(t: Tracer, st: State, args: Args, kwargs: Kwargs, name: str) -> Any
 
             found = fold_generator(t, st, source, NONE, better)
         elif by_itself and (
-            arrays.is_array(source) or (isinstance(source, Ref) and isinstance(st.box(source), Growing))
+            arrays.is_array(source)
+            or (isinstance(source, Ref) and isinstance(getattr(st.box(source), "form", None), Numbers))
         ):
             from revtrace.trace.convert import as_array
             from revtrace.trace.reductions import extreme
@@ -283,7 +284,8 @@ def fold(t: Tracer, st: State, source: Any, init: Any, combine: Any) -> Any:
 
     if _is_generator(st, source):
         return fold_generator(t, st, source, init, combine)
-    grown = isinstance(source, Ref) and isinstance(st.box(source), Growing)
+    listed = st.box(source) if isinstance(source, Ref) else None
+    grown = isinstance(listed, Growing) and isinstance(listed.form, Numbers)
     if (arrays.is_array(source) and source.ndim == 1) or grown:
         from revtrace.trace.convert import as_array
 
@@ -449,9 +451,9 @@ def _reversed(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None
         back: Any = Static(-step.value) if isinstance(step, Const) else Num(t.b.op("neg", step), True)
         return st.new(IterBox("range", (_number(last), _number(end), back)))
     if isinstance(source, Ref) and isinstance(st.box(source), Growing):
-        from revtrace.trace.convert import as_array
-
-        return _reversed(t, st, (as_array(t, source, st),), {}, fr)
+        listed = st.box(source)
+        assert isinstance(listed, Growing)
+        return iterate(t, st, growing.slice_of(t, st, listed, Static(slice(None, None, -1))))
     return iterate(t, st, Tup(tuple(containers.items_of(t, st, source))[::-1]))
 
 
@@ -493,10 +495,10 @@ def _list(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
     if isinstance(source, Ref) and isinstance(st.box(source), Growing):
         box = st.box(source)
         assert isinstance(box, Growing)
-        return st.new(Growing(arrays.copy_of(t, box.buffer), box.length, box.weak))
+        return growing.slice_of(t, st, box, Static(slice(None)))
     if arrays.is_array(source) and source.ndim == 1 and not isinstance(source.shape[0], Const):
         view = arrays.copy_of(t, source)
-        return st.new(Growing(view, Num(view.shape[0], True), False))
+        return st.new(Growing(view, Num(view.shape[0], True), Numbers(view.dtype, False)))
     return st.new(ListBox(tuple(containers.items_of(t, st, source))))
 
 

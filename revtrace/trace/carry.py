@@ -19,13 +19,13 @@ from revtrace.calls.core import parts
 from revtrace.program.nodes import Operand, Var, const
 from revtrace.program.types import BOOL, INT, Array, Scalar
 from revtrace.trace.external import attribute_of
+from revtrace.trace.growing import items_form, length_of, make, move, note_appended, put, visible
 from revtrace.trace.hoist import hoisted
 from revtrace.trace.join import (
     DEAD,
     _either_misses,
     fields,
     filler_of,
-    list_kind,
     loosen,
     number_in,
     rebuild,
@@ -37,9 +37,10 @@ from revtrace.trace.join import (
     view_ints,
     with_ints,
 )
-from revtrace.trace.numbers import _promoted, as_num
-from revtrace.trace.signals import NeedStatic
-from revtrace.trace.state import Growing, IterBox, ListBox, ObjectBox, State
+from revtrace.trace.numbers import _promoted, as_num, fold
+from revtrace.trace.lengths import bound, difference, likely_differ
+from revtrace.trace.signals import Growth, NeedStatic
+from revtrace.trace.state import Form, Growing, IterBox, ListBox, ObjectBox, State
 from revtrace.trace.values import UNDEF, Bound, Conflict, Maybe, Num, Ref, Static, Tup, Undef, View, is_number
 
 if TYPE_CHECKING:
@@ -83,6 +84,13 @@ class Carried:
         self._misfits: list[tuple[Slot, Any, Any]] = []
         self._copies: list[tuple[Var, View]] = []
         self._back = entry
+        self.spans: Callable[[], dict[Var, tuple[Operand, Operand]]] = dict
+        """The least and the greatest index of the loop, by the index."""
+        self._resized: set[Var] = set()
+        self._around = t.lists_around
+        self._before: dict[int, ListBox | Growing] = {}
+        self._each: dict[int, Operand | None] = {}
+        self._exact: set[int] = set()
         for name in stored:
             # Numbers assigned in the body change more often than not.
             value = entry.locals.get(name)
@@ -297,6 +305,9 @@ class Carried:
         self._fit(h.value, value, found, back)
 
     def _fit_view(self, h: View, b: View, found: dict[Var, Operand]) -> None:
+        if h.root in self._resized:
+            self._fit_resized(h, b, found)
+            return
         if h.root in self._storage and h.whole:
             if b.root is not h.root or not b.whole:
                 if b.dtype != h.dtype or b.ndim != h.ndim:
@@ -317,9 +328,20 @@ class Carried:
             elif not same_operand(x, y):
                 raise _Misfit
 
+    def _fit_resized(self, h: View, b: View, found: dict[Var, Operand]) -> None:
+        if b.dtype != h.dtype or b.ndim != h.ndim:
+            raise _Misfit
+        assert isinstance(h.root, Var)
+        for m, n in zip(h.shape, b.shape, strict=True):
+            if m in self._mine:
+                assert isinstance(m, Var)
+                found[m] = n
+        if not same(h, b):
+            self._copies.append((h.root, b))
+
     def _copy(self) -> None:
         """Append the copies into storage at the end of the body."""
-        from revtrace.trace.arrays import copy_into, distinct, materialise, roots
+        from revtrace.trace.arrays import copy_into, distinct, materialise, resize_into, roots
 
         if not self._copies:
             return
@@ -339,12 +361,24 @@ class Carried:
             others.remove(b.root)
             shared = [r for r in others if not distinct(t, r, b.root)]
             touched = {storage, *mine}.union(*(roots(t, r) for r in shared))
+            listed = mine & set(t.aliases)
+            if listed and storage in written:
+                # The array is in a list by now, and the next iteration writes to it.
+                raise NeedStatic(
+                    tuple(x for x in (t.aliases[r] for r in listed) if x is not None),
+                    "an array in a list is written to",
+                    t.b.loc,
+                )
+            self._also_aliased(storage, listed)
             if shared and touched & written:
                 raise NeedStatic((), "two names share an array that the loop writes to", t.b.loc)
             # What is copied may be overwritten by another of these copies.
             pending.append((storage, materialise(t, b) if mine & targets else b))
         for storage, b in pending:
-            copy_into(t, storage, b)
+            if storage in self._resized:
+                resize_into(t, storage, b)
+            else:
+                copy_into(t, storage, b)
 
     # widening -----------------------------------------------------------------------------
 
@@ -419,8 +453,8 @@ class Carried:
             x, y = self.t.same_fields(x, y)
             h, b = _Fields(x), _Fields(y)
         if not same_shape(x, y):
-            kind = list_kind(self.t, slot[1], x, y) if slot[0] == "box" else None
-            if kind is None or not self.grow(kind, y):
+            form = items_form(self.t, (self.state, x), (self._back, y)) if slot[0] == "box" else None
+            if form is None or not self.grow(Growth(slot[1], form), y):
                 raise NeedStatic((), "a container gets a different structure in each iteration", self.t.b.loc)
             return _Fields(self.state.heap[slot[1]])
         values = []
@@ -429,31 +463,77 @@ class Carried:
             values.append(p if keep else self._generalise(p, q, slot))
         return _Fields(rebuild(x, values))
 
-    def may_grow(self, kind: tuple[int, str, bool]) -> bool:
-        """Whether a list is one that this loop could keep in a buffer."""
-        box = self.entry.heap.get(kind[0])
+    def may_grow(self, kind: Growth) -> bool:
+        """Whether a list is one that this loop could keep in buffers."""
+        box = self.entry.heap.get(kind.id)
         return isinstance(box, ListBox) and box.source is None
 
-    def grow(self, kind: tuple[int, str, bool], back: Any = None) -> bool:
-        """Keep a list of numbers that grows in the loop in a buffer with room for all it may get."""
-        from revtrace.trace.arrays import new_array, store_at
-        from revtrace.trace.numbers import fold
-
-        t, (id, dtype, weak) = self.t, kind
-        box = self.entry.heap.get(id)
-        if not isinstance(box, ListBox) or box.source is not None or isinstance(back, Growing):
+    def grow(self, kind: Growth, back: Any = None) -> bool:
+        """Keep a list that grows in the loop in buffers; `make_room` corrects their size."""
+        box = self.entry.heap.get(kind.id)
+        form = visible(self.t, kind.form)
+        if not isinstance(box, ListBox) or box.source is not None or form is None:
             return False
-        each = len(back.items) - len(box.items) if back is not None else 1
-        if each < 1:
+        if isinstance(back, ListBox) and len(back.items) < len(box.items):
             return False
-        trips = self.trips() if self.trips is not None else const(UNKNOWN_ROOM, "i8")
-        room = fold(t, "add", fold(t, "mul", trips, const(each, "i8"), "i8"), const(len(box.items), "i8"), "i8")
-        buffer = new_array(t, dtype, (room,))
-        for k, item in enumerate(box.items):
-            store_at(t, buffer, (const(k, "i8"),), t.b.cast(as_num(t, item).operand, dtype))
-        self.entry.heap[id] = Growing(buffer, Num(const(len(box.items), "i8"), True), weak)
-        self.state.heap[id] = Growing(buffer, self._number("i8", True, "length"), weak)
+        self._before[kind.id] = box
+        self._buffer(kind.id, form, const(kind.each, "i8"))
         return True
+
+    def _buffer(self, id: int, form: Form, each: Operand | None) -> None:
+        """Make a list's buffers, with room for so many items (None: nobody knows) in an iteration."""
+        t, box = self.t, self._before[id]
+        length = const(len(box.items), "i8") if isinstance(box, ListBox) else length_of(box)
+        self._each[id] = each
+        if each is None or self.trips is None:
+            more: Operand = const(UNKNOWN_ROOM, "i8")
+        else:
+            more = fold(t, "mul", self.trips(), each, "i8")
+        buffer = make(t, form, fold(t, "add", more, length, "i8"))
+        if isinstance(box, ListBox):
+            for k, item in enumerate(box.items):
+                put(t, self.entry, buffer, form, const(k, "i8"), item, length)
+        else:
+            move(t, box, buffer)
+        self.entry.heap[id] = Growing(buffer, Num(length, True), form)
+        self.state.heap[id] = Growing(buffer, self._number("i8", True, "length"), form)
+
+    def lacks_room(self, appended: dict[int, Operand | None]) -> bool:
+        """Whether a list's buffers were made for other numbers of items than the body appends."""
+        return bool(self._wanting(appended))
+
+    def _wanting(self, appended: dict[int, Operand | None]) -> list[int]:
+        found = []
+        for id, n in appended.items():
+            if id in self._around and id not in self._before:
+                # The loop around makes room for all.
+                continue
+            if id in self._exact or not isinstance(self.entry.heap.get(id), Growing):
+                continue
+            each = self._each.get(id, const(0, "i8"))
+            if each is not n and not (each is not None and n is not None and same_operand(each, n)):
+                found.append(id)
+        return found
+
+    def make_room(self, appended: dict[int, Operand | None]) -> None:
+        """Make those lists' buffers again for what the body was seen to append."""
+        spans = self.spans()
+        for id in self._wanting(appended):
+            n = appended[id]
+            box = self.entry.heap[id]
+            assert isinstance(box, Growing)
+            self._before.setdefault(id, box)
+            self._buffer(id, box.form, None if n is None else bound(self.t, n, spans))
+            self._exact.add(id)
+
+    def tell_appended(self, appended: dict[int, Operand | None]) -> None:
+        """Tell the loop around how many items all iterations append."""
+        spans = self.spans()
+        for id, n in appended.items():
+            if isinstance(self.entry.heap.get(id), Growing):
+                each = None if n is None or self.trips is None else bound(self.t, n, spans)
+                total = None if each is None or self.trips is None else fold(self.t, "mul", self.trips(), each, "i8")
+                note_appended(self.t, id, total)
 
     def _generalise_view(self, h: View, b: View, hint: str) -> Any:
         if h.root is not b.root:
@@ -474,7 +554,7 @@ class Carried:
 
     def _store(self, h: View, b: View, hint: str) -> Any:
         """Give a name that is bound to new arrays storage of its own, holding the entry value."""
-        from revtrace.trace.arrays import copy_of
+        from revtrace.trace.arrays import copy_of, roots
 
         if h.ndim != b.ndim:
             return Conflict(h, b)
@@ -482,10 +562,45 @@ class Carried:
             raise self.t.unsupported(
                 "an array variable changes its dtype in a loop", f"from {h.dtype} to {b.dtype}", "use one dtype"
             )
-        out = copy_of(self.t, h, hint)
+        changing = [likely_differ(self.t, m, n) for m, n in zip(h.shape, b.shape, strict=True)]
+        out = self._resizable(h, b, changing, hint) if any(changing) else copy_of(self.t, h, hint)
         assert isinstance(out.root, Var)
         self._storage.add(out.root)
+        self._also_aliased(out.root, roots(self.t, h.root))
         return out
+
+    def _resizable(self, h: View, b: View, changing: list[bool], hint: str) -> View:
+        """Storage for arrays whose lengths change from one iteration to the next, holding the entry value."""
+        from revtrace.trace.arrays import new_array, part, resize_into
+
+        t = self.t
+        spans = self.spans()
+        shape, sizes = [], []
+        for m, n, changes in zip(h.shape, b.shape, changing, strict=True):
+            most = [m]
+            by = difference(t, n, m)
+            if changes and by is None:
+                top = bound(t, n, spans)
+                if top is None:
+                    raise NeedStatic((n,), "an array gets another length in each iteration", t.b.loc)
+                most.append(top)
+            elif changes and by is not None and by > 0:
+                if self.trips is None:
+                    most.append(const(UNKNOWN_ROOM, "i8"))
+                else:
+                    most.append(fold(t, "add", m, fold(t, "mul", self.trips(), const(by, "i8"), "i8"), "i8"))
+            shape.append(most[0] if len(most) == 1 else t.b.op("max", *most))
+            sizes.append(self._param(INT, "length") if changes else m)
+        out = new_array(t, h.dtype, shape, hint=hint)
+        assert isinstance(out.root, Var)
+        self._resized.add(out.root)
+        resize_into(t, out.root, h)
+        return part(out, sizes)
+
+    def _also_aliased(self, storage: Operand, standing_for: set[Operand]) -> None:
+        """Storage of an array that has a second name must not be written to either."""
+        for root in standing_for & set(self.t.aliases):
+            self.t.alias(storage, root, self.t.aliases[root])
 
     def _fresh(self, b: Any, hint: str) -> Any:
         """A form for a value that is made in the body and read after it."""
@@ -510,14 +625,24 @@ class Carried:
         return b
 
     def _fresh_view(self, b: View, hint: str) -> Any:
-        from revtrace.trace.arrays import whole
+        from revtrace.trace.arrays import part, whole
 
         t = self.t
         if isinstance(b.root, Var) and t.b.visible(b.root):
             ints = [x if not isinstance(x, Var) or t.b.visible(x) else self._param(INT, "") for x in view_ints(b)]
             return with_ints(b, b.root, ints)
         shape = hoisted(t, b.shape)
-        if shape is not None:
+        if shape is None:
+            spans = self.spans()
+            bounds = [bound(t, n, spans) for n in b.shape]
+            shape = None if None in bounds else tuple(n for n in bounds if n is not None)
+            if shape is not None:
+                out = whole(t, t.b.alloc(b.dtype, *shape, zeros=True, hint=hint), shape)
+                assert isinstance(out.root, Var)
+                self._storage.add(out.root)
+                self._resized.add(out.root)
+                return part(out, [self._param(INT, "length") for _ in shape])
+        else:
             out = whole(t, t.b.alloc(b.dtype, *shape, zeros=True, hint=hint), shape)
             assert isinstance(out.root, Var)
             self._storage.add(out.root)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Const, Operand, const
-from revtrace.trace import arrays, numbers
+from revtrace.trace import arrays, growing, numbers
 from revtrace.trace.iterators import drain
 from revtrace.trace.signals import NeedStatic, PythonRaise
-from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, ObjectBox, SetBox, State
+from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, Numbers, ObjectBox, SetBox, State
 from revtrace.trace.values import Num, Ref, Slice, Static, Tup, View, is_number
 
 if TYPE_CHECKING:
@@ -266,11 +266,9 @@ def _sequence_slice(t: Tracer, st: State, value: Any, key: Any) -> Any:
 
 
 def _growing_item(t: Tracer, st: State, box: Growing, key: Any) -> Any:
-    assert isinstance(box.buffer, View) and isinstance(box.length, Num)
     if isinstance(key, Slice) or (isinstance(key, Static) and isinstance(key.value, slice)):
-        raise NeedStatic((box.length.operand,), "a slice of a list needs its length", t.b.loc)
-    index = arrays._normal(t, numbers.integer(t, key), box.length.operand)
-    return Num(arrays.element(t, box.buffer, (index,)).operand, box.weak)
+        return growing.slice_of(t, st, box, key)
+    return growing.item_at(t, st, box, numbers.integer(t, key))
 
 
 def growing_filled(t: Tracer, st: State, value: Any, count: Operand) -> Ref:
@@ -281,7 +279,7 @@ def growing_filled(t: Tracer, st: State, value: Any, count: Operand) -> Ref:
     size = t.b.op("max", count, zero)
     buffer = arrays.new_array(t, dtype, (size,))
     t.b.do("fill", buffer.root, t.b.cast(number.operand, dtype))
-    return st.new(Growing(buffer, Num(size, True), number.weak))
+    return st.new(Growing(buffer, Num(size, True), Numbers(dtype, number.weak)))
 
 
 def append(t: Tracer, st: State, target: Any, value: Any) -> None:
@@ -291,17 +289,7 @@ def append(t: Tracer, st: State, target: Any, value: Any) -> None:
         own(t, box)
         st.set(target, ListBox((*box.items, value), box.source))
         return
-    assert isinstance(box, Growing) and isinstance(box.buffer, View) and isinstance(box.length, Num)
-    if not _numeric(value):
-        raise NeedStatic((box.length.operand,), "a list of things that are no numbers grows in a loop", t.b.loc)
-    number = numbers.as_num(t, value)
-    if numbers._promoted((number.dtype, number.weak), (box.buffer.dtype, box.weak))[0] != box.buffer.dtype:
-        raise NeedStatic((box.length.operand,), "a list holds numbers of different types", t.b.loc)
-    inside = t.b.compare("lt", box.length.operand, box.buffer.shape[0])
-    t.check(inside, "unsupported: list longer than foreseen")
-    arrays.store_at(t, box.buffer, (box.length.operand,), t.b.cast(number.operand, box.buffer.dtype))
-    more = numbers.fold(t, "add", box.length.operand, const(1, "i8"), "i8")
-    st.set(target, Growing(box.buffer, Num(more, True), box.weak))
+    growing.append(t, st, target, value)
 
 
 def extend(t: Tracer, st: State, target: Any, value: Any) -> None:
@@ -342,12 +330,7 @@ def set_item(t: Tracer, st: State, target: Any, key: Any, value: Any) -> None:
             _set_list_item(t, st, target, box, key, value)
             return
         if isinstance(box, Growing):
-            assert isinstance(box.buffer, View) and isinstance(box.length, Num)
-            index = arrays._normal(t, numbers.integer(t, key), box.length.operand)
-            number = numbers.as_num(t, value)
-            if numbers._promoted((number.dtype, number.weak), (box.buffer.dtype, box.weak))[0] != box.buffer.dtype:
-                raise NeedStatic((box.length.operand,), "a list holds numbers of different types", t.b.loc)
-            arrays.store_element(t, box.buffer, (index,), t.b.cast(number.operand, box.buffer.dtype))
+            growing.set_item(t, st, box, numbers.integer(t, key), value)
             return
         if isinstance(box, ObjectBox):
             from revtrace.trace.calls import call_method
@@ -471,9 +454,9 @@ def unpack(t: Tracer, st: State, value: Any, count: int) -> list[Any]:
         value = collect(t, st, value)
     if isinstance(value, Ref) and isinstance(st.box(value), Growing):
         grown = st.box(value)
-        assert isinstance(grown, Growing) and isinstance(grown.length, Num) and isinstance(grown.buffer, View)
-        arrays.agree(t, grown.length.operand, const(count, "i8"))
-        return [Num(arrays.load_at(t, grown.buffer, (const(k, "i8"),)), grown.weak) for k in range(count)]
+        assert isinstance(grown, Growing)
+        arrays.agree(t, growing.length_of(grown), const(count, "i8"))
+        return [growing.get(t, st, grown.buffer, grown.form, const(k, "i8")) for k in range(count)]
     items = items_of(t, st, value)
     if len(items) > count:
         raise PythonRaise(ValueError(f"too many values to unpack (expected {count})"))

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from revtrace.program.nodes import Const, Operand, const
-from revtrace.trace import arrays, numbers
-from revtrace.trace.signals import PythonRaise
+from revtrace.trace import arrays, growing, numbers
+from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import Growing, ListBox, State
-from revtrace.trace.values import Along, Num, Ref, Static, Tup, View, is_number
+from revtrace.trace.values import Num, Ref, Static, Tup, View, is_number
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
@@ -125,13 +125,11 @@ def literal(t: Tracer, value: np.ndarray[Any, Any]) -> View:
 def grown(t: Tracer, st: State, ref: Ref, dtype: str | None) -> View:
     """Return a growing list as an array."""
     box = st.box(ref)
-    assert isinstance(box, Growing) and isinstance(box.length, Num) and isinstance(box.buffer, View)
-    part = View(
-        box.buffer.root,
-        (Along(0, const(0, "i8"), const(1, "i8"), False),),
-        (box.length.operand,),
-    )
-    return arrays.materialise(t, part, dtype)
+    assert isinstance(box, Growing)
+    made = growing.as_array(t, box, dtype)
+    if made is None:
+        raise NeedStatic((growing.length_of(box),), "a list of this structure made an array", t.b.loc)
+    return made
 
 
 def nested(t: Tracer, st: State, value: Any, dtype: str | None) -> View:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Const, Operand, const
-from revtrace.trace.arrays import element, row
+from revtrace.trace import growing
+from revtrace.trace.arrays import row
 from revtrace.trace.numbers import binary, fold
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, ObjectBox, SetBox, State
@@ -30,6 +31,12 @@ class Rolled:
     known: bool
     bounds: tuple[Operand, ...]
     hint: str = "i"
+
+    def ends(self, t: Tracer) -> tuple[Operand, Operand]:
+        """Append the least and the greatest index, for a loop that runs at all."""
+        if self.step > 0:
+            return self.start, fold(t, "sub", self.stop, const(1, "i8"), "i8")
+        return fold(t, "add", self.stop, const(1, "i8"), "i8"), self.start
 
     def trips(self, t: Tracer) -> Operand:
         """Append how often the body runs at most."""
@@ -263,10 +270,8 @@ def _span(t: Tracer, st: State, ref: Ref) -> Span | None:
         case "growing":
             grown = st.box(box.parts[0])  # type: ignore[arg-type]
             assert isinstance(grown, Growing) and isinstance(grown.length, Num)
-            buffer = grown.buffer
-            assert isinstance(buffer, View)
-            weak = grown.weak
-            return Span(grown.length.operand, lambda t, st, k: Num(element(t, buffer, (k,)).operand, weak))
+            buffer, form = grown.buffer, grown.form
+            return Span(grown.length.operand, lambda t, st, k: growing.get(t, st, buffer, form, k))
         case "zip":
             spans = [_span(t, st, p) for p in box.parts if isinstance(p, Ref)]
             if any(s is None for s in spans) or not spans:

@@ -14,7 +14,7 @@ from revtrace.program.nodes import Const, Operand, Stmt, Var, const
 from revtrace.program.types import BOOL, INT, Scalar
 from revtrace.trace.hoist import hoisted
 from revtrace.trace.numbers import _promoted, as_num
-from revtrace.trace.signals import NeedStatic
+from revtrace.trace.signals import Growth, NeedStatic
 from revtrace.trace.state import CellBox, DictBox, Growing, IterBox, ListBox, ObjectBox, SetBox, State
 from revtrace.trace.values import (
     UNDEF,
@@ -194,7 +194,7 @@ def rebuild(box: Any, values: list[Value]) -> Any:
         case ListBox():
             return replace(box, items=tuple(values))
         case Growing():
-            return Growing(values[0], values[1], box.weak)
+            return replace(box, buffer=values[0], length=values[1])
         case DictBox():
             return replace(box, items=tuple((k, v) for (k, _), v in zip(box.items, values, strict=True)))
         case ObjectBox():
@@ -224,21 +224,6 @@ def same_shape(a: Any, b: Any) -> bool:
     return True
 
 
-def list_kind(t: Tracer, id: int, *boxes: Any) -> tuple[int, str, bool] | None:
-    """The dtype and weakness of the numbers in lists, or None if they hold other things."""
-    kind: tuple[str, bool] | None = None
-    for box in boxes:
-        if isinstance(box, Growing) and isinstance(box.buffer, View):
-            kinds = [(box.buffer.dtype, box.weak)]
-        elif isinstance(box, ListBox) and all(map(_number, box.items)):
-            kinds = [(n.dtype, n.weak) for n in (as_num(t, v) for v in box.items)]
-        else:
-            return None
-        for k in kinds:
-            kind = k if kind is None else _promoted(kind, k)
-    return None if kind is None else (id, *kind)
-
-
 class Joiner:
     """Joins the states of two arms; ``outs`` collects (result, value of one arm, of the other)."""
 
@@ -248,6 +233,14 @@ class Joiner:
         self.cond = cond
         self.outs: list[tuple[Var, Operand, Operand]] = []
         self._known: dict[tuple[Any, Any], Var] = {}
+
+    def _growth(self, id: int, x: Any, y: Any) -> Growth | None:
+        """What a list of different lengths in the two arms may become in a loop around them."""
+        from revtrace.trace.growing import items_form
+
+        form = items_form(self.t, (self.states[0], x), (self.states[1], y))
+        counts = [len(box.items) for box in (x, y) if isinstance(box, ListBox)]
+        return None if form is None else Growth(id, form, max(counts) - min(counts) if len(counts) > 1 else 1)
 
     def operand(self, a: Operand, b: Operand, type: Any, hint: str = "") -> Operand:
         """Join two operands of one type."""
@@ -347,7 +340,7 @@ class Joiner:
         ):
             with t.b.into(stmts):
                 copy_into(t, out.root, view)
-            if not new:
+            if not new or view.root in t.aliases:
                 # Python would have one array with two names here.
                 t.alias(out.root, view.root)
         return out
@@ -440,7 +433,7 @@ class Joiner:
                     (self.cond,),
                     "a container gets a different structure on two ways",
                     self.t.b.loc,
-                    grows=list_kind(self.t, id, x, y),
+                    grows=self._growth(id, x, y),
                 )
             xs, ys = fields(x), fields(y)
             assert xs is not None and ys is not None

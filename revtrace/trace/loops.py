@@ -23,7 +23,7 @@ from revtrace.trace.carry import Carried
 from revtrace.trace.iterators import Rolled, advance, iterate, roll
 from revtrace.trace.join import DEAD
 from revtrace.trace.rotate import tested_first
-from revtrace.trace.signals import NeedStatic, PythonRaise
+from revtrace.trace.signals import Growth, NeedStatic, PythonRaise
 from revtrace.trace.state import IterBox, State
 from revtrace.trace.values import NONE, Ref, Static
 
@@ -269,12 +269,23 @@ def _roll(t: Tracer, fr: Frame, loop: Loop, st: State, rolled: Rolled | None) ->
 
 def _rolled(t: Tracer, fr: Frame, loop: Loop, st: State, rolled: Rolled | None) -> State | None:
     trips = None if rolled is None else functools.partial(rolled.trips, t)
+    around = t.lists_around
     carried = Carried(t, st, _stored(fr, loop.header), fr.shape.live[loop.header], trips, len(loop.ways) > 1)
+    t.lists_around = around | set(carried.entry.heap)
+    try:
+        return _rolled(t, fr, loop, carried, rolled)
+    finally:
+        t.lists_around = around
+
+
+def _rolled(t: Tracer, fr: Frame, loop: Loop, carried: Carried, rolled: Rolled | None) -> State | None:
     loc = t.b.loc
     for _ in range(MAX_ROUNDS):
         index = Var(INT, rolled.hint if rolled else "i")
+        carried.spans = functools.partial(_spans, t, index, rolled)
         saved = t.save()
-        grows: tuple[int, str, bool] | None = None
+        grows: Growth | None = None
+        around, t.appended = t.appended, {}
         with t.b.block() as stmts:
             t.b.own(index)
             for p in carried.params:
@@ -294,6 +305,7 @@ def _rolled(t: Tracer, fr: Frame, loop: Loop, st: State, rolled: Rolled | None) 
                     raise
                 exits, grows = [], need.grows
             t.b.loc = loc
+            appended, t.appended = t.appended, around
             if grows is not None:
                 settled = False
             elif exits:
@@ -312,10 +324,12 @@ def _rolled(t: Tracer, fr: Frame, loop: Loop, st: State, rolled: Rolled | None) 
                 flag = t.b.compare("ne", tag.operand, const(0, "i8"))
             elif tag != 0:
                 flag = const(True)
-        if settled:
+        if settled and not carried.lacks_room(appended):
             break
         t.restore(saved)
-        if grows is None:
+        if settled:
+            carried.make_room(appended)
+        elif grows is None:
             carried.widen()
         elif not carried.grow(grows):
             raise NeedStatic((), "a list grows in a way that cannot be foreseen", loc)
@@ -356,10 +370,18 @@ def _rolled(t: Tracer, fr: Frame, loop: Loop, st: State, rolled: Rolled | None) 
         t.b.append(
             While(tuple(carried.params), tuple(inits), cond, inner, tuple(outs.values()), count, tested is None, loc)
         )
+    if appended:
+        carried.tell_appended(appended)
+    for p in carried.params:
+        t.loop_keys[p] = (fr.shape.code, loop.header)
     after = carried.after(outs)
     if len(loop.ways) == 1:
         after.tag = loop.ways[0][0]
     return after
+
+
+def _spans(t: Tracer, index: Var, rolled: Rolled | None) -> dict[Var, tuple[Operand, Operand]]:
+    return {} if rolled is None else {index: rolled.ends(t)}
 
 
 def _stored(fr: Frame, header: int) -> frozenset[str]:

@@ -153,7 +153,12 @@ class Tracer:
         self.side_effects: Loc | None = None
         self.unroll: set[Any] = set()
         self.loop_keys: dict[Var, Any] = {}
-        self.aliases: set[Operand] = set()
+        self.lists_around: frozenset[int] | set[int] = frozenset()
+        """The heap's objects that were there before one of the loops being traced."""
+        self.appended: dict[int, Operand | None] = {}
+        """How many items the loop body being traced appends to which list."""
+        self.aliases: dict[Operand, Operand | None] = {}
+        """Buffers whose array has a second name that does not see writes; by what could be known to avoid that."""
         self.twins: dict[Operand, list[tuple[Operand, set[str]]]] = {}
         """Buffers with a copy that numpy would have made a view, each with what happened to either since."""
         self.swaps: dict[Operand, dict[Operand, Operand]] = {}
@@ -171,11 +176,11 @@ class Tracer:
 
     def save(self) -> tuple[Any, ...]:
         """Return what `restore` needs to undo what is recorded from here on."""
-        return (len(self.b.stmts), self.b.stmts, self.catches, self.side_effects, len(self.frames))
+        return (len(self.b.stmts), self.b.stmts, self.catches, self.side_effects, len(self.frames), self.appended)
 
     def restore(self, saved: tuple[Any, ...]) -> None:
         """Forget what was recorded since `save`."""
-        length, stmts, self.catches, self.side_effects, frames = saved
+        length, stmts, self.catches, self.side_effects, frames, self.appended = saved
         self.b.reopen(stmts)
         del stmts[length:]
         del self.frames[frames:]
@@ -264,6 +269,9 @@ class Tracer:
     def write(self, view: View) -> None:
         """Note that an array is written to."""
         if view.root in self.aliases:
+            length = self.aliases[view.root]
+            if length is not None:
+                raise NeedStatic((length,), "an array in a list is written to", self.b.loc)
             raise self.unsupported(
                 "writing to an array that has a second name on one of two ways",
                 "whether the write shows under the other name depends on run-time numbers",
@@ -294,9 +302,9 @@ class Tracer:
                         "take one copy first (x.copy()), or index the one array with all its axes",
                     )
 
-    def alias(self, a: Operand, b: Operand) -> None:
-        """Note two buffers that stand for one array of the user's on some paths."""
-        self.aliases |= {a, b}
+    def alias(self, a: Operand, b: Operand, length: Operand | None = None) -> None:
+        """Note two buffers that stand for one array of the user's on some paths, or in a list of that length."""
+        self.aliases |= {a: length, b: length}
 
     def written_roots(self) -> set[Operand]:
         """All buffers that may be written to, through whatever name."""

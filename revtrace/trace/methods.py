@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from revtrace.program.types import Scalar, real_dtype
-from revtrace.trace import arrays, containers, numbers, operators
+from revtrace.trace import arrays, containers, growing, numbers, operators
 from revtrace.trace.builtin_functions import scalar_of
 from revtrace.trace.convert import as_array, dtype_argument, shape_argument
 from revtrace.trace.functions import method_handler
 from revtrace.trace.iterators import iterate
 from revtrace.trace.signals import NeedStatic, PythonRaise
-from revtrace.trace.state import DictBox, Growing, ListBox, SetBox, State
+from revtrace.trace.state import DictBox, Growing, ListBox, Numbers, SetBox, State
 from revtrace.trace.values import NONE, Num, Static, Tup
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _tolist(t: Tracer, st: State, self: Any) -> Any:
         made = call(t, st, Static(list), (self,), {})
         box = st.box(made)
         if isinstance(box, Growing):
-            st.set(made, replace(box, weak=True))
+            st.set(made, replace(box, form=Numbers(self.dtype, True)))
         elif isinstance(box, ListBox):
             st.set(made, ListBox(tuple(Num(numbers.as_num(t, v).operand, True) for v in box.items)))
         return made
@@ -249,6 +249,8 @@ def _insert(t: Tracer, st: State, self: Any, index: Any, value: Any) -> Any:
 
 @method_handler("list", "pop")
 def _pop(t: Tracer, st: State, self: Any, index: Any = Static(-1)) -> Any:
+    if isinstance(st.box(self), Growing):
+        return growing.pop(t, st, self, index)
     box = _known(t, st, self)
     items = list(box.items)
     try:

@@ -6,12 +6,14 @@ tracing can swallow them.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from revtrace.loc import NOWHERE, Loc
 from revtrace.program.nodes import Operand
+from revtrace.trace.state import Form
 
-__all__ = ["NeedStatic", "PythonRaise"]
+__all__ = ["Growth", "NeedStatic", "PythonRaise"]
 
 
 class PythonRaise(BaseException):
@@ -22,13 +24,21 @@ class PythonRaise(BaseException):
         self.error = error
 
 
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """A list, by its place in the heap, the form of its items, and how many come with an iteration."""
+
+    id: int
+    form: Form
+    each: int = 1
+
+
 class NeedStatic(BaseException):
     """The value of ``operands`` decides the structure of what follows, so it must be known when tracing.
 
-    ``grows`` names a list of numbers whose length differs on two ways, with its items' dtype and
-    weakness: a loop around may keep it in a buffer instead.  ``place`` is where the first operand is
-    used, for `revtrace.trace.pins`.  ``loops`` are those that were being rolled, innermost first.
-    ``otherwise`` are conditions that decide instead where the operands are known.
+    ``grows`` names a list whose length differs on two ways: a loop around may keep it in buffers instead.
+    ``place`` is where the first operand is used, for `revtrace.trace.pins`.  ``loops`` are those that were
+    being rolled, innermost first.  ``otherwise`` are conditions that decide instead where the operands are known.
     """
 
     def __init__(
@@ -36,7 +46,7 @@ class NeedStatic(BaseException):
         operands: tuple[Operand, ...],
         why: str,
         loc: Loc = NOWHERE,
-        grows: tuple[int, str, bool] | None = None,
+        grows: Growth | None = None,
         place: Any = None,
         otherwise: tuple[Operand, ...] = (),
     ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Operand, const
@@ -10,7 +11,7 @@ from revtrace.trace import arrays, containers, numbers, operators
 from revtrace.trace.functions import method_handler, on
 from revtrace.trace.selection import choose, order_of
 from revtrace.trace.signals import PythonRaise
-from revtrace.trace.state import Growing, ListBox, State
+from revtrace.trace.state import Growing, ListBox, Numbers, State
 from revtrace.trace.values import NONE, Num, Ref, Static, Tup, View, is_number
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ def _numeric(x: Any) -> bool:
 def _long(t: Tracer, st: State, source: Any) -> bool:
     """Whether a source has a number of items that is known only when running."""
     if isinstance(source, Ref):
-        return isinstance(st.box(source), Growing)
+        box = st.box(source)
+        return isinstance(box, Growing) and isinstance(box.form, Numbers)
     return (
         arrays.is_array(source)
         and source.ndim == 1
@@ -119,7 +121,7 @@ def _in_buffer(t: Tracer, st: State, source: Any, reverse: bool) -> Ref:
     arrays.for_each(
         t, line.shape, lambda ix: arrays.store_at(t, out, ix, arrays.load_at(t, line, (arrays.load_at(t, order, ix),)))
     )
-    return st.new(Growing(out, box.length, box.weak))
+    return st.new(replace(box, buffer=out))
 
 
 def _by_order(t: Tracer, st: State, items: list[Any], ranks: list[Any], reverse: bool) -> list[Any]:

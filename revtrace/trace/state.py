@@ -11,10 +11,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from revtrace.program.nodes import Operand
 from revtrace.trace.record import Source
 from revtrace.trace.values import Ref, Value
 
-__all__ = ["CellBox", "DictBox", "Growing", "IterBox", "ListBox", "ObjectBox", "SetBox", "State"]
+__all__ = [
+    "Arrays",
+    "CellBox",
+    "DictBox",
+    "Form",
+    "Growing",
+    "IterBox",
+    "ListBox",
+    "Numbers",
+    "ObjectBox",
+    "Rows",
+    "SetBox",
+    "State",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +42,45 @@ class ListBox:
 
 
 @dataclass(frozen=True, slots=True)
+class Numbers:
+    """The form of items that are numbers; ``weak`` says that they are Python's own."""
+
+    dtype: str
+    weak: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Arrays:
+    """The form of items that are arrays of one shape."""
+
+    dtype: str
+    shape: tuple[Operand, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The form of items that are tuples, named tuples or lists of one structure."""
+
+    items: tuple[Form, ...]
+    cls: type | None
+    is_list: bool
+
+
+Form = Numbers | Arrays | Rows
+
+
+@dataclass(frozen=True, slots=True)
 class Growing:
-    """A list of numbers whose length is known only when running: a buffer, its length and capacity."""
+    """A list whose length is known only when running: a buffer for each number of an item, and the length."""
 
     buffer: Value
     length: Value
-    weak: bool = True
-    """Whether its numbers are Python's."""
+    form: Form
+
+    @property
+    def weak(self) -> bool:
+        """Whether its items are Python's own numbers."""
+        return isinstance(self.form, Numbers) and self.form.weak
 
 
 @dataclass(frozen=True, slots=True)

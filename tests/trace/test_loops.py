@@ -154,11 +154,23 @@ def test_list_that_grows_in_a_loop_is_a_buffer() -> None:
     assert len(list(walk(traced(f, np.ones(500)).body))) < 60
 
 
-def test_list_of_arrays_needs_a_known_length() -> None:
+def test_list_of_arrays_that_grows_is_a_buffer() -> None:
     def f(x):
         rows = []
         for i in range(len(x)):
             rows.append(x * i)
+        return sum(r.sum() for r in rows)
+
+    found = trace(f, (X,))
+    assert not any(g.kind == "shape" for g in found.guards)
+    assert len(list(walk(found.program.body))) < 60
+
+
+def test_list_of_arrays_of_different_lengths_needs_a_known_length() -> None:
+    def f(x):
+        rows = []
+        for i in range(len(x)):
+            rows.append(x[:i])
         return sum(r.sum() for r in rows)
 
     found = trace(f, (X,))
