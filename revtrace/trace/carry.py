@@ -37,8 +37,8 @@ from revtrace.trace.join import (
     view_ints,
     with_ints,
 )
-from revtrace.trace.numbers import _promoted, as_num, fold
 from revtrace.trace.lengths import bound, difference, likely_differ
+from revtrace.trace.numbers import _promoted, as_num, fold
 from revtrace.trace.signals import Growth, NeedStatic
 from revtrace.trace.state import Form, Growing, IterBox, ListBox, ObjectBox, State
 from revtrace.trace.values import UNDEF, Bound, Conflict, Maybe, Num, Ref, Static, Tup, Undef, View, is_number
