@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from revtrace.program.nodes import Const, Operand, const
 from revtrace.trace import arrays, growing, numbers
 from revtrace.trace.iterators import drain
-from revtrace.trace.signals import NeedStatic, PythonRaise
+from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, Numbers, ObjectBox, SetBox, State
 from revtrace.trace.values import Num, Ref, Slice, Static, Tup, View, is_number
 

@@ -260,21 +260,15 @@ class _NotALoop(Exception):
 
 
 def _roll(t: Tracer, fr: Frame, loop: Loop, st: State, rolled: Rolled | None) -> State | None:
-    t.pins.rolling += 1
-    try:
-        return _rolled(t, fr, loop, st, rolled)
-    finally:
-        t.pins.rolling -= 1
-
-
-def _rolled(t: Tracer, fr: Frame, loop: Loop, st: State, rolled: Rolled | None) -> State | None:
     trips = None if rolled is None else functools.partial(rolled.trips, t)
     around = t.lists_around
     carried = Carried(t, st, _stored(fr, loop.header), fr.shape.live[loop.header], trips, len(loop.ways) > 1)
     t.lists_around = around | set(carried.entry.heap)
+    t.pins.rolling += 1
     try:
         return _rolled(t, fr, loop, carried, rolled)
     finally:
+        t.pins.rolling -= 1
         t.lists_around = around
 
 
