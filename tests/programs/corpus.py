@@ -41,6 +41,11 @@ FAMILIES = (
     "dynamic_programming",
     "linear_algebra_loops",
     "limit_kernels",
+    "array_solvers",
+    "array_networks",
+    "array_statistics",
+    "array_signals",
+    "array_dynamics",
 )
 
 
