@@ -126,7 +126,7 @@ class Specialisation:
         Called when the trampoline is replaced.
     closer : callable
         Called when only a specialisation for the call's very lengths can serve it.
-    exact : bool
+    sized : bool
         Whether this is one.
     """
 
@@ -141,7 +141,7 @@ class Specialisation:
     extra: bool = False
     changed: Callable[[], None] = lambda: None
     closer: Callable[[], None] = lambda: None
-    exact: bool = field(init=False, default=False)
+    sized: bool = field(init=False, default=False)
     plan: Plan | None = field(init=False, default=None)
     _seen: tuple[Any, ...] | None = field(init=False, default=None)
     _kept: int | None = field(init=False, default=None)
@@ -387,7 +387,7 @@ class Specialisation:
         failed = self.failed_check(inputs)
         kind = "" if failed is None else str(failed.attr("kind", failed.name))
         if failed is not None and kind == "broadcast":
-            if not self.exact:
+            if not self.sized:
                 self.closer()
                 return OTHER
             raise UnsupportedError(

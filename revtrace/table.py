@@ -104,7 +104,7 @@ class Table:
         self.primal = not steps
         self.extra = any(step.kind in ("pullback", "pushforward") for step in steps)
         self._lock = threading.RLock()
-        self._exact = False
+        self._sized = False
 
     @property
     def stats(self) -> Stats:
@@ -175,7 +175,7 @@ class Table:
                 # What the function itself raises while it is traced, it raises again.
                 return self.function(*args, **kwargs)
         out = found.trampoline.call(*front, *args, **kwargs)
-        if out is OTHER and self._exact:
+        if out is OTHER and self._sized:
             # The general program met an axis of length one that stands for a longer one.
             out = self.add(args, kwargs).trampoline.call(*front, *args, **kwargs)
         if out is OTHER:
@@ -209,9 +209,9 @@ class Table:
                 specialisation = self._plain(args, kwargs)
             else:
                 specialisation = self._compiled(traced)
-                specialisation.plan, specialisation.exact = plan, self._exact
+                specialisation.plan, specialisation.sized = plan, self._sized
                 specialisation.remember(args, kwargs)
-            self._exact = False
+            self._sized = False
             self.counted.specialisations += 1
             self.reasons.append(reason)
             if "call" in self.settings.dump.split(","):
@@ -234,7 +234,7 @@ class Table:
 
     def closer(self) -> None:
         """Make the next specialisation for the very lengths of its call."""
-        self._exact = True
+        self._sized = True
 
     def _to_front(self, k: int) -> None:
         with self._lock:
@@ -251,7 +251,7 @@ class Table:
         try:
             positional, named = whole_call(self.function, arguments)
             oracle = None if self.primal else Partial
-            found = trace(self.function, positional, named, oracle, exact=self._exact)
+            found = trace(self.function, positional, named, oracle, sized=self._sized)
             traced = by_parameter(found, self.function, arguments)
             self._verify(traced.program)
             plan = None

@@ -9,7 +9,7 @@ import numpy as np
 from revtrace.program.nodes import Const, Operand, const
 from revtrace.trace import arrays, numbers
 from revtrace.trace.convert import as_array, as_array_or_number, dtype_argument
-from revtrace.trace.functions import method_handler, on, signature
+from revtrace.trace.functions import method_handler, on, refused, signature
 from revtrace.trace.iterators import iterate
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import State
@@ -192,13 +192,14 @@ def _refusals() -> None:
         ) -> Any:
             raise t.unsupported(f"calling {name}", "revtrace has no rule for it", how)
 
-        on(f)(handler)
+        on(f)(refused(handler))
 
 
 _refusals()
 
 
 @method_handler("array", "dump", "dumps", "tobytes", "tofile", "byteswap", "newbyteorder", "setflags", "__array_wrap__")
+@refused
 def _layout(t: Tracer, st: State, self: Any, *args: Any, **kwargs: Any) -> Any:
     raise t.unsupported(
         "a method about an array's memory", "how numbers lie in memory is no part of the program", "use np.asarray(x)"

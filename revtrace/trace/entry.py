@@ -41,7 +41,7 @@ def trace(
     kwargs: dict[str, Any] | None = None,
     oracle: Callable[[], Oracle] | None = None,
     *,
-    exact: bool = False,
+    sized: bool = False,
 ) -> Traced:
     """Trace a function for the types of example arguments.
 
@@ -54,7 +54,7 @@ def trace(
     oracle : callable, optional
         Makes what runs a program as far as it is recorded.  Without it, a function whose structure
         depends on floats is refused.
-    exact : bool
+    sized : bool
         Whether the program is for these very lengths and integers only.
 
     Returns
@@ -71,7 +71,7 @@ def trace(
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
     try:
-        return _specialise(fn, args, kwargs or {}, limit, oracle, exact)
+        return _specialise(fn, args, kwargs or {}, limit, oracle, sized)
     finally:
         sys.setrecursionlimit(limit)
 
@@ -82,7 +82,7 @@ def _specialise(
     kwargs: dict[str, Any],
     limit: int,
     oracle: Callable[[], Oracle] | None,
-    exact: bool,
+    sized: bool,
 ) -> Traced:
     fixed: set[Source] = set()
     unroll: set[Any] = set()
@@ -90,7 +90,7 @@ def _specialise(
     for _ in range(MAX_SPECIALISATIONS):
         t = Tracer(Pins(wanted, None if oracle is None else oracle()))
         t.static_sources = set(fixed)
-        t.exact = exact
+        t.sized = sized
         t.unroll = set(unroll)
         try:
             return _trace(t, fn, args, kwargs)

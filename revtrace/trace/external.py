@@ -96,7 +96,7 @@ def _number(t: Tracer, value: Any, source: Source | None, role: str) -> Value:
         raise t.unsupported(
             f"a number of type {type(value).__name__}", f"dtype {dtype} is not supported", "use float64"
         )
-    fixed = role == "const" or source is None or source in t.static_sources or (t.exact and dtype[0] in "iu")
+    fixed = role == "const" or source is None or source in t.static_sources or (t.sized and dtype[0] in "iu")
     if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**63:
         fixed = True
     if fixed:
@@ -141,7 +141,7 @@ def _array(t: Tracer, value: np.ndarray[Any, Any], source: Source | None) -> Val
     t.inputs[source] = (var, Input(source, "array", np.ndarray))
     t.pins.values[var] = value
     shape: list[Any] = []
-    fixed = t.exact or source in t.static_sources
+    fixed = t.sized or source in t.static_sources
     with t.b.into(t.prologue):
         for axis, n in enumerate(value.shape):
             if fixed:

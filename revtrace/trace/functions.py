@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from revtrace.trace.attributes import Method
     from revtrace.trace.machine import Frame, Tracer
 
-__all__ = ["construct", "evaluate", "find", "method", "method_handler", "on", "signature", "static_math"]
+__all__ = [
+    "construct", "evaluate", "find", "known", "known_methods", "method", "method_handler", "on", "refused", "signature",
+    "static_math",
+]  # fmt: skip
 
 
 class NotBoundError(Exception):
@@ -33,6 +36,7 @@ class NotBoundError(Exception):
 Handler = Callable[["Tracer", State, tuple[Any, ...], dict[str, Any], "Frame | None"], Any]
 _handlers: dict[Any, Handler] = {}
 _methods: dict[tuple[str, str], Callable[..., Any]] = {}
+_refused: set[Callable[..., Any]] = set()
 _loaded = False
 
 
@@ -46,6 +50,24 @@ def on(*names: Any) -> Callable[[Handler], Handler]:
         return handler
 
     return register
+
+
+def refused(handler: Handler) -> Handler:
+    """Mark a handler that only says no, so that it counts as no rule."""
+    _refused.add(handler)
+    return handler
+
+
+def known() -> dict[Any, Handler]:
+    """Return the callables that have a rule, with their handlers."""
+    _load()
+    return {f: handler for f, handler in _handlers.items() if handler not in _refused}
+
+
+def known_methods(kind: str) -> list[str]:
+    """Return the names of the methods of a kind of value (``"array"``, ``"list"`` ...) that have a rule."""
+    _load()
+    return sorted(name for k, name in _methods if k == kind and _methods[k, name] not in _refused)
 
 
 def method_handler(kind: str, *names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from revtrace.trace import containers
 from revtrace.trace.attributes import get_attribute
 from revtrace.trace.builtin_functions import fold
-from revtrace.trace.functions import evaluate, on, signature
+from revtrace.trace.functions import evaluate, on, refused, signature
 from revtrace.trace.iterators import iterate
 from revtrace.trace.join import DEAD
 from revtrace.trace.signals import PythonRaise
@@ -272,7 +272,7 @@ def _refused() -> None:
         ) -> Any:
             raise t.unsupported(f"{name}()", why, "call it outside the function and pass what it gives as an argument")
 
-        on(getattr(builtins, name))(handler)
+        on(getattr(builtins, name))(refused(handler))
 
 
 _refused()

@@ -141,7 +141,7 @@ class Tracer:
         self.originals: dict[int, Any] = {}
         self.externals: dict[int, tuple[Any, Ref]] = {}
         self.static_sources: set[Any] = set()
-        self.exact = False
+        self.sized = False
         """Whether every length and integer of the arguments is known."""
         self.written: set[Var] = set()
         self.fork_mark = 0

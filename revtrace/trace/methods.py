@@ -11,7 +11,7 @@ from revtrace.program.types import Scalar, real_dtype
 from revtrace.trace import arrays, containers, growing, numbers, operators
 from revtrace.trace.builtin_functions import scalar_of
 from revtrace.trace.convert import as_array, dtype_argument, shape_argument
-from revtrace.trace.functions import method_handler
+from revtrace.trace.functions import method_handler, refused
 from revtrace.trace.iterators import iterate
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import DictBox, Growing, ListBox, Numbers, SetBox, State
@@ -165,6 +165,7 @@ def _partition(t: Tracer, st: State, self: Any, kth: Any, axis: Any = Static(-1)
 
 
 @method_handler("array", "resize")
+@refused
 def _in_place(t: Tracer, st: State, self: Any, *args: Any, **kwargs: Any) -> Any:
     raise t.unsupported("resizing an array in place", "other names of it would see it", "use x = np.resize(x, shape)")
 
