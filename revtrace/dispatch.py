@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
@@ -74,7 +74,7 @@ class Executor:
     Attributes
     ----------
     run : callable
-        Takes the inputs, returns a tuple of the results.
+        Takes the inputs, returns the results in their form.
     bail, deopt : tuple of exception classes
         What `run` raises when the plain function must be asked, and when only the careful
         kernel can go on.
@@ -84,6 +84,9 @@ class Executor:
         Text of the kernel.
     boxed : frozenset of int
         Positions of the results that come as numpy scalars.
+    form : int or nested tuple of int or None
+        What ``run`` returns: positions of the results, in order, a number alone or in tuples; None for one
+        tuple of all.
     """
 
     run: Callable[..., Any]
@@ -92,10 +95,20 @@ class Executor:
     checks_types: bool = True
     source: str = ""
     boxed: frozenset[int] = frozenset()
+    form: Any = None
 
     def __call__(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
         """Run on inputs and return the results as a tuple."""
-        return tuple(self.run(*inputs))
+        out = self.run(*inputs)
+        return tuple(out) if self.form is None else tuple(_flat(self.form, out))
+
+
+def _flat(form: Any, value: Any) -> Iterator[Any]:
+    if isinstance(form, int):
+        yield value
+    else:
+        for inner, part in zip(form, value, strict=True):
+            yield from _flat(inner, part)
 
 
 # After so many calls in a row that needed the careful kernel, it is used at once.
@@ -162,6 +175,7 @@ class Specialisation:
             execute=None if run is None else (run.run if run.checks_types else self.checked),
             support=self,
             boxed=frozenset() if run is None else run.boxed,
+            form=None if run is None else run.form,
             typed=run is not None and run.checks_types,
             extra=self.extra,
             in_place=self.primal,

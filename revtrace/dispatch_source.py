@@ -38,7 +38,7 @@ from revtrace.trace.record import (
     Traced,
 )
 
-__all__ = ["OTHER", "Trampoline", "boxed", "compile_trampoline", "dtype_of"]
+__all__ = ["OTHER", "Trampoline", "boxed", "compile_trampoline", "dtype_of", "form"]
 
 
 class _Other:
@@ -78,6 +78,7 @@ def compile_trampoline(
     execute: Callable[..., Any] | None,
     support: Any,
     boxed: frozenset[int] = frozenset(),
+    form: Any = None,
     typed: bool = False,
     extra: bool = False,
     in_place: bool = False,
@@ -98,6 +99,8 @@ def compile_trampoline(
         Has ``recover(error, inputs, args, kwargs)`` and ``refuse_overlap``.
     boxed : frozenset of int
         Positions of the kernel's results that are numpy scalars.
+    form : int or nested tuple of int, optional
+        How the kernel returns its results where that is as the function does, see `form`.
     typed : bool
         Whether the kernel raises TypeError for what is not an array of the right type.
     extra : bool
@@ -110,7 +113,37 @@ def compile_trampoline(
         Called with ``(args, kwargs)`` for calls that are not for this specialisation, `OTHER` is
         returned without it.  Arguments may be `ABSENT`, see `passed`.
     """
-    return _Writer(traced, function, execute, support, boxed, typed, extra, in_place, otherwise).compile(only_inputs)
+    return _Writer(traced, function, execute, support, boxed, form, typed, extra, in_place, otherwise).compile(
+        only_inputs
+    )
+
+
+def form(traced: Traced) -> Any:
+    """Return how a kernel is to return the results so that nothing is left to do, or None where that cannot be.
+
+    Positions of the results, in order, a number alone or in nested tuples.
+    """
+    scalars = boxed(traced)
+    results = traced.program.body.results
+    order: list[int] = []
+
+    def part(result: Result) -> Any:
+        match result:
+            case Leaf(index, python_type, None) if _is_plain(results[index].type, python_type) or index in scalars:
+                order.append(index)
+                return index
+            case Made(kind, fields) if kind is tuple:
+                return tuple(part(entry) for _, entry in fields)
+        order.append(-1)
+        return None
+
+    found = part(traced.result)
+    return found if order == list(range(len(results))) and order else None
+
+
+def _is_plain(kind: Any, python_type: type) -> bool:
+    """Whether a kernel returns a value of a type as it is wanted."""
+    return isinstance(kind, Array) or (isinstance(kind, Scalar) and _PYTHON.get(python_type) == kind.dtype)
 
 
 def boxed(traced: Traced) -> frozenset[int]:
@@ -134,13 +167,14 @@ class _Writer:
         execute: Callable[..., Any] | None,
         support: Any,
         boxed: frozenset[int],
+        form: Any,
         typed: bool,
         extra: bool,
         in_place: bool,
         otherwise: Callable[..., Any] | None,
     ) -> None:
         self.traced, self.function, self.execute, self.support = traced, function, execute, support
-        self.boxed, self.typed, self.extra, self.in_place = boxed, typed, extra, in_place
+        self.boxed, self.form, self.typed, self.extra, self.in_place = boxed, form, typed, extra, in_place
         code = function.__code__
         count = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 4) + bool(code.co_flags & 8)
         self.parameters = code.co_varnames[:count]
@@ -353,14 +387,15 @@ class _Writer:
         outputs = [f"_rt_r{k}" for k in range(len(traced.program.body.results))]
         result = f"{self.constant(self.execute, 'kernel')}({', '.join(passed)})"
         before, self.lines = self.lines, []
-        returned = self.result(traced.result)
+        returned = "_rt_result" if self.form is not None else self.result(traced.result)
         if self.in_place and written:
             copyto = self.constant(np.copyto, "copyto")
             self.lines = [*(f"{copyto}({inputs[k]}, _rt_w{k})" for k in written), *self.lines]
-        if not self.lines and returned == f"({commas(outputs)})":
+        if not self.lines and returned in ("_rt_result", f"({commas(outputs)})"):
             attempt, after = f"return {result}", []
         else:
-            attempt = f"{commas(outputs)} = {result}" if outputs else result
+            taken = "_rt_result" if self.form is not None else commas(outputs)
+            attempt = f"{taken} = {result}" if taken else result
             after = ["else:", *(f"    {line}" for line in self.lines), f"    return {returned}"]
         self.lines = before
         lines += ["try:", f"    {attempt}", "except _rt_Exception as _rt_error:", "    _rt_signal = _rt_error", *after]
@@ -376,11 +411,7 @@ class _Writer:
                 if source is not None:
                     return self.path(source)
                 kind = self.traced.program.body.results[index].type
-                plain = (
-                    isinstance(kind, Array)
-                    or index in self.boxed
-                    or (isinstance(kind, Scalar) and _PYTHON.get(python_type) == kind.dtype)
-                )
+                plain = index in self.boxed or _is_plain(kind, python_type)
                 return f"_rt_r{index}" if plain else f"{self.constant(python_type)}(_rt_r{index})"
             case Made(kind, fields):
                 entries = [self.result(entry) for _, entry in fields]

@@ -23,6 +23,7 @@ def executor(
     *,
     careful: bool = False,
     boxed: frozenset[int] = frozenset(),
+    form: Any = None,
 ) -> Executor:
     """Return how to run a program under these settings.
 
@@ -36,6 +37,8 @@ def executor(
         Whether the kernel may assume nothing.
     boxed : frozenset of int
         Positions of the results that had best come as numpy scalars.
+    form : int or nested tuple of int, optional
+        How the results had best be returned, see `Executor`.
     """
     dump = settings.dump.split(",")
     if "program" in dump and not careful:
@@ -43,7 +46,7 @@ def executor(
     if settings.interpret:
         return Executor(run=_interpreter(program), bail=(replay.Bail,), checks_types=False, source=show(program))
     start = time.perf_counter()
-    found = kernels.obtain(program, settings, careful=careful, boxed=boxed)
+    found = kernels.obtain(program, settings, careful=careful, boxed=boxed, form=form)
     stats.compile_seconds += time.perf_counter() - start
     stats.disk_hits += found.where == "disk"
     if "source" in dump:
@@ -54,6 +57,7 @@ def executor(
         deopt=() if careful else (codegen.Deopt,),
         source=found.kernel.source.text,
         boxed=boxed,
+        form=form,
     )
 
 

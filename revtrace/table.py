@@ -24,7 +24,7 @@ from revtrace.config import Settings
 from revtrace.containers import map_leaves, snapshot
 from revtrace.dispatch import Executor, Specialisation, Stats
 from revtrace.dispatch_signature import compile_binder, passed
-from revtrace.dispatch_source import OTHER, Trampoline, boxed
+from revtrace.dispatch_source import OTHER, Trampoline, boxed, form
 from revtrace.errors import InternalError, RevtraceError, UnsupportedError
 from revtrace.executors import executor
 from revtrace.loc import Loc
@@ -319,14 +319,14 @@ class Table:
         )
 
     def _compiled(self, traced: Traced) -> Specialisation:
-        scalars = boxed(traced)
+        given = {"boxed": boxed(traced), "form": form(traced)}
 
         def careful() -> Executor:
-            return executor(traced.program, self.settings, self.counted, careful=True, boxed=scalars)
+            return executor(traced.program, self.settings, self.counted, careful=True, **given)
 
         # Effects on the caller's objects happen only when the plain function runs.
         lost = self.primal and traced.side_effects is not None
-        fast = None if lost else executor(traced.program, self.settings, self.counted, boxed=scalars)
+        fast = None if lost else executor(traced.program, self.settings, self.counted, **given)
         return Specialisation(
             traced,
             self.function,

@@ -158,6 +158,23 @@ def test_executors_without_type_checks_get_converted_arrays() -> None:
     assert s.trampoline.call(X.reshape(1, 2)) is OTHER
 
 
+def test_results_in_a_form_are_the_same_in_the_careful_kernel() -> None:
+    """A careful run builds the result step by step."""
+
+    def f(x: Any, k: Any) -> Any:
+        return x[k] * x[k - 1], (x.copy(), x[k])
+
+    x = np.arange(1.0, 4.0)
+    with config.override(cache=False):
+        g = revtrace.wrap(f)
+    for k in (1, 2, 0, -1, 1):
+        value, (copied, element) = g(x, k)
+        assert (value, element) == (f(x, k)[0], x[k]) and copied.tolist() == x.tolist()
+        assert type(value) is type(element) is np.float64
+    assert Executor(lambda: (1, (2, ())), (), form=(0, (1, ())))(()) == (1, 2)
+    assert Executor(lambda: 5, (), form=0)(()) == (5,)
+
+
 def test_what_is_kept_is_unknown_before_a_call_is_remembered() -> None:
     s = special(lambda x: (x[0],))
     assert s.kept_bytes() is None

@@ -12,7 +12,7 @@ import pytest
 
 from revtrace.dispatch_same import same, same_defaults
 from revtrace.dispatch_signature import ABSENT, EXTRA, compile_binder, passed
-from revtrace.dispatch_source import OTHER, boxed, compile_trampoline
+from revtrace.dispatch_source import OTHER, boxed, compile_trampoline, form
 from revtrace.program.nodes import Block, Program, Var
 from revtrace.program.types import F64, Array
 from revtrace.trace.record import (
@@ -265,6 +265,36 @@ def test_results_in_order_are_the_kernels_tuple() -> None:
     out = (1.0, 2.0)
     record = traced(result=Made(tuple, ((0, Leaf(0, float)), (1, Leaf(1, float)))), outputs=2)
     assert compiled(record, execute=lambda: out).call(0) is out
+
+
+def pair(*parts: Any) -> Made:
+    return Made(tuple, tuple(enumerate(parts)))
+
+
+def test_the_form_of_results_that_need_nothing_more() -> None:
+    first, second = Leaf(0, float), Leaf(1, np.float64)
+    assert form(traced(result=first)) == 0
+    assert form(traced(result=pair(first, pair(second)), outputs=2)) == (0, (1,))
+    out_of_order = pair(second, first)
+    twice = pair(first, first, second)
+    listed = pair(first, Made(list, ((0, second),)))
+    known = pair(first, second, StaticLeaf(None))
+    given = pair(first, Leaf(1, np.ndarray, Arg("x")))
+    converted = pair(first, Leaf(1, int))
+    for result in (out_of_order, twice, listed, known, given, converted, first, pair()):
+        assert form(traced(result=result, outputs=2)) is None
+
+
+def test_a_kernel_that_forms_its_results_returns_what_the_call_does() -> None:
+    def execute(x: Any) -> Any:
+        x[:] = 7.0
+        return out
+
+    out = (1.0, (2.0,))
+    record = traced((Input(Arg("x"), "array", np.ndarray, written=True),), result=Leaf(0, float))
+    x = np.zeros(2)
+    assert compiled(record, execute=execute, form=(0, (1,))).call(x) is out
+    assert compiled(record, execute=execute, form=(0, (1,)), in_place=True).call(x) is out and x[0] == 7.0
 
 
 # ways out ---------------------------------------------------------------------------------------

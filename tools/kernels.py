@@ -85,7 +85,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kernels", nargs="*", metavar="kernel", help=", ".join(kernels.NAMES))
     parser.add_argument("--print", action="store_true", help="print the table only")
-    parser.add_argument("--repeats", type=int, default=25)
+    parser.add_argument("--repeats", type=int, default=100)
     asked = parser.parse_args()
     # Load numba and compile something, so that the first row pays for itself only.
     revtrace.grad(lambda x: x * x)(1.0)

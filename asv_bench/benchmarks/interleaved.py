@@ -4,7 +4,7 @@ import time
 
 __all__ = ["first_call", "least_times"]
 
-_BATCH = 0.01
+_BATCH = 0.001
 """Seconds that one sample should last."""
 
 
@@ -15,7 +15,7 @@ def _sample(function, number):
     return (time.perf_counter() - begin) / number
 
 
-def least_times(*functions, repeats=25):
+def least_times(*functions, repeats=100):
     """Return the least seconds per call of each function.
 
     Each is called once before anything is timed, then batches of all of them

@@ -8,7 +8,7 @@ import threading
 import warnings
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from revtrace import codegen
 from revtrace.cache.key import key_of
@@ -48,7 +48,12 @@ def forget() -> None:
 
 
 def obtain(
-    program: Program, settings: Settings, *, careful: bool = False, boxed: frozenset[int] = frozenset()
+    program: Program,
+    settings: Settings,
+    *,
+    careful: bool = False,
+    boxed: frozenset[int] = frozenset(),
+    form: Any = None,
 ) -> Found:
     """Return the kernel of a program.
 
@@ -59,10 +64,10 @@ def obtain(
         Whether and where to look on disk.
     careful : bool
         Which of the two builds, see `revtrace.codegen.emit`.
-    boxed : frozenset of int
-        Which results are numpy scalars.
+    boxed, form
+        Which results are numpy scalars, and how all are returned.
     """
-    source = codegen.emit(program, careful=careful, boxed=boxed)
+    source = codegen.emit(program, careful=careful, boxed=boxed, form=form)
     key = key_of(source, program, careful=careful)
     with _lock:
         kernel = _kernels.get(key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from revtrace.codegen.bounds import analyse
 from revtrace.codegen.emit import Source, write
@@ -16,7 +16,14 @@ if TYPE_CHECKING:
 __all__ = ["build", "emit", "load"]
 
 
-def emit(program: Program, *, careful: bool = False, vector: bool = True, boxed: Iterable[int] = ()) -> Source:
+def emit(
+    program: Program,
+    *,
+    careful: bool = False,
+    vector: bool = True,
+    boxed: Iterable[int] = (),
+    form: Any = None,
+) -> Source:
     """Return the Python source of a program.
 
     Parameters
@@ -32,13 +39,15 @@ def emit(program: Program, *, careful: bool = False, vector: bool = True, boxed:
         library's by up to 2 ulp.
     boxed : iterable of int
         Positions of the results that the kernel returns as numpy scalars; others are Python's numbers.
+    form : int or nested tuple of int, optional
+        What the kernel returns, see `Source`; one tuple of all results without it.
     """
     if vector:
         program = split(program)
     plan = analyse(program, careful=careful)
     if not vector:
         plan.vector.clear()
-    return write(program, plan, careful=careful, boxed=boxed)
+    return write(program, plan, careful=careful, boxed=boxed, form=form)
 
 
 def build(program: Program, *, careful: bool = False, source: Source | None = None) -> Kernel:

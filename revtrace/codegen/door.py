@@ -152,31 +152,56 @@ class _Door:
     # results ------------------------------------------------------------------------
 
     def packed(self, result: Any) -> Any:
-        """Return the tuple of the results, or NULL."""
+        """Return the results in their form, or NULL."""
         builder, api = self.builder, self.api
         kinds = tuple(self.descriptor.restype)
-        made = api.tuple_new(len(kinds))
-        with builder.if_then(cgutils.is_null(builder, made), likely=False):
+        form = tuple(range(len(kinds))) if self.source.form is None else self.source.form
+        made: list[Any] = []
+        tree = self.tuples(form, made)
+        with builder.if_then(self.missing(made), likely=False):
+            for each in made:
+                api.decref(each)
             self.release()
             builder.branch(self.failed)
-        incomplete: Any = cgutils.false_bit
-        for k, kind in enumerate(kinds):
-            value = builder.extract_value(result, k)
-            if isinstance(kind, types.Array):
-                # The caller's, or one in a slot: verified programs let no array out of a loop.
-                obj = make_array(kind)(self.context, builder, value).parent
-                api.incref(obj)
-            elif k in self.source.boxed:
-                obj = self.scalar(kind, value)
-            else:
-                obj = api.from_native_value(kind, value)
-            incomplete = builder.or_(incomplete, cgutils.is_null(builder, obj))
-            api.tuple_setitem(made, k, obj)
+        values = [self.boxed(k, kind, builder.extract_value(result, k)) for k, kind in enumerate(kinds)]
+        out = self.filled(form, tree, values)
         self.release()
-        with builder.if_then(incomplete, likely=False):
-            api.decref(made)
+        with builder.if_then(self.missing(values), likely=False):
+            api.decref(out)
             builder.branch(self.failed)
+        return out
+
+    def missing(self, objects: list[Any]) -> Any:
+        """Return whether one of some references is NULL; what was made of others must go then."""
+        found: Any = cgutils.false_bit
+        for obj in objects:
+            found = self.builder.or_(found, cgutils.is_null(self.builder, obj))
+        return found
+
+    def tuples(self, form: Any, made: list[Any]) -> Any:
+        """Return new tuples to be filled: nothing for a number, a tuple and those in it for a tuple."""
+        if isinstance(form, int):
+            return None
+        made.append(self.api.tuple_new(len(form)))
+        return made[-1], [self.tuples(part, made) for part in form]
+
+    def filled(self, form: Any, tree: Any, objects: list[Any]) -> Any:
+        """Return the object of a form, its tuples filled."""
+        if isinstance(form, int):
+            return objects[form]
+        made, inner = tree
+        for k, (part, below) in enumerate(zip(form, inner, strict=True)):
+            self.api.tuple_setitem(made, k, self.filled(part, below, objects))
         return made
+
+    def boxed(self, k: int, kind: Any, value: Any) -> Any:
+        """Return a new reference to a result, or NULL."""
+        if isinstance(kind, types.Array):
+            # The caller's, or one in a slot: verified programs let no array out of a loop.
+            obj = make_array(kind)(self.context, self.builder, value).parent
+            self.api.incref(obj)
+            return obj
+        return self.scalar(kind, value) if k in self.source.boxed else self.api.from_native_value(kind, value)
 
     def scalar(self, kind: Any, value: Any) -> Any:
         """Return a numpy scalar."""

@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from revtrace.calls.bridge import Spec
 from revtrace.codegen.expressions import Code, operation
@@ -58,6 +59,8 @@ class Source:
         Positions of the results to return as numpy scalars.
     calls : tuple of (str, Spec)
         Rows it calls, by the names it gives them.
+    form : int or nested tuple of int or None
+        What to return: positions of the results, in order, a number alone or in tuples; None for one tuple of all.
     """
 
     text: str
@@ -70,11 +73,14 @@ class Source:
     written: tuple[int, ...] = ()
     boxed: tuple[int, ...] = ()
     calls: tuple[tuple[str, Spec], ...] = ()
+    form: Any = None
 
 
-def write(program: Program, plan: Plan, *, careful: bool = False, boxed: Iterable[int] = ()) -> Source:
+def write(
+    program: Program, plan: Plan, *, careful: bool = False, boxed: Iterable[int] = (), form: Any = None
+) -> Source:
     """Return the source of a program for which everything was decided."""
-    return replace(_Writer(program, plan, careful).source(), boxed=tuple(sorted(boxed)))
+    return replace(_Writer(program, plan, careful).source(), boxed=tuple(sorted(boxed)), form=form)
 
 
 class _Writer(Memory):

@@ -196,3 +196,29 @@ def test_too_large_an_array_is_a_memory_error() -> None:
 
 def test_no_arguments_and_no_results() -> None:
     assert build(program("f() {\n return\n}")).dispatch() == ()
+
+
+@pytest.mark.parametrize("form", [None, (0, (1, ()), 2), ((0,), 1, (2,)), (0, 1, 2)])
+def test_results_come_in_the_form_asked_for(form: Any) -> None:
+    text = program("f(x: f8[:], s: f8) {\n y: f8[:] = copy x\n return s, y, s\n}")
+    source = emit(text, boxed=[2], form=form)
+    run = compile_source(source, tuple(numba_type(v.type) for v in text.inputs)).dispatch
+    x = np.arange(3.0)
+
+    def checked(part: Any, found: Any) -> None:
+        if isinstance(part, tuple):
+            assert type(found) is tuple and len(found) == len(part)
+            for each in zip(part, found, strict=True):
+                checked(*each)
+        elif part == 1:
+            assert found.tolist() == [0.0, 1.0, 2.0]
+        else:
+            assert found == 1.5 and type(found) is (np.float64 if part == 2 else float)
+
+    checked((0, 1, 2) if form is None else form, run(x, 1.5))
+
+
+def test_one_result_can_come_alone() -> None:
+    text = program(DOUBLE)
+    run = compile_source(emit(text, form=0), tuple(numba_type(v.type) for v in text.inputs)).dispatch
+    assert run(np.ones(2)).tolist() == [2.0, 2.0]
