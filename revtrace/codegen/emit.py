@@ -23,7 +23,8 @@ from revtrace.codegen.memory_lines import Memory
 from revtrace.codegen.plan import Plan
 from revtrace.codegen.storage import buffers, written
 from revtrace.codegen.uses import EFFECTS, writes
-from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Var, While
+from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Var, While, const
+from revtrace.program.sums import BLOCK, blocked
 from revtrace.program.types import Stack
 from revtrace.rules.runtime import NAMES
 
@@ -301,17 +302,47 @@ class _Writer(Memory):
         if stmt.count in self.names:
             first = "0" if stmt.exits else f"trips({start.text}, {stop.text}, {stmt.step})"
             self.line(f"{self.names[stmt.count]} = {first}")
-        parts = [start.text, stop.text, str(stmt.step)]
-        if stmt.step == 1:
-            parts = parts[1:2] if start.text == "0" else parts[:2]
+        sums = [stmt.params[k] for k in blocked(stmt)]
+        if sums:
+            self.blocks(stmt, start.text, stop.text, sums)
+        else:
+            parts = [start.text, stop.text, str(stmt.step)]
+            if stmt.step == 1:
+                parts = parts[1:2] if start.text == "0" else parts[:2]
+            self.iterations(stmt, parts)
+        for out in stmt.outs:
+            self.magnitude(out)
+
+    def iterations(self, stmt: For, parts: Sequence[str]) -> None:
+        """Write the loop itself, over a range of these arguments."""
         self.line(f"for {self.fresh(stmt.index)} in range({', '.join(parts)}):")
         with self.indented():
             for p in (stmt.index, *stmt.params):
                 self.magnitude(p)
             self.block(stmt.body)
             self.finish(stmt)
-        for out in stmt.outs:
-            self.magnitude(out)
+
+    def blocks(self, stmt: For, start: str, stop: str, sums: Sequence[Var]) -> None:
+        """Write a loop that adds up in blocks; the blocks' sums are added with their rounding errors."""
+        totals = {p: self.names[p] for p in sums}
+        parts = {p: self.reserve("part") for p in sums}
+        lows = {p: self.reserve("low") for p in sums if p.type.dtype[0] == "f"}
+        zero = {p: self.value(const(0, p.type.dtype)).text for p in sums}
+        for p, name in lows.items():
+            self.line(f"{name} = {zero[p]}")
+        first = self.reserve("first")
+        self.line(f"for {first} in range({start}, {stop}, {BLOCK}):")
+        with self.indented():
+            for p in sums:
+                self.names[p] = parts[p]
+                self.line(f"{parts[p]} = {zero[p]}")
+            self.iterations(stmt, (first, f"imin({first} + {BLOCK}, {stop})"))
+            for p, total in totals.items():
+                if p in lows:
+                    self.line(f"{lows[p]} += sum_error({total}, {parts[p]})")
+                self.line(f"{total} += {parts[p]}")
+        for p, name in lows.items():
+            self.line(f"{totals[p]} = with_error({totals[p]}, {name})")
 
     def loop(self, stmt: While) -> None:
         """Write a loop whose condition is computed each time."""

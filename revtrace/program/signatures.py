@@ -170,7 +170,7 @@ STRUCTURAL: dict[str, Signature] = {
     "dim": Signature(_dim, lambda op, types: INT, ("axis",)),
     "select": Signature(_select, lambda op, types: types[1]),
     "cast": Signature(_cast, _own),
-    "accum": Signature(_accum, lambda op, types: types[0]),
+    "accum": Signature(_accum, lambda op, types: types[0], ("blocks",)),
     "check": Signature(_check, _nothing, ("kind", "soft")),
     "stack": Signature(_stack, _own, writes=True),
     "call": Signature(_call, _nothing, ("row", "outs", "settings", "adds", "again", "site"), writes=True),

@@ -29,8 +29,10 @@ from revtrace.program.nodes import (
     Var,
     While,
 )
+from revtrace.program.sums import blocked
 from revtrace.program.types import Array, Scalar
 from revtrace.replay.numbers import Native, system_of
+from revtrace.rules.runtime import sum_error, with_error
 
 __all__ = ["Bail", "Event", "Machine", "Observer", "run"]
 
@@ -158,14 +160,23 @@ class Machine:
         """Run a counted loop."""
         carried = [self.value(x) for x in stmt.inits]
         trips = 0
+        sums = blocked(stmt) if type(self.numbers) is Native else {}
+        lows = {k: 0.0 for k in sums if stmt.params[k].type.dtype[0] == "f"}
         for index in range(self.value(stmt.start), self.value(stmt.stop), stmt.step):
             self.env[stmt.index] = index
             self.env.update(zip(stmt.params, carried, strict=True))
             self.observe(stmt, (index, *carried))
             trips += 1
+            before = carried
             carried = self.block(stmt.body)
+            for k in lows:
+                term = self.value(sums[k])
+                wide = stmt.params[k].type.dtype == "f8"
+                lows[k] += sum_error(before[k], term) if wide else before[k] + term - carried[k]
             if stmt.exits and carried.pop():
                 break
+        for k, low in lows.items():
+            carried[k] = self.numbers.scalar(with_error(carried[k], low), stmt.params[k].type.dtype)
         self.leave(stmt, carried, trips)
 
     def loop(self, stmt: While) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from revtrace.rules import runtime
 from revtrace.rules.core import Rule, add
 from revtrace.rules.formula import div, eq, where
-from revtrace.rules.ieee import real_function
+from revtrace.rules.ieee import quiet, real_function
 
 __all__: list[str] = []
 
@@ -140,5 +140,19 @@ add(
         show="exponent({0})",
         cases=((10.0,), (-0.3,)),
         edges=((0.0,), (5e-324,)),
+    )
+)
+
+add(
+    Rule(
+        name="sum_error",
+        arity=2,
+        forward=quiet(runtime.sum_error),
+        source="sum_error({0}, {1})",
+        why_zero="zero but for rounding",
+        cheap=True,
+        show="rounding error of {0} + {1}",
+        cases=((1.0, 1e-20), (0.1, 0.2), (1e16, 3.0), (-0.3, 1e5)),
+        edges=((0.0, -0.0), (_INF, 1.0), (_INF, -_INF), (_NAN, 1.0), (1e308, 1e308)),
     )
 )

@@ -242,6 +242,18 @@ def round_digits(x: float, digits: float) -> float:
     return math.copysign(a - m, x)
 
 
+def sum_error(x: float, y: float) -> float:
+    """Return what rounding took from ``x + y``; exact (Moller 1965, Knuth), NaN where the sum is not finite."""
+    s = x + y
+    t = s - x
+    return (x - (s - t)) + (y - t)
+
+
+def with_error(total: float, low: float) -> float:
+    """Add the rounding errors of a sum to it, where they mean something."""
+    return total + low if math.isfinite(low) else total
+
+
 NAMES: dict[str, Callable[..., Any]] = {
     name: f
     for module in (vars(), vars(complex_kernels), vars(kernels), vars(bessel))

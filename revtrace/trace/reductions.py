@@ -68,6 +68,14 @@ def fold_axes(
 
         return finish(arrays.reduce(t, inner_shape, inits(outer), body))
 
+    return _spread(t, value, kept, one, dtype, keepdims)
+
+
+def _spread(
+    t: Tracer, value: Any, kept: Sequence[int], one: Callable[[tuple[Operand, ...]], Operand], dtype: str, keepdims: bool
+) -> Any:
+    """Compute one number for each index of the axes kept; a number if there are none."""
+    axes = [k for k in range(value.ndim) if k not in kept]
     if not kept:
         found = one(())
         if not keepdims:
@@ -126,10 +134,31 @@ def sum_of(
     if initial is not None and not (isinstance(initial, Static) and initial.value is None):
         start = t.b.cast(numbers.as_num(t, initial).operand, kind)  # type: ignore[assignment]
 
+    if name == "add" and kind[0] in "fc" and value.ndim - 1 in axes:
+        return _blocked_sum(t, value, axes, start, kind, keepdims)
+
     def step(ix: Any, x: Operand, values: Any) -> Any:
         return [t.b.op(name, values[0], t.b.cast(x, kind))]
 
     return fold_axes(t, value, axes, lambda _: [start], step, lambda v: v[0], kind, keepdims)
+
+
+def _blocked_sum(t: Tracer, value: Any, axes: tuple[int, ...], start: Operand, kind: str, keepdims: bool) -> Any:
+    """Sum along axes, the last among them, which numpy adds up in blocks; each axis has a sum of its own."""
+    zero = const(0, kind)
+
+    def total(k: int, ix: dict[int, Operand], first: Operand) -> Operand:
+        if k == len(axes):
+            return t.b.cast(arrays.operand_at(t, value, tuple(ix[a] for a in range(value.ndim))), kind)
+
+        def body(at: tuple[Operand, ...], values: tuple[Operand, ...]) -> Sequence[Operand]:
+            term = total(k + 1, {**ix, axes[k]: at[0]}, zero)
+            return [t.b.op("accum", values[0], term, blocks=True)]
+
+        return arrays.reduce(t, (value.shape[axes[k]],), (first,), body)[0]
+
+    kept = [k for k in range(value.ndim) if k not in axes]
+    return _spread(t, value, kept, lambda outer: total(0, dict(zip(kept, outer, strict=True)), start), kind, keepdims)
 
 
 def _flag(v: Any) -> bool:
