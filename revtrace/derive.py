@@ -28,10 +28,26 @@ from revtrace.program.types import Array, Scalar, is_inexact
 from revtrace.request import Request, type_of
 from revtrace.trace.record import Arg, Attr, Input, Item, Leaf, Made, Result, Source, StaticLeaf, Traced
 
-__all__ = ["float_leaves", "gradient", "pullback", "pushforward", "sweeps"]
+__all__ = ["chosen", "float_leaves", "gradient", "pullback", "pushforward", "sweeps"]
 
 
 # inputs -----------------------------------------------------------------------------------
+
+
+def chosen(traced: Traced, asked: Request, which: tuple[int, ...]) -> Request:
+    """Return the request for some of the floats: those of the arguments, then the seeds that come in before them."""
+    known = {entry.source: var for entry, var in zip(traced.inputs, traced.program.inputs, strict=True)}
+    seeds = []
+    for entry in sorted(_extras(traced), key=_place):
+        kind = known[entry.source].type
+        value = np.empty((0,) * kind.ndim, kind.dtype) if isinstance(kind, Array) else entry.python_type(0)
+        seeds.append(Slot(entry.source, value))
+    return replace(asked, seeds=tuple(seeds), chosen=which)
+
+
+def _place(entry: Input) -> int:
+    assert isinstance(entry.source, Item)
+    return int(entry.source.key)
 
 
 def with_inputs(traced: Traced, asked: Request) -> tuple[Traced, tuple[int, ...]]:
@@ -239,7 +255,11 @@ def gradient(traced: Traced, asked: Request, *, value: bool, has_aux: bool) -> t
 
 
 def pullback(traced: Traced, asked: Request, *, has_aux: bool = False) -> tuple[Traced, Plan | None]:
-    """Return the function that takes one seed per float of the result and returns the cotangents, and what it keeps."""
+    """Return the function that takes one seed per float of the result and returns the cotangents, and what it keeps.
+
+    The seeds come after those that the function takes already.
+    """
+    already = len(_extras(traced))
     traced, active = with_inputs(numbered(traced), asked)
     primal, _ = with_aux(traced, has_aux, asked.here)
     seeded = [leaf for leaf in float_leaves(primal) if _inexact(leaf, traced.program)]
@@ -249,7 +269,7 @@ def pullback(traced: Traced, asked: Request, *, has_aux: bool = False) -> tuple[
     outputs = _Outputs(derived.body.results)
     gradients = iter(range(len(program.body.results), len(derived.body.results)))
     answer = asked.shaped(lambda slot: Leaf(outputs.take(next(gradients)), type(slot.value)))
-    seeds = _extra_inputs([program.body.results[k] for k in indices], 0)
+    seeds = _extra_inputs([program.body.results[k] for k in indices], already)
     traced = replace(traced, inputs=traced.inputs + seeds)
     return _finished(traced, derived, outputs, answer, "pullback"), plan
 
@@ -279,11 +299,11 @@ def sweeps(traced: Traced, asked: Request, *, tidy: bool = True) -> tuple[Traced
     return replace(traced, program=derived, inputs=entries), plan, indices
 
 
-def pushforward(traced: Traced, asked: Request, *, has_aux: bool = False, first: int = 0) -> Traced:
+def pushforward(traced: Traced, asked: Request, *, has_aux: bool = False, value: bool = True) -> Traced:
     """Return the function that takes one tangent per float asked for and returns ``(result, tangent)``.
 
-    ``first`` numbers the first tangent among the extra arguments.  With ``has_aux`` the result is
-    ``(result, tangent, aux)``.
+    The tangents come after the seeds that the function takes already.  With ``has_aux`` the result is
+    ``(result, tangent, aux)``; without ``value``, the tangent alone.
     """
     already = len(_extras(traced))
     traced, active = with_inputs(numbered(traced), asked)
@@ -299,10 +319,14 @@ def pushforward(traced: Traced, asked: Request, *, has_aux: bool = False, first:
             return StaticLeaf(None)
         return Leaf(outputs.take(count + dots.index(leaf.index)), leaf.python_type)
 
+    if not value:
+        tangents = _extra_inputs([program.inputs[k] for k in active], already)
+        result = map_leaves(dot, primal)
+        return _finished(replace(traced, inputs=traced.inputs + tangents), derived, outputs, result, "jvp")
     parts = [outputs.moved(primal, traced), map_leaves(dot, primal)]
     if aux is not None:
         parts.append(outputs.moved(aux, traced))
-    tangents = _extra_inputs([program.inputs[k] for k in active], max(first, already))
+    tangents = _extra_inputs([program.inputs[k] for k in active], already)
     traced = replace(traced, inputs=traced.inputs + tangents)
     return _finished(traced, derived, outputs, Made(tuple, tuple(enumerate(parts))), "jvp")
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import importlib
+import pickle
 import sys
 import threading
 from collections import OrderedDict
@@ -143,7 +145,7 @@ class Derived:
         return (self.steps, self.settings)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _again, (type(self), recipe_of(self), self.recipe())
+        return _again, (type(self), _sent(recipe_of(self)), self.recipe())
 
     def __copy__(self) -> Derived:
         return self
@@ -199,5 +201,45 @@ def recipe_of(derived: Derived) -> Any:
     return function if original is None else original
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Parcel:
+    """A function that has no name to be found by: its code and what it refers to, and a digest of that."""
+
+    digest: str
+    data: bytes
+
+    def find(self) -> Any:
+        """Return the function, the same one every time, so that a process makes its specialisations once."""
+        return _arrived.get(self.digest, lambda: pickle.loads(self.data))
+
+
+_arrived = Recent(64)
+_sending = threading.local()
+
+
+def _sent(recipe: Any) -> Any:
+    """Return what to pickle for a recipe: local functions, and those of a script, go by their code where they can."""
+    if not isinstance(recipe, FunctionType):
+        return recipe
+    names = recipe.__qualname__.split(".")
+    found: Any = None if recipe.__module__ == "__main__" else sys.modules.get(recipe.__module__)
+    for name in names:
+        found = getattr(found, name, None)
+    open_now = _sending.__dict__.setdefault("functions", set())
+    # A function that refers to its own handle is being sent already.
+    if found is recipe or id(recipe) in open_now:
+        return recipe
+    try:
+        import cloudpickle
+    except ImportError:
+        return recipe
+    open_now.add(id(recipe))
+    try:
+        data = cloudpickle.dumps(recipe)
+    finally:
+        open_now.discard(id(recipe))
+    return _Parcel(hashlib.sha256(data).hexdigest(), data)
+
+
 def _again(cls: type[Derived], recipe: Any, rest: tuple[Any, ...]) -> Derived:
-    return cls(unwrap(recipe.find() if isinstance(recipe, _Reference) else recipe), *rest)
+    return cls(unwrap(recipe.find() if isinstance(recipe, (_Reference, _Parcel)) else recipe), *rest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -43,6 +43,10 @@ class Request:
         The call that is being traced, by parameter.
     here : Loc
         Where the function is.
+    seeds : tuple of Slot
+        Seeds and tangents of earlier derivatives, further leaves that may be chosen.
+    chosen : tuple of int, optional
+        Which floats of the arguments, then of the seeds; None for all of the arguments'.
     """
 
     roots: tuple[tuple[Source, Any], ...]
@@ -50,15 +54,22 @@ class Request:
     single: bool
     arguments: Mapping[str, Any]
     here: Loc
+    seeds: tuple[Slot, ...] = ()
+    chosen: tuple[int, ...] | None = None
 
     @property
     def floats(self) -> tuple[Slot, ...]:
         """The leaves that have a gradient."""
-        return tuple(slot for tree in self.trees for slot in float_slots(tree))
+        found = tuple(slot for tree in self.trees for slot in float_slots(tree))
+        return found if self.chosen is None else tuple((*found, *self.seeds)[k] for k in self.chosen)
 
     def shaped(self, leaf: Callable[[Slot], Any]) -> Any:
         """Return the answer's tree: one leaf per slot, None where there is no gradient."""
-        trees = tuple(map_leaves(lambda s: leaf(s) if is_float(s.value) else StaticLeaf(None), t) for t in self.trees)
+        wanted = {slot.source for slot in self.floats}
+        given: tuple[Any, ...] = self.trees
+        if self.seeds:
+            given = (*given, Made(tuple, tuple((k, cast(Any, slot)) for k, slot in enumerate(self.seeds))))
+        trees = tuple(map_leaves(lambda s: leaf(s) if s.source in wanted else StaticLeaf(None), t) for t in given)
         return trees[0] if self.single else Made(tuple, tuple(enumerate(trees)))
 
     def guards(self) -> Iterator[Guard]:

@@ -18,7 +18,7 @@ from weakref import WeakSet
 
 import numpy as np
 
-from revtrace import derive
+from revtrace import derive, interop
 from revtrace.callee import by_parameter, locate, whole_call
 from revtrace.config import Settings
 from revtrace.containers import map_leaves, snapshot
@@ -59,6 +59,10 @@ class Step:
         Whether the function returns ``(value, aux)``.
     strict : bool
         Whether an argument without floats is an error.
+    chosen : tuple of int, optional
+        Of a pullback or pushforward: by which floats, of those of the arguments asked for and then of the seeds and
+        tangents that earlier steps take; the result of a pullback has one more entry for the latter.  None is by all
+        of the arguments' and none of the seeds.  A pushforward then returns the tangent alone.
     """
 
     kind: str
@@ -69,6 +73,7 @@ class Step:
     has_aux: bool = False
     strict: bool = True
     everything: bool = False
+    chosen: tuple[int, ...] | None = None
 
 
 # An entry this far back that serves a call moves to the front.
@@ -105,6 +110,8 @@ class Table:
         self.extra = any(step.kind in ("pullback", "pushforward") for step in steps)
         self._lock = threading.RLock()
         self._sized = False
+        # Calls with hosts' values, by structure; what `revtrace.interop` remembers.
+        self.calls: dict[Any, Any] = {}
 
     @property
     def stats(self) -> Stats:
@@ -159,6 +166,9 @@ class Table:
                     if k >= _FAR:
                         self._to_front(k)
                     return out
+            host = interop.host_of(*args, *kwargs.values())
+            if host and all(step.kind == "gradient" for step in self.steps):
+                return interop.serve(host, self, args, kwargs)
             raised = False
             try:
                 with self._lock:
@@ -297,12 +307,14 @@ class Table:
         if step.kind == "value":
             return _untied(traced), None
         asked = self.request(step, count, arguments)
+        if step.chosen is not None:
+            asked = derive.chosen(traced, asked, step.chosen)
         match step.kind:
             case "gradient":
                 return derive.gradient(traced, asked, value=step.value, has_aux=step.has_aux)
             case "pullback":
                 return derive.pullback(traced, asked, has_aux=step.has_aux)
-        return derive.pushforward(traced, asked, has_aux=step.has_aux), None
+        return derive.pushforward(traced, asked, has_aux=step.has_aux, value=step.chosen is None), None
 
     def request(self, step: Step, count: int, arguments: dict[str, Any]) -> Request:
         """Return the arguments a step differentiates by, in a call."""

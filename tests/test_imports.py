@@ -33,10 +33,21 @@ ALLOWED: dict[str, set[str]] = {
     "cache": LEAVES | {"config", "program", "codegen"},
     "runs": LEAVES | {"program", "passes", "replay", "trace", "table", "derive", "callee", "dispatch_signature"},
     "dumps": LEAVES | {"program", "passes", "replay", "codegen", "runs", "kept"},
+    "interop": LEAVES
+    | {"callee", "containers", "cotangents", "derived", "dispatch", "handle", "matrices", "products", "table"}
+    | {"program", "replay", "trace"},
 }
 """What each package may import; the modules of the public API, above all of these, are not listed."""
 
-OPTIONAL = {"numba": {"codegen"}, "llvmlite": {"codegen", "cache", "cli"}, "mpmath": {"rules"}, "bytecode": {"decode"}}
+HOSTS = ("autograd", "cloudpickle", "dask", "distributed", "jax", "pytensor", "torch")
+
+OPTIONAL = {
+    "numba": {"codegen", "interop"},
+    "llvmlite": {"codegen", "cache", "cli"},
+    "mpmath": {"rules"},
+    "bytecode": {"decode"},
+    **{host: {"interop", "derived"} if host == "cloudpickle" else {"interop"} for host in HOSTS},
+}
 """Which packages may import what is slow or optional."""
 
 AT_START = {"bytecode"}

@@ -1,0 +1,558 @@
+"""A call as a function of flat arrays, with its derivatives of any order: what every host module is made from.
+
+`apart` takes a host's values out of the arguments of a call. `Call` is the call as a function from those values to
+the numbers and arrays in its result; `pullback` and `pushforward` return functions of the same kind, so that a host
+that differentiates again asks again. `Batched` runs one over a leading axis. Nothing here knows a host.
+
+Formulas: with ``y = f(x)``, the pullback takes ``(x, ct)`` to ``J(x)^T ct``, the pushforward ``(x, t)`` to ``J(x)
+t``. Cotangents of complex numbers are JAX's: not conjugated.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from revtrace.callee import Callee
+from revtrace.containers import build, fields_of
+from revtrace.cotangents import copied, floats_in
+from revtrace.derived import shared_table
+from revtrace.errors import UnsupportedError
+from revtrace.handle import Handle
+from revtrace.interop.shapes import Spec, returned
+from revtrace.products import VALUE
+from revtrace.table import Step, Table
+from revtrace.trace.record import Made
+
+__all__ = ["Batched", "Call", "Flat", "Hole", "apart", "call_of", "together"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Where the leaf of a number is in a tree."""
+
+    index: int
+
+
+_COMPARED = (str, bytes, int, float, tuple, list, dict, type(None))
+"""Constants that are compared by value; containers among them are empty."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fixed:
+    """A constant in a tree."""
+
+    value: Any
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Fixed):
+            return False
+        a, b = self.value, other.value
+        return a is b or (type(a) is type(b) and isinstance(a, _COMPARED) and a == b)
+
+    def __hash__(self) -> int:
+        return hash(type(self.value))
+
+
+def apart(value: Any, is_leaf: Callable[[Any], bool], leaves: list[Any]) -> Any:
+    """Return a nested value as a tree of `Made`, `Hole` and `Fixed`, its leaves appended to a list."""
+    if is_leaf(value):
+        leaves.append(value)
+        return Hole(len(leaves) - 1)
+    before = len(leaves)
+    entries = fields_of(value)
+    if not entries:
+        return Fixed(value)
+    tree = Made(type(value), tuple((key, apart(entry, is_leaf, leaves)) for key, entry in entries))
+    return Fixed(value) if len(leaves) == before and not isinstance(value, (tuple, list, dict)) else tree
+
+
+def together(tree: Any, leaves: Sequence[Any]) -> Any:
+    """Return the nested value of a tree with these leaves."""
+    if type(tree) is Hole:
+        return leaves[tree.index]
+    return build(tree, lambda x: leaves[x.index] if type(x) is Hole else x.value)
+
+
+_TYPED = (np.ndarray, np.generic)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value in a result is a number or an array of numbers."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in "fciub"
+    return isinstance(value, (float, int, complex, np.number, np.bool_))
+
+
+def _taken(value: Any, dtype: np.dtype[Any]) -> Any:
+    """Return a leaf as compiled code takes it: an array that may be written, or a numpy number."""
+    array = np.asarray(value, dtype)
+    if not array.ndim:
+        return array[()]
+    array = np.ascontiguousarray(array)
+    if array.flags.writeable or not array.size:
+        return array
+    # Compiled code takes arrays that may be written, and copies those that it writes.
+    memory = (ctypes.c_char * array.nbytes).from_address(array.ctypes.data)
+    return np.ndarray(array.shape, array.dtype, memory)
+
+
+class Flat:
+    """A function from a sequence of numbers and arrays to a tuple of them, which can be differentiated.
+
+    Attributes
+    ----------
+    linear : int or None
+        For a pushforward, from which input on it is linear in the inputs.
+    name : str or None
+        How a host's graph calls it, where it does by name.
+    """
+
+    linear: int | None = None
+    name: str | None = None
+
+    @property
+    def given(self) -> tuple[np.dtype[Any], ...]:
+        """The dtypes of the outputs, once it has been run or asked for them."""
+        raise NotImplementedError
+
+    def run(self, values: Sequence[Any]) -> tuple[np.ndarray, ...]:
+        """Return the outputs for these inputs, as arrays that share no memory with them."""
+        raise NotImplementedError
+
+    def outputs(self, specs: Sequence[Spec]) -> tuple[Spec, ...]:
+        """Return what the outputs are for inputs of these shapes."""
+        raise NotImplementedError
+
+    def prepare(self, specs: Sequence[Spec]) -> None:
+        """Compile for inputs of these shapes; raises what revtrace refuses."""
+        raise NotImplementedError
+
+    def pullback(self, active: tuple[int, ...]) -> Flat:
+        """Return the function of the inputs and one seed per inexact output that gives cotangents of active inputs."""
+        raise NotImplementedError
+
+    def pushforward(self, active: tuple[int, ...]) -> Flat:
+        """Return the function of the inputs and one tangent per active input that gives tangents of inexact outputs."""
+        raise NotImplementedError
+
+    def transpose(self) -> Flat:
+        """Return the transpose of a pushforward: of its first inputs and cotangents of its outputs."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One call: the function, its arguments with holes, and which of their floats the holes are.
+
+    Attributes
+    ----------
+    table : Table
+        The function's specialisations.
+    args, kwargs : trees
+        What is passed.
+    dtypes : tuple of dtype
+        Of the holes.
+    numbers : dict
+        By hole, its number among the floats that can be asked for.
+    floats : int
+        How many there are.
+    names : tuple of str
+        Keyword arguments with holes.
+    """
+
+    table: Table
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    dtypes: tuple[np.dtype[Any], ...]
+    numbers: dict[int, int]
+    floats: int
+    names: tuple[str, ...]
+
+    def passed(self, leaves: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the arguments with values in the holes."""
+        args = tuple(together(tree, leaves) for tree in self.args)
+        return args, {name: together(tree, leaves) for name, tree in self.kwargs.items()} if self.kwargs else {}
+
+    def under(self, steps: tuple[Step, ...]) -> Table:
+        """Return the specialisations under further derivatives."""
+        table = self.table
+        return shared_table(table.function, (*table.steps, *steps), table.settings, table.skipped)
+
+    def step(self, kind: str, chosen: tuple[int, ...]) -> Step:
+        """Return a derivative by some of the floats."""
+        return Step(kind, (), self.names, single=False, strict=False, everything=True, chosen=chosen)
+
+
+class Call(Flat):
+    """A call, or a derivative of one.
+
+    Parameters
+    ----------
+    site : Site
+    base : Call, optional
+        What this is a derivative of.
+    kind : {"value", "pullback", "pushforward"}
+    active : tuple of int
+        By which inputs of the base.
+    """
+
+    def __init__(self, site: Site, base: Call | None = None, kind: str = "value", active: tuple[int, ...] = ()) -> None:
+        self.site, self.base, self.kind, self.active = site, base, kind, active
+        self.tree: Any = None
+        self.asked = False
+        self._dtypes: tuple[np.dtype[Any], ...] | None = None
+        self._known: dict[tuple[tuple[int, ...], ...], tuple[Spec, ...]] = {}
+        self._derived: dict[tuple[str, tuple[int, ...]], Call] = {}
+        if base is None:
+            self.steps: tuple[Step, ...] = ()
+        else:
+            chosen = tuple(base.number(k) for k in active)
+            self.steps = (*base.steps, site.step(kind, chosen))
+            self.linear = len(base.taken) if kind == "pushforward" else None
+        self._table: Table | None = None
+
+    @property
+    def table(self) -> Table:
+        """The specialisations that run this."""
+        if self._table is None:
+            self._table = self.site.under(self.steps or (VALUE,))
+        return self._table
+
+    def number(self, k: int) -> int:
+        """Return which float an input is."""
+        leaves = len(self.site.dtypes)
+        if k >= leaves:
+            return self.site.floats + k - leaves
+        if k not in self.site.numbers:
+            raise UnsupportedError(
+                f"a derivative by an argument bound to {self.site.table.function.__qualname__} beforehand",
+                "the gradient that is called has chosen its arguments by position after it",
+                "pass it as an argument of the call",
+                self.site.table.here,
+            )
+        return self.site.numbers[k]
+
+    @functools.cached_property
+    def taken(self) -> tuple[np.dtype[Any], ...]:
+        """The dtypes of the inputs."""
+        base = self.base
+        if base is None:
+            return self.site.dtypes
+        if self.kind == "pullback":
+            return (*base.taken, *(d for d in base.given if d.kind in "fc"))
+        return (*base.taken, *(base.taken[k] for k in self.active))
+
+    @property
+    def given(self) -> tuple[np.dtype[Any], ...]:
+        """The dtypes of the outputs."""
+        base = self.base
+        if base is None:
+            if self._dtypes is None:
+                raise UnsupportedError("the result is not known", "", "call the function first", self.site.table.here)
+            return self._dtypes
+        if self.kind == "pullback":
+            return tuple(base.taken[k] for k in self.active)
+        return tuple(d for d in base.given if d.kind in "fc")
+
+    def run(self, values: Sequence[Any]) -> tuple[np.ndarray, ...]:
+        """See `Flat.run`."""
+        leaves = len(self.site.dtypes)
+        taken = [_taken(value, dtype) for value, dtype in zip(values, self.taken, strict=True)]
+        args, kwargs = self.site.passed(taken[:leaves])
+        out = self.table.call(tuple(taken[leaves:]), args, kwargs)
+        if self.base is None:
+            found = self._numbers(out, taken)
+        elif type(out) is tuple and len(out) == 1 and type(out[0]) is np.ndarray:
+            found = [out[0]]
+        else:
+            found = floats_in(out)
+        arrays = [x for x in taken if isinstance(x, np.ndarray)]
+        return tuple([_owned(x, arrays) for x in found])
+
+    def _numbers(self, out: Any, taken: Sequence[Any]) -> list[Any]:
+        """Return the numbers and arrays in a result, whose structure is remembered."""
+        found: list[Any] = []
+        tree = apart(out, is_number, found)
+        dtypes = tuple([x.dtype if isinstance(x, _TYPED) else np.asarray(x).dtype for x in found])
+        if self.tree != tree or self._dtypes != dtypes:
+            self._settle(tree, dtypes)
+        shapes = tuple([x.shape for x in taken])
+        if shapes not in self._known:
+            self._known[shapes] = tuple(Spec(np.shape(x), dtype) for x, dtype in zip(found, dtypes, strict=True))
+        return found
+
+    def _settle(self, tree: Any, dtypes: tuple[np.dtype[Any], ...]) -> None:
+        """Remember the structure of the result; refuse another one than a host has put into its graph."""
+        if self.asked and (self.tree != tree or self._dtypes != dtypes):
+            raise UnsupportedError(
+                "the result has another structure than when the host traced the call",
+                "something that the function reads has changed since",
+                "trace again",
+                self.site.table.here,
+            )
+        self.tree, self._dtypes = tree, dtypes
+        self._known, self._derived = {}, {}
+
+    def outputs(self, specs: Sequence[Spec]) -> tuple[Spec, ...]:
+        """See `Flat.outputs`."""
+        if self.base is not None:
+            if self.kind == "pullback":
+                return tuple(specs[k] for k in self.active)
+            return tuple(spec for spec in self.base.outputs(specs[: len(self.base.taken)]) if spec.inexact)
+        shapes = tuple(spec.shape for spec in specs)
+        if shapes in self._known:
+            return self._known[shapes]
+        examples = [spec.example() for spec in specs]
+        args, kwargs = self.site.passed(examples)
+        found = self.table.find(args, kwargs)
+        arguments = self.table.bind(args, kwargs)
+        inputs = found.inputs_of(args, kwargs)
+        tree, out = returned(found, arguments, inputs or (), examples, self.table.here, Hole, Fixed)
+        dtypes = tuple(spec.dtype for spec in out)
+        if self.tree != tree or self._dtypes != dtypes:
+            self._settle(tree, dtypes)
+        self.asked = True
+        self._known[shapes] = out
+        return out
+
+    def prepare(self, specs: Sequence[Spec]) -> None:
+        """See `Flat.prepare`."""
+        args, kwargs = self.site.passed([spec.example() for spec in specs[: len(self.site.dtypes)]])
+        self.table.find(args, kwargs)
+
+    def pullback(self, active: tuple[int, ...]) -> Call:
+        """See `Flat.pullback`."""
+        return self._derive("pullback", active)
+
+    def pushforward(self, active: tuple[int, ...]) -> Call:
+        """See `Flat.pushforward`."""
+        return self._derive("pushforward", active)
+
+    def _derive(self, kind: str, active: tuple[int, ...]) -> Call:
+        key = (kind, active)
+        found = self._derived.get(key)
+        if found is None:
+            found = self._derived[key] = Call(self.site, self, kind, active)
+        return found
+
+    def transpose(self) -> Call:
+        """See `Flat.transpose`."""
+        assert self.base is not None and self.kind == "pushforward"
+        return self.base.pullback(self.active)
+
+    def __str__(self) -> str:
+        name = self.site.table.function.__qualname__
+        return name if self.base is None else f"{self.kind} of {self.base}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.base is not None:
+            return _derived, (self.base, self.kind, self.active)
+        site = self.site
+        target = Handle(Callee(site.table.function), site.table.steps, site.table.settings)
+        facts = (site.args, site.kwargs, site.dtypes, site.numbers, site.floats, site.names)
+        return _again, (target, site.table.skipped, facts, self.tree, self._dtypes, self.asked)
+
+
+def _again(target: Handle, skipped: int, facts: tuple[Any, ...], tree: Any, dtypes: Any, asked: bool) -> Call:
+    call = Call(Site(shared_table(target.function, target.steps, target.settings, skipped), *facts))
+    call.tree, call._dtypes, call.asked = tree, dtypes, asked
+    return call
+
+
+def _derived(base: Call, kind: str, active: tuple[int, ...]) -> Call:
+    return base._derive(kind, active)
+
+
+def _owned(x: Any, arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Return an output as an array that shares no memory with the inputs."""
+    if not isinstance(x, np.ndarray):
+        return np.asarray(x)
+    return x.copy() if any(np.may_share_memory(x, a) for a in arrays) else x
+
+
+class Batched(Flat):
+    """A function run for every entry along a leading axis, one after the other.
+
+    Parameters
+    ----------
+    inner : Flat
+    size : int
+        The axis's length.
+    ins : tuple of bool
+        Which inputs have the axis.
+    outs : tuple of bool, optional
+        Which outputs get the axis; the others are summed over it.  All by default.
+    """
+
+    def __init__(self, inner: Flat, size: int, ins: tuple[bool, ...], outs: tuple[bool, ...] | None = None) -> None:
+        self.inner, self.size, self.ins, self.outs = inner, size, ins, outs
+        self.linear = inner.linear
+
+    def _inner_specs(self, specs: Sequence[Spec]) -> list[Spec]:
+        return [Spec(s.shape[1:], s.dtype) if b else s for s, b in zip(specs, self.ins, strict=True)]
+
+    def _stacked(self, count: int) -> tuple[bool, ...]:
+        return (True,) * count if self.outs is None else self.outs
+
+    def run(self, values: Sequence[Any]) -> tuple[np.ndarray, ...]:
+        """See `Flat.run`."""
+        arrays = [np.asarray(v) for v in values]
+        if not self.size:
+            specs = self.outputs([Spec(a.shape, a.dtype) for a in arrays])
+            return tuple(np.zeros(s.shape, s.dtype) for s in specs)
+        rows = [
+            self.inner.run([a[k] if b else a for a, b in zip(arrays, self.ins, strict=True)]) for k in range(self.size)
+        ]
+        columns = list(zip(*rows, strict=True))
+        stacked = self._stacked(len(columns))
+        return tuple(np.stack(c) if b else _summed(c) for c, b in zip(columns, stacked, strict=True))
+
+    def outputs(self, specs: Sequence[Spec]) -> tuple[Spec, ...]:
+        """See `Flat.outputs`."""
+        inner = self.inner.outputs(self._inner_specs(specs))
+        stacked = self._stacked(len(inner))
+        return tuple(Spec((self.size, *s.shape), s.dtype) if b else s for s, b in zip(inner, stacked, strict=True))
+
+    def prepare(self, specs: Sequence[Spec]) -> None:
+        """See `Flat.prepare`."""
+        count = len(specs)
+        self.inner.prepare(
+            [Spec(s.shape[1:], s.dtype) if b else s for s, b in zip(specs, self.ins[:count], strict=True)]
+        )
+
+    def pullback(self, active: tuple[int, ...]) -> Batched:
+        """See `Flat.pullback`."""
+        inner = self.inner.pullback(active)
+        ins = (*self.ins, *self._inexact())
+        return Batched(inner, self.size, ins, tuple(self.ins[k] for k in active))
+
+    def pushforward(self, active: tuple[int, ...]) -> Batched:
+        """See `Flat.pushforward`."""
+        inner = self.inner.pushforward(active)
+        return Batched(inner, self.size, (*self.ins, *(self.ins[k] for k in active)), self._inexact())
+
+    def _inexact(self) -> tuple[bool, ...]:
+        """Return which of the inexact outputs are stacked."""
+        given = self.given
+        return tuple(b for b, dtype in zip(self._stacked(len(given)), given, strict=True) if dtype.kind in "fc")
+
+    @property
+    def given(self) -> tuple[np.dtype[Any], ...]:
+        """The dtypes of the outputs."""
+        return self.inner.given
+
+    def transpose(self) -> Batched:
+        """See `Flat.transpose`."""
+        assert self.linear is not None
+        return Batched(
+            self.inner.transpose(),
+            self.size,
+            (*self.ins[: self.linear], *self._stacked(len(self.given))),
+            self.ins[self.linear :],
+        )
+
+
+def _summed(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the sum in order."""
+    total = parts[0].copy()
+    for part in parts[1:]:
+        total += part
+    return total
+
+
+def call_of(
+    table: Table,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    is_leaf: Callable[[Any], bool],
+    dtype_of: Callable[[Any], np.dtype[Any]],
+    *,
+    again: bool = False,
+) -> tuple[Call, list[Any]]:
+    """Return a call with a host's values taken out, and these values.
+
+    Parameters
+    ----------
+    table : Table
+        The function's specialisations.
+    args, kwargs
+        Arguments of the plain function.
+    is_leaf, dtype_of : callable
+        Whether a value is the host's, and its numpy dtype.
+    again : bool
+        Whether a later call of the same structure may share what this one finds out: not where a host puts it in a
+        graph, which relies on it.
+    """
+    key = _key(args, is_leaf, dtype_of) if again and not kwargs else None
+    if key is not None:
+        call = table.calls.get(key)
+        if call is None:
+            call, leaves = call_of(table, args, kwargs, is_leaf, dtype_of)
+            if len(table.calls) >= _MOST_CALLS:
+                table.calls.clear()
+            table.calls[key] = call
+            return call, leaves
+        return call, [x for x in args if is_leaf(x)]
+    leaves = []
+    # The call may be run again later, and their owner may change arrays.
+    args, kwargs = _kept(args), _kept(kwargs)
+    trees = tuple(apart(value, is_leaf, leaves) for value in args)
+    named = {name: apart(value, is_leaf, leaves) for name, value in kwargs.items()}
+    dtypes = tuple(dtype_of(leaf) for leaf in leaves)
+    if not table.steps and table.skipped:
+        table = shared_table(table.function, (), table.settings, 0)
+    names = tuple(name for name, tree in named.items() if not isinstance(tree, Fixed))
+    numbers: dict[int, int] = {}
+    count = 0
+    for tree in (*trees[table.skipped :], *(named[name] for name in names)):
+        for leaf in _leaves(tree):
+            if isinstance(leaf, Hole):
+                if dtypes[leaf.index].kind in "fc":
+                    numbers[leaf.index] = count
+                    count += 1
+            else:
+                count += len(floats_in(leaf.value))
+    return Call(Site(table, trees, named, dtypes, numbers, count, names)), leaves
+
+
+_MOST_CALLS = 64
+"""How many structures of calls a function remembers."""
+
+
+def _key(args: tuple[Any, ...], is_leaf: Callable[[Any], bool], dtype_of: Callable[[Any], Any]) -> Any:
+    """Return the structure of simple arguments, None where there are others."""
+    key = []
+    for x in args:
+        if is_leaf(x):
+            key.append(dtype_of(x))
+        elif isinstance(x, _SIMPLE):
+            key += [type(x), repr(x)]
+        else:
+            return None
+    return tuple(key)
+
+
+_SIMPLE = (str, bytes, int, float, type(None))
+
+
+def _kept(value: Any) -> Any:
+    """Return containers with copies of the arrays in them; other objects are as they are."""
+    if type(value) is np.ndarray:
+        return value.copy(order="K")
+    if type(value) in (tuple, list):
+        return type(value)(_kept(entry) for entry in value)
+    if type(value) is dict:
+        return {key: _kept(entry) for key, entry in value.items()}
+    return copied(value) if any(isinstance(x, np.ndarray) for x in floats_in(value)) else value
+
+
+def _leaves(tree: Any) -> list[Any]:
+    if isinstance(tree, Made):
+        return [leaf for _, entry in tree.fields for leaf in _leaves(entry)]
+    return [tree]
