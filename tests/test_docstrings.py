@@ -12,8 +12,13 @@ import pytest
 import revtrace
 from revtrace.config import override
 
+HOSTS = {f"revtrace.interop.{host}" for host in ("autograd", "dask", "jax", "pytensor", "torch")}
+"""Modules that import what may not be installed; `tests.interop` runs their examples."""
+
 MODULES = sorted(
-    found.name for found in pkgutil.walk_packages(revtrace.__path__, "revtrace.") if not found.name.endswith("__main__")
+    found.name
+    for found in pkgutil.walk_packages(revtrace.__path__, "revtrace.")
+    if not found.name.endswith("__main__") and found.name not in HOSTS
 )
 
 EXAMPLES = [

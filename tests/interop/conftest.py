@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,10 +14,18 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(autouse=True)
-def double() -> None:
+def float64_in_jax() -> None:
     """JAX computes in 32 bits unless told."""
-    try:
-        import jax
-    except ImportError:
-        return
-    jax.config.update("jax_enable_x64", True)
+    if "jax" in sys.modules:
+        sys.modules["jax"].config.update("jax_enable_x64", True)
+
+
+@pytest.fixture
+def float32_in_jax(float64_in_jax: None) -> Iterator[None]:
+    """As JAX is unless told."""
+    jax = sys.modules.get("jax")
+    if jax is not None:
+        jax.config.update("jax_enable_x64", False)
+    yield
+    if jax is not None:
+        jax.config.update("jax_enable_x64", True)
