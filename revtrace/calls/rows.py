@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import revtrace.calls.fft
 import revtrace.calls.linalg
 
 __all__: list[str] = []
 
-assert revtrace.calls.linalg is not None
+assert revtrace.calls.fft and revtrace.calls.linalg

@@ -1,4 +1,4 @@
-"""numpy functions written out as loops: einsum, convolve, pad, running extremes, vectorize; and refusals by name."""
+"""numpy functions written out as loops: convolve, pad, running extremes, vectorize; and refusals by name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from revtrace.trace import arrays, numbers
 from revtrace.trace.convert import as_array, as_array_or_number, dtype_argument
 from revtrace.trace.functions import method_handler, on, refused, signature
 from revtrace.trace.iterators import iterate
-from revtrace.trace.signals import NeedStatic, PythonRaise
+from revtrace.trace.signals import NeedStatic
 from revtrace.trace.state import State
 from revtrace.trace.values import NONE, Num, Static, Tup, View
 
@@ -23,52 +23,6 @@ __all__ = ["call_vectorized"]
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
 ZERO, ONE = const(0, "i8"), const(1, "i8")
-
-
-@on(np.einsum)
-def _einsum(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    text = t.use(args[0])
-    if not isinstance(text, Static) or not isinstance(text.value, str) or "..." in text.value:
-        raise t.unsupported(
-            "np.einsum without letters for every axis", "it is not supported", "write the axes out: 'ij,jk->ik'"
-        )
-    operands = [arrays.settle(t, as_array(t, a, st)) for a in args[1:]]
-    left, arrow, out = text.value.replace(" ", "").partition("->")
-    terms = left.split(",")
-    if len(terms) != len(operands) or any(len(s) != a.ndim for s, a in zip(terms, operands, strict=True)):
-        raise PythonRaise(ValueError("einstein sum subscripts do not match the operands"))
-    if not arrow:
-        out = "".join(sorted(c for c in set(left) - {","} if left.count(c) == 1))
-    sizes: dict[str, Operand] = {}
-    for term, a in zip(terms, operands, strict=True):
-        for letter, n in zip(term, a.shape, strict=True):
-            if letter in sizes:
-                if sizes[letter] is not n:
-                    arrays.agree(t, sizes[letter], n)
-            else:
-                sizes[letter] = n
-    summed = [c for c in sizes if c not in out]
-    kind = (operands[0].dtype, False)
-    for a in operands[1:]:
-        kind = numbers._promoted(kind, (a.dtype, False))
-
-    def one(outer: tuple[Operand, ...]) -> Operand:
-        def body(inner: tuple[Operand, ...], values: tuple[Operand, ...]) -> list[Operand]:
-            where = dict(zip(out, outer, strict=True)) | dict(zip(summed, inner, strict=True))
-            product: Any = None
-            for term, a in zip(terms, operands, strict=True):
-                factor = t.b.cast(arrays.load_at(t, a, tuple(where[c] for c in term)), kind[0])
-                product = factor if product is None else t.b.op("mul", product, factor)
-            return [t.b.op("add", values[0], product)]
-
-        (total,) = arrays.reduce(t, [sizes[c] for c in summed], (const(0, kind[0]),), body)
-        return total
-
-    if not out:
-        return Num(one(()), False)
-    made = arrays.new_array(t, kind[0], tuple(sizes[c] for c in out))
-    arrays.for_each(t, made.shape, lambda ix: arrays.store_at(t, made, ix, one(ix)))
-    return made
 
 
 @on(np.convolve, np.correlate)
@@ -179,10 +133,9 @@ def call_vectorized(t: Tracer, st: State, function: Any, args: Args) -> Any:
 
 
 def _refusals() -> None:
-    loops = "write it as loops over the elements"
     real = "of a real matrix NumPy returns real or complex numbers by their values; use eigh for symmetric ones"
     found = [(getattr(np.linalg, name), f"np.linalg.{name}", real) for name in ("eig", "eigvals")]
-    found += [(getattr(np.fft, name), f"np.fft.{name}", loops) for name in np.fft.__all__ if "freq" not in name]
+    found += [(getattr(np.fft, name), f"np.fft.{name}", "use fft, ifft, rfft or irfft") for name in ("hfft", "ihfft")]
     for f, name, how in found:
         if f is None or not callable(f):
             continue

@@ -13,12 +13,11 @@ from revtrace.program.nodes import Operand, const
 from revtrace.trace import arrays, numbers
 from revtrace.trace.convert import as_array_or_number
 from revtrace.trace.elementwise import primitive
-from revtrace.trace.functions import on, signature
-from revtrace.trace.reductions import _flag, sum_of
+from revtrace.trace.functions import on
 from revtrace.trace.rows import call_row, known, order_of
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
-from revtrace.trace.values import NONE, Num, Static, View
+from revtrace.trace.values import Num, Static, View
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Frame, Tracer
@@ -237,32 +236,3 @@ def _outer(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -
     a, b = (arrays.settle(t, ravel(t, as_array_or_number(t, st, v))) for v in args)
     column, line = arrays._new_axis(a, 1), arrays._new_axis(b, 0)
     return arrays.apply(t, lambda p, q: numbers.binary(t, "*", p, q), (column, line))
-
-
-@on(np.linalg.norm)
-def _norm(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    x, order, axis, keepdims = signature("x", ord=NONE, axis=NONE, keepdims=Static(False))(args, kwargs)
-    value = as_array_or_number(t, st, x)
-    p = order.value if isinstance(order, Static) else None
-    p = None if p == "fro" else p
-    flat = isinstance(axis, Static) and axis.value is None and (p is None or value.ndim == 1)
-    if not flat and p is not None and isinstance(axis, Static) and not isinstance(axis.value, int):
-        raise t.unsupported(
-            "a matrix norm other than the Frobenius norm",
-            "it has no rule",
-            "use the Frobenius norm, or write the norm out",
-        )
-    size = arrays.apply(t, lambda v: primitive(t, "abs", v), (value,))
-    if p in (np.inf, -np.inf):
-        from revtrace.trace.reductions import extreme
-
-        return extreme(t, size, axis, _flag(keepdims), "max" if p > 0 else "min", st=st)
-    if p is None or p == 2:
-        square = arrays.apply(t, lambda v: numbers.binary(t, "*", v, v), (size,))
-        total = sum_of(t, st, square, axis, None, _flag(keepdims))
-        return arrays.apply(t, lambda v: primitive(t, "sqrt", v), (total,))
-    if p == 1:
-        return sum_of(t, st, size, axis, None, _flag(keepdims))
-    powered = arrays.apply(t, lambda v: numbers.binary(t, "**", v, order), (size,))
-    total = sum_of(t, st, powered, axis, None, _flag(keepdims))
-    return arrays.apply(t, lambda v: numbers.binary(t, "**", v, Static(1.0 / p)), (total,))
