@@ -417,11 +417,18 @@ class Specialisation:
                 "keep the numbers in the range where this line gives a real number of one kind",
                 failed.loc,
             )
+        if failed is not None:
+            raise UnsupportedError(
+                f"what makes {kind or 'the program'} fail here does not make the plain function fail",
+                "revtrace tests more than plain Python does at this line",
+                "write the line differently; if its numbers are nothing special, please report it",
+                failed.loc,
+            )
         raise InternalError(
             f"the compiled form of {self.function.__qualname__} gave up, the plain function did not",
-            f"their checks disagree{' on ' + kind if kind else ''}",
+            "the interpreter does not give up either",
             "report it with the function, its arguments and the output of `revtrace info`",
-            Loc() if failed is None else failed.loc,
+            Loc(),
         )
 
     def failed_check(self, inputs: tuple[Any, ...]) -> Op | None:

@@ -23,7 +23,7 @@ import pytest
 
 import revtrace
 from revtrace import config
-from revtrace.errors import InternalError, UnsupportedError
+from revtrace.errors import UnsupportedError
 from revtrace.handle import Handle
 
 
@@ -280,7 +280,7 @@ def test_functions_are_not_kept_alive_for_ever() -> None:
 # errors -------------------------------------------------------------------------------------------
 
 
-def test_a_bail_that_the_function_does_not_explain_is_a_defect(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bail_that_the_function_does_not_explain_is_refused_by_its_check(monkeypatch: pytest.MonkeyPatch) -> None:
     def f(x: Any) -> Any:
         return 1.0 / x
 
@@ -288,8 +288,9 @@ def test_a_bail_that_the_function_does_not_explain_is_a_defect(monkeypatch: pyte
     assert g(2.0) == -0.25
     specialisation = g.table(1).specialisations[0]
     monkeypatch.setattr(specialisation, "function", lambda x: 1.0)
-    with pytest.raises(InternalError, match="gave up"):
+    with pytest.raises(UnsupportedError, match="ZeroDivisionError fail here") as caught:
         g(0.0)
+    assert caught.value.loc.function.endswith("f")
 
 
 # looking inside -------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from numba.np.numpy_support import from_dtype
 from revtrace.codegen.door import write
 from revtrace.codegen.emit import Source
 from revtrace.codegen.expressions import NUMPY
+from revtrace.codegen.external import linked, register
 from revtrace.codegen.intrinsics import DTYPES, FUNCTIONS
 from revtrace.codegen.memory import accessors
 from revtrace.codegen.objects import builtin, export
@@ -36,7 +37,6 @@ from revtrace.codegen.vecmath import available
 from revtrace.codegen.vecmath import functions as functions_of_vectors
 from revtrace.codegen.vector import MATH
 from revtrace.program.types import Array, Scalar, Type
-from revtrace.rules.runtime import link
 
 __all__ = ["Kernel", "compile_source", "load", "numba_type"]
 
@@ -127,6 +127,7 @@ def load(data: bytes) -> Kernel:
     if source.calls:
         # Before its machine code is read, which is linked at once.
         prepare_calls(source)
+    register(source.runtime)
     context = cpu_target.target_context
     with global_compiler_lock:
         export()
@@ -174,7 +175,7 @@ def _function(source: Source) -> Any:
         from revtrace.codegen.calls import function as of_call
 
         namespace.update({name: of_call(spec) for name, spec in source.calls})
-    namespace.update({name: link(name, njit(error_model="numpy"), _linked) for name in source.runtime})
+    namespace.update({name: linked(name, njit(error_model="numpy"), _linked) for name in source.runtime})
     namespace.update({name: DTYPES[NUMPY[dtype]](value) for name, dtype, value in source.constants})
     exec(compile(text, f"<revtrace {source.name}>", "exec"), namespace)
     function = namespace[source.name]

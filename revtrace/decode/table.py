@@ -19,7 +19,7 @@ from typing import Any
 
 import bytecode as bc
 
-__all__ = ["RELEASES", "TABLE", "Row", "row"]
+__all__ = ["COMPENSATED_SUMS", "RELEASES", "TABLE", "Row", "row"]
 
 Canonical = tuple[tuple[str, Any], ...]
 
@@ -321,3 +321,7 @@ def row(name: str) -> Row:
     if name.startswith("INSTRUMENTED_"):
         return _drop("co_code shows the instruction it stands for")
     return TABLE.get(name, Row("unclassified", "this CPython release is newer than revtrace knows"))
+
+
+COMPENSATED_SUMS: str = "" if sys.version_info < (3, 12) else "f" if sys.version_info < (3, 14) else "fc"
+"""Kinds of numbers whose rounding errors the built-in ``sum`` adds up as well."""

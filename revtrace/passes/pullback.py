@@ -18,7 +18,7 @@ from revtrace.rules import formula
 from revtrace.rules.core import RULES, Rule
 from revtrace.rules.formula import Expr, operand
 
-__all__ = ["Pullback", "argument", "pullback", "rule_of"]
+__all__ = ["Pullback", "argument", "pullback", "refused", "rule_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,16 @@ def rule_of(op: Op) -> Rule:
             op.loc,
         )
     return rule
+
+
+def refused(op: Op, error: formula.NoDerivativeError) -> UnsupportedError:
+    """Return the error for a derivative that has no closed form."""
+    return UnsupportedError(
+        f"the derivative of {op.name} by its argument {error.args[0] + 1}",
+        "it has no closed form",
+        "differentiate by the other arguments only (argnums), or pass this one as a number that does not vary",
+        op.loc,
+    )
 
 
 def argument(b: Builder, x: Operand) -> Any:
@@ -97,7 +107,10 @@ def _cotangent(op: Op, b: Builder, g: Expr, args: Sequence[Any], k: int) -> Any:
     if op.name == "mul" and op.args[0] is op.args[1]:
         # Both operands' shares at once, the first time.
         return (g + g) * args[0] if k == 0 else None
-    return formula.pullback(rule_of(op), k, g, args, Expr(b, op.out))
+    try:
+        return formula.pullback(rule_of(op), k, g, args, Expr(b, op.out))
+    except formula.NoDerivativeError as error:
+        raise refused(op, error) from None
 
 
 def _cast_back(b: Builder, g: Expr, source: Operand) -> Any:

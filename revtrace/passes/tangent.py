@@ -15,7 +15,7 @@ from revtrace.passes import memory
 from revtrace.passes.activity import Activity, varied
 from revtrace.passes.calls import Place, Text, push_text, write_program, write_terms
 from revtrace.passes.effects import buffers
-from revtrace.passes.pullback import argument, rule_of
+from revtrace.passes.pullback import argument, refused, rule_of
 from revtrace.passes.scopes import is_array, is_float, scopes
 from revtrace.program.build import Builder
 from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Var, While, const
@@ -205,7 +205,10 @@ class _Writer:
         b = self.b
         dots = [Expr(b, self.dot[x]) if isinstance(x, Var) and x in self.dot else None for x in op.args]
         args = [argument(b, x) for x in op.args]
-        found = formula.pushforward(rule_of(op), dots, args, Expr(b, out))
+        try:
+            found = formula.pushforward(rule_of(op), dots, args, Expr(b, out))
+        except formula.NoDerivativeError as error:
+            raise refused(op, error) from None
         if found is not None:
             assert isinstance(out.type, Scalar)
             self.dot[out] = operand(b, found, out.type.dtype)

@@ -3,7 +3,19 @@
 ``RULES`` is the table; importing the package fills it.
 """
 
-from revtrace.rules import arithmetic, complexes, elementary, extrema, logic, rounding, special
+from revtrace.rules import arithmetic, complexes, elementary, extrema, logic, rounding, scipy_special, special
 from revtrace.rules.core import RULES, Rule, add
 
-__all__ = ["RULES", "Rule", "add", "arithmetic", "complexes", "elementary", "extrema", "logic", "rounding", "special"]
+__all__ = [
+    "RULES",
+    "Rule",
+    "add",
+    "arithmetic",
+    "complexes",
+    "elementary",
+    "extrema",
+    "logic",
+    "rounding",
+    "scipy_special",
+    "special",
+]

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from revtrace.rules import domains
+from revtrace.rules.scipy_calls import ARITY, PAIRS, lambertw_lower, lambertw_upper
 
 __all__ = ["CallableEntry", "find", "table"]
 
@@ -29,12 +30,13 @@ class CallableEntry:
     Attributes
     ----------
     primitive : str
-        Name of the rule; ``""`` where there is none (`style` is then ``"static"``).
+        Name of the rule; ``""`` where there is none (`style` is then ``"static"``), several with commas between
+        them for ``"several"``.
     style : str
         ``"math"``: operands are converted to Python floats, the result is a Python float, and errors
         are raised where `domain` is false.  ``"cmath"``: the same with complex.  ``"ufunc"``: numpy's
-        promotion, no errors.  ``"operator"``: what the Python operator does.  ``"static"``: evaluated by
-        Python itself, on numbers known when tracing only.
+        promotion, no errors.  ``"several"``: the same with a tuple of results.  ``"operator"``: what the Python
+        operator does.  ``"static"``: evaluated by Python itself, on numbers known when tracing only.
     result : str
         ``"float"``, ``"complex"``, ``"int"``, ``"bool"``, or ``"same"`` (what the primitive gives).  For
         ``"int"`` the primitive gives a whole float, which is converted.
@@ -165,7 +167,8 @@ _SCIPY: Mapping[str, str] = {
     "expm1": "expm1", "gamma": "gamma", "gammaln": "lgamma", "i0": "i0", "i0e": "i0e", "i1": "i1", "i1e": "i1e",
     "j0": "j0", "j1": "j1", "k0": "k0", "k1": "k1", "log1p": "log1p", "log_expit": "log_expit", "log_ndtr": "log_ndtr",
     "loggamma": "lgamma", "logit": "logit", "ndtr": "ndtr", "ndtri": "ndtri", "polygamma": "polygamma",
-    "psi": "digamma", "xlog1py": "xlog1py", "xlogy": "xlogy", "y0": "y0", "y1": "y1",
+    "psi": "digamma", "xlog1py": "xlog1py", "xlogy": "xlogy", "y0": "y0", "y1": "y1", "kn": "kv", "yn": "yv",
+    **{name: name for name in ARITY},
 }  # fmt: skip
 
 
@@ -191,6 +194,8 @@ def _library() -> Iterator[tuple[Any, CallableEntry]]:
             yield getattr(np, name), CallableEntry(primitive, "ufunc")
     for name, primitive in _NUMPY_FUNCTIONS.items():
         yield getattr(np, name), CallableEntry(primitive, "ufunc")
+    yield lambertw_upper, CallableEntry("lambertw0", "ufunc")
+    yield lambertw_lower, CallableEntry("lambertwm1", "ufunc")
     for name, primitive in _OPERATOR.items():
         yield getattr(operator, name), CallableEntry(primitive, "operator")
 
@@ -203,11 +208,9 @@ def table() -> Mapping[Any, CallableEntry]:
 
 @cache
 def _scipy(special: Any) -> Mapping[Any, CallableEntry]:
-    return {
-        getattr(special, name): CallableEntry(primitive, "ufunc")
-        for name, primitive in _SCIPY.items()
-        if hasattr(special, name)
-    }
+    entries = {name: CallableEntry(primitive, "ufunc") for name, primitive in _SCIPY.items()}
+    entries |= {name: CallableEntry(",".join(parts), "several") for name, parts in PAIRS.items()}
+    return {getattr(special, name): entry for name, entry in entries.items() if hasattr(special, name)}
 
 
 def find(function: Any) -> CallableEntry | None:

@@ -23,10 +23,12 @@ from revtrace.rules.core import RULES, Rule
 
 __all__ = [
     "Expr",
+    "NoDerivativeError",
     "apply",
     "imag",
     "is_complex",
     "literal",
+    "no_derivative",
     "operand",
     "partial",
     "pullback",
@@ -280,9 +282,20 @@ conj, make_complex = _primitive("conj"), _primitive("complex")
 isnan, isinf, isfinite = _primitive("isnan"), _primitive("isinf"), _primitive("isfinite")
 
 
+class NoDerivativeError(Exception):
+    """A primitive has no derivative by an operand that varies; holds the operand's position."""
+
+
+def no_derivative() -> Any:
+    """Stand for a derivative that has no closed form."""
+    raise NoDerivativeError
+
+
 def _entry(entries: Any, k: int) -> Any:
     """Return one entry of what a formula gave, calling it if it is a function; None for a plain zero."""
     entry = entries[k]
+    if entry is no_derivative:
+        raise NoDerivativeError(k)
     if callable(entry):
         entry = entry()
     if entry is not None and not isinstance(entry, Expr) and entry == 0:

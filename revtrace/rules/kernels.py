@@ -271,3 +271,43 @@ def beta(a: float, b: float) -> float:
     if 0.0 < a < 80.0 and 0.0 < b < 80.0:
         return math.gamma(a) / math.gamma(a + b) * math.gamma(b)
     return math.exp(betaln(a, b))
+
+
+def lambertw0(x: float) -> float:
+    """Lambert's W from -1 upwards, by Halley's iteration (Corless et al. 1996); NaN below ``-1/e``."""
+    p = 2.0 * (math.e * x + 1.0)
+    if x in (0.0, math.inf):
+        return x
+    if not p >= 0.0:
+        return math.nan if p < -1e-15 or math.isnan(x) else -1.0
+    w = math.sqrt(p) - 1.0 if x < 1.0 else math.log(x)
+    if x > 3.0:
+        w -= math.log(w)
+    return halley(x, w)
+
+
+def lambertwm1(x: float) -> float:
+    """Lambert's W from -1 downwards, by Halley's iteration; NaN where it is no real number."""
+    p = 2.0 * (math.e * x + 1.0)
+    if not (p >= 0.0 and x < 0.0):
+        return -1.0 if -1e-15 <= p < 0.0 else -math.inf if x == 0.0 else math.nan
+    if x < -0.25:
+        w = -1.0 - math.sqrt(p)
+    else:
+        w = math.log(-x)
+        w -= math.log(-w)
+    return halley(x, w)
+
+
+def halley(x: float, w: float) -> float:
+    """Improve ``w`` until ``w exp(w)`` is ``x``."""
+    for _ in range(40):
+        e = math.exp(w)
+        f = w * e - x
+        if w == -1.0 or f == 0.0:
+            break
+        step = f / (e * (w + 1.0) - 0.5 * (w + 2.0) * f / (w + 1.0))
+        w -= step
+        if abs(step) <= 1e-16 * (1.0 + abs(w)):
+            break
+    return w

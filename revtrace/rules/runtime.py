@@ -12,7 +12,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from revtrace.rules import bessel, complex_kernels, kernels
+from revtrace.rules import bessel, complex_kernels, kernels, scipy_calls
 
 __all__ = ["NAMES", "link"]
 
@@ -261,10 +261,11 @@ NAMES: dict[str, Callable[..., Any]] = {
     if isinstance(f, types.FunctionType) and not name.startswith("_") and name != "link"
 }
 """The functions a source may name."""
+NAMES.update(scipy_calls.NAMES)
 
 
 def link(name: str, compile: Callable[[Any], Any], done: dict[str, Any] | None = None) -> Any:
-    """Compile a function of `NAMES` and those it calls.
+    """Compile a function of `NAMES` and those it calls, SciPy's excepted.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ import numpy as np
 
 from revtrace.program.nodes import Const
 from revtrace.rules import callables
-from revtrace.trace import elementwise, functions
+from revtrace.trace import elementwise, functions, stand_ins
 from revtrace.trace.attributes import Method, class_source, get_attribute
 from revtrace.trace.external import external
 from revtrace.trace.record import Cell, Fixed
@@ -133,6 +133,9 @@ def call(
     if entry is not None:
         return elementwise.call_entry(t, st, f, entry, args, kwargs)
     wrapped = getattr(f, "__wrapped__", None)
+    stand_in = stand_ins.find(f)
+    if stand_in is not None:
+        return _plain(t, st, stand_in, Static(stand_in), args, kwargs)  # type: ignore[arg-type]
     if isinstance(f, types.FunctionType):
         return _plain(t, st, f, function, args, kwargs)
     if isinstance(f, types.MethodType):

@@ -14,7 +14,7 @@ from revtrace.trace import arrays, numbers
 from revtrace.trace.convert import as_array_or_number
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
-from revtrace.trace.values import Num, Ref, Static, is_number
+from revtrace.trace.values import Num, Ref, Static, Tup, is_number
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
@@ -83,6 +83,8 @@ def call_entry(
         symbol = _SYMBOL[entry.primitive]
         call = operators.compare if entry.primitive in _COMPARISONS else operators.binary
         return call(t, st, symbol, *args)
+    if entry.style == "several" and not kwargs and len(args) == 1:
+        return Tup(tuple(ufunc(t, st, name, args) for name in entry.primitive.split(",")))
     out = kwargs.pop("out", None) if kwargs else None
     where = kwargs.pop("where", None) if kwargs else None
     dtype = kwargs.pop("dtype", None) if kwargs else None

@@ -88,7 +88,10 @@ def _load() -> None:
         from revtrace.trace import (
             array_algorithms,
             array_functions,
+            builtin_folds,
             builtin_functions,
+            builtin_iterables,
+            builtin_types,
             contractions,
             definitions,
             library,
@@ -96,6 +99,7 @@ def _load() -> None:
             matrix_functions,
             methods,
             norms,
+            python_math,
             reductions,
             selection,
             shaping,
@@ -107,13 +111,17 @@ def _load() -> None:
         del (
             array_algorithms,
             array_functions,
+            builtin_folds,
             builtin_functions,
+            builtin_iterables,
+            builtin_types,
             contractions,
             definitions,
             library,
             linalg,
             matrix_functions,
             methods,
+            python_math,
             norms,
             reductions,
             selection,
@@ -329,9 +337,9 @@ def _static_instance(t: Tracer, st: State, value: Any) -> Any:
 
 def static_math(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Functions of ``math`` that are no single primitive."""
-    from revtrace.trace import builtin_functions
+    from revtrace.trace import python_math
 
-    special = builtin_functions.MATH.get(f.__name__)
+    special = python_math.MATH.get(f.__name__)
     if special is not None:
         return special(t, st, args, kwargs)
     operands = tuple(a.operand for a in args if isinstance(a, Num))

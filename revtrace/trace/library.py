@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from revtrace.trace import containers
 from revtrace.trace.attributes import get_attribute
-from revtrace.trace.builtin_functions import fold
+from revtrace.trace.builtin_folds import fold
 from revtrace.trace.functions import evaluate, on, refused, signature
 from revtrace.trace.iterators import iterate
 from revtrace.trace.join import DEAD

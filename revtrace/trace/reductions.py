@@ -72,7 +72,12 @@ def fold_axes(
 
 
 def _spread(
-    t: Tracer, value: Any, kept: Sequence[int], one: Callable[[tuple[Operand, ...]], Operand], dtype: str, keepdims: bool
+    t: Tracer,
+    value: Any,
+    kept: Sequence[int],
+    one: Callable[[tuple[Operand, ...]], Operand],
+    dtype: str,
+    keepdims: bool,
 ) -> Any:
     """Compute one number for each index of the axes kept; a number if there are none."""
     axes = [k for k in range(value.ndim) if k not in kept]

@@ -147,7 +147,7 @@ def _picked(t: Tracer, st: State, items: list[Any], places: list[Operand]) -> li
 
 def _by_exchanges(t: Tracer, st: State, items: list[Any], ranks: list[Any], reverse: bool) -> list[Any]:
     """A network of exchanges of neighbours, the same whatever the order; equal ones stay in order."""
-    from revtrace.trace.builtin_functions import _choose
+    from revtrace.trace.builtin_folds import choose
 
     items, ranks = list(items), list(ranks)
     symbol = "<" if reverse else ">"
@@ -159,5 +159,5 @@ def _by_exchanges(t: Tracer, st: State, items: list[Any], ranks: list[Any], reve
                 if isinstance(swap, Static):
                     line[j], line[j + 1] = (b, a) if swap.value else (a, b)
                 else:
-                    line[j], line[j + 1] = _choose(t, swap.operand, b, a), _choose(t, swap.operand, a, b)
+                    line[j], line[j + 1] = choose(t, swap.operand, b, a), choose(t, swap.operand, a, b)
     return items

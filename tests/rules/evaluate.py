@@ -8,12 +8,13 @@ import math
 import numba
 import numpy as np
 
+from revtrace.codegen.external import linked
 from revtrace.program.build import Builder
 from revtrace.program.nodes import Const, Var
 from revtrace.program.types import Scalar
 from revtrace.rules import RULES
 from revtrace.rules.formula import Expr
-from revtrace.rules.runtime import NAMES, link
+from revtrace.rules.runtime import NAMES
 
 _linked = {}
 
@@ -32,7 +33,7 @@ def compiled(rule, args):
     exec(code, namespace)  # noqa: S102 - the rule's own source
     for used in namespace["call"].__code__.co_names:
         if used in NAMES:
-            namespace[used] = link(used, jit, _linked)
+            namespace[used] = linked(used, jit, _linked)
     return jit(namespace["call"])
 
 

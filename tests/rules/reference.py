@@ -114,7 +114,76 @@ REFERENCE = {
     "y1": lambda x: mp.bessely(1, x),
     "k0": lambda x: mp.besselk(0, x),
     "k1": lambda x: mp.besselk(1, x),
+    # SciPy's own
+    "dawsn": lambda x: mp.sqrt(mp.pi) / 2 * mp.exp(-x * x) * mp.erfi(x),
+    "spence": lambda x: mp.polylog(2, 1 - x).real,
+    "exp10": lambda x: mp.power(10, x),
+    "erfi": mp.erfi,
+    "expi": mp.ei,
+    "exp1": mp.e1,
+    "cosm1": lambda x: mp.cos(x) - 1,
+    "sindg": lambda x: mp.sin(x * mp.pi / 180),
+    "cosdg": lambda x: mp.cos(x * mp.pi / 180),
+    "wrightomega": lambda x: mp.lambertw(mp.exp(x)).real,
+    "lambertw0": lambda x: mp.lambertw(x).real,
+    "lambertwm1": lambda x: mp.lambertw(x, -1).real,
+    "exprel": lambda x: (mp.exp(x) - 1) / x if x else mp.mpf(1),
+    "expn": lambda n, x: mp.expint(n, x),
+    "rgamma": mp.rgamma,
+    "binom": mp.binomial,
+    "poch": mp.rf,
+    "gammainc": lambda a, x: mp.gammainc(a, 0, x, regularized=True),
+    "gammaincc": lambda a, x: mp.gammainc(a, x, mp.inf, regularized=True),
+    "gammaincinv": lambda a, y: mp.findroot(lambda x: mp.gammainc(a, 0, x, regularized=True) - y, a / 2),
+    "chdtr": lambda v, x: mp.gammainc(v / 2, 0, x / 2, regularized=True),
+    "chdtrc": lambda v, x: mp.gammainc(v / 2, x / 2, mp.inf, regularized=True),
+    "gdtr": lambda a, b, x: mp.gammainc(b, 0, a * x, regularized=True),
+    "gdtrc": lambda a, b, x: mp.gammainc(b, a * x, mp.inf, regularized=True),
+    "betainc": lambda a, b, x: mp.betainc(a, b, 0, x, regularized=True),
+    "betaincinv": lambda a, b, y: mp.findroot(
+        lambda x: mp.betainc(a, b, 0, x, regularized=True) - y, (0.01, 0.99), solver="anderson"
+    ),
+    "stdtr": lambda v, t: _student(v, t),
+    "ndtri_exp": lambda y: REFERENCE["ndtri"](mp.exp(y)),
+    "rel_entr": lambda x, y: x * mp.log(x / y),
+    "kl_div": lambda x, y: x * mp.log(x / y) - x + y,
+    "huber": lambda d, r: r * r / 2 if abs(r) <= d else d * (abs(r) - d / 2),
+    "pseudo_huber": lambda d, r: d * d * (mp.sqrt(1 + (r / d) ** 2) - 1),
+    "boxcox": lambda x, m: _box_cox(mp.log(x), m),
+    "boxcox1p": lambda x, m: _box_cox(mp.log(1 + x), m),
+    "inv_boxcox": lambda y, m: mp.exp(y) if m == 0 else mp.power(1 + m * y, 1 / m),
+    "inv_boxcox1p": lambda y, m: (mp.exp(y) if m == 0 else mp.power(1 + m * y, 1 / m)) - 1,
+    "jv": mp.besselj,
+    "yv": mp.bessely,
+    "iv": mp.besseli,
+    "kv": mp.besselk,
+    "ive": lambda v, x: mp.besseli(v, x) * mp.exp(-abs(x)),
+    "kve": lambda v, x: mp.besselk(v, x) * mp.exp(x),
+    "hyp0f1": mp.hyp0f1,
+    "hyp1f1": mp.hyp1f1,
+    "hyp2f1": mp.hyp2f1,
+    "eval_legendre": mp.legendre,
+    "ellipk": mp.ellipk,
+    "ellipe": mp.ellipe,
+    "ellipkm1": lambda p: mp.ellipk(1 - p),
+    "ellipkinc": mp.ellipf,
+    "ellipeinc": mp.ellipe,
+    "fresnel_s": mp.fresnels,
+    "fresnel_c": mp.fresnelc,
+    "sine_integral": mp.si,
+    "cosine_integral": mp.ci,
+    "sinh_integral": mp.shi,
+    "cosh_integral": mp.chi,
 }
+
+
+def _student(v, t):
+    tail = mp.betainc(v / 2, mp.mpf(1) / 2, 0, v / (v + t * t), regularized=True) / 2
+    return 1 - tail if t > 0 else tail
+
+
+def _box_cox(logarithm, m):
+    return logarithm if m == 0 else (mp.exp(m * logarithm) - 1) / m
 
 
 def _guess_erfcinv(x):

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from revtrace.rules import RULES
-from revtrace.rules.formula import partial, pullback, pushforward
+from revtrace.rules.formula import no_derivative, partial, pullback, pushforward
 from revtrace.rules.runtime import NAMES
+from revtrace.rules.scipy_calls import NAMES as SCIPY
 
 from .evaluate import as_program, compiled
 from .reference import REFERENCE, slope, value
@@ -99,12 +100,19 @@ def test_value(name):
             continue
         got, exact = RULES[name].forward(*args), value(name, args)
         exact = complex(exact) if isinstance(got, complex) else float(exact.real)
-        close = distance(got, exact) <= VALUE_ULPS.get(name, 3) or abs(got - exact) <= VALUE_ABSOLUTE.get(name, 0)
+        allowed = VALUE_ULPS.get(name, 200 if f"special_{name}" in SCIPY else 3)
+        close = distance(got, exact) <= allowed or abs(got - exact) <= VALUE_ABSOLUTE.get(name, 0)
         assert close, (args, got, exact)
 
 
 def test_every_differentiable_rule_has_a_reference():
     assert set(DIFFERENTIABLE) <= set(REFERENCE)
+
+
+def refused(name, k):
+    """Whether a rule says that there is no derivative by an operand."""
+    rule = RULES[name]
+    return rule.partials is not None and rule.partials(*rule.cases[0], out=0.5)[k] is no_derivative
 
 
 def directions(args):
@@ -115,7 +123,7 @@ def directions(args):
             yield k, [d if j == k else 0 for j in range(len(args))]
 
 
-UNMOVED = {("polygamma", 0), ("ldexp", 1), ("copysign", 1)}
+UNMOVED = {("polygamma", 0), ("expn", 0), ("ldexp", 1), ("copysign", 1)}
 KINKS = {("abs", (0.0,)), ("abs", (0j,)), ("powi", (0.0, 1)), ("powi", (0.0, 2)), ("heaviside", (0.0, 0.5))}
 
 
@@ -125,7 +133,7 @@ def test_derivative(name):
     tried = 0
     for args in operands(name):
         for k, direction in directions(args):
-            if (name, k) in UNMOVED or ((name, args) in KINKS and k == 0):
+            if refused(name, k) or (name, k) in UNMOVED or ((name, args) in KINKS and k == 0):
                 continue
             out = rule.forward(*args)
             dots = [None if d == 0 else d for d in direction]
@@ -174,6 +182,8 @@ def test_short_powers(x, n):
 
 @pytest.mark.parametrize("name", [n for n in ROWS if set("fc") & set(RULES[n].kinds)])
 def test_single_precision(name):
+    if name == "sum_error":
+        return  # what is rounded away depends on the precision
     rule = RULES[name]
     for kind, single in ((float, np.float32), (complex, np.complex64)):
         groups = [
@@ -209,7 +219,7 @@ def test_formula_on_values_equals_formula_on_numbers(name):
             continue
         out = rule.forward(*args)
         for k, a in enumerate(args):
-            if not isinstance(a, float | complex):
+            if not isinstance(a, float | complex) or refused(name, k):
                 continue
             for formula in (
                 (lambda *xs, k=k: partial(rule, k, xs[:-3], xs[-3])) if rule.adjoint is None else lambda *xs: None,
@@ -239,4 +249,5 @@ def test_no_formula_raises_at_the_edges(name):
     for args in operands(name, edges=True):
         out = rule.forward(*args)
         for k in range(rule.arity):
-            pullback(rule, k, 1.0, args, out)
+            if not refused(name, k):
+                pullback(rule, k, 1.0, args, out)
