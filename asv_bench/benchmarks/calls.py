@@ -25,30 +25,43 @@ def third(x, y, z):
     return x * y + z
 
 
-class Overhead:
-    """Seconds per call above a numba function of the same arguments."""
+def mixed(a, b, s, t):
+    return a[0] * b[0] * s + t
 
-    params = ("float", "array", "three floats")
+
+_CALLS = {
+    "float": (square, (1.5,), {}),
+    "array": (first, (np.ones(3),), {}),
+    "three floats": (third, (1.5, 2.5, 3.5), {}),
+    "keywords": (third, (1.5,), {"z": 2.5, "y": 3.5}),
+    "two arrays, two floats": (mixed, (np.ones(3), np.ones(3), 1.5, 2.5), {}),
+}
+
+
+class Overhead:
+    """Microseconds per call above a numba function of the same arguments."""
+
+    params = tuple(_CALLS)
     param_names = ("arguments",)
 
     def setup(self, arguments):
-        self.function, self.args = {
-            "float": (square, (1.5,)),
-            "array": (first, (np.ones(3),)),
-            "three floats": (third, (1.5, 2.5, 3.5)),
-        }[arguments]
-        self.gradient = revtrace.grad(self.function)
+        self.function, self.args, self.named = _CALLS[arguments]
+        argnums = tuple(range(len(self.args)))
+        # All gradients by position, so that there are as many results as there can be.
+        self.gradient = revtrace.grad(self.function, argnums=argnums if len(argnums) > 1 else 0)
         self.numba = njit(self.function)
-        self.gradient(*self.args)
+        self.gradient(*self.args, **self.named)
 
     def track_above_numba(self, arguments):
-        ours, theirs = least_times(lambda: self.gradient(*self.args), lambda: self.numba(*self.args))
+        ours, theirs = least_times(
+            lambda: self.gradient(*self.args, **self.named), lambda: self.numba(*self.args, **self.named)
+        )
         return (ours - theirs) * 1e6
 
     track_above_numba.unit = "microseconds"
 
     def time_grad(self, arguments):
-        self.gradient(*self.args)
+        self.gradient(*self.args, **self.named)
 
 
 class Specialisations:
@@ -73,45 +86,67 @@ def timeraw_import_numba():
     return "import numba"
 
 
-_PROCESS = """
+_FUNCTION = """
 import time
-import numba, numpy
-numba.njit(lambda x: x + 1.0)(1.0)
-begin = time.perf_counter()
-import revtrace
+begin = time.process_time()
+import numpy
 def f(x):
     s = 0.0
     for i in range(len(x)):
         s += x[i] ** 3
     return s
-revtrace.grad(f)(numpy.ones(3))
-print(time.perf_counter() - begin)
 """
+
+_NUMBA = """
+import numba
+numba.njit(cache=True)(f)(numpy.ones(3))
+"""
+
+_REVTRACE = """
+import revtrace
+revtrace.grad(f)(numpy.ones(3))
+"""
+
+_BOTH = """
+import numba
+numba.njit(f)(numpy.ones(3))
+begin = time.process_time()
+"""
+
+_END = "print(time.process_time() - begin)"
 
 
 class WarmProcess:
-    """A new process that finds its compiled code on disk; seconds above numba's own start-up."""
+    """A new process that finds its compiled code on disk; processor seconds, which other load changes least."""
 
     timeout = 120
 
     def setup(self):
         self.folder = tempfile.TemporaryDirectory()
-        self.script = os.path.join(self.folder.name, "process.py")
-        with open(self.script, "w") as file:
-            file.write(_PROCESS)
-        self._run()
 
     def teardown(self):
         self.folder.cleanup()
 
-    def _run(self):
+    def _seconds(self, *parts):
+        script = os.path.join(self.folder.name, "process.py")
+        with open(script, "w") as file:
+            file.write("".join((_FUNCTION, *parts, _END)))
         environment = {**os.environ, "REVTRACE_CACHE_DIR": os.path.join(self.folder.name, "cache")}
-        done = subprocess.run(
-            [sys.executable, self.script], env=environment, capture_output=True, text=True, check=True
-        )
-        return float(done.stdout)
 
-    def track_seconds(self):
-        return min(self._run() for _ in range(3))
+        def run():
+            done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, check=True)
+            return float(done.stdout)
 
-    track_seconds.unit = "seconds"
+        # The first fills the cache.
+        return min(run() for _ in range(6))
+
+    def track_above_numba_process(self):
+        """A whole process over one that runs a numba function from numba's cache."""
+        return self._seconds(_REVTRACE) - self._seconds(_NUMBA)
+
+    def track_after_numba(self):
+        """Import and first gradient, after numba has compiled something."""
+        return self._seconds(_BOTH, _REVTRACE)
+
+    track_above_numba_process.unit = "seconds"
+    track_after_numba.unit = "seconds"
