@@ -89,11 +89,8 @@ def _fromiter(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None
 
 
 def _known_shape(t: Tracer, view: View) -> tuple[int, ...]:
-    if not all(isinstance(n, Const) for n in view.shape):
-        raise NeedStatic(
-            tuple(n for n in view.shape if not isinstance(n, Const)), "the array's shape must be known", t.b.loc
-        )
-    return tuple(int(n.value) for n in view.shape)  # type: ignore[union-attr, arg-type]
+    shape = t.pins.all_known(t, view.shape, "the array's shape must be known")
+    return tuple(int(n.value) for n in shape)  # type: ignore[arg-type]
 
 
 @on(np.ndenumerate)
@@ -111,9 +108,7 @@ def _ndindex(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None)
     from revtrace.trace.convert import shape_argument
 
     sizes = shape_argument(t, st, args[0]) if len(args) == 1 else tuple(numbers.integer(t, a) for a in args)
-    if not all(isinstance(n, Const) for n in sizes):
-        raise NeedStatic(tuple(n for n in sizes if not isinstance(n, Const)), "the sizes must be known", t.b.loc)
-    shape = tuple(int(n.value) for n in sizes)  # type: ignore[union-attr, arg-type]
+    shape = tuple(int(n.value) for n in t.pins.all_known(t, sizes, "the sizes must be known"))  # type: ignore[arg-type]
     return iterate(t, st, Tup(tuple(Static(ix) for ix in np.ndindex(shape))))
 
 

@@ -522,7 +522,7 @@ def _isclose(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None)
         if equal_nan.value:
             both = operators.both(t, _truth(t, primitive(t, "isnan", x)), _truth(t, primitive(t, "isnan", y)))
             found = operators.either(t, found, both)
-        return numbers.as_num(t, found)
+        return Num(numbers.as_num(t, found).operand, False)
 
     return arrays.apply(t, near, values)
 

@@ -234,11 +234,7 @@ def _slice(t: Tracer, view: View, axis: int, s: Any) -> View:
     if isinstance(s, Static):
         s = Slice(Static(s.value.start), Static(s.value.stop), Static(s.value.step))
     step_value = ONE if _none(s.step) else integer(t, s.step)
-    if not isinstance(step_value, Const):
-        from revtrace.trace.signals import NeedStatic
-
-        raise NeedStatic((step_value,), "the step of a slice must be known", t.b.loc)
-    step = int(step_value.value)  # type: ignore[arg-type]
+    step = int(t.pins.known(t, step_value, "the step of a slice must be known").value)  # type: ignore[arg-type]
     if step == 0:
         raise PythonRaise(ValueError("slice step cannot be zero"))
     if step > 0:

@@ -156,7 +156,9 @@ def _of_array(t: Tracer, value: Any, name: str) -> Any:
             if value.dtype[0] != "c":
                 return value if name == "real" else arrays.new_array(t, value.dtype, value.shape, zeros=True)
             return arrays.apply(t, lambda x: _of_number(t, x, name), (value,))
-        case "flags" | "strides" | "base" | "data" | "ctypes":
+        case "flags":
+            return Static(_Flags(value.ndim))
+        case "strides" | "base" | "data" | "ctypes":
             raise t.unsupported(
                 f"the attribute {name} of an array",
                 "how numbers lie in memory is no part of the program",
@@ -176,6 +178,19 @@ def _of_array(t: Tracer, value: Any, name: str) -> Any:
     if hasattr(np.ndarray, name):
         return Bound(Static(Method("array", name)), value)
     raise PythonRaise(AttributeError(f"'numpy.ndarray' object has no attribute {name!r}"))
+
+
+class _Flags:
+    """The flags of the arrays that a program computes with: C-contiguous copies of the caller's."""
+
+    def __init__(self, ndim: int) -> None:
+        self.c_contiguous = self.contiguous = self.owndata = self.writeable = self.aligned = self.carray = True
+        self.behaved = self.forc = True
+        self.f_contiguous = self.fortran = ndim <= 1
+        self.fnc = self.farray = self.writebackifcopy = False
+
+    def __getitem__(self, name: str) -> bool:
+        return bool(getattr(self, {"C": "c_contiguous", "F": "f_contiguous"}.get(name, name.lower())))
 
 
 def _of_tuple(t: Tracer, st: State, value: Tup, name: str) -> Any:
@@ -229,9 +244,12 @@ def _of_static(t: Tracer, st: State, value: Static, name: str) -> Any:
         if source is not None and not isinstance(got, (types.BuiltinFunctionType, types.MethodDescriptorType)):
             return external(t, st, got, Attr(source, name), "const")
         return external(t, st, got, None, "const")
-    captured = getattr(obj, "attributes", None)
-    if captured is not None and name in captured:
-        return captured[name]
+    from revtrace.trace.calls import TracedFunction
+
+    if isinstance(obj, TracedFunction):
+        found = obj.get_field(st, name)
+        if found is not None:
+            return found
     try:
         got = getattr(obj, name)
     except AttributeError as error:
@@ -380,6 +398,15 @@ def set_attribute(t: Tracer, st: State, target: Any, name: str, value: Any) -> N
             return
     if arrays.is_array(target) and name == "shape":
         raise t.unsupported("setting an array's shape in place", "", "use x = x.reshape(...)")
+    if arrays.is_array(target) or isinstance(target, (Num, Tup)):
+        kind = "numpy.ndarray" if arrays.is_array(target) else "tuple" if isinstance(target, Tup) else "float"
+        if not isinstance(target, Tup) or target.cls is None:
+            raise PythonRaise(AttributeError(f"'{kind}' object has no attribute {name!r}"))
+    from revtrace.trace.calls import TracedFunction
+
+    if isinstance(target, Static) and isinstance(target.value, TracedFunction):
+        target.value.set_field(t, st, name, value)
+        return
     raise t.unsupported(
         f"setting an attribute of {t.describe(target)}", "it would change an object outside the function"
     )

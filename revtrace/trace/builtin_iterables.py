@@ -10,7 +10,7 @@ from revtrace.trace import arrays, containers, growing, numbers, operators
 from revtrace.trace.builtin_functions import is_generator
 from revtrace.trace.functions import on
 from revtrace.trace.iterators import iterate
-from revtrace.trace.signals import NeedStatic, PythonRaise
+from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, Numbers, State
 from revtrace.trace.values import NONE, Num, Ref, Static, Tup
 
@@ -79,7 +79,7 @@ def _filter(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) 
         keep = item if isinstance(args[0], Static) and args[0].value is None else call(t, st, args[0], (item,), {})
         flag = operators.truth(t, st, keep)
         if not isinstance(flag, Static):
-            raise NeedStatic((flag.operand,), "how many items a filter keeps must be known", t.b.loc)
+            flag = Static(t.pins.known(t, flag.operand, "how many items a filter keeps must be known").value)
         if flag.value:
             out.append(item)
     return iterate(t, st, st.new(ListBox(tuple(out))))

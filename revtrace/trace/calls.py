@@ -34,6 +34,10 @@ VARARGS, VARKW, GENERATOR = inspect.CO_VARARGS, inspect.CO_VARKEYWORDS, inspect.
 ASYNC = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 
+#: Where a function's attributes are among what it holds.
+_FIELDS = ".fields"
+
+
 class TracedFunction:
     """A function made while tracing: its code, the values of its defaults and its cells."""
 
@@ -46,6 +50,20 @@ class TracedFunction:
         self.captured: dict[str, Ref] = {}
         self.__qualname__ = code.co_qualname
         self.__name__ = code.co_name
+
+    def get_field(self, st: State, name: str) -> Any:
+        """Return an attribute that was set on the function, or None."""
+        fields = self.captured.get(_FIELDS)
+        return None if fields is None else st.box(fields).get(name)  # type: ignore[union-attr]
+
+    def set_field(self, t: Tracer, st: State, name: str, value: Any) -> None:
+        """Set an attribute of the function."""
+        if _FIELDS not in self.captured:
+            empty = DictBox(())
+            ref = st.new(empty)
+            t.originals[ref.id] = empty
+            self.captured = {**self.captured, _FIELDS: ref}
+        st.set_item(self.captured[_FIELDS], name, value)
 
     def having(self, t: Tracer, st: State, part: str, value: Any) -> TracedFunction:
         """Return the function with defaults or a closure."""

@@ -129,6 +129,9 @@ def get_item(t: Tracer, st: State, value: Any, key: Any) -> Any:
         if isinstance(box, ListBox):
             return _sequence_item(t, st, value, key)
         if isinstance(box, Growing):
+            box = growing.settle_here(t, st, value)
+            if isinstance(box, ListBox):
+                return _sequence_item(t, st, value, key)
             return _growing_item(t, st, box, key)
         if isinstance(box, DictBox):
             known = _key(t, st, key)
@@ -284,7 +287,7 @@ def growing_filled(t: Tracer, st: State, value: Any, count: Operand) -> Ref:
 
 def append(t: Tracer, st: State, target: Any, value: Any) -> None:
     """``target.append(value)``."""
-    box = st.box(target)
+    box = growing.settle_here(t, st, target)
     if isinstance(box, ListBox):
         own(t, box)
         st.set(target, ListBox((*box.items, value), box.source))
@@ -321,6 +324,8 @@ def set_item(t: Tracer, st: State, target: Any, key: Any, value: Any) -> None:
         value = arrays.settle(t, value)
     if isinstance(target, Ref):
         box = st.box(target)
+        if isinstance(box, Growing):
+            box = growing.settle_here(t, st, target)
         if isinstance(box, DictBox):
             if box.source is not None:
                 t.side_effects = t.side_effects or t.b.loc

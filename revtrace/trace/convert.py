@@ -9,7 +9,7 @@ import numpy as np
 
 from revtrace.program.nodes import Const, Operand, const
 from revtrace.trace import arrays, growing, numbers
-from revtrace.trace.signals import NeedStatic, PythonRaise
+from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import Growing, ListBox, State
 from revtrace.trace.values import Num, Ref, Static, Tup, View, is_number
 
@@ -124,11 +124,12 @@ def literal(t: Tracer, value: np.ndarray[Any, Any]) -> View:
 
 def grown(t: Tracer, st: State, ref: Ref, dtype: str | None) -> View:
     """Return a growing list as an array."""
-    box = st.box(ref)
-    assert isinstance(box, Growing)
+    box = growing.settle_here(t, st, ref)
+    if not isinstance(box, Growing):
+        return nested(t, st, ref, dtype)
     made = growing.as_array(t, box, dtype)
     if made is None:
-        raise NeedStatic((growing.length_of(box),), "a list of this structure made an array", t.b.loc)
+        raise t.pins.need(t, (growing.length_of(box),), "a list of this structure made an array")
     return made
 
 

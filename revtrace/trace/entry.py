@@ -18,6 +18,7 @@ from typing import Any
 from revtrace.errors import GradientError, UnsupportedError
 from revtrace.loc import NOWHERE, Loc
 from revtrace.program.nodes import Operand, Program, Var
+from revtrace.trace import growing
 from revtrace.trace.calls import call
 from revtrace.trace.exact import exact
 from revtrace.trace.external import external
@@ -278,13 +279,12 @@ def _result(t: Tracer, st: State, value: Any, outputs: list[Operand], seen: set[
                 raise t.unsupported("a result that contains itself", "", "")
             seen = seen | {value.id}
             box = st.box(value)
+            if isinstance(box, Growing):
+                box = growing.settled(t, st, value, "a list of unknown length is returned")
             if isinstance(box, ListBox):
                 return Made(list, tuple((k, _result(t, st, v, outputs, seen)) for k, v in enumerate(box.items)))
             if isinstance(box, DictBox):
                 return Made(dict, tuple((k, _result(t, st, v, outputs, seen)) for k, v in box.items))
-            if isinstance(box, Growing):
-                assert isinstance(box.length, Num)
-                raise NeedStatic((box.length.operand,), "a list of unknown length is returned", t.b.loc)
             if isinstance(box, ObjectBox):
                 if box.source is not None and not box.fields:
                     return StaticLeaf(box.original, box.source)

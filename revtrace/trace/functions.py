@@ -344,7 +344,9 @@ def static_math(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dic
         return special(t, st, args, kwargs)
     operands = tuple(a.operand for a in args if isinstance(a, Num))
     if operands and all(x.type.dtype[0] in "iub" for x in operands):
-        from revtrace.trace.signals import NeedStatic
-
-        raise NeedStatic(operands, f"math.{f.__name__} needs numbers known when tracing", t.b.loc)
+        known = iter(t.pins.all_known(t, operands, f"math.{f.__name__} needs numbers known when tracing"))
+        try:
+            return Static(f(*(next(known).value if isinstance(a, Num) else a.value for a in args)))
+        except (ValueError, OverflowError) as error:
+            raise PythonRaise(error) from None
     raise t.unsupported(f"math.{f.__name__} of run-time numbers", "it has no rule", "")

@@ -16,7 +16,6 @@ from revtrace.program.nodes import Const, Operand, const
 from revtrace.trace import arrays, numbers
 from revtrace.trace.hoist import hoisted
 from revtrace.trace.join import same_operand
-from revtrace.trace.signals import NeedStatic
 from revtrace.trace.state import Arrays, Form, Growing, ListBox, Numbers, Rows, State
 from revtrace.trace.values import Along, Num, Ref, Static, Tup, View, is_number
 
@@ -137,17 +136,17 @@ def put(t: Tracer, st: State, buffer: Any, form: Form, index: Operand, value: An
     match form:
         case Numbers():
             if not (isinstance(value, Num) or (isinstance(value, Static) and is_number(value.value))):
-                raise NeedStatic((length,), "a list holds numbers and other things", t.b.loc)
+                raise t.pins.need(t, (length,), "a list holds numbers and other things")
             number = numbers.as_num(t, value)
             if numbers._promoted((number.dtype, number.weak), (form.dtype, form.weak)) != (form.dtype, form.weak):
-                raise NeedStatic((length,), "a list holds numbers of different types", t.b.loc)
+                raise t.pins.need(t, (length,), "a list holds numbers of different types")
             arrays.store_at(t, buffer, (index,), t.b.cast(number.operand, form.dtype))
         case Arrays():
             _put_array(t, st, buffer, form, index, value, length)
         case Rows():
             parts = _parts(st, value, form)
             if parts is None:
-                raise NeedStatic((length,), "a list holds items of different structure", t.b.loc)
+                raise t.pins.need(t, (length,), "a list holds items of different structure")
             for b, f, x in zip(buffer.items, form.items, parts, strict=True):
                 put(t, st, b, f, index, x, length)
 
@@ -169,14 +168,14 @@ def _parts(st: State, value: Any, form: Rows) -> list[Any] | None:
 
 def _put_array(t: Tracer, st: State, buffer: View, form: Arrays, index: Operand, value: Any, length: Operand) -> None:
     if not arrays.is_array(value) or value.ndim != len(form.shape) or value.dtype != form.dtype:
-        raise NeedStatic((length,), "a list holds arrays and other things, or of different kinds", t.b.loc)
+        raise t.pins.need(t, (length,), "a list holds arrays and other things, or of different kinds")
     view = arrays.settle(t, value)
     for m, n in zip(view.shape, buffer.shape[1:], strict=True):
         t.check(t.b.compare("eq", m, n), "unsupported: arrays of different shapes in a list that grows")
     if _named(st, view.root):
         made_here = any(t.b.defs.get(view.root) is stmt for stmt in t.b.stmts)
         if not made_here and arrays.roots(t, view.root) & t.written_roots():
-            raise NeedStatic((length,), "an array is appended to a list and written to", t.b.loc)
+            raise t.pins.need(t, (length,), "an array is appended to a list and written to")
         t.alias(buffer.root, view.root, length)
     row = arrays.row(t, buffer, index, inside=True)
     arrays.for_each(t, view.shape, lambda ix: arrays.store_at(t, row, ix, arrays.load_at(t, view, ix)))
@@ -222,6 +221,24 @@ def length_of(box: Growing) -> Operand:
     return box.length.operand
 
 
+def settled(t: Tracer, st: State, ref: Ref, why: str) -> ListBox:
+    """Return a list as one of known length, which it is from here on."""
+    box = st.box(ref)
+    if isinstance(box, Growing):
+        length = int(t.pins.known(t, length_of(box), why).value)  # type: ignore[arg-type]
+        box = ListBox(tuple(get(t, st, box.buffer, box.form, const(k, "i8")) for k in range(length)))
+        st.set(ref, box)
+    assert isinstance(box, ListBox)
+    return box
+
+
+def settle_here(t: Tracer, st: State, ref: Ref) -> Growing | ListBox:
+    """Return a list, as one of known length if what is done with it here needs that."""
+    box = st.box(ref)
+    assert isinstance(box, (Growing, ListBox))
+    return settled(t, st, ref, "the length of a list") if t.pins.wants(t) else box
+
+
 def note_appended(t: Tracer, id: int, count: Operand | None) -> None:
     """Note that so many items (None: nobody knows) come to a list in the loop body being traced."""
     before = t.appended.get(id, const(0, "i8"))
@@ -249,7 +266,7 @@ def pop(t: Tracer, st: State, target: Ref, index: Any) -> Any:
     length = length_of(box)
     last = isinstance(index, Static) and index.value == -1
     if not last or _holds_arrays(box.form):
-        raise NeedStatic((length,), "items are taken out of a list of unknown length", t.b.loc)
+        raise t.pins.need(t, (length,), "items are taken out of a list of unknown length")
     t.check(t.b.compare("gt", length, const(0, "i8")), "IndexError")
     less = numbers.fold(t, "sub", length, const(1, "i8"), "i8")
     item = get(t, st, box.buffer, box.form, less)
@@ -267,7 +284,7 @@ def set_item(t: Tracer, st: State, box: Growing, index: Operand, value: Any) -> 
     length = length_of(box)
     if _holds_arrays(box.form):
         # The array that was there may have other names.
-        raise NeedStatic((length,), "an array in a list of unknown length is replaced", t.b.loc)
+        raise t.pins.need(t, (length,), "an array in a list of unknown length is replaced")
     put(t, st, box.buffer, box.form, arrays._normal(t, index, length), value, length)
 
 
@@ -312,7 +329,7 @@ def slice_of(t: Tracer, st: State, box: Growing, key: Any) -> Ref:
         return arrays.copy_of(t, arrays.subscript(t, _live_part(buffer, length_of(box)), key))
 
     if _holds_arrays(box.form) or not _leaves(box.form):
-        raise NeedStatic((length_of(box),), "a slice of a list of arrays needs its length", t.b.loc)
+        raise t.pins.need(t, (length_of(box),), "a slice of a list of arrays needs its length")
     made = one(box.buffer)
     room = room_of(made)
     assert room is not None

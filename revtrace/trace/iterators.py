@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from revtrace.program.nodes import Const, Operand, const
 from revtrace.trace import growing
 from revtrace.trace.arrays import row
-from revtrace.trace.numbers import binary, fold
-from revtrace.trace.signals import NeedStatic, PythonRaise
+from revtrace.trace.numbers import as_num, binary, fold
+from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, ObjectBox, SetBox, State
 from revtrace.trace.values import Elementwise, Num, Ref, Static, Tup, View
 
@@ -98,6 +98,9 @@ def _int(x: Any) -> int | None:
     return None
 
 
+_WALKED = "a list of unknown length is walked"
+
+
 def advance(t: Tracer, st: State, ref: Ref) -> Any | None:
     """Take the next item, or return None at the end; everything needed must be known."""
     box = st.box(ref)
@@ -112,20 +115,16 @@ def advance(t: Tracer, st: State, ref: Ref) -> Any | None:
         case "list":
             source = st.box(box.parts[0])  # type: ignore[arg-type]
             if isinstance(source, Growing):
-                raise NeedStatic((source.length.operand,), "a list of unknown length is walked", t.b.loc)  # type: ignore[union-attr]
+                source = growing.settled(t, st, box.parts[0], _WALKED)  # type: ignore[arg-type]
             assert isinstance(source, ListBox)
             if k >= len(source.items):
                 return None
             item = source.items[k]
         case "range":
-            ends = [_int(p) for p in box.parts]
-            if None in ends:
-                raise NeedStatic(
-                    tuple(p.operand for p in box.parts if isinstance(p, Num)),
-                    "the loop's bounds must be known",
-                    t.b.loc,
-                )
-            start, stop, step = (int(e) for e in ends if e is not None)
+            if any(_int(p) is None for p in box.parts):
+                ends = t.pins.all_known(t, [as_num(t, p).operand for p in box.parts], "the loop's bounds must be known")
+                box = replace(box, parts=tuple(Static(e.value) for e in ends))
+            start, stop, step = (_int(p) or 0 for p in box.parts)
             span = range(start, stop, step)
             if k >= len(span):
                 return None
@@ -134,15 +133,15 @@ def advance(t: Tracer, st: State, ref: Ref) -> Any | None:
             view = box.parts[0]
             assert isinstance(view, View)
             n = view.shape[0]
-            if not isinstance(n, Const):
-                raise NeedStatic((n,), "the array's length must be known to unroll this loop", t.b.loc)
+            n = t.pins.known(t, n, "the array's length must be known to unroll this loop")
             if k >= n.value:  # type: ignore[operator]
                 return None
             item = row(t, view, const(k, "i8"))
         case "growing":
-            grown = st.box(box.parts[0])  # type: ignore[arg-type]
-            assert isinstance(grown, Growing) and isinstance(grown.length, Num)
-            raise NeedStatic((grown.length.operand,), "a list of unknown length is walked", t.b.loc)
+            items = growing.settled(t, st, box.parts[0], _WALKED).items  # type: ignore[arg-type]
+            if k >= len(items):
+                return None
+            item = items[k]
         case "zip":
             parts = []
             for part in box.parts:

@@ -10,15 +10,17 @@ import itertools
 import operator
 from typing import TYPE_CHECKING, Any
 
+from revtrace.program.nodes import Const
 from revtrace.trace import containers
 from revtrace.trace.attributes import get_attribute
 from revtrace.trace.builtin_folds import fold
 from revtrace.trace.functions import evaluate, on, refused, signature
 from revtrace.trace.iterators import iterate
 from revtrace.trace.join import DEAD
+from revtrace.trace.numbers import integer
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import CellBox, DictBox, IterBox, ListBox, ObjectBox, State
-from revtrace.trace.values import NONE, Ref, Static, Tup, Undef
+from revtrace.trace.values import NONE, Num, Ref, Static, Tup, Undef
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Frame, Tracer
@@ -115,6 +117,12 @@ def _getitem(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None)
 def _setitem(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     containers.set_item(t, st, *args)
     return NONE
+
+
+@on(operator.index)
+def _index(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    operand = integer(t, t.use(args[0]))
+    return Static(operand.value) if isinstance(operand, Const) else Num(operand, True)
 
 
 @on(tuple.__new__)

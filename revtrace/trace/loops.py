@@ -232,7 +232,9 @@ def _counted(t: Tracer, fr: Frame, loop: Loop, st: State, key: Any) -> State | N
         if need.operands and not t.depends(need.operands, loop.params):
             raise
         if not rolled.known:
-            raise NeedStatic(rolled.bounds, need.why, need.loc) from None
+            bounds = NeedStatic(rolled.bounds, need.why, need.loc)
+            bounds.loops = need.loops
+            raise bounds from None
         t.restore(saved)
         return _unrolled(t, fr, loop, entry)
 

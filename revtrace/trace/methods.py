@@ -13,7 +13,7 @@ from revtrace.trace.builtin_functions import scalar_of
 from revtrace.trace.convert import as_array, dtype_argument, shape_argument
 from revtrace.trace.functions import method_handler, refused
 from revtrace.trace.iterators import iterate
-from revtrace.trace.signals import NeedStatic, PythonRaise
+from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import DictBox, Growing, ListBox, Numbers, SetBox, State
 from revtrace.trace.values import NONE, Num, Static, Tup
 
@@ -118,7 +118,7 @@ def _tolist(t: Tracer, st: State, self: Any) -> Any:
 def _item(t: Tracer, st: State, self: Any, *args: Any) -> Any:
     if args:
         key = args[0] if len(args) == 1 else Tup(args)
-        if len(args) == 1 and isinstance(args[0], (Num, Static)) and arrays.is_array(self) and self.ndim > 1:
+        if len(args) == 1 and isinstance(args[0], (Num, Static)) and arrays.is_array(self) and self.ndim != 1:
             from revtrace.trace.shaping import ravel
 
             if not (isinstance(args[0], Static) and isinstance(args[0].value, tuple)):
@@ -230,11 +230,7 @@ def _extend(t: Tracer, st: State, self: Any, value: Any) -> Any:
 
 
 def _known(t: Tracer, st: State, self: Any) -> ListBox:
-    box = st.box(self)
-    if isinstance(box, Growing):
-        assert isinstance(box.length, Num)
-        raise NeedStatic((box.length.operand,), "this needs a list of known length", t.b.loc)
-    assert isinstance(box, ListBox)
+    box = growing.settled(t, st, self, "this needs a list of known length")
     containers.own(t, box)
     return box
 
@@ -250,7 +246,7 @@ def _insert(t: Tracer, st: State, self: Any, index: Any, value: Any) -> Any:
 
 @method_handler("list", "pop")
 def _pop(t: Tracer, st: State, self: Any, index: Any = Static(-1)) -> Any:
-    if isinstance(st.box(self), Growing):
+    if isinstance(growing.settle_here(t, st, self), Growing):
         return growing.pop(t, st, self, index)
     box = _known(t, st, self)
     items = list(box.items)
@@ -266,7 +262,7 @@ def _pop(t: Tracer, st: State, self: Any, index: Any = Static(-1)) -> Any:
 def _remove(t: Tracer, st: State, self: Any, value: Any) -> Any:
     place = _index(t, st, self, value)
     if not isinstance(place, Static):
-        raise NeedStatic((place.operand,), "which item is removed must be known", t.b.loc)
+        place = Static(t.pins.known(t, place.operand, "which item is removed must be known").value)
     containers.delete_item(t, st, self, place)
     return NONE
 

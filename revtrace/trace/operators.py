@@ -10,7 +10,7 @@ import numpy as np
 from revtrace.program.nodes import const
 from revtrace.program.types import BOOL
 from revtrace.trace import arrays, numbers
-from revtrace.trace.signals import NeedStatic, PythonRaise
+from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import DictBox, Growing, ListBox, ObjectBox, SetBox, State
 from revtrace.trace.texts import is_text, run_time_text
 from revtrace.trace.values import Bound, Maybe, Num, Ref, Static, Tup, Undef, View, is_number
@@ -158,7 +158,7 @@ def _repeat(t: Tracer, st: State, x: Any, y: Any) -> Any:
     if isinstance(y, Num) and len(items) == 1 and is_numeric(items[0]):
         return growing_filled(t, st, items[0], count)
     if isinstance(y, Num):
-        raise NeedStatic((count,), "the length of a list must be known", t.b.loc)
+        count = t.pins.known(t, count, "the length of a list must be known")
     return st.new(ListBox(tuple(items) * int(count.value)))  # type: ignore[union-attr,arg-type]
 
 

@@ -69,15 +69,29 @@ class Pins:
 
     def known(self, t: Tracer, x: Operand, why: str) -> Const:
         """Return a number that must be known when tracing."""
-        discrete = isinstance(x.type, Scalar) and x.type.dtype[0] in "biu"
-        place = ("use", t.frames[-1].shape.code, t.b.loc) if t.frames and discrete else ()
-        if self.oracle is not None and place in self.wanted:
-            x = self._pinned(t, x, why)
-        if isinstance(x, Const):
-            return x
-        raise NeedStatic((x,), why, t.b.loc, place=place)
+        return self.all_known(t, (x,), why)[0]
+
+    def all_known(self, t: Tracer, numbers: Sequence[Operand], why: str) -> tuple[Const, ...]:
+        """Return numbers that must be known when tracing."""
+        if self.wants(t):
+            numbers = [self._pinned(t, x, why) for x in numbers]
+        found = tuple(x for x in numbers if isinstance(x, Const))
+        if len(found) == len(numbers):
+            return found
+        raise self.need(t, tuple(x for x in numbers if not isinstance(x, Const)), why)
+
+    def wants(self, t: Tracer) -> bool:
+        """Whether numbers used at the line being traced are to be pinned."""
+        return self.oracle is not None and not self.rolling and _use(t) in self.wanted
+
+    def need(self, t: Tracer, numbers: tuple[Operand, ...], why: str) -> NeedStatic:
+        """Return what to raise where numbers used at the line being traced must be known."""
+        discrete = all(isinstance(x.type, Scalar) and x.type.dtype[0] in "biu" for x in numbers)
+        return NeedStatic(numbers, why, t.b.loc, place=_use(t) if discrete else None)
 
     def _pinned(self, t: Tracer, x: Operand, why: str) -> Operand:
+        if isinstance(x, Const):
+            return x
         if self.rolling:
             # Another value in each iteration: if it matters, the loop is unrolled.
             return x
@@ -121,6 +135,10 @@ class Pins:
             elif stmt is not None and not isinstance(stmt, (For, While)):
                 todo += stmt.args
         return found - self.wanted
+
+
+def _use(t: Tracer) -> Place:
+    return ("use", t.frames[-1].shape.code, t.b.loc) if t.frames else ()
 
 
 def numeric(t: Tracer, operands: tuple[Operand, ...]) -> bool:

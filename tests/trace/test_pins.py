@@ -164,3 +164,85 @@ def test_an_array_without_axes_and_a_number_are_one_variable() -> None:
 
     agrees(f, 2.0)
     agrees(f, np.array([2.0, 3.0]))
+
+
+def merged(a, b):
+    out, a, b = [], list(a), list(b)
+    while a and b:
+        out.append(a.pop(0) if a[0] < b[0] else b.pop(0))
+    return sum(v * k for k, v in enumerate(out + a + b))
+
+
+def kept_by_a_filter(x):
+    kept = list(filter(lambda v: v > 0.5, x))
+    return sum(v * v for v in kept) / len(kept)
+
+
+def quicksort(x):
+    def ordered(items):
+        if len(items) <= 1:
+            return items
+        first, rest = items[0], items[1:]
+        return ordered([v for v in rest if v < first]) + [first] + ordered([v for v in rest if v >= first])
+
+    low, high = ordered(list(x))[:2]
+    return low * 3.0 - high
+
+
+def growing_then_cut(x):
+    values = []
+    for k in range(5):
+        if math.sin(x * k) > 0.0:
+            values.append(x * k)
+    values.pop(0)
+    return sum(values[1:]) + len(values) * x
+
+
+def pairs_as_often_as_a_float_says(x):
+    return sum(a * b for a, b in [(k, x * k) for k in range(int(x))]) * math.factorial(int(x))
+
+
+def area_of_hull(xy):
+    def turn(o, a, b):
+        return (a[0] - o[0]) * (b[1] - o[1]) - (a[1] - o[1]) * (b[0] - o[0])
+
+    def half(points):
+        chain = []
+        for p in points:
+            while len(chain) >= 2 and turn(chain[-2], chain[-1], p) <= 0.0:
+                chain.pop()
+            chain.append(p)
+        return chain[:-1]
+
+    points = sorted((xy[k], xy[k + 1]) for k in range(0, len(xy), 2))
+    hull = half(points) + half(points[::-1])
+    return 0.5 * sum(p[0] * q[1] - p[1] * q[0] for p, q in zip(hull, hull[1:] + hull[:1], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("function", "case"),
+    [
+        (merged, (np.array([1.0, 3.0, 5.0]), np.array([2.0, 2.5]))),
+        (kept_by_a_filter, (np.array([0.1, 0.7, 0.9]),)),
+        (quicksort, (np.array([0.9, 0.1, 0.5, 0.3]),)),
+        (growing_then_cut, (0.7,)),
+        (pairs_as_often_as_a_float_says, (3.5,)),
+        (area_of_hull, (np.array([0.0, 0.1, 1.0, 0.2, 0.9, 1.1, 0.1, 0.9, 0.5, 0.4, 0.6, 0.7]),)),
+    ],
+    ids=lambda x: getattr(x, "__name__", ""),
+)
+def test_lists_whose_lengths_depend_on_floats(function: Callable[..., Any], case: tuple[Any, ...]) -> None:
+    agrees(function, *case)
+
+
+def test_a_list_of_a_length_found_by_running_is_returned() -> None:
+    def f(x):
+        found = []
+        while x < 10.0:
+            found.append(x)
+            x = x * 1.7
+        return found
+
+    value, pullback = revtrace.vjp(f, 2.0)
+    assert value == f(2.0)
+    assert pullback([1.0] * 4) == (pytest.approx(1.0 + 1.7 + 1.7**2 + 1.7**3),)
