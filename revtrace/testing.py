@@ -1,4 +1,4 @@
-"""Checks of a gradient against differences, and of an inverse against its start.
+"""Checks of a gradient against differences, and of an inverse against its start; benchmarks of gradients.
 
 `check_grad` and `check_inverse` return a record of what was compared, and raise where it disagrees,
 naming the argument and the element.
@@ -17,10 +17,12 @@ from revtrace.containers import build, is_float, rendered, slots, tree_of
 from revtrace.cotangents import copied, floats_in
 from revtrace.errors import GradientError, InverseDriftError
 from revtrace.handle import Handle
+from revtrace.progress import tracked
 from revtrace.replay import GVar
 from revtrace.trace.record import Arg
+from revtrace.tracking import benchmarks
 
-__all__ = ["GradReport", "InverseReport", "check_grad", "check_inverse"]
+__all__ = ["GradReport", "InverseReport", "benchmarks", "check_grad", "check_inverse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +198,7 @@ def check_grad(
     every = places(args, chosen)
     spots = every[:: max(1, -(-len(every) // limit))]
     rows = []
-    for place in spots:
+    for place in tracked(spots, "comparing with differences"):
         ours = np.asarray(found[place.argument][place.leaf])[place.at].item()
         expected, error = _expected(plain, place, kwargs, step, method)
         rows.append((place, ours, expected, error))
