@@ -35,6 +35,7 @@ from revtrace.errors import (
     UnsupportedError,
 )
 from revtrace.replay import GVar
+from revtrace.rulebook import frule, non_differentiable, opt_out, rrule, rule
 from revtrace.testing import check_grad, check_inverse
 
 __version__ = "0.1.0"
@@ -50,6 +51,7 @@ __all__ = [
     "UnsupportedError",
     "check_grad",
     "check_inverse",
+    "frule",
     "grad",
     "hessian",
     "hvp",
@@ -58,6 +60,10 @@ __all__ = [
     "jacobian",
     "jacrev",
     "jvp",
+    "non_differentiable",
+    "opt_out",
+    "rrule",
+    "rule",
     "value_and_grad",
     "vjp",
     "wrap",

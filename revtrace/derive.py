@@ -18,6 +18,7 @@ from revtrace.containers import Slot, canonical, leaves, map_leaves, rendered
 from revtrace.dispatch_signature import EXTRA
 from revtrace.errors import GradientError, UnsupportedError
 from revtrace.loc import Loc
+from revtrace.passes.calls import runs_forward
 from revtrace.passes.effects import buffers, touched
 from revtrace.passes.plan import Plan
 from revtrace.passes.scopes import scopes
@@ -217,7 +218,7 @@ def _no_gradient(what: str, why: str, instead: str, here: Loc) -> Leaf:
 def gradient(traced: Traced, asked: Request, *, value: bool, has_aux: bool) -> tuple[Traced, Plan | None]:
     """Return the function that computes a gradient, with the value where asked, and what it keeps.
 
-    By one real scalar it runs forward (nothing has to be kept), else in reverse.
+    By one real scalar it runs forward (nothing has to be kept) where all it calls can, else in reverse.
     """
     traced, active = with_inputs(numbered(traced), asked)
     primal, aux = with_aux(traced, has_aux, asked.here)
@@ -225,7 +226,8 @@ def gradient(traced: Traced, asked: Request, *, value: bool, has_aux: bool) -> t
     program = traced.program
     seed_type = program.body.results[leaf.index].type
     variable = [program.inputs[k].type for k in active]
-    if len(active) == 1 and variable[0] in (Scalar("f8"), Scalar("f4")) and isinstance(seed_type, Scalar):
+    alone = len(active) == 1 and variable[0] in (Scalar("f8"), Scalar("f4")) and isinstance(seed_type, Scalar)
+    if alone and runs_forward(program):
         derived, plan = passes.tangent(passes.prepared(program), active), None
         dots = [k for k, x in enumerate(program.body.results) if is_inexact(x.type.dtype)]
         gradients = [len(program.body.results) + dots.index(leaf.index)]

@@ -20,6 +20,7 @@ import numpy as np
 
 from revtrace import derive, interop
 from revtrace.callee import by_parameter, locate, whole_call
+from revtrace.calls.users import watchers
 from revtrace.config import Settings
 from revtrace.containers import map_leaves, snapshot
 from revtrace.dispatch import Executor, Specialisation, Stats
@@ -112,6 +113,15 @@ class Table:
         self._sized = False
         # Calls with hosts' values, by structure; what `revtrace.interop` remembers.
         self.calls: dict[Any, Any] = {}
+        watchers.add(self)
+
+    def forget(self) -> None:
+        """Drop all specialisations: a rule they may have used has changed."""
+        with self._lock:
+            self._past_calls += sum(s.trampoline.calls for s in self.specialisations)
+            self.specialisations = ()
+            self.calls = {}
+            self.refresh()
 
     @property
     def stats(self) -> Stats:

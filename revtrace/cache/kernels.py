@@ -7,12 +7,13 @@ import sys
 import threading
 import warnings
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from revtrace import codegen
 from revtrace.cache.key import key_of
 from revtrace.cache.store import Store, location
+from revtrace.calls.core import row_named
 from revtrace.config import Settings
 from revtrace.errors import CacheError
 from revtrace.program.nodes import Program
@@ -69,6 +70,9 @@ def obtain(
     """
     source = codegen.emit(program, careful=careful, boxed=boxed, form=form)
     key = key_of(source, program, careful=careful)
+    if not all(row_named(spec.row).fixed for _, spec in source.calls):
+        # It calls a function of this process's.
+        settings = replace(settings, cache=False)
     with _lock:
         kernel = _kernels.get(key)
         if kernel is not None:

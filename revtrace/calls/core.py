@@ -96,6 +96,8 @@ class Row:
         Whether it may raise an exception.
     fixed : bool
         Whether the row is the same in every process; kernels that call others are not kept on disk.
+    foreign : callable, optional
+        What stands for ``pull`` where that cannot be traced.
     """
 
     name: str
@@ -107,6 +109,7 @@ class Row:
     why_zero: str = ""
     raises: bool = False
     fixed: bool = True
+    foreign: Callable[..., Callable[..., Any]] | None = None
 
 
 ROWS: dict[str, Row] = {}

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from revtrace.calls.core import ROWS, Row, Settings, Term, parts, row_of, settings_of
-from revtrace.errors import InternalError, UnsupportedError
+from revtrace.calls.users import NotImplementedTangent
+from revtrace.errors import GradientError, InternalError, UnsupportedError
 from revtrace.passes import memory
 from revtrace.passes.scopes import is_array
 from revtrace.program.build import Builder
@@ -22,7 +23,7 @@ from revtrace.program.nodes import Block, For, If, Loc, Op, Operand, Program, St
 from revtrace.program.rebuild import clone, fresh, substitute
 from revtrace.program.types import INT, Array, Scalar, is_inexact
 
-__all__ = ["Place", "Text", "pull_text", "push_text", "write_program", "write_terms"]
+__all__ = ["Place", "Text", "pull_text", "push_text", "runs_forward", "write_program", "write_terms"]
 
 Place = tuple[str, int]
 """An array of a call: ``("in", k)``, ``("out", k)``, ``("bar", k)`` or ``("dot", k)``."""
@@ -69,7 +70,12 @@ def pull_text(op: Op, on: Callable[[Operand], bool]) -> Text:
         return _of_terms([t for t in row.terms(settings) if active[t.target]])
     if row.pull is None:
         raise _unknown(op, "reverse")
-    return _pulled(row, settings, _types(ins), _types(outs), active, seeded)
+    try:
+        return _pulled(row, settings, _types(ins), _types(outs), active, seeded)
+    except (InternalError, UnsupportedError):
+        if row.foreign is None:
+            raise
+    return _pulled(replace(row, pull=row.foreign, foreign=None), settings, _types(ins), _types(outs), active, seeded)
 
 
 def push_text(op: Op, on: Callable[[Operand], bool]) -> Text:
@@ -83,6 +89,12 @@ def push_text(op: Op, on: Callable[[Operand], bool]) -> Text:
     if row.push is None:
         raise _unknown(op, "forward")
     return _pushed(row, settings, _types(ins), _types(outs), active)
+
+
+def runs_forward(program: Program) -> bool:
+    """Whether all calls of a program have tangents."""
+    rows = [row_of(s) for s in walk(program.body) if isinstance(s, Op) and s.name == "call"]
+    return all(r.why_zero or r.tangents is not None or r.push is not None for r in rows)
 
 
 def _unknown(op: Op, mode: str) -> UnsupportedError:
@@ -165,9 +177,15 @@ def _traced(
     wanted = active if mode == "pull" else tuple(is_inexact(t.dtype) for t in outs)
     if len(fields) != len(wanted):
         raise InternalError(f"the derivative of {row.name} returns {len(fields)} values, not {len(wanted)}")
+    for k, (_, leaf) in enumerate(fields):
+        marker = getattr(leaf, "value", None)
+        if wanted[k] and isinstance(marker, NotImplementedTangent):
+            raise GradientError(f"the rule of {row.name} does not give this derivative: {marker.why}")
     targets = [k for k, (_, leaf) in enumerate(fields) if wanted[k] and hasattr(leaf, "index")]
     results = tuple(traced.program.body.results[fields[k][1].index] for k in targets)
     program = Program(row.name, traced.program.inputs, Block(traced.program.body.stmts, results))
+    if traced.side_effects:
+        raise UnsupportedError("a derivative that changes something besides its results", "", "", traced.side_effects)
     if any(entry.written for entry in traced.inputs):
         raise InternalError(f"the derivative of {row.name} writes to its arguments")
     places = [_place(entry.source, kind) for entry in traced.inputs]

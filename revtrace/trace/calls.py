@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from revtrace.calls import users
 from revtrace.program.nodes import Const
 from revtrace.rules import callables
 from revtrace.trace import elementwise, functions, stand_ins
@@ -111,6 +112,11 @@ def call(
     f = function.value
     if isinstance(f, TracedFunction):
         return _traced(t, st, f, args, kwargs)
+    rule = users.find(users.plain_of(f))
+    if rule is not None:
+        from revtrace.trace.user_rules import call_rule
+
+        return call_rule(t, st, users.plain_of(f), rule, args, kwargs)
     # Before partials: revtrace's handles are both.
     py_func = getattr(f, "py_func", None)
     if isinstance(py_func, types.FunctionType):
@@ -144,10 +150,11 @@ def call(
         from revtrace.trace.array_algorithms import call_vectorized
 
         return call_vectorized(t, st, Static(f.pyfunc), args)
-    handler = functions.find(f)
+    by_code = users.is_opted_out(f)
+    handler = None if by_code else functions.find(f)
     if handler is not None:
         return functions.handled(t, st, f, handler, args, kwargs, fr)
-    entry = callables.find(f)
+    entry = None if by_code else callables.find(f)
     if entry is not None:
         return elementwise.call_entry(t, st, f, entry, args, kwargs)
     wrapped = getattr(f, "__wrapped__", None)

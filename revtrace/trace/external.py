@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from revtrace.calls import users
 from revtrace.program.nodes import Var, const
 from revtrace.program.types import Array, Scalar
 from revtrace.trace.numbers import SUPPORTED, dtype_of
@@ -203,12 +204,19 @@ def _container(t: Tracer, st: State, value: Any, source: Source | None, role: st
     return ref
 
 
+_HOSTS = ("jax", "jaxlib", "torch", "autograd", "pytensor", "pandas", "xarray")
+"""Packages whose values are not numpy's."""
+
+
 def _object(t: Tracer, st: State, value: Any, source: Source | None) -> Value:
     known = t.externals.get(id(value))
     if known is not None:
         return known[1]
+    if users.find(value) is not None:
+        t.guard(source, "is", value)
+        return Static(value, source)
     module = type(value).__module__.partition(".")[0]
-    if module in ("jax", "jaxlib", "torch", "autograd", "pytensor", "pandas", "xarray"):
+    if module in _HOSTS:
         raise t.unsupported(
             f"a value of type {type(value).__module__}.{type(value).__qualname__}",
             "it is not a numpy array",

@@ -106,6 +106,7 @@ def _load() -> None:
             sorting,
             transforms,
             ufunc_methods,
+            user_rules,
         )
 
         del (
@@ -129,6 +130,7 @@ def _load() -> None:
             sorting,
             transforms,
             ufunc_methods,
+            user_rules,
         )
 
 

@@ -1,0 +1,360 @@
+"""Users' rules: which callables have one, and the rows of the table of calls made of them.
+
+A rule's function is called with NumPy values, whatever it is written in.  Its derivative is traced
+like any function where that is possible, and is then inlined and can be differentiated again;
+where it is not (JAX, PyTorch, C), it is called.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import FunctionType
+from typing import Any, Protocol
+from weakref import WeakSet
+
+import numpy as np
+
+from revtrace.calls.core import Row, enter
+from revtrace.calls.structure import Spec, flat, leaves, rebuilt
+from revtrace.errors import GradientError
+
+__all__ = [
+    "NO_TANGENT",
+    "ZERO",
+    "Marker",
+    "NotImplementedTangent",
+    "UserRule",
+    "by_partials",
+    "by_residuals",
+    "find",
+    "is_opted_out",
+    "not_implemented",
+    "opt_out",
+    "plain_of",
+    "register",
+    "row_for",
+    "unregister",
+    "watchers",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """What a rule returns in place of a cotangent or tangent."""
+
+    name: str
+
+    def __repr__(self) -> str:
+        return f"revtrace.rule.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class NotImplementedTangent:
+    """A derivative that exists and that a rule does not give; asking for it is refused."""
+
+    why: str
+
+
+ZERO = Marker("zero")
+NO_TANGENT = Marker("no_tangent")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UserRule:
+    """A user's rule.
+
+    Attributes
+    ----------
+    name : str
+    function : callable
+        What is called for the value.
+    adjoint : callable, optional
+        ``adjoint(ct, out, *args)`` returns a cotangent per argument, or one if there is one argument.
+    tangent : callable, optional
+        ``tangent(dots, out, *args)`` returns the tangent of the output; ``dots`` is a tuple, with
+        None for arguments that do not vary.
+    like : callable, optional
+        Called in place of ``function`` to find what is returned.
+    why_zero : str
+        Why nothing is differentiated, where that is so.
+    foreign : bool
+        Whether adjoint and tangent are to be called, not traced.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    adjoint: Callable[..., Any] | None = None
+    tangent: Callable[..., Any] | None = None
+    like: Callable[..., Any] | None = None
+    why_zero: str = ""
+    foreign: bool = False
+    rows: dict[Any, Row] = field(default_factory=dict)
+
+
+class _Watcher(Protocol):
+    def forget(self) -> None: ...
+
+
+_rules: dict[Any, UserRule] = {}
+_opted_out: set[Any] = set()
+watchers: WeakSet[_Watcher] = WeakSet()
+"""What has programs made by rules that may change."""
+
+_counter = itertools.count(1)
+
+
+def plain_of(f: Any) -> Any:
+    """Return the function behind revtrace's handles, numba's dispatchers and bound methods' functions."""
+    inner = getattr(f, "py_func", None)
+    if isinstance(inner, FunctionType):
+        return inner
+    callee = getattr(f, "callee", None)
+    if callee is not None and type(f).__module__.startswith("revtrace."):
+        return getattr(callee, "function", f)
+    return f
+
+
+def _changed() -> None:
+    for watcher in list(watchers):
+        watcher.forget()
+
+
+def register(f: Any, rule: UserRule) -> None:
+    """Give a callable a rule, in place of one it has."""
+    _rules[plain_of(f)] = rule
+    _opted_out.discard(plain_of(f))
+    _changed()
+
+
+def unregister(f: Any) -> None:
+    """Take a callable's rule away."""
+    if _rules.pop(plain_of(f), None) is not None:
+        _changed()
+
+
+def opt_out(f: Any) -> None:
+    """Have a callable's code traced whatever rules there are for it."""
+    _rules.pop(plain_of(f), None)
+    _opted_out.add(plain_of(f))
+    _changed()
+
+
+def any_rules() -> bool:
+    """Whether what programs are made of depends on what this process registered."""
+    return bool(_rules or _opted_out)
+
+
+def find(f: Any) -> UserRule | None:
+    """Return the rule of a callable, or None."""
+    if not _rules:
+        return None
+    try:
+        return _rules.get(f)
+    except TypeError:
+        return None
+
+
+def is_opted_out(f: Any) -> bool:
+    """Whether rules are not to be used for a callable."""
+    if not _opted_out:
+        return False
+    try:
+        return f in _opted_out
+    except TypeError:
+        return False
+
+
+# rows ---------------------------------------------------------------------------------------
+
+
+def row_for(rule: UserRule, args: Spec, out: Spec) -> Row:
+    """Return the row that calls a rule's function with arguments of a structure, made at the first time."""
+    key = (_key(args), _key(out))
+    found = rule.rows.get(key)
+    if found is None:
+        found = rule.rows[key] = enter(_made(rule, args, out))
+    return found
+
+
+def _key(spec: Spec) -> Any:
+    return repr(spec)
+
+
+def _made(rule: UserRule, args: Spec, out: Spec) -> Row:
+    count, outs = len(leaves(args)), len(leaves(out))
+
+    def run(*ins: Any) -> tuple[Any, ...]:
+        given = rebuilt(args, [_guarded(x) for x in ins])
+        return tuple(flat(out, rule.function(*given), rule.name))
+
+    name = f"rule:{rule.name}:{next(_counter)}"
+    pull = push = None
+    if rule.adjoint is not None:
+        pull = _foreign_pull(rule, name, args, out) if rule.foreign else _traced_pull(rule, args, out, count, outs)
+    if rule.tangent is not None and not rule.foreign:
+        push = _traced_push(rule, args, out, count, outs)
+    return Row(
+        name,
+        run,
+        pull=pull,
+        push=push,
+        why_zero=rule.why_zero,
+        raises=True,
+        fixed=False,
+        foreign=None if rule.adjoint is None or rule.foreign else _foreign_pull(rule, name, args, out),
+    )
+
+
+def _guarded(x: Any) -> Any:
+    view = np.asarray(x).view()
+    view.flags.writeable = False
+    return view
+
+
+def _traced_pull(rule: UserRule, args: Spec, out: Spec, count: int, outs: int) -> Callable[..., Any]:
+    adjoint = rule.adjoint
+
+    def pull() -> Callable[..., Any]:
+        def derivative(*xs: Any) -> Any:
+            given = rebuilt(args, xs[:count])
+            result = rebuilt(out, xs[count : count + outs])
+            bar = rebuilt(out, xs[count + outs :])
+            return tuple(_cotangents(args, adjoint(bar, result, *given)))  # type: ignore[misc]
+
+        return derivative
+
+    return pull
+
+
+def _traced_push(rule: UserRule, args: Spec, out: Spec, count: int, outs: int) -> Callable[..., Any]:
+    tangent = rule.tangent
+
+    def push() -> Callable[..., Any]:
+        def derivative(*xs: Any) -> Any:
+            given = rebuilt(args, xs[:count])
+            result = rebuilt(out, xs[count : count + outs])
+            dots = rebuilt(args, xs[count + outs :])
+            return tuple(flat(out, tangent(dots, result, *given), ""))  # type: ignore[misc]
+
+        return derivative
+
+    return push
+
+
+def _cotangents(args: Spec, found: Any) -> list[Any]:
+    """A cotangent for each leaf of the arguments, None for none."""
+    parts = args[1]
+    given = found if isinstance(found, (tuple, list)) else (found,)
+    if len(given) != len(parts):
+        raise GradientError("a rule's adjoint returns another number of cotangents than there are arguments")
+    flat_parts: list[Any] = []
+    for part, x in zip(parts, given):  # noqa: B905 - lengths are compared above
+        flat_parts += _share(part, x)
+    return flat_parts
+
+
+def _share(spec: Spec, x: Any) -> list[Any]:
+    kind = spec[0]
+    if kind == "static":
+        return []
+    if x is None or x is ZERO or x is NO_TANGENT:
+        return [None] * len(leaves(spec))
+    if isinstance(x, NotImplementedTangent):
+        return [x] * len(leaves(spec))
+    if kind in ("array", "number", "scalar"):
+        return [np.asarray(x)]
+    values = [x[k] for k in spec[2]] if kind == "dict" else [x[k] for k in range(len(spec[1]))]
+    shares: list[Any] = []
+    for part, value in zip(spec[1], values):  # noqa: B905 - one for each part by construction
+        shares += _share(part, value)
+    return shares
+
+
+def _foreign_pull(rule: UserRule, name: str, args: Spec, out: Spec) -> Callable[..., Any]:
+    """The adjoint as a call of a row of its own."""
+    from revtrace.trace.user_rules import opaque
+
+    kinds = leaves(args)
+    count, outs = len(kinds), len(leaves(out))
+    wanted = [k for k, leaf in enumerate(kinds) if leaf[2][0] in "fc"]
+
+    def run(*xs: Any) -> tuple[Any, ...]:
+        assert rule.adjoint is not None
+        ready = [_guarded(x) for x in xs]
+        given = rebuilt(args, ready[:count])
+        result = rebuilt(out, ready[count : count + outs])
+        bar = rebuilt(out, ready[count + outs :])
+        shares = _cotangents(args, rule.adjoint(bar, result, *given))
+        return tuple(_array(shares[k], xs[k], rule.name) for k in wanted)
+
+    row = enter(Row(f"{name}:adjoint", run, raises=True, fixed=False))
+    call = opaque(row.name, wanted, count)
+
+    def pull() -> Callable[..., Any]:
+        def derivative(*xs: Any) -> Any:
+            return call(*xs)
+
+        return derivative
+
+    return pull
+
+
+def _array(share: Any, like: Any, name: str) -> Any:
+    if share is None:
+        return np.zeros_like(like)
+    if isinstance(share, NotImplementedTangent):
+        raise GradientError(f"the rule of {name} does not give this derivative: {share.why}")
+    found = np.asarray(share)
+    return found if found.shape == like.shape else np.broadcast_to(found, like.shape)
+
+
+def arguments_of(f: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    """Return all arguments of a call by position."""
+    if not kwargs:
+        return tuple(args)
+    bound = inspect.signature(f).bind(*args, **kwargs)
+    if bound.kwargs:
+        raise TypeError("keyword-only arguments have no place in a rule")
+    return bound.args
+
+
+# ways to say an adjoint -----------------------------------------------------------------------
+
+
+def by_partials(partials: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The adjoint and the tangent of a function that works element by element."""
+
+    def adjoint(ct: Any, out: Any, *args: Any) -> Any:
+        slopes = partials(out, *args)
+        if not isinstance(slopes, tuple):
+            slopes = (slopes,)
+        return tuple([ct * s for s in slopes])
+
+    def tangent(dots: Any, out: Any, *args: Any) -> Any:
+        slopes = partials(out, *args)
+        if not isinstance(slopes, tuple):
+            slopes = (slopes,)
+        total = 0.0
+        for dot, s in zip(dots, slopes):  # noqa: B905 - one for each argument
+            if dot is not None:
+                total = total + dot * s
+        return total
+
+    return adjoint, tangent
+
+
+def by_residuals(fwd: Callable[..., Any], bwd: Callable[..., Any]) -> Callable[..., Any]:
+    """The adjoint of JAX's form: a forward function that returns residuals, and one of residuals and cotangent."""
+
+    def adjoint(ct: Any, out: Any, *args: Any) -> Any:
+        return bwd(fwd(*args)[1], ct)
+
+    return adjoint
+
+
+def not_implemented(why: str = "it is not implemented") -> NotImplementedTangent:
+    """Return what stands for a derivative that exists and that the rule does not give."""
+    return NotImplementedTangent(why)

@@ -1,0 +1,288 @@
+"""Users' rules: adjoints, tangents, partials, what is not differentiated, and changing them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import revtrace
+from revtrace import rule
+
+X = np.array([0.3, -0.7, 1.2])
+
+
+@pytest.fixture
+def registered():
+    """Callables whose rules are removed after the test."""
+    made = []
+    yield made.append
+    for f in made:
+        rule.remove(f)
+
+
+def test_an_adjoint_replaces_the_derivative_of_the_code(registered):
+    def f(x):
+        return x * x
+
+    def outer(x):
+        return 3.0 * f(x) + x
+
+    assert revtrace.grad(outer)(2.0) == 13.0
+    rule(f, adjoint=lambda ct, out, x: 100.0 * ct)
+    registered(f)
+    assert revtrace.value_and_grad(outer)(2.0) == (14.0, 301.0)
+    assert revtrace.value_and_grad(f)(2.0) == (4.0, 100.0)
+
+
+def test_changing_or_removing_a_rule_changes_the_next_call(registered):
+    def f(x):
+        return x * x
+
+    g = revtrace.grad(lambda x: f(x) * 1.0)
+    answers = [g(3.0)]
+    for slope in (7.0, 8.0):
+        rule(f, adjoint=lambda ct, out, x, slope=slope: slope * ct)
+        answers.append(g(3.0))
+    rule.remove(f)
+    answers.append(g(3.0))
+    assert answers == [6.0, 7.0, 8.0, 6.0]
+
+
+def test_arrays_in_loops_and_second_derivatives(registered):
+    @rule(
+        adjoint=lambda ct, out, x, w: (ct * w * np.cos(x), np.sum(ct * np.sin(x))),
+        tangent=lambda dots, out, x, w: dots[0] * w * np.cos(x),
+    )
+    def wave(x, w):
+        return w * np.sin(np.array(x.tolist()))
+
+    registered(wave)
+
+    def f(x, w):
+        total = 0.0
+        for k in range(3):
+            total += np.sum(wave(x * k, w) ** 2)
+        return total
+
+    value, (dx, dw) = revtrace.value_and_grad(f, argnums=(0, 1))(X, 1.5)
+    phases = np.outer(np.arange(3), X)
+    assert value == pytest.approx(np.sum((1.5 * np.sin(phases)) ** 2), rel=1e-14)
+    expected = np.sum(1.5**2 * np.sin(2 * phases) * np.arange(3)[:, None], axis=0)
+    np.testing.assert_allclose(dx, expected, rtol=1e-13)
+    assert dw == pytest.approx(2 * value / 1.5, rel=1e-14)
+    second = revtrace.hessian(f)(X, 1.5)
+    curved = np.sum(2 * 1.5**2 * np.cos(2 * phases) * (np.arange(3) ** 2)[:, None], axis=0)
+    np.testing.assert_allclose(second, np.diag(curved), atol=1e-12)
+
+
+def test_partials_give_both_directions(registered):
+    def hyp(x, y):
+        return math.sqrt(x * x + y * y)
+
+    rule(hyp, partials=lambda out, x, y: (x / out, y / out))
+    registered(hyp)
+
+    def f(x, y):
+        return hyp(x, y) * 2.0
+
+    assert revtrace.grad(f, argnums=(0, 1))(3.0, 4.0) == (1.2, 1.6)
+    assert revtrace.jvp(f, (3.0, 4.0), (1.0, 0.0)) == (10.0, 1.2)
+    assert revtrace.jacfwd(f)(3.0, 4.0) == 1.2
+
+
+def test_the_form_with_residuals(registered):
+    def f(x):
+        return math.log1p(math.exp(x))
+
+    def fwd(x):
+        return f(x), {"x": x}
+
+    def bwd(kept, ct):
+        return (ct / (1.0 + math.exp(-kept["x"])),)
+
+    rule.defvjp(f, fwd, bwd)
+    registered(f)
+    assert revtrace.grad(lambda x: f(x) * x)(0.0) == pytest.approx(math.log(2.0))
+
+
+def test_structured_arguments_and_results(registered):
+    def split(p, scale):
+        return {"a": p["u"] * scale, "b": (float(np.sum(p["v"])), p["u"])}
+
+    def adjoint(ct, out, p, scale):
+        du = ct["a"] * scale + ct["b"][1]
+        return {"u": du, "v": np.full(p["v"].shape, ct["b"][0])}, np.sum(ct["a"] * p["u"])
+
+    rule(split, adjoint=adjoint)
+    registered(split)
+
+    def f(p, scale):
+        out = split(p, scale)
+        return np.sum(out["a"]) + 2.0 * out["b"][0] + np.sum(out["b"][1] ** 2)
+
+    p = {"u": X, "v": X[:2].copy()}
+    dp, ds = revtrace.grad(f, argnums=(0, 1))(p, 3.0)
+    np.testing.assert_allclose(dp["u"], 3.0 + 2 * X)
+    np.testing.assert_allclose(dp["v"], [2.0, 2.0])
+    assert ds == pytest.approx(X.sum())
+
+
+def test_an_adjoint_that_cannot_be_traced_is_called(registered):
+    table = {}
+
+    def f(x):
+        return np.exp(x)
+
+    def adjoint(ct, out, x):
+        table[len(table)] = "called"
+        return np.asarray(ct) * np.exp(np.asarray(x))
+
+    rule(f, adjoint=adjoint)
+    registered(f)
+    np.testing.assert_allclose(revtrace.grad(lambda x: np.sum(f(x)))(X), np.exp(X))
+    assert table
+
+
+def test_what_is_not_differentiable_is_constant(registered):
+    def level(x):
+        return float(int(x * 10)) / 10
+
+    revtrace.non_differentiable(level)
+    registered(level)
+    assert revtrace.grad(lambda x: level(x) * x)(0.25) == 0.2
+
+
+def test_zero_none_and_not_implemented_are_told_apart(registered):
+    def f(x, y, n):
+        return x * y * n
+
+    rule(f, adjoint=lambda ct, out, x, y, n: (rule.zero, rule.not_implemented("hard"), rule.no_tangent))
+    registered(f)
+    assert revtrace.grad(f)(2.0, 3.0, 4) == 0.0
+    with pytest.raises(revtrace.GradientError, match="hard"):
+        revtrace.grad(f, argnums=1)(2.0, 3.0, 4)
+
+
+def test_opting_out_traces_the_code(registered):
+    def f(x):
+        return x * x
+
+    rule(f, adjoint=lambda ct, out, x: 100.0 * ct)
+    revtrace.opt_out(f)
+    registered(f)
+    assert revtrace.grad(lambda x: f(x))(3.0) == 6.0
+
+
+def test_exceptions_are_the_functions_own(registered):
+    def f(x):
+        if x > 1.0:
+            raise ArithmeticError("too large")
+        return x
+
+    rule(f, adjoint=lambda ct, out, x: ct)
+    registered(f)
+    g = revtrace.grad(lambda x: f(x) * 2.0)
+    assert g(0.5) == 2.0
+    with pytest.raises(ArithmeticError, match="too large"):
+        g(2.0)
+
+
+def test_a_function_without_an_adjoint_is_refused_by_line(registered):
+    def f(x):
+        return x * x
+
+    rule(f, tangent=lambda dots, out, x: 2 * x * dots[0])
+    registered(f)
+    assert revtrace.jvp(lambda x: f(x), (3.0,), (1.0,)) == (9.0, 6.0)
+    with pytest.raises(revtrace.UnsupportedError, match="reverse"):
+        revtrace.grad(lambda x: f(x[0]))(X)
+
+
+def test_other_shapes_and_other_static_arguments(registered):
+    def f(x, mode):
+        return np.cumsum(x) if mode == "sum" else x[:1]
+
+    def adjoint(ct, out, x, mode):
+        if mode == "sum":
+            return np.cumsum(ct[::-1])[::-1], None
+        return np.concatenate([ct, np.zeros(len(x) - 1)]), None
+
+    rule(f, adjoint=adjoint)
+    registered(f)
+
+    def g(x, mode):
+        return np.sum(f(x, mode) ** 2)
+
+    for n in (3, 5):
+        x = np.arange(1.0, n + 1)
+        s = np.cumsum(x)
+        np.testing.assert_allclose(revtrace.grad(g)(x, "sum"), 2 * np.cumsum(s[::-1])[::-1])
+        np.testing.assert_allclose(revtrace.grad(g)(x, "first"), [2.0] + [0.0] * (n - 1))
+
+
+def test_rrule_and_frule():
+    out, pullback = revtrace.rrule(lambda x, y: x * y, 3.0, 2.0)
+    assert (out, pullback(1.0)) == (6.0, (2.0, 3.0))
+    assert revtrace.frule(lambda x, y: x * y, (3.0, 2.0), (0.0, 1.0)) == (6.0, 3.0)
+    with pytest.raises(revtrace.GradientError):
+        revtrace.frule(lambda x: x, (1.0,), ())
+
+
+def test_a_rule_needs_a_callable_and_one_way_to_say_it():
+    with pytest.raises(TypeError):
+        rule(3.0, adjoint=abs)
+    with pytest.raises(TypeError):
+        rule(abs, partials=abs, adjoint=abs)
+
+
+def test_functions_of_jax(registered):
+    jax = pytest.importorskip("jax")
+
+    @jax.jit
+    def f(x, a):
+        return jax.numpy.sum(jax.numpy.tanh(a * x))
+
+    rule.from_jax(f)
+    registered(f)
+
+    def g(x, a):
+        s = 0.0
+        for k in range(3):
+            s += f(x, a * k) * x[k]
+        return s
+
+    got = revtrace.grad(g, argnums=(0, 1))(X, 0.7)
+    step = 1e-6
+    rise = (g(X, 0.7 + step) - g(X, 0.7 - step)) / (2 * step)
+    assert got[1] == pytest.approx(float(rise), rel=1e-4)
+    exact = sum(X[k] * np.sum(k * X / np.cosh(0.7 * k * X) ** 2) for k in range(3))
+    assert got[1] == pytest.approx(exact, rel=1e-12)
+
+
+def test_functions_of_torch(registered):
+    torch = pytest.importorskip("torch")
+
+    def f(x):
+        return torch.sin(x).sum() * x[0]
+
+    rule.from_torch(f)
+    registered(f)
+    got = revtrace.grad(lambda x: f(x) * 2.0)(X)
+    expected = 2 * X[0] * np.cos(X)
+    expected[0] += 2 * np.sin(X).sum()
+    np.testing.assert_allclose(got, expected)
+
+
+def test_functions_of_autograd(registered):
+    numpy = pytest.importorskip("autograd.numpy")
+
+    def f(x):
+        return numpy.sum(numpy.sin(x)) * x[0]
+
+    rule.from_autograd(f)
+    registered(f)
+    expected = X[0] * np.cos(X)
+    expected[0] += np.sin(X).sum()
+    np.testing.assert_allclose(revtrace.grad(lambda x: f(x))(X), expected)
