@@ -254,9 +254,6 @@ def test_functions_of_jax(registered):
         return s
 
     got = revtrace.grad(g, argnums=(0, 1))(X, 0.7)
-    step = 1e-6
-    rise = (g(X, 0.7 + step) - g(X, 0.7 - step)) / (2 * step)
-    assert got[1] == pytest.approx(float(rise), rel=1e-4)
     exact = sum(X[k] * np.sum(k * X / np.cosh(0.7 * k * X) ** 2) for k in range(3))
     assert got[1] == pytest.approx(exact, rel=1e-12)
 

@@ -21,7 +21,9 @@ def _double() -> AbstractContextManager[Any]:
     """Keep double precision in JAX, whatever its setting."""
     import jax
 
-    enable: Any = getattr(jax, "enable_x64", None) or jax.experimental.enable_x64
+    enable: Any = getattr(jax, "enable_x64", None)
+    if enable is None:
+        enable = jax.experimental.enable_x64
     found: AbstractContextManager[Any] = enable(True)
     return found
 
