@@ -16,6 +16,7 @@ from revtrace.passes.elements import elements
 from revtrace.passes.firsttouch import firsttouch
 from revtrace.passes.gather import gather
 from revtrace.passes.hoist import hoist
+from revtrace.passes.lengths import lengths
 from revtrace.passes.refill import refill
 from revtrace.passes.reverse import reverse
 from revtrace.passes.rotate import rotate
@@ -37,6 +38,7 @@ __all__ = [
     "firsttouch",
     "gather",
     "hoist",
+    "lengths",
     "prepared",
     "refill",
     "reverse",
@@ -54,8 +56,10 @@ PREPARE: tuple[tuple[str, Pass], ...] = (
     ("rotate", rotate),
     ("simplify", simplify),
     ("safe", safe),
+    ("lengths", lengths),
     ("hoist", hoist),
     ("counters", counters),
+    ("settle", lengths),
     ("merge", simplify),
     ("mark", safe),
     ("dce", dce),

@@ -1,6 +1,7 @@
 """Buffers of zeros whose first use writes every element: they need no zeros.
 
-An adjoint buffer that a loop first adds to, once per element, is stored to instead.
+An adjoint buffer that a loop first adds to, once per element, is stored to instead,
+whether it was made or filled with zeros before.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from dataclasses import replace
 from revtrace.passes.effects import Buffers, buffers, touched
 from revtrace.passes.fold import key
 from revtrace.passes.scopes import Scopes, scopes
+from revtrace.passes.subscripts import Subscripts
 from revtrace.program.nodes import Block, Const, For, Op, Operand, Program, Stmt, Var, const
-from revtrace.program.rebuild import fresh
-from revtrace.program.types import Array, Stack
+from revtrace.program.rebuild import fresh, map_blocks
+from revtrace.program.types import Stack
 
 __all__ = ["covers", "firsttouch", "stored"]
 
@@ -22,32 +24,49 @@ def firsttouch(program: Program) -> Program:
     program = fresh(program)
     where = scopes(program)
     memory = buffers(program, where)
-    stmts = list(program.body.stmts)
-    for at, stmt in enumerate(stmts):
-        if isinstance(stmt, Op) and stmt.name == "alloc" and stmt.attr("zeros") and stmt.out is not None:
-            _settle(stmts, at, where, memory)
-    return Program(program.name, program.inputs, Block(tuple(stmts), program.body.results))
+
+    def block(old: Block) -> Block:
+        stmts: list[Stmt | None] = [map_blocks(s, block) for s in old.stmts]
+        for at, stmt in enumerate(stmts):
+            if isinstance(stmt, Op):
+                _settle(stmts, at, stmt, where, memory)
+        return Block(tuple(s for s in stmts if s is not None), old.results)
+
+    return Program(program.name, program.inputs, block(program.body))
 
 
-def _settle(stmts: list[Stmt], at: int, where: Scopes, memory: Buffers) -> None:
-    alloc = stmts[at]
-    assert isinstance(alloc, Op) and alloc.out is not None and isinstance(alloc.out.type, Array)
-    cls = memory.find(alloc.out)
+def _settle(stmts: list[Stmt | None], at: int, zeros: Op, where: Scopes, memory: Buffers) -> None:
+    """Treat one operation that makes, or fills, a buffer with zeros."""
+    if zeros.name == "alloc" and zeros.attr("zeros"):
+        array, alloc = zeros.out, zeros
+    elif zeros.name == "fill" and isinstance(zeros.args[1], Const) and zeros.args[1].value == 0:
+        array = zeros.args[0]
+        made = where.definition.get(array) if isinstance(array, Var) else None
+        if not isinstance(made, Op) or made.name != "alloc":
+            return
+        alloc = made
+    else:
+        return
+    assert isinstance(array, Var)
+    cls = memory.find(array)
     for k in range(at + 1, len(stmts)):
-        found = [t for t in touched(stmts[k]) if not isinstance(t.array.type, Stack) and memory.find(t.array) is cls]
+        loop = stmts[k]
+        if loop is None:
+            continue
+        found = [t for t in touched(loop) if not isinstance(t.array.type, Stack) and memory.find(t.array) is cls]
         if not found:
-            if alloc.out in _handed(stmts[k]):
+            if array in _handed(loop):
                 return
             continue
-        ops = {id(t.op) for t in found}
-        loop = stmts[k]
-        if len(ops) != 1 or not isinstance(loop, For) or found[0].array is not alloc.out:
+        if len({id(t.op) for t in found}) != 1 or not isinstance(loop, For) or found[0].array is not array:
             return
-        axes: list[tuple[Var, For]] = []
-        made = stored(loop, found[0].op, alloc, axes, where)
-        if made is None:
+        first = stored(loop, found[0].op, alloc, [], where)
+        if first is None:
             return
-        stmts[k] = made
+        stmts[k] = first
+        if zeros.name == "fill":
+            stmts[at] = None
+            return
         settings = tuple((name, False if name == "zeros" else value) for name, value in alloc.attrs)
         stmts[at] = Op(alloc.name, alloc.args, alloc.out, settings, alloc.loc)
         return
@@ -92,11 +111,17 @@ def covers(op: Op, alloc: Op, axes: dict[Var, For], where: Scopes) -> bool:
 
 def _whole(loop: For, n: Operand, where: Scopes) -> bool:
     """Whether a loop's index takes every value from 0 to ``n - 1``."""
+    longest = where.definition.get(n) if isinstance(n, Var) else None
+    if isinstance(longest, Op) and longest.name == "max" and longest.args[1] == const(0):
+        # No iterations where the length is cut to zero.
+        return _whole(loop, longest.args[0], where) or _reaches(loop, n, where)
+    return _reaches(loop, n, where)
+
+
+def _reaches(loop: For, n: Operand, where: Scopes) -> bool:
+    """Whether a loop runs over ``range(n)``, up or down."""
     if loop.step == 1:
         return loop.start == const(0) and key(loop.stop) == key(n)
-    made = where.definition.get(loop.start) if isinstance(loop.start, Var) else None
-    if isinstance(loop.start, Const):
-        top = isinstance(n, Const) and loop.start.value == n.value.real - 1
-    else:
-        top = isinstance(made, Op) and made.name == "sub" and key(made.args[0]) == key(n) and made.args[1] == const(1)
-    return top and loop.stop == const(-1)
+    subscripts = Subscripts(where)
+    top, end = subscripts.offset(loop.start), subscripts.offset(n)
+    return top.base is end.base and top.constant == end.constant - 1 and loop.stop == const(-1)

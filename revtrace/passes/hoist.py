@@ -40,8 +40,9 @@ class _Mover:
         """Return a block's statements, with those moved out of its regions before them."""
         stmts: list[Stmt] = []
         for stmt in block.stmts:
-            if isinstance(stmt, Op) and stmt.name == "dim" and stmt.out is not None:
-                self.natural.add(stmt.out)
+            if isinstance(stmt, Op) and stmt.out is not None:
+                if stmt.name == "dim" or (stmt.name == "max" and const(0) in stmt.args):
+                    self.natural.add(stmt.out)
             match stmt:
                 case Op():
                     stmts.append(stmt)
@@ -61,10 +62,13 @@ class _Mover:
 
     def loop(self, stmt: For | While, stmts: list[Stmt]) -> None:
         own = (*stmt.params, *((stmt.index,) if isinstance(stmt, For) else ()))
-        inside, moved = self.split_buffers(self.block(stmt.body), own)
-        stmts += moved
-        inside, moved = self.split_numbers(inside, own, stmt)
-        stmts += self.guarded(moved, stmt)
+        inside = self.block(stmt.body)
+        # Buffers whose lengths are computed here can follow once those have moved.
+        for _ in range(2):
+            inside, moved = self.split_buffers(inside, own)
+            stmts += moved
+            inside, moved = self.split_numbers(inside, own, stmt)
+            stmts += self.guarded(moved, stmt)
         body = Block(tuple(inside), stmt.body.results)
         stmts.append(replace(stmt, body=body))
 

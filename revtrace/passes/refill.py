@@ -2,7 +2,8 @@
 
 The adjoint of a buffer that is private to an iteration is added to, element by
 element, in one loop, read in others, and taken and cleared in a last one.  The first
-loop stores instead; what the last one leaves is of no account.
+loop stores instead; what the last one leaves is of no account.  So it is where the first
+loop stores already.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def refill(program: Program) -> Program:
         program = fresh(program)
         where = scopes(program)
         memory = buffers(program, where)
-        makers = [s for s in program.body.stmts if isinstance(s, Op) and s.name == "alloc" and s.attr("zeros")]
+        makers = [s for s in program.body.stmts if isinstance(s, Op) and s.name == "alloc"]
         # One buffer at a time: the statements of two may contain one another.
         swaps = next((found for s in makers if (found := _settled(program, s, where, memory))), None)
         if swaps is None:
@@ -55,7 +56,8 @@ def _settled(program: Program, alloc: Op, where: Scopes, memory: Buffers) -> dic
     if len(ops) != 1 or clear is None:
         return {}
     (op,) = ops.values()
-    made = stored(first, op, alloc, [], where) if op.name == "addto" else None
+    fits = op.name == "store" or op.name == "addto" and alloc.attr("zeros")
+    made = stored(first, op, alloc, [], where) if fits else None
     if made is None:
         return {}
     settings = tuple((name, False if name == "zeros" else value) for name, value in alloc.attrs)
