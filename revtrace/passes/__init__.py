@@ -68,6 +68,7 @@ PREPARE: tuple[tuple[str, Pass], ...] = (
 
 CLEANUP: tuple[tuple[str, Pass], ...] = (
     ("simplify", simplify),
+    ("lengths", lengths),
     ("hoist", hoist),
     ("dce", dce),
     ("elements", elements),

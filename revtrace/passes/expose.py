@@ -13,6 +13,7 @@ from collections import Counter
 
 from revtrace.passes.activity import Activity
 from revtrace.passes.fold import folded, key
+from revtrace.passes.products import products, usage
 from revtrace.passes.pullback import Pullback, pullback
 from revtrace.passes.scopes import is_float
 from revtrace.program.nodes import Block, Const, Op, Operand, Program, Stmt, Var, const
@@ -40,13 +41,14 @@ def expose(program: Program, on: Activity) -> tuple[Program, dict[Var, Pullback]
     set
         The values that were added.
     """
-    writer = _Writer(on)
+    writer = _Writer(on, usage(program))
     return Program(program.name, program.inputs, writer.block(program.body, {})), writer.texts, writer.added
 
 
 class _Writer:
-    def __init__(self, on: Activity) -> None:
+    def __init__(self, on: Activity, uses: Counter[Var]) -> None:
         self.on = on
+        self.uses = uses
         self.texts: dict[Var, Pullback] = {}
         self.added: set[Var] = set()
 
@@ -71,7 +73,10 @@ class _Writer:
                 case _:
                     stmts.append(map_blocks(stmt, lambda inner: self.block(inner, known)))
         # At the end, where all values of the block can be used.
-        texts = [(op, pullback(op, self.on.is_active)) for op in active if is_float(_var(op.out))]
+        whole = products(made, self.uses, self.on.is_active)
+        texts = [
+            (op, whole.get(_var(op.out)) or pullback(op, self.on.is_active)) for op in active if is_float(_var(op.out))
+        ]
         often = Counter(
             o.args[1] for _, text in texts for o in text.ops if o.name == "div" and isinstance(o.args[0], Var)
         )

@@ -37,6 +37,7 @@ def firsttouch(program: Program) -> Program:
 
 def _settle(stmts: list[Stmt | None], at: int, zeros: Op, where: Scopes, memory: Buffers) -> None:
     """Treat one operation that makes, or fills, a buffer with zeros."""
+    array: Operand | None
     if zeros.name == "alloc" and zeros.attr("zeros"):
         array, alloc = zeros.out, zeros
     elif zeros.name == "fill" and isinstance(zeros.args[1], Const) and zeros.args[1].value == 0:

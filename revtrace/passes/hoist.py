@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from revtrace.passes.effects import Buffers, buffers, touched
+from revtrace.passes.fold import key
 from revtrace.passes.memory import zero
 from revtrace.passes.scopes import defined, free, is_array, scopes, used
 from revtrace.passes.tape import integer
@@ -35,6 +36,7 @@ class _Mover:
     def __init__(self, memory: Buffers) -> None:
         self.memory = memory
         self.natural: set[Var] = set()
+        self.around: list[For | While] = []
 
     def block(self, block: Block) -> list[Stmt]:
         """Return a block's statements, with those moved out of its regions before them."""
@@ -62,7 +64,9 @@ class _Mover:
 
     def loop(self, stmt: For | While, stmts: list[Stmt]) -> None:
         own = (*stmt.params, *((stmt.index,) if isinstance(stmt, For) else ()))
+        self.around.append(stmt)
         inside = self.block(stmt.body)
+        self.around.pop()
         # Buffers whose lengths are computed here can follow once those have moved.
         for _ in range(2):
             inside, moved = self.split_buffers(inside, own)
@@ -159,9 +163,20 @@ class _Mover:
                 return all(self.steady(s, written, loads) for s in (*stmt.then.stmts, *stmt.orelse.stmts))
         return False
 
+    def runs(self, loop: For) -> bool:
+        """Whether a loop runs at least once, as one around it over the same range does."""
+        return any(
+            isinstance(x, For)
+            and key(x.start) == key(loop.start)
+            and key(x.stop) == key(loop.stop)
+            and (x.step > 0) == (loop.step > 0)
+            for x in self.around
+        )
+
     def guarded(self, moved: list[Stmt], loop: For | While) -> Iterator[Stmt]:
         """Yield moved statements; those that may fail run only if the loop does."""
-        if not any(map(_may_fail, moved)):
+        assert isinstance(loop, For) or not any(map(_may_fail, moved))
+        if not any(map(_may_fail, moved)) or (isinstance(loop, For) and self.runs(loop)):
             yield from moved
             return
         assert isinstance(loop, For)

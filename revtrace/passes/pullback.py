@@ -18,7 +18,7 @@ from revtrace.rules import formula
 from revtrace.rules.core import RULES, Rule
 from revtrace.rules.formula import Expr, operand
 
-__all__ = ["Pullback", "argument", "pullback", "refused", "rule_of"]
+__all__ = ["Pullback", "argument", "pruned", "pullback", "refused", "rule_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def pullback(op: Op, is_active: Callable[[Operand], bool]) -> Pullback:
         value = operand(b, ct, x.type.dtype)
         if not isinstance(value, Const) or value.value != 0:
             terms.append((x, value))
-    return _pruned(seed, [s for s in b.stmts if isinstance(s, Op)], terms)
+    return pruned(seed, [s for s in b.stmts if isinstance(s, Op)], terms)
 
 
 def _cotangent(op: Op, b: Builder, g: Expr, args: Sequence[Any], k: int) -> Any:
@@ -123,7 +123,7 @@ def _cast_back(b: Builder, g: Expr, source: Operand) -> Any:
     return Expr(b, b.cast(g.operand, dtype))
 
 
-def _pruned(seed: Var, ops: list[Op], terms: list[tuple[Var, Operand]]) -> Pullback:
+def pruned(seed: Var, ops: list[Op], terms: list[tuple[Var, Operand]]) -> Pullback:
     """Drop what the terms do not need and list what is read of the primal."""
     ops, terms = _merged([part for op in ops for part in _scaled(_chosen(op, ops), ops)], terms)
     wanted = {t for _, t in terms if isinstance(t, Var)}

@@ -138,9 +138,10 @@ def sum_of(
     start = const(0 if name == "add" else 1, kind)
     if initial is not None and not (isinstance(initial, Static) and initial.value is None):
         start = t.b.cast(numbers.as_num(t, initial).operand, kind)  # type: ignore[assignment]
-
     if name == "add" and kind[0] in "fc" and value.ndim - 1 in axes:
         return _blocked_sum(t, value, axes, start, kind, keepdims)
+    if name == "add" and axes and value.ndim - 1 not in axes:
+        return _sum_rows(t, value, axes, start, kind, keepdims)
 
     def step(ix: Any, x: Operand, values: Any) -> Any:
         return [t.b.op(name, values[0], t.b.cast(x, kind))]
@@ -164,6 +165,24 @@ def _blocked_sum(t: Tracer, value: Any, axes: tuple[int, ...], start: Operand, k
 
     kept = [k for k in range(value.ndim) if k not in axes]
     return _spread(t, value, kept, lambda outer: total(0, dict(zip(kept, outer, strict=True)), start), kind, keepdims)
+
+
+def _sum_rows(t: Tracer, value: Any, axes: tuple[int, ...], start: Operand, kind: str, keepdims: bool) -> Any:
+    """Sum along axes, the last not among them: in the order of memory, added to the sums element by element."""
+    kept = [k for k in range(value.ndim) if k not in axes]
+    out = arrays.new_array(t, kind, tuple(value.shape[k] for k in kept))
+    t.b.do("fill", out.root, start)
+
+    def body(ix: tuple[Operand, ...]) -> None:
+        at = tuple(ix[k] for k in kept)
+        x = t.b.cast(arrays.operand_at(t, value, ix), kind)
+        arrays.store_at(t, out, at, t.b.op("add", arrays.load_at(t, out, at), x))
+
+    arrays.for_each(t, value.shape, body)
+    if keepdims:
+        for k in axes:
+            out = arrays._new_axis(out, k)
+    return out
 
 
 def _flag(v: Any) -> bool:
