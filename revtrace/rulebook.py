@@ -204,7 +204,7 @@ class _Rule:
         callable
             ``f`` itself, which has a rule from now on.
         """
-        from revtrace.calls import foreign
+        from revtrace.interop import foreign
 
         return self(f, adjoint=foreign.jax_adjoint(f), forward=foreign.jax_function(f), foreign=True)
 
@@ -221,7 +221,7 @@ class _Rule:
         callable
             ``f`` itself, which has a rule from now on.
         """
-        from revtrace.calls import foreign
+        from revtrace.interop import foreign
 
         return self(f, adjoint=foreign.torch_adjoint(f), forward=foreign.torch_function(f), foreign=True)
 
@@ -238,7 +238,7 @@ class _Rule:
         callable
             ``f`` itself, which has a rule from now on.
         """
-        from revtrace.calls import foreign
+        from revtrace.interop import foreign
 
         return self(f, adjoint=foreign.autograd_adjoint(f), foreign=True)
 
