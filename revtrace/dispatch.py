@@ -11,7 +11,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -87,6 +87,9 @@ class Executor:
     form : int or nested tuple of int or None
         What ``run`` returns: positions of the results, in order, a number alone or in tuples; None for one
         tuple of all.
+    enter : callable or None
+        Makes a ``run`` for a function and its code that refuses calls, with TypeError, once the function has other
+        code; returns it with an array whose first element counts its calls.
     """
 
     run: Callable[..., Any]
@@ -96,6 +99,7 @@ class Executor:
     source: str = ""
     boxed: frozenset[int] = frozenset()
     form: Any = None
+    enter: Callable[[FunctionType, CodeType], tuple[Callable[..., Any], Any]] | None = None
 
     def __call__(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
         """Run on inputs and return the results as a tuple."""
@@ -161,18 +165,36 @@ class Specialisation:
     trampoline: Trampoline = field(init=False)
     _careful: Executor | None = field(init=False, default=None)
     _misses: int = field(init=False, default=0)
+    _code: CodeType = field(init=False)
+    _entry: tuple[Callable[..., Any], Any] | None = field(init=False, default=None)
+    _past: int = field(init=False, default=0)
     _lock: Any = field(init=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
+        self._code = self.function.__code__
+        self.open()
+
+    def open(self) -> None:
+        """Make the way into the executor."""
+        run = self.executor
+        self._entry = None if run is None or run.enter is None else run.enter(self.function, self._code)
         self.trampoline = self.compiled(None)
+
+    @property
+    def calls(self) -> int:
+        """How often the kernel was run, by calls that came in through it or the trampoline."""
+        entered = 0 if self._entry is None else int(self._entry[1][0])
+        return self._past + entered + self.trampoline.calls
 
     def compiled(self, otherwise: Callable[[tuple[Any, ...], dict[str, Any]], Any] | None) -> Trampoline:
         """Return a trampoline that hands calls it does not take to ``otherwise``, see `compile_trampoline`."""
         run = self.executor
+        execute = None if run is None else (run.run if run.checks_types else self.checked)
         return compile_trampoline(
             self.traced,
             self.function,
-            execute=None if run is None else (run.run if run.checks_types else self.checked),
+            execute=execute if self._entry is None else self._entry[0],
+            entered=self._entry is not None,
             support=self,
             boxed=frozenset() if run is None else run.boxed,
             form=None if run is None else run.form,
@@ -260,7 +282,10 @@ class Specialisation:
         """
         executor = self.executor
         assert executor is not None
+        if self.function.__code__ is not self._code:
+            return OTHER
         if error is None:
+            self._past += self._entry is not None
             return self.read_only(inputs, args, kwargs)
         # The traceback would hold the frame, which holds the error.
         error.__traceback__ = None
@@ -272,6 +297,8 @@ class Specialisation:
             fitted = self.fitting(inputs)
             if fitted is None or fitted is inputs:
                 return OTHER
+            # The kernel counts what it takes only.
+            self._past += self._entry is not None
             return self.run(executor, inputs, args, kwargs)
         if isinstance(error, OverflowError):
             if any(isinstance(x, int) and not -(2**63) <= x < 2**63 for x in inputs):
@@ -342,8 +369,9 @@ class Specialisation:
             if self._careful is None:
                 self._careful = self.careful()
             if self._misses >= _PATIENCE and self.executor is not self._careful:
+                self._past = self.calls
                 self.executor = self._careful
-                self.__post_init__()
+                self.open()
                 self.changed()
             return self._careful
 

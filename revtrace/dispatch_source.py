@@ -79,6 +79,7 @@ def compile_trampoline(
     support: Any,
     boxed: frozenset[int] = frozenset(),
     form: Any = None,
+    entered: bool = False,
     typed: bool = False,
     extra: bool = False,
     in_place: bool = False,
@@ -101,6 +102,8 @@ def compile_trampoline(
         Positions of the kernel's results that are numpy scalars.
     form : int or nested tuple of int, optional
         How the kernel returns its results where that is as the function does, see `form`.
+    entered : bool
+        Whether the kernel raises TypeError once the function has other code, and counts calls itself.
     typed : bool
         Whether the kernel raises TypeError for what is not an array of the right type.
     extra : bool
@@ -113,7 +116,7 @@ def compile_trampoline(
         Called with ``(args, kwargs)`` for calls that are not for this specialisation, `OTHER` is
         returned without it.  Arguments may be `ABSENT`, see `passed`.
     """
-    return _Writer(traced, function, execute, support, boxed, form, typed, extra, in_place, otherwise).compile(
+    return _Writer(traced, function, execute, support, boxed, form, entered, typed, extra, in_place, otherwise).compile(
         only_inputs
     )
 
@@ -168,13 +171,15 @@ class _Writer:
         support: Any,
         boxed: frozenset[int],
         form: Any,
+        entered: bool,
         typed: bool,
         extra: bool,
         in_place: bool,
         otherwise: Callable[..., Any] | None,
     ) -> None:
         self.traced, self.function, self.execute, self.support = traced, function, execute, support
-        self.boxed, self.form, self.typed, self.extra, self.in_place = boxed, form, typed, extra, in_place
+        self.boxed, self.form, self.entered, self.typed = boxed, form, entered, typed
+        self.extra, self.in_place = extra, in_place
         code = function.__code__
         count = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 4) + bool(code.co_flags & 8)
         self.parameters = code.co_varnames[:count]
@@ -326,7 +331,9 @@ class _Writer:
         """Write the whole and compile it."""
         traced, f = self.traced, self.function
         me = self.constant(f, "function")
-        self.lines.append(f"if {me}.__code__ is not {self.constant(f.__code__, 'code')}: break")
+        # Arrays that are written are looked at before the kernel is entered.
+        if not self.entered or any(entry.written for entry in traced.inputs):
+            self.lines.append(f"if {me}.__code__ is not {self.constant(f.__code__, 'code')}: break")
         self.fill_in(me)
         for guard in traced.guards:
             self.guard(guard)
@@ -340,7 +347,7 @@ class _Writer:
             checks, self.lines = self.lines, []
             tail = [f"return ({commas(inputs)})"] if only_inputs else self.call(inputs, packed(f))
         # Left by break, so that what is called then is outside the try.
-        body = ["try:", *(f"    {line}" for line in checks), "except _rt_Exception: break", *tail]
+        body = ["try:", *(f"    {line}" for line in checks or ["pass"]), "except _rt_Exception: break", *tail]
         body = ["while True:", *(f"    {line}" for line in body), self.leave]
         name = f.__name__ if is_name(f.__name__) else "function"
         if _CALLS in self.constants:
@@ -372,15 +379,16 @@ class _Writer:
         passed = list(inputs)
         arrays = [k for k, e in enumerate(traced.inputs) if e.kind == "array"]
         recover = f"{self.constant(self.support.recover, 'recover')}"
-        self.constants[_CALLS] = 0
-        lines.append(f"{_CALLS} += 1")
+        if not self.entered:
+            self.constants[_CALLS] = 0
+            lines.append(f"{_CALLS} += 1")
         if written:
             refuse = self.constant(self.support.refuse_overlap, "refuse_overlap")
             pairs = [(k, j) for k in written for j in arrays if k < j or (k != j and j not in written)]
             lines += [f"{refuse}({inputs[k]}, {inputs[j]}, {k}, {j})" for k, j in pairs]
             frozen = " or ".join(f"not {inputs[k]}.flags.writeable" for k in written)
             lines.append(f"if {frozen}:")
-            lines += _settled(f"{recover}(None, ({commas(inputs)}), {given})", "    ")
+            lines += self.settled(f"{recover}(None, ({commas(inputs)}), {given})", "    ")
             for k in written:
                 passed[k] = f"_rt_w{k}"
                 lines.append(f"_rt_w{k} = {inputs[k]}.copy()")
@@ -400,7 +408,13 @@ class _Writer:
         self.lines = before
         lines += ["try:", f"    {attempt}", "except _rt_Exception as _rt_error:", "    _rt_signal = _rt_error", *after]
         # Outside the except clause, so that what is raised there is not chained to the signal.
-        return lines + _settled(f"{recover}(_rt_signal, ({commas(inputs)}), {given})")
+        return lines + self.settled(f"{recover}(_rt_signal, ({commas(inputs)}), {given})")
+
+    def settled(self, recovery: str, indent: str = "") -> list[str]:
+        """Return the lines that return what a recovery found, or leave: the call is then counted elsewhere."""
+        uncount = [] if self.entered else [f"    {_CALLS} -= 1"]
+        lines = [f"_rt_out = {recovery}", "if _rt_out is _rt_other:", *uncount, "    break", "return _rt_out"]
+        return [indent + line for line in lines]
 
     def result(self, result: Result) -> str:
         """Return the expression that builds a result."""
@@ -437,12 +451,6 @@ class _Writer:
 
 
 # pieces of text -------------------------------------------------------------------------
-
-
-def _settled(recovery: str, indent: str = "") -> list[str]:
-    """Return the lines that return what a recovery found, or leave: the call is then counted elsewhere."""
-    lines = [f"_rt_out = {recovery}", "if _rt_out is _rt_other:", f"    {_CALLS} -= 1", "    break", "return _rt_out"]
-    return [indent + line for line in lines]
 
 
 def _is_extra(source: Source) -> bool:

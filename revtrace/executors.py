@@ -58,6 +58,7 @@ def executor(
         source=found.kernel.source.text,
         boxed=boxed,
         form=form,
+        enter=found.kernel.enter,
     )
 
 

@@ -126,7 +126,7 @@ class Table:
     @property
     def stats(self) -> Stats:
         """What the table has done so far."""
-        calls = self._past_calls + sum(s.trampoline.calls for s in self.specialisations)
+        calls = self._past_calls + sum(s.calls for s in self.specialisations)
         calls += 0 if self._front is None else self._front.calls
         kept = self.specialisations[0].kept_bytes() if self.specialisations else None
         return replace(self.counted, calls=calls, kept_bytes=kept)
@@ -238,7 +238,7 @@ class Table:
                 print(specialisation.trampoline.source, file=sys.stderr)
             limit = max(1, self.settings.specialisations)
             for old in self.specialisations[limit - 1 :]:
-                self._past_calls += old.trampoline.calls
+                self._past_calls += old.calls
             self.specialisations = (specialisation, *self.specialisations)[:limit]
             self.refresh()
             return specialisation

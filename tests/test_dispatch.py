@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -153,7 +154,7 @@ def test_large_integers_are_refused_by_name() -> None:
 def test_executors_without_type_checks_get_converted_arrays() -> None:
     s = special(lambda x: (x[0],))
     s.executor = Executor(lambda x: (float(x.flags.c_contiguous),), (Bail,), checks_types=False)
-    s.__post_init__()
+    s.open()
     assert s.trampoline.call(np.repeat(X, 2)[::2]) == 1.0
     assert s.trampoline.call(X.reshape(1, 2)) is OTHER
 
@@ -173,6 +174,55 @@ def test_results_in_a_form_are_the_same_in_the_careful_kernel() -> None:
         assert type(value) is type(element) is np.float64
     assert Executor(lambda: (1, (2, ())), (), form=(0, (1, ())))(()) == (1, 2)
     assert Executor(lambda: 5, (), form=0)(()) == (5,)
+
+
+def twice(x: Any) -> Any:
+    return 2.0 * x[0]
+
+
+def thrice(x: Any) -> Any:
+    return 3.0 * x[0]
+
+
+def overwriting(x: Any) -> Any:
+    x[0] = x[0] * x[1]
+    return x[0]
+
+
+@pytest.mark.parametrize("interpret", [False, True])
+@pytest.mark.parametrize("old", [twice, overwriting])
+def test_other_code_of_a_function_is_seen_whatever_the_arguments(interpret: bool, old: Any) -> None:
+    fixed = np.array([1.0, 2.0])
+    fixed.flags.writeable = False
+    for x in (np.array([1.0, 2.0]), np.arange(1.0, 5.0)[::2], np.array([1.0, 2.0], ">f8"), fixed):
+        f = FunctionType(old.__code__, globals(), "f")
+        with config.override(cache=False, interpret=interpret):
+            g = revtrace.value_and_grad(f)
+        arguments = x if old is twice else x.copy()
+        for _ in range(2):
+            assert g(arguments)[1].tolist() == ([2.0, 0.0] if old is twice else [x[1], 1.0])
+        f.__code__ = thrice.__code__
+        for _ in range(2):
+            value, gradient = g(x)
+            assert value == 3.0 and gradient.tolist() == [3.0, 0.0]
+        f.__code__ = old.__code__
+        assert g(arguments)[1].tolist() == ([2.0, 0.0] if old is twice else [x[1], 1.0])
+
+
+def test_calls_are_counted_once_through_the_careful_kernel_too() -> None:
+    def f(x: Any, k: Any) -> Any:
+        out = 0.0
+        for i in range(len(x)):
+            out += x[i] * x[i - k]
+        return out
+
+    with config.override(cache=False):
+        g = revtrace.value_and_grad(f)
+    x = np.arange(1.0, 5.0)
+    for calls, k in enumerate((0, 1, 2, 3, 1, 0, 2), 1):
+        g(x, k)
+        g(np.repeat(x, 2)[::2], k)
+        assert g.stats.calls == 2 * calls
 
 
 def test_what_is_kept_is_unknown_before_a_call_is_remembered() -> None:

@@ -62,7 +62,7 @@ class _Door:
         with builder.goto_block(self.failed):
             builder.ret(self.api.get_null_object())
         with builder.goto_block(self.refused):
-            self.api.err_set_string("PyExc_TypeError", "the kernel was compiled for arguments of other types")
+            self.api.err_set_string("PyExc_TypeError", "the kernel was compiled for other types, or other code")
             builder.branch(self.failed)
 
     def need(self, condition: Any) -> None:
@@ -74,12 +74,17 @@ class _Door:
     def build(self, kernel: Any) -> None:
         """Write the function."""
         builder, context = self.builder, self.context
-        _, given, count = builder.function.args
+        own, given, count = builder.function.args
+        ledger = field(builder, own, objects.DATA, _I64.as_pointer())
+        calls, place, right = (builder.gep(ledger, [ir.Constant(_I64, k)]) for k in range(3))
+        word = builder.inttoptr(builder.load(place), _I64.as_pointer())
+        self.need(builder.icmp_unsigned("==", builder.load(word), builder.load(right)))
         self.need(builder.icmp_unsigned("==", count, ir.Constant(_I64, len(self.inputs))))
         passed = [
             self.unpacked(builder.load(builder.gep(given, [ir.Constant(_I64, k)])), kind, k)
             for k, kind in enumerate(self.inputs)
         ]
+        builder.store(builder.add(builder.load(calls), ir.Constant(_I64, 1)), calls)
         if self.count:
             for k in range(self.count):
                 builder.store(ir.Constant(_OBJECT, None), self.slot(k))

@@ -12,6 +12,7 @@ import pickle
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -70,16 +71,26 @@ class Kernel:
         Its machine code.
     door : str
         The symbol of the builtin's code.
+    address : int
+        Where that is.
     """
 
     source: Source
     dispatch: Callable[..., tuple[Any, ...]]
     library: Any
     door: str
+    address: int
 
     def __call__(self, *args: Any) -> tuple[Any, ...]:
         """Run the program."""
         return self.dispatch(*args)
+
+    def enter(self, function: FunctionType, code: CodeType) -> tuple[Callable[..., Any], Any]:
+        """Return a builtin like `dispatch` that raises TypeError once a function has other code, and its calls.
+
+        Calls are counted in the first element of an array.
+        """
+        return builtin(self.source.name, self.address, (self.library,), (function, code))
 
     def save(self) -> bytes:
         """Return the machine code for `load`; valid for this numba, interpreter and CPU only."""
@@ -142,7 +153,7 @@ def _opened(source: Source, library: Any, door: str) -> Kernel:
     address = library.get_pointer_to_function(door)
     if not address:
         raise ValueError(f"no symbol {door}")
-    return Kernel(source, builtin(source.name, address, library), library, door)
+    return Kernel(source, builtin(source.name, address, (library,))[0], library, door, address)
 
 
 def prepare_calls(source: Source) -> None:

@@ -1,7 +1,8 @@
 """Python's and NumPy's objects as machine code sees them: layouts, functions by address, and new builtin functions.
 
-The layouts are public: `PyObject` of CPython's, `PyArrayObject_fields` and `PyArray_Descr` of NumPy's C interface
-(NumPy reference, "Python types and C-structures").  They are compared once with what this process has.
+The layouts are public: `PyObject` and `PyFunctionObject` of CPython's headers, `PyArrayObject_fields` and
+`PyArray_Descr` of NumPy's C interface (NumPy reference, "Python types and C-structures").  They are compared once
+with what this process has.
 Imports llvmlite.
 """
 
@@ -10,7 +11,9 @@ from __future__ import annotations
 import ctypes
 import functools
 import importlib
+import sys
 from collections.abc import Callable
+from types import CodeType, FunctionType
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -21,6 +24,7 @@ from revtrace.errors import InternalError
 __all__ = [
     "ALIGNED",
     "BYTEORDER",
+    "CODE",
     "C_CONTIGUOUS",
     "DATA",
     "DESCR",
@@ -34,6 +38,7 @@ __all__ = [
     "STRIDES",
     "TYPE",
     "WRITEABLE",
+    "Ledger",
     "builtin",
     "dtype_symbol",
     "export",
@@ -43,8 +48,9 @@ __all__ = [
 _WORD = ctypes.sizeof(ctypes.c_void_p)
 _HEAD = object.__basicsize__
 
-# Offsets in bytes: of any object's type, in an array, and in a dtype.
+# Offsets in bytes: of any object's type, in a function, in an array, and in a dtype.
 TYPE = _HEAD - _WORD
+CODE = _HEAD + 4 * _WORD
 DATA, NDIM, SHAPE, STRIDES, _BASE, DESCR, FLAGS = (_HEAD + k * _WORD for k in range(7))
 BYTEORDER, NUMBER = _HEAD + _WORD + 2, _HEAD + _WORD + 4
 
@@ -66,7 +72,7 @@ def _at(kind: Any, x: Any, offset: int) -> Any:
 
 
 def _check() -> None:
-    """Compare the layouts with an array of this process."""
+    """Compare the layouts with an array and a function of this process."""
     x = np.zeros((2, 3), np.float32)
     x.flags.writeable = False
     dtype = np.dtype(np.float32)
@@ -76,6 +82,7 @@ def _check() -> None:
     flags = _at(ctypes.c_int, x, FLAGS)
     found = (
         _at(ctypes.c_void_p, x, TYPE) == id(np.ndarray),
+        _at(ctypes.c_void_p, _check, CODE) == id(_check.__code__),
         _at(ctypes.c_void_p, x, DATA) == x.ctypes.data,
         _at(ctypes.c_int, x, NDIM) == x.ndim,
         (shape, strides) == (x.shape, x.strides),
@@ -87,8 +94,8 @@ def _check() -> None:
     )
     if not all(found):
         raise InternalError(
-            "arrays are laid out in memory as no known NumPy does it",
-            f"NumPy {np.__version__}: {found}",
+            "arrays or functions are laid out in memory as no known NumPy and CPython do it",
+            f"NumPy {np.__version__}, CPython {sys.version}: {found}",
             "report it with the output of `revtrace info`",
         )
 
@@ -100,7 +107,7 @@ def export() -> None:
     Raises
     ------
     InternalError
-        Arrays are not laid out as this module says.
+        Arrays or functions are not laid out as this module says.
     """
     _check()
     pointer = ctypes.pythonapi.PyCapsule_GetPointer
@@ -138,20 +145,33 @@ class _Method(ctypes.Structure):
     )
 
 
-def builtin(name: str, address: int, *kept: Any) -> Callable[..., Any]:
-    """Return a builtin function of machine code.
+class Ledger(np.ndarray):
+    """The ``self`` of a builtin, three words: calls so far, the address of a word, and what should be there."""
+
+    kept: tuple[Any, ...]
+
+
+def builtin(
+    name: str, address: int, kept: tuple[Any, ...], code: tuple[FunctionType, CodeType] | None = None
+) -> tuple[Callable[..., Any], Ledger]:
+    """Return a builtin function of machine code, and its ledger.
 
     Parameters
     ----------
     name : str
     address : int
         Of a C function ``PyObject *(PyObject *self, PyObject *const *args, Py_ssize_t count)``.
-    *kept
+    kept : tuple
         What must live as long as the function.
+    code : tuple of function and code object, optional
+        The word is the function's code, and should be this; else the word is one that is right.
     """
+    ledger = np.zeros(3, np.int64).view(Ledger)
+    ledger[1] = ledger.ctypes.data + 2 * ledger.itemsize
+    if code is not None:
+        ledger[1:] = id(code[0]) + CODE, id(code[1])
     method = _Method(name.encode(), address, _FASTCALL, None)
     make = ctypes.pythonapi.PyCFunction_NewEx
     make.restype, make.argtypes = ctypes.py_object, (ctypes.c_void_p, ctypes.py_object, ctypes.py_object)
-    # The first object is the function's `self`, which it holds.
-    made: Callable[..., Any] = make(ctypes.addressof(method), (method, *kept), __name__)
-    return made
+    ledger.kept = (method, code, *kept)
+    return make(ctypes.addressof(method), ledger, __name__), ledger

@@ -13,11 +13,13 @@ from revtrace.codegen import objects
 from revtrace.errors import InternalError
 
 
-@pytest.mark.parametrize("name", ["DATA", "NDIM", "SHAPE", "STRIDES", "DESCR", "FLAGS", "NUMBER", "BYTEORDER", "TYPE"])
+@pytest.mark.parametrize(
+    "name", ["DATA", "NDIM", "SHAPE", "STRIDES", "DESCR", "FLAGS", "NUMBER", "BYTEORDER", "TYPE", "CODE"]
+)
 def test_another_layout_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     objects._check()
     offset = getattr(objects, name)
-    monkeypatch.setattr(objects, name, 0 if name == "TYPE" else offset + (1 if name == "BYTEORDER" else 4))
+    monkeypatch.setattr(objects, name, 0 if name in ("TYPE", "CODE") else offset + (1 if name == "BYTEORDER" else 4))
     # An address read from a wrong place must not be followed.
     if name not in ("SHAPE", "STRIDES"):
         with pytest.raises(InternalError, match="laid out"):
@@ -44,12 +46,13 @@ def test_a_builtin_lives_as_long_as_what_it_needs() -> None:
 
     held = Held()
     gone = weakref.ref(held)
-    f = objects.builtin("name", ctypes.cast(code, ctypes.c_void_p).value or 0, held, code)
+    f, ledger = objects.builtin("name", ctypes.cast(code, ctypes.c_void_p).value or 0, (held, code))
     del held, code
     gc.collect()
     assert gone() is not None and f(7, 8) == ("called", 2, 7) and f.__name__ == "name"
     with pytest.raises(TypeError):
         f(x=1)
-    del f
+    assert ledger.tolist() == [0, ledger.ctypes.data + 16, 0]
+    del f, ledger
     gc.collect()
     assert gone() is None
