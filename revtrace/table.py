@@ -31,6 +31,7 @@ from revtrace.executors import executor
 from revtrace.loc import Loc
 from revtrace.passes import prepared
 from revtrace.passes.plan import Plan
+from revtrace.passes.shadows import BranchArrayError
 from revtrace.program.nodes import Block, Program
 from revtrace.program.verify import verify
 from revtrace.reasons import again
@@ -263,15 +264,20 @@ class Table:
                 self.specialisations = (chosen, *(s for s in self.specialisations if s is not chosen))
                 self.refresh()
 
-    def traced(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Traced, Plan | None]:
-        """Return the function traced for a call, with the derivatives taken, and what the last one keeps."""
+    def traced(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], arrays: bool = False
+    ) -> tuple[Traced, Plan | None]:
+        """Return the function traced for a call, with the derivatives taken, and what the last one keeps.
+
+        ``arrays`` as for `revtrace.trace.trace`.
+        """
         arguments = self.bind(args, kwargs)
         start = time.perf_counter()
         defect: Exception | None = None
         try:
             positional, named = whole_call(self.function, arguments)
             oracle = None if self.primal else Partial
-            found = trace(self.function, positional, named, oracle, sized=self._sized)
+            found = trace(self.function, positional, named, oracle, sized=self._sized, arrays=arrays)
             traced = by_parameter(found, self.function, arguments)
             self._verify(traced.program)
             plan = None
@@ -283,6 +289,9 @@ class Table:
                 traced = replace(traced, program=prepared(traced.program))
                 self._verify(traced.program)
             return traced, plan
+        except BranchArrayError:
+            if arrays or self.primal:
+                raise
         except RevtraceError:
             raise
         except Exception as error:
@@ -292,7 +301,7 @@ class Table:
             defect = error
         finally:
             self.counted.trace_seconds += time.perf_counter() - start
-        return self._confirm(defect, args, kwargs)
+        return self.traced(args, kwargs, arrays=True) if defect is None else self._confirm(defect, args, kwargs)
 
     def _confirm(self, error: Exception, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> NoReturn:
         """Raise what the plain function raises where tracing ended in an exception, else report a defect."""

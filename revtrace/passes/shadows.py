@@ -23,7 +23,11 @@ from revtrace.program.nodes import Block, For, If, Op, Operand, Stmt, Var, While
 from revtrace.program.rebuild import clone
 from revtrace.program.types import INT, Array
 
-__all__ = ["Lookup", "Shadows", "bar_name"]
+__all__ = ["BranchArrayError", "Lookup", "Shadows", "bar_name"]
+
+
+class BranchArrayError(UnsupportedError):
+    """An array made under a condition that is known only when running is used after it."""
 
 
 class Shadows(Forward):
@@ -109,7 +113,7 @@ class Shadows(Forward):
         out = stmt.outs[k]
         sides = (_var(stmt.then.results[k]), _var(stmt.orelse.results[k]))
         if any(side not in self.shadow for side in sides):
-            raise UnsupportedError(
+            raise BranchArrayError(
                 "an array made inside a branch is used after it",
                 "its adjoint would have to be made before the branch is known",
                 "make the array before the branch and fill it inside",

@@ -71,6 +71,7 @@ class Carried:
         tagged: bool,
     ) -> None:
         self.t = t
+        self.key: Any = None
         self.tagged = tagged
         self.trips = trips
         self.entry = entry
@@ -442,7 +443,7 @@ class Carried:
                 return ref
         if isinstance(h, Bound) and isinstance(b, Bound) and same(h.function, b.function):
             return Bound(h.function, self._generalise(h.self, b.self, slot))
-        return Conflict(h, b)
+        return Conflict(h, b, loops=(self.key,))
 
     def _changes(self, x: Any) -> bool:
         return any(o in self._mine for o in self._operands(x))
@@ -546,7 +547,7 @@ class Carried:
         if not same_form(h, b):
             h, b = loosen(h), loosen(b)
             if not same_form(h, b):
-                return Conflict(h, b)
+                return Conflict(h, b, loops=(self.key,))
         ints = []
         for x, y in zip(view_ints(h), view_ints(b), strict=True):
             ints.append(x if same_operand(x, y) else self._param(INT, ""))
@@ -557,7 +558,7 @@ class Carried:
         from revtrace.trace.arrays import copy_of, roots
 
         if h.ndim != b.ndim:
-            return Conflict(h, b)
+            return Conflict(h, b, loops=(self.key,))
         if h.dtype != b.dtype:
             raise self.t.unsupported(
                 "an array variable changes its dtype in a loop", f"from {h.dtype} to {b.dtype}", "use one dtype"

@@ -43,6 +43,7 @@ def trace(
     oracle: Callable[[], Oracle] | None = None,
     *,
     sized: bool = False,
+    arrays: bool = False,
 ) -> Traced:
     """Trace a function for the types of example arguments.
 
@@ -57,6 +58,8 @@ def trace(
         depends on floats is refused.
     sized : bool
         Whether the program is for these very lengths and integers only.
+    arrays : bool
+        Whether arrays made in both ways of a condition decide the structure of what follows.
 
     Returns
     -------
@@ -72,7 +75,7 @@ def trace(
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
     try:
-        return _specialise(fn, args, kwargs or {}, limit, oracle, sized)
+        return _specialise(fn, args, kwargs or {}, limit, oracle, sized, arrays)
     finally:
         sys.setrecursionlimit(limit)
 
@@ -84,12 +87,13 @@ def _specialise(
     limit: int,
     oracle: Callable[[], Oracle] | None,
     sized: bool,
+    arrays: bool,
 ) -> Traced:
     fixed: set[Source] = set()
     unroll: set[Any] = set()
     wanted: set[Any] = set()
     for _ in range(MAX_SPECIALISATIONS):
-        t = Tracer(Pins(wanted, None if oracle is None else oracle()))
+        t = Tracer(Pins(wanted, None if oracle is None else oracle(), arrays))
         t.static_sources = set(fixed)
         t.sized = sized
         t.unroll = set(unroll)
@@ -99,6 +103,9 @@ def _specialise(
             # A loop whose results decide the structure is unrolled; then its own bounds must be known.
             loops = {t.loop_keys[x] for x in t.origins(need.operands) if x in t.loop_keys} - unroll
             more = _sources(t, need) - fixed
+            if need.loops and not need.operands and oracle is not None and set(need.loops) - unroll:
+                unroll |= set(need.loops)
+                continue
             places = t.pins.places(t, need.operands, need.place)
             if places and (numeric(t, need.operands) or not (more or loops)):
                 wanted |= places

@@ -268,7 +268,7 @@ class Joiner:
         if same(a, b):
             return a
         if isinstance(a, Conflict) or isinstance(b, Conflict):
-            return Conflict(a, b, (self.cond,))
+            return Conflict(a, b, (self.cond,), (*getattr(a, "loops", ()), *getattr(b, "loops", ())))
         if _number(a) and _number(b):
             x, y = as_num(self.t, a), as_num(self.t, b)
             dtype, weak = _promoted((x.dtype, x.weak), (y.dtype, y.weak))
@@ -302,7 +302,7 @@ class Joiner:
             return self.value(a, b, hint)
         if isinstance(a, Bound) and isinstance(b, Bound) and same(a.function, b.function):
             inner = self.value(a.self, b.self, hint)
-            return Conflict(a, b) if isinstance(inner, Conflict) else Bound(a.function, inner)
+            return Conflict(a, b, (self.cond,)) if isinstance(inner, Conflict) else Bound(a.function, inner)
         if isinstance(a, Ref) and isinstance(b, Ref):
             return self._fresh(a, b)
         return Conflict(a, b, (self.cond,))
@@ -312,6 +312,8 @@ class Joiner:
             stored = self._stored(a, b, hint)
             if stored is not None:
                 return stored
+            if self.t.pins.arrays and not all(self.t.b.visible(v.root) for v in (a, b) if isinstance(v.root, Var)):
+                return Conflict(a, b, (self.cond,))
         if not same_form(a, b):
             a, b = loosen(a), loosen(b)
             if not same_form(a, b):
@@ -377,10 +379,10 @@ class Joiner:
         """Two objects made in the two arms with one structure become one object."""
         x, y = self.states[0].heap.get(a.id), self.states[1].heap.get(b.id)
         if x is None or y is None or not same_shape(x, y) or min(a.id, b.id) <= self.t.fork_mark:
-            return Conflict(a, b)
+            return Conflict(a, b, (self.cond,))
         xs, ys = fields(x), fields(y)
         if xs is None or ys is None:
-            return Conflict(a, b)
+            return Conflict(a, b, (self.cond,))
         values = [self.value(p, q) for p, q in zip(xs, ys, strict=True)]
         return self.result.new(rebuild(x, values))
 

@@ -265,6 +265,7 @@ def _roll(t: Tracer, fr: Frame, loop: Loop, st: State, rolled: Rolled | None) ->
     trips = None if rolled is None else functools.partial(rolled.trips, t)
     around = t.lists_around
     carried = Carried(t, st, _stored(fr, loop.header), fr.shape.live[loop.header], trips, len(loop.ways) > 1)
+    carried.key = (fr.shape.code, loop.header)
     t.lists_around = around | set(carried.entry.heap)
     t.pins.rolling += 1
     try:

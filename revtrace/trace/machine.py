@@ -323,7 +323,9 @@ class Tracer:
             self.check(value.flag, "missing value")
             return self.use(value.value)
         if isinstance(value, Conflict):
-            raise NeedStatic(value.cond, f"it is {self.describe(value)}", self.b.loc)
+            need = NeedStatic(value.cond, f"it is {self.describe(value)}", self.b.loc)
+            need.loops += value.loops
+            raise need
         if isinstance(value, Static) and isinstance(value.value, RunTimeText):
             raise value.value.refusal()
         return value

@@ -43,15 +43,18 @@ class Pins:
         Where a number is to be pinned.
     oracle : Oracle or None
         Without one, nothing is pinned.
+    arrays : bool
+        Whether arrays made in both ways of a condition are values of different kinds.
     values : dict from Var to number or array
         What the inputs hold in this call.
     used : bool
         Whether anything was pinned.
     """
 
-    def __init__(self, wanted: set[Place], oracle: Oracle | None) -> None:
+    def __init__(self, wanted: set[Place], oracle: Oracle | None, arrays: bool = False) -> None:
         self.wanted = wanted
         self.oracle = oracle
+        self.arrays = arrays and oracle is not None
         self.values: dict[Var, Any] = {}
         self.used = False
         self.under: list[Operand] = []

@@ -185,6 +185,8 @@ class Conflict:
     left: Value
     right: Value
     cond: tuple[Operand, ...] = ()
+    loops: tuple[object, ...] = ()
+    """The loops that carry it."""
 
 
 Value = Static | Num | View | Elementwise | Tup | Slice | Ref | Bound | Maybe | Undef | Null | Conflict

@@ -246,3 +246,39 @@ def test_a_list_of_a_length_found_by_running_is_returned() -> None:
     value, pullback = revtrace.vjp(f, 2.0)
     assert value == f(2.0)
     assert pullback([1.0] * 4) == (pytest.approx(1.0 + 1.7 + 1.7**2 + 1.7**3),)
+
+
+BOUNDS = [30.0, 45.0, 60.0]
+LIMITS = [[10.0, 100.0], [10.0, 300.0], [40.0, 500.0]]
+FACTORS = [[1.0, 2.0, 3.0], [1.5, 2.5, 4.0], [5.0, 6.0, 7.0]]
+
+
+def found_in_tables(x, angle):
+    for k, bound in enumerate(BOUNDS):
+        if angle <= bound:
+            limits, factors = LIMITS[k], FACTORS[k]
+            break
+        elif k == len(BOUNDS) - 1:
+            limits, factors = LIMITS[-1], FACTORS[-1]
+    for j in range(len(limits)):
+        if x <= limits[j]:
+            return factors[j] * x * x
+    return factors[-1] * x
+
+
+def test_lists_chosen_in_a_loop() -> None:
+    for case in ((50.0, 20.0), (200.0, 40.0), (9.0, 70.0)):
+        agrees(found_in_tables, *case)
+
+
+def test_arrays_of_lengths_that_only_their_branch_knows() -> None:
+    def f(x):
+        if x[0] > 0.0:
+            y = np.zeros(int(np.sum(x > 0.0)) + 1)
+            y[:-1] = 2.0 * x[0]
+        else:
+            y = np.ones(int(np.sum(x > 0.0)) + 2) * x[1]
+        return np.sum(y**2)
+
+    agrees(f, np.array([1.0, 2.0, 3.0]))
+    agrees(f, np.array([-1.0, 2.0, 3.0]))
