@@ -10,22 +10,22 @@ import functools
 import types
 from collections.abc import Callable, Sequence
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from revtrace import config, products
 from revtrace.callee import Callee, unwrap
 from revtrace.config import Settings
 from revtrace.derived import Derived, Recent
-from revtrace.dumps.dump import Dump, dump
-from revtrace.dumps.history import handle_html, history
 from revtrace.errors import RevtraceError
 from revtrace.inverse import undo
 from revtrace.matrices import Axis, Matrix
 from revtrace.passes.plan import Plan
 from revtrace.program.nodes import Program
-from revtrace.runs.call import call_of
-from revtrace.runs.recording import Recording
 from revtrace.table import Step
+
+if TYPE_CHECKING:
+    from revtrace.dumps import Dump
+    from revtrace.runs import Recording
 
 __all__ = ["Handle", "Inverse", "handle"]
 
@@ -167,6 +167,9 @@ class Handle(Derived, functools.partial):  # type: ignore[type-arg]
         Printed it is a table; it has other forms, see `revtrace.dumps.Dump`.  Of a wrapped function: how its value
         and the gradient by all arguments are computed.
         """
+        # Here and below: what looks inside is loaded when it is asked for, importing revtrace stays quick.
+        from revtrace.dumps.dump import dump
+
         return dump(self, args, kwargs)
 
     def record(self, /, *args: Any, **kwargs: Any) -> Recording:
@@ -174,6 +177,9 @@ class Handle(Derived, functools.partial):  # type: ignore[type-arg]
 
         Of a wrapped function, the function and its reversal, as they are written.  See `revtrace.runs.Recording`.
         """
+        from revtrace.runs.call import call_of
+        from revtrace.runs.recording import Recording
+
         return Recording.of(call_of(self, args, kwargs, tidy=False))
 
     def explain(self, /, *args: Any, **kwargs: Any) -> str:
@@ -182,6 +188,8 @@ class Handle(Derived, functools.partial):  # type: ignore[type-arg]
         Without arguments: why the function was specialised, call by call.
         """
         if not args and not kwargs:
+            from revtrace.dumps.history import history
+
             return history(self)
         try:
             return self.dump(*args, **kwargs).explain()
@@ -189,6 +197,8 @@ class Handle(Derived, functools.partial):  # type: ignore[type-arg]
             return f"Refused: {error}"
 
     def _repr_html_(self) -> str:
+        from revtrace.dumps.history import handle_html
+
         return handle_html(self)
 
     def plan(self, /, *args: Any, **kwargs: Any) -> Plan:
