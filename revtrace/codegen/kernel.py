@@ -207,7 +207,8 @@ def _by_buffer(source: Source) -> tuple[str, dict[str, Any]]:
         numbers = held.get(m.group(2))
         if numbers is None or len(every) > _BUFFERS:
             return m.group(0)
-        name = f"{m.group(1)}_{kinds[numbers]}"
+        # No variable begins with an underscore.
+        name = f"_{m.group(1)}_{kinds[numbers]}"
         functions[name] = accessors(numbers, every - numbers)[m.group(1)]
         return f"{name}({m.group(2)},"
 

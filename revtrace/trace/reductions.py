@@ -49,6 +49,13 @@ def axes_of(t: Tracer, st: State, axis: Any, ndim: int) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
+def reduced_axes(t: Tracer, st: State, axis: Any, ndim: int) -> tuple[int, ...]:
+    """Return the axes a reduction runs over; of an array without axes the first one may be named."""
+    if ndim == 0 and isinstance(axis, Static) and axis.value in (0, -1) and not isinstance(axis.value, bool):
+        return ()
+    return axes_of(t, st, axis, ndim)
+
+
 def fold_axes(
     t: Tracer, value: Any, axes: tuple[int, ...], inits: Callable[[tuple[Operand, ...]], Sequence[Operand]], step: Step,
     finish: Callable[[tuple[Operand, ...]], Operand], dtype: str, keepdims: bool,
@@ -83,7 +90,7 @@ def _spread(
     axes = [k for k in range(value.ndim) if k not in kept]
     if not kept:
         found = one(())
-        if not keepdims:
+        if not keepdims or not value.ndim:
             return Num(found, False)
         out = arrays.new_array(t, dtype, (const(1, "i8"),) * value.ndim)
         t.b.do("fill", out.root, found)
@@ -134,7 +141,7 @@ def sum_of(
     """``np.sum`` (or ``np.prod`` with ``name="mul"``)."""
     value = _prepare(t, st, a)
     kind = dtype_argument(t, dtype, _sum_type(value.dtype)) or value.dtype
-    axes = axes_of(t, st, axis, value.ndim)
+    axes = reduced_axes(t, st, axis, value.ndim)
     start = const(0 if name == "add" else 1, kind)
     if initial is not None and not (isinstance(initial, Static) and initial.value is None):
         start = t.b.cast(numbers.as_num(t, initial).operand, kind)  # type: ignore[assignment]
@@ -391,7 +398,7 @@ def extreme(
         raise t.unsupported(
             "the largest or least of complex numbers", "numpy orders them by parts", "compare their abs()"
         )
-    axes = axes_of(t, st or t.current, axis, value.ndim)
+    axes = reduced_axes(t, st or t.current, axis, value.ndim)
     for k in axes if start is None else ():
         n = value.shape[k]
         if isinstance(n, Const):
@@ -527,7 +534,7 @@ on(np.argmin)(_position_handler("min"))
 def truth_of(t: Tracer, st: State, a: Any, axis: Any, keepdims: bool, name: str) -> Any:
     """``np.all`` (``"and"``) or ``np.any`` (``"or"``)."""
     value = _prepare(t, st, a)
-    axes = axes_of(t, st, axis, value.ndim)
+    axes = reduced_axes(t, st, axis, value.ndim)
     start = const(name == "and")
 
     def step(ix: Any, x: Operand, values: Any) -> Any:

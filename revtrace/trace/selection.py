@@ -322,13 +322,14 @@ def order_of(t: Tracer, line: View) -> View:
 
 def _lines(t: Tracer, st: State, value: Any, axis: Any, kind: str) -> View:
     """Sort (or order) each line of an array along an axis; None flattens it."""
+    from revtrace.trace.reductions import axes_of
     from revtrace.trace.shaping import ravel
 
     view = as_array(t, value, st)
     if isinstance(axis, Static) and axis.value is None:
         view, k = arrays.settle(t, ravel(t, view)), 0
     else:
-        k = containers.as_known_int(t, axis) % view.ndim
+        (k,) = axes_of(t, st, axis, view.ndim)
     out = arrays.new_array(t, view.dtype if kind == "sort" else "i8", view.shape)
     outer = [n for j, n in enumerate(view.shape) if j != k]
 

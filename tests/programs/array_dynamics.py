@@ -1,8 +1,14 @@
 """Particles, fields, populations and prices in whole-array numpy."""
 
+import functools
+
 import numpy as np
 
-from tests.programs.corpus import case, normal, uniform
+from tests.programs import corpus
+from tests.programs.corpus import normal, uniform
+
+# numpy adds in blocks and through BLAS: sums differ in their last digits.
+case = functools.partial(corpus.case, ulp=32)
 
 
 def n_body_jax(jnp, x, v, m):
@@ -48,7 +54,7 @@ def sir_model(state, beta, gamma):
     return history[:, 1].max() + np.sum(history[-1] ** 2)
 
 
-@case(np.array([1.0, 0.5]), np.array([1.1, 0.4, 0.4, 0.1]), argnums=(0, 1), smooth=True)
+@case(np.array([1.0, 0.5]), np.array([1.1, 0.4, 0.4, 0.1]), argnums=(0, 1), smooth=True, tags="slow")
 def predator_and_prey(y, p):
     def f(y):
         return np.array([p[0] * y[0] - p[1] * y[0] * y[1], p[3] * y[0] * y[1] - p[2] * y[1]])
@@ -129,7 +135,7 @@ C = np.array([[0, 0], [1, 0], [0, 1], [-1, 0], [0, -1], [1, 1], [-1, 1], [-1, -1
 W = np.array([4 / 9] + [1 / 9] * 4 + [1 / 36] * 4)
 
 
-@case(uniform(0.9, 1.1, 3, 4, seed=12), 0.6, argnums=(0, 1), smooth=True, ulp=16)
+@case(uniform(0.9, 1.1, 3, 4, seed=12), 0.6, argnums=(0, 1), smooth=True, tags="slow")
 def lattice_boltzmann(density, tau):
     f = W[:, None, None] * density
     for _ in range(2):
@@ -157,7 +163,7 @@ def integrate_and_fire(v, drive):
     return trace
 
 
-@case(normal(8, seed=14), 0.3, argnums=(0, 1), smooth=True, ulp=16)
+@case(normal(8, seed=14), 0.3, argnums=(0, 1), smooth=True)
 def split_step_quantum(phase, mass):
     n = phase.size
     x = np.linspace(-1, 1, n)

@@ -1,8 +1,14 @@
 """Grids in time and linear systems, in whole-array numpy: stencils, ghost cells, iterations, factorisations."""
 
+import functools
+
 import numpy as np
 
-from tests.programs.corpus import case, normal, uniform
+from tests.programs import corpus
+from tests.programs.corpus import normal, uniform
+
+# numpy adds in blocks and through BLAS: sums differ in their last digits.
+case = functools.partial(corpus.case, ulp=32)
 
 
 def spd(n, seed):
@@ -159,7 +165,7 @@ def multigrid(f):
     return np.sum(v_cycle(np.zeros(9), f) ** 2)
 
 
-@case(normal(7, seed=16), 0.4, argnums=(0, 1), smooth=True)
+@case(normal(7, seed=16), 0.4, argnums=(0, 1), smooth=True, tags="slow")
 def crank_nicolson(u, r):
     n = u.size
     lower, main, upper = np.full(n, -r / 2), np.full(n, 1 + r), np.full(n, -r / 2)
@@ -320,7 +326,7 @@ def householder(a):
     return np.sum(np.triu(r[:n]) ** 3)
 
 
-@case(spd(4, 30), smooth=True, rtol=1e-6, ulp=64)
+@case(spd(4, 30), smooth=True, rtol=1e-6, ulp=64, tags="slow")
 def jacobi_rotations(a):
     n = len(a)
     for _ in range(2):
@@ -341,7 +347,7 @@ def floyd_warshall(d):
     return np.sum(d * np.arange(36).reshape(6, 6))
 
 
-@case(uniform(0.5, 2, 4, seed=32), uniform(1, 2, 4, seed=33), argnums=(0, 1), smooth=True)
+@case(uniform(0.5, 2, 4, seed=32), uniform(1, 2, 4, seed=33), argnums=(0, 1), smooth=True, tags="slow")
 def beam_stiffness(lengths, stiffness):
     """Elements are added into the matrix by blocks, clamped at the left."""
     n = len(lengths)

@@ -1,8 +1,14 @@
 """Likelihoods, losses and decompositions of data in whole-array numpy."""
 
+import functools
+
 import numpy as np
 
-from tests.programs.corpus import case, integers, normal, uniform
+from tests.programs import corpus
+from tests.programs.corpus import integers, normal, uniform
+
+# numpy adds in blocks and through BLAS: sums differ in their last digits.
+case = functools.partial(corpus.case, ulp=32)
 
 
 def gaussian_process_jax(jnp, x, y, log_length, log_noise):
@@ -11,7 +17,7 @@ def gaussian_process_jax(jnp, x, y, log_length, log_noise):
 
 
 @case(
-    np.linspace(0, 3, 6), normal(6, seed=1), 0.1, -0.7, argnums=(0, 1, 2, 3), smooth=True, ulp=16, rtol=1e-6,
+    np.linspace(0, 3, 6), normal(6, seed=1), 0.1, -0.7, argnums=(0, 1, 2, 3), smooth=True, rtol=1e-6,
     jax=gaussian_process_jax,
 )  # fmt: skip
 def gaussian_process(x, y, log_length, log_noise):
@@ -55,7 +61,7 @@ def mixture_jax(jnp, x, logits, means, log_scales):
 
 @case(
     normal(7, 2, seed=3), normal(3, seed=4), normal(3, 2, seed=5), 0.3 * normal(3, 2, seed=6), argnums=(1, 2, 3),
-    smooth=True, ulp=16, jax=mixture_jax,
+    smooth=True, jax=mixture_jax,
 )  # fmt: skip
 def gaussian_mixture(x, logits, means, log_scales):
     log_w = logits - np.log(np.exp(logits).sum())
