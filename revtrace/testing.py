@@ -19,10 +19,11 @@ from revtrace.errors import GradientError, InverseDriftError
 from revtrace.handle import Handle
 from revtrace.progress import tracked
 from revtrace.replay import GVar
+from revtrace.rulecheck import RuleReport, test_rule
 from revtrace.trace.record import Arg
 from revtrace.tracking import benchmarks
 
-__all__ = ["GradReport", "InverseReport", "benchmarks", "check_grad", "check_inverse"]
+__all__ = ["GradReport", "InverseReport", "RuleReport", "benchmarks", "check_grad", "check_inverse", "test_rule"]
 
 
 @dataclass(frozen=True, slots=True)

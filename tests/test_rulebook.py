@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import revtrace
-from revtrace import rule
+from revtrace import rule, testing
 
 X = np.array([0.3, -0.7, 1.2])
 
@@ -283,3 +283,49 @@ def test_functions_of_autograd(registered):
     expected = X[0] * np.cos(X)
     expected[0] += np.sin(X).sum()
     np.testing.assert_allclose(revtrace.grad(lambda x: f(x))(X), expected)
+
+
+def test_rules_are_checked_alone_and_through_hosts(registered):
+    def f(x, a):
+        return {"s": a * np.sin(x), "n": (float(np.sum(x)), len(x))}
+
+    def adjoint(ct, out, x, a):
+        return ct["s"] * a * np.cos(x) + ct["n"][0], np.sum(ct["s"] * np.sin(x))
+
+    def tangent(dots, out, x, a):
+        ds = np.zeros(len(x))
+        dn = 0.0
+        if dots[0] is not None:
+            ds = ds + a * np.cos(x) * dots[0]
+            dn = np.sum(dots[0])
+        if dots[1] is not None:
+            ds = ds + dots[1] * np.sin(x)
+        return {"s": ds, "n": (dn, 0)}
+
+    rule(f, adjoint=adjoint, tangent=tangent)
+    registered(f)
+    report = testing.test_rule(f, X, 1.5)
+    assert report.adjoint < 1e-6
+    assert report.tangent is not None
+    assert report.tangent < 1e-12
+    assert set(report.hosts.values()) <= {"checked", "not installed"}
+
+
+def test_a_wrong_rule_is_found(registered):
+    def f(x):
+        return np.sin(x)
+
+    rule(f, adjoint=lambda ct, out, x: 1.01 * ct * np.cos(x))
+    registered(f)
+    with pytest.raises(revtrace.GradientError):
+        testing.test_rule(f, X, hosts=False)
+
+
+def test_a_tangent_that_disagrees_is_found(registered):
+    def f(x):
+        return np.sin(x)
+
+    rule(f, adjoint=lambda ct, out, x: ct * np.cos(x), tangent=lambda dots, out, x: 2.0 * dots[0] * np.cos(x))
+    registered(f)
+    with pytest.raises(revtrace.GradientError, match="disagree"):
+        testing.test_rule(f, X, hosts=False)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Spec", "flat", "leaves", "rebuilt", "spec_of"]
+__all__ = ["Spec", "filled", "flat", "leaves", "rebuilt", "spec_of", "total_of", "weighed"]
 
 Spec = tuple[Any, ...]
 
@@ -89,3 +89,35 @@ def flat(spec: Spec, value: Any, name: str) -> list[Any]:
     for part, v in zip(spec[1], values):  # noqa: B905 - lengths are compared above
         found += flat(part, v, name)
     return found
+
+
+def weighed(weights: Any, value: Any) -> Any:
+    """Return the sum of a value's numbers by weights of the same structure; None weighs nothing."""
+    if weights is None:
+        return 0.0
+    if isinstance(weights, dict):
+        return sum([weighed(weights[k], value[k]) for k in weights])
+    if isinstance(weights, tuple):
+        return sum([weighed(w, v) for w, v in zip(weights, value)])  # noqa: B905 - of one structure
+    return np.sum(np.real(weights * value))
+
+
+def total_of(f: Any, weights: Any) -> Any:
+    """Return the function of the same arguments whose value is the weighed sum of another's."""
+
+    def total(*xs: Any) -> Any:
+        return weighed(weights, f(*xs))
+
+    return total
+
+
+def filled(f: Any, args: Sequence[Any], places: Sequence[int]) -> Any:
+    """Return a function of the arguments at some places, the others being given."""
+
+    def partly(*xs: Any) -> Any:
+        given = list(args)
+        for k, x in zip(places, xs):  # noqa: B905 - strict= is not traced
+            given[k] = x
+        return f(*given)
+
+    return partly

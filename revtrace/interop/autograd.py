@@ -124,3 +124,10 @@ def _jvp(argnums: Sequence[int], tangents: Sequence[Any], ans: Any, args: Sequen
 
 defvjp_argnums(_call, _vjp)
 defjvp_argnums(_call, _jvp)
+
+
+def check(f: Callable[..., Any], args: Sequence[Any]) -> None:
+    """Run autograd's own check of a wrapped function's derivatives, in reverse mode."""
+    from autograd.test_util import check_grads
+
+    check_grads(f, modes=["rev"], order=1)(*args)

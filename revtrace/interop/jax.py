@@ -169,3 +169,11 @@ mlir.register_lowering(_call, _lower, cacheable=False)
 ad.primitive_jvps[_call] = _jvp
 ad.primitive_transposes[_call] = _transpose
 batching.primitive_batchers[_call] = _batch
+
+
+def check(f: Callable[..., Any], args: Sequence[Any]) -> None:
+    """Run JAX's own check of a wrapped function's derivatives, in reverse mode."""
+    from jax.test_util import check_grads
+
+    with jax.enable_x64(True):
+        check_grads(f, tuple(jax.numpy.asarray(a) for a in args), order=1, modes=["rev"])

@@ -287,3 +287,8 @@ def operator_call(f: Callable[..., Any], *args: Any) -> tuple[list[torch.Tensor]
     call, leaves = call_of(target.table(len(args)), *target.full(args, {}), _is_leaf, _dtype)
     assert isinstance(call, Call)
     return leaves, _name(call)
+
+
+def check(f: Callable[..., Any], args: Sequence[Any]) -> None:
+    """Run PyTorch's own check of a wrapped function's derivatives."""
+    torch.autograd.gradcheck(f, tuple(torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in args))
