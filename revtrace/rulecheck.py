@@ -106,7 +106,6 @@ def _drawn(value: Any, rng: np.random.Generator) -> Any:
 
 def _dot_product(f: Any, args: tuple[Any, ...], weights: Any, rng: np.random.Generator, rtol: float) -> float | None:
     """How far ``<w, J v>`` is from ``<J' w, v>``."""
-
     directions = tuple(_drawn(a, rng) for a in args)
     active = [k for k, d in enumerate(directions) if isinstance(d, (float, np.ndarray))]
     of = filled(total_of(f, weights), args, active)
