@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -395,7 +394,7 @@ def _issubdtype(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | No
     return Static(np.issubdtype(*(k.value for k in known)))
 
 
-@on(np.errstate, warnings_catch := __import__("warnings").catch_warnings, contextlib.suppress)
+@on(np.errstate, warnings_catch := __import__("warnings").catch_warnings)
 def _errstate(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     return Static(NOTHING)
 

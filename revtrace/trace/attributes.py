@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import functools
 import types
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from revtrace.trace.values import Bound, Num, Ref, Static, Tup, is_number
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
-__all__ = ["Method", "Super", "get_attribute", "set_attribute", "super_attribute"]
+__all__ = ["Method", "Super", "delete_attribute", "get_attribute", "set_attribute", "super_attribute"]
 
 
 class Method:
@@ -410,6 +411,22 @@ def set_attribute(t: Tracer, st: State, target: Any, name: str, value: Any) -> N
     raise t.unsupported(
         f"setting an attribute of {t.describe(target)}", "it would change an object outside the function"
     )
+
+
+def delete_attribute(t: Tracer, st: State, target: Any, name: str) -> None:
+    """``del target.name``, of an instance made while tracing."""
+    box = st.box(target) if isinstance(target, Ref) else None
+    if not isinstance(box, ObjectBox) or box.source is not None or "__delattr__" in _own_names(box.cls):
+        raise t.unsupported(
+            f"deleting the attribute {name!r}", "it is known only of instances made in the function", "set it to None"
+        )
+    if box.get(name) is None:
+        raise PythonRaise(AttributeError(f"'{box.cls.__name__}' object has no attribute '{name}'"))
+    st.set(target, replace(box, fields=tuple(f for f in box.fields if f[0] != name)))
+
+
+def _own_names(cls: type) -> set[str]:
+    return {name for base in cls.__mro__ if base is not object for name in vars(base)}
 
 
 def store_field(t: Tracer, st: State, target: Ref, name: str, value: Any) -> None:

@@ -58,6 +58,11 @@ def _type(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
     return Static(python_type(t, st, args[0]))
 
 
+def is_instance(t: Tracer, st: State, value: Any, cls: type) -> bool:
+    """``isinstance(value, cls)``."""
+    return isinstance(value.value, cls) if isinstance(value, Static) else issubclass(python_type(t, st, value), cls)
+
+
 @on(isinstance)
 def _isinstance(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     kinds = containers.as_static(t, st, args[1])

@@ -158,6 +158,10 @@ def call(
     if entry is not None:
         return elementwise.call_entry(t, st, f, entry, args, kwargs)
     wrapped = getattr(f, "__wrapped__", None)
+    if isinstance(getattr(f, "registry", None), types.MappingProxyType) and hasattr(f, "dispatch"):
+        from revtrace.trace.library import dispatched
+
+        return call(t, st, Static(dispatched(t, st, f, args)), args, kwargs, fr)
     stand_in = stand_ins.find(f)
     if stand_in is not None:
         return _plain(t, st, stand_in, Static(stand_in), args, kwargs)  # type: ignore[arg-type]
@@ -235,7 +239,11 @@ def _plain(
 ) -> Any:
     source = value.source if value.source is not None else Fixed(f)
     if f.__module__ and f.__module__.partition(".")[0] == "revtrace" and not f.__module__.startswith(_TRACED):
-        raise t.unsupported(f"calling {f.__module__}.{f.__qualname__}", "revtrace's own functions are not traced", "")
+        raise t.unsupported(
+            f"calling {f.__module__}.{f.__qualname__}",
+            "revtrace's own functions are not traced",
+            "take the derivative outside and differentiate it whole (grad(grad(f)), hessian, hvp), or write it out",
+        )
     defaults = tuple(external(t, st, d, None, "const") for d in f.__defaults__ or ())
     kwdefaults = {k: external(t, st, d, None, "const") for k, d in (f.__kwdefaults__ or {}).items()}
     cells: dict[str, Any] = {}

@@ -441,6 +441,11 @@ def as_keywords(t: Tracer, st: State, value: Any, any_key: bool = False) -> dict
             return dict(box.items)
         if isinstance(box, (ListBox, IterBox)):
             return {_key(t, st, items_of(t, st, p)[0]): items_of(t, st, p)[1] for p in items_of(t, st, value)}
+        if isinstance(box, ObjectBox) and hasattr(box.cls, "keys"):
+            from revtrace.trace.calls import call_method
+
+            keys = items_of(t, st, call_method(t, st, value, "keys", ()))
+            return {_key(t, st, k): call_method(t, st, value, "__getitem__", (k,)) for k in keys}
     if isinstance(value, Static) and hasattr(value.value, "keys"):
         return {k: Static(value.value[k]) for k in value.value.keys()}  # noqa: SIM118
     raise t.unsupported(f"{t.describe(value)} used as a mapping", "", "")

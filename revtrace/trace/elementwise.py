@@ -44,6 +44,7 @@ _KEEP_INT = {
     "rint",
     "neg",
     "invert",
+    "reciprocal",
 }
 
 
@@ -267,6 +268,8 @@ def primitive(t: Tracer, name: str, *xs: Any) -> Any:
         if name == "abs":
             return nums[0]
         dtype = "i1"
+    if dtype[0] in "iu" and name == "reciprocal":
+        return numbers.integer_reciprocal(t, nums[0])
     if dtype[0] in "iu" and name == "square":
         return numbers.binary(t, "*", nums[0], nums[0])
     if dtype[0] in "iu" and name == "fmod":

@@ -306,6 +306,11 @@ def evaluate(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dict[s
         root = self.__name__.partition(".")[0]
     if root not in _PURE_MODULES:
         return None
+    if isinstance(self, str) and f.__name__ == "join" and len(args) == 1:
+        from revtrace.trace.containers import items_of
+        from revtrace.trace.values import Tup as Joined
+
+        args = (Joined(tuple(items_of(t, st, args[0]))),)
     known = [as_static(t, st, _static_instance(t, st, a)) for a in args]
     named = {k: as_static(t, st, _static_instance(t, st, v)) for k, v in kwargs.items()}
     if (module or "").startswith("numpy.random") or type(self).__module__.startswith("numpy.random"):

@@ -1,7 +1,6 @@
 """What each canonical instruction does to the traced state: one small function per name.
 
-A handler returns None to go on, ``"jump"`` to take the jump, ``"return"``, ``"raise"``, or a condition
-with the blocks for true and false where both ways are possible.
+Jumps, exceptions and ``match`` have modules of their own; see `revtrace.trace.handlers`.
 """
 
 from __future__ import annotations
@@ -9,30 +8,28 @@ from __future__ import annotations
 import builtins
 import importlib
 from collections.abc import Callable
-from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from revtrace.decode import Instr
-from revtrace.trace import containers
-from revtrace.trace.attributes import get_attribute, set_attribute, super_attribute
-from revtrace.trace.calls import TracedFunction, call
+from revtrace.trace import calling, containers, exceptions, jumps, matching
+from revtrace.trace.attributes import delete_attribute, get_attribute, set_attribute, super_attribute
 from revtrace.trace.external import external
-from revtrace.trace.iterators import iterate
+from revtrace.trace.handlers import HANDLERS, keep, on, pop_n
 from revtrace.trace.join import DEAD
 from revtrace.trace.operators import binary, compare, contains, identical, inplace, invert_truth, truth, unary
 from revtrace.trace.record import Global
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import CellBox, ListBox, State
 from revtrace.trace.texts import is_text, run_time_text
-from revtrace.trace.values import NONE, NULL, UNDEF, Elementwise, Maybe, Null, Ref, Slice, Static, Tup, Undef
+from revtrace.trace.values import NONE, NULL, UNDEF, Maybe, Null, Ref, Slice, Static, Tup, Undef
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Frame, Tracer
 
 __all__ = ["step"]
 
-Handler = Callable[["Tracer", "Frame", State, Instr], Any]
-HANDLERS: dict[str, Handler] = {}
+
+del calling, exceptions, jumps, matching
 
 
 def step(t: Tracer, fr: Frame, st: State, instr: Instr) -> Any:
@@ -43,35 +40,6 @@ def step(t: Tracer, fr: Frame, st: State, instr: Instr) -> Any:
         name, reason = instr.arg if instr.name == "REFUSED" else (instr.name, "it is not supported")
         raise t.unsupported(f"{name}", str(reason))
     return handler(t, fr, st, instr)
-
-
-def on(*names: str) -> Callable[[Handler], Handler]:
-    """Register the handler of some instructions."""
-
-    def register(handler: Handler) -> Handler:
-        for name in names:
-            HANDLERS[name] = handler
-        return handler
-
-    return register
-
-
-def pop_n(st: State, n: int) -> list[Any]:
-    """Pop the last n values, in order."""
-    if n == 0:
-        return []
-    values = st.stack[-n:]
-    del st.stack[-n:]
-    return values
-
-
-def keep(t: Tracer, value: Any) -> Any:
-    """Compute an element-wise expression that is about to be kept."""
-    if isinstance(value, Elementwise):
-        from revtrace.trace.arrays import settle
-
-        return settle(t, value)
-    return value
 
 
 # variables --------------------------------------------------------------------------------
@@ -469,6 +437,11 @@ def _store_attr(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     set_attribute(t, st, target, instr.arg, keep(t, value))
 
 
+@on("DELETE_ATTR")
+def _delete_attr(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    delete_attribute(t, st, st.stack.pop(), instr.arg)
+
+
 @on("LOAD_SUPER_ATTR")
 def _load_super_attr(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     name, method, _ = instr.arg
@@ -501,279 +474,3 @@ def _import_from(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
         except ImportError as error:
             raise PythonRaise(error) from None
     st.stack.append(external(t, st, value, Global(vars(module), instr.arg), role="const"))
-
-
-# functions -----------------------------------------------------------------------------------
-
-
-@on("MAKE_FUNCTION")
-def _make_function(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
-    code = st.stack.pop().value
-    assert isinstance(code, CodeType)
-    parts = dict(zip(instr.arg, pop_n(st, len(instr.arg)), strict=True))
-    function = TracedFunction(code, fr.globals, fr)
-    for part, value in parts.items():
-        function = function.having(t, st, part, value)
-    st.stack.append(Static(function))
-
-
-@on("SET_FUNCTION_ATTRIBUTE")
-def _set_function_attribute(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
-    value, function = pop_n(st, 2)
-    st.stack.append(Static(function.value.having(t, st, instr.arg, value)))
-
-
-@on("CALL")
-def _call(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
-    nargs, names = instr.arg
-    args = pop_n(st, nargs)
-    _do_call(t, fr, st, args, names)
-
-
-@on("CALL_KW")
-def _call_kw(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
-    names = st.stack.pop().value
-    _do_call(t, fr, st, pop_n(st, instr.arg), names)
-
-
-def _do_call(t: Tracer, fr: Frame, st: State, args: list[Any], names: tuple[str, ...]) -> None:
-    first, second = pop_n(st, 2)
-    if isinstance(first, Null):
-        function = second
-    elif isinstance(second, Null):
-        function = first
-    else:
-        function, args = first, [second, *args]
-    count = len(args) - len(names)
-    kwargs = dict(zip(names, args[count:], strict=True))
-    t.settle_stack(st)
-    st.stack.append(call(t, st, function, tuple(args[:count]), kwargs, fr))
-
-
-@on("CALL_EX")
-def _call_ex(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
-    kwargs = st.stack.pop() if instr.arg else NULL
-    args = st.stack.pop()
-    first, second = pop_n(st, 2)
-    function = second if isinstance(first, Null) else first
-    items = containers.items_of(t, st, args)
-    named = {} if isinstance(kwargs, Null) else containers.as_keywords(t, st, kwargs)
-    t.settle_stack(st)
-    st.stack.append(call(t, st, function, tuple(items), named, fr))
-
-
-@on("RETURN")
-def _return(t: Tracer, fr: Frame, st: State, instr: Instr) -> str:
-    st.stack[-1] = keep(t, st.stack[-1])
-    if fr.on_yield is not None:
-        st.stack[-1] = st.locals.get(".acc", NONE)
-    return "return"
-
-
-@on("RETURN_GENERATOR")
-def _return_generator(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
-    st.stack.append(NONE)
-
-
-@on("YIELD_VALUE")
-def _yield(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
-    value = keep(t, st.stack.pop())
-    if fr.on_yield is None:
-        raise t.unsupported("a generator", "it is used in a way that keeps it beyond the place where it is made", "")
-    fr.on_yield(st, value)
-    st.stack.append(NONE)
-
-
-@on("GET_YIELD_FROM_ITER")
-def _yield_from(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
-    if fr.on_yield is None:
-        raise t.unsupported(
-            "a generator",
-            "it is used in a way that keeps it beyond the place where it is made",
-            "use it up in one loop",
-        )
-    for item in containers.items_of(t, st, st.stack.pop()):
-        fr.on_yield(st, keep(t, item))
-    # What is left to SEND is an iterator that has ended.
-    st.stack.append(iterate(t, st, Tup(())))
-
-
-@on("SEND")
-def _send(t: Tracer, fr: Frame, st: State, instr: Instr) -> Any:
-    st.stack.pop()
-    if instr.arg:
-        st.stack.pop()
-    st.stack.append(NONE)
-    return "jump"
-
-
-# jumps ----------------------------------------------------------------------------------------
-
-
-def _conditional(t: Tracer, fr: Frame, st: State, instr: Instr, cond: Any, on_true: bool) -> Any:
-    if isinstance(cond, Static):
-        return "jump" if bool(cond.value) is on_true else None
-    block = next(b for b in fr.flow.blocks if b.instrs and b.instrs[-1] is instr)
-    not_taken, taken = block.successors
-    return (cond.operand, taken, not_taken) if on_true else (cond.operand, not_taken, taken)
-
-
-@on("JUMP")
-def _jump(t: Tracer, fr: Frame, st: State, instr: Instr) -> str:
-    return "jump"
-
-
-@on("JUMP_IF_FALSE", "JUMP_IF_TRUE")
-def _jump_if(t: Tracer, fr: Frame, st: State, instr: Instr) -> Any:
-    cond = truth(t, st, st.stack.pop())
-    return _conditional(t, fr, st, instr, cond, instr.name == "JUMP_IF_TRUE")
-
-
-@on("JUMP_IF_NONE", "JUMP_IF_NOT_NONE")
-def _jump_if_none(t: Tracer, fr: Frame, st: State, instr: Instr) -> Any:
-    cond = identical(t, st, st.stack.pop(), NONE)
-    return _conditional(t, fr, st, instr, cond, instr.name == "JUMP_IF_NONE")
-
-
-@on("JUMP_IF_FALSE_OR_POP", "JUMP_IF_TRUE_OR_POP")
-def _jump_or_pop(t: Tracer, fr: Frame, st: State, instr: Instr) -> Any:
-    st.stack[-1] = keep(t, st.stack[-1])
-    cond = truth(t, st, st.stack[-1])
-    jump_on = instr.name == "JUMP_IF_TRUE_OR_POP"
-    if isinstance(cond, Static):
-        if bool(cond.value) is jump_on:
-            return "jump"
-        st.stack.pop()
-        return None
-    block = next(b for b in fr.flow.blocks if b.instrs and b.instrs[-1] is instr)
-    not_taken, taken = block.successors
-
-    def pop(state: State) -> None:
-        state.stack.pop()
-
-    if jump_on:
-        return (cond.operand, (taken, None), (not_taken, pop))
-    return (cond.operand, (not_taken, pop), (taken, None))
-
-
-@on("GET_ITER")
-def _get_iter(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
-    st.stack.append(iterate(t, st, st.stack.pop()))
-
-
-@on("FOR_ITER")
-def _for_iter(t: Tracer, fr: Frame, st: State, instr: Instr) -> Any:
-    # Only met for a body that always leaves: there is no loop, at most one item is taken.
-    from revtrace.trace.iterators import advance, roll
-
-    ref = st.stack[-1]
-    assert isinstance(ref, Ref)
-    rolled = roll(t, st, ref)
-    block = next(b for b in fr.flow.blocks if b.instrs and b.instrs[-1] is instr)
-    body, exhausted = block.successors
-    if rolled is None or rolled.known:
-        item = advance(t, st, ref)
-        if item is None:
-            if instr.arg:
-                st.stack.pop()
-            return "jump"
-        st.stack.append(item)
-        return None
-    from revtrace.program.nodes import const
-
-    symbol = "lt" if rolled.step > 0 else "gt"
-    some = t.b.compare(symbol, rolled.start, rolled.stop)
-    first = rolled.start if rolled.hint == "i" else const(0, "i8")
-
-    def take(state: State) -> None:
-        state.stack.append(rolled.element(t, state, first))
-
-    def end(state: State) -> None:
-        if instr.arg:
-            state.stack.pop()
-
-    return (some, (body, take), (exhausted, end))
-
-
-# exceptions -------------------------------------------------------------------------------------
-
-
-@on("LOAD_ASSERTION_ERROR")
-def _load_assertion(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
-    st.stack.append(Static(AssertionError))
-
-
-@on("RAISE")
-def _raise(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
-    if instr.arg == 0:
-        raise PythonRaise(RuntimeError("No active exception to reraise"))
-    parts = pop_n(st, instr.arg)
-    error = parts[0]
-    if isinstance(error, Static):
-        value = error.value
-        if isinstance(value, type) and issubclass(value, BaseException):
-            value = value()
-        if isinstance(value, BaseException):
-            raise PythonRaise(value)
-    raise PythonRaise(Exception("an exception"))
-
-
-@on("RERAISE")
-def _reraise(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
-    error = st.stack.pop()
-    raise PythonRaise(error.value if isinstance(error, Static) else RuntimeError("reraised"))
-
-
-@on("PUSH_EXC_INFO")
-def _push_exc_info(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
-    st.stack[-1:] = [NONE, st.stack[-1]]
-
-
-@on("POP_EXCEPT")
-def _pop_except(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
-    st.stack.pop()
-
-
-@on("CHECK_EXC_MATCH")
-def _check_exc_match(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
-    kind = containers.as_static(t, st, st.stack.pop())
-    error = st.stack[-1]
-    if not isinstance(kind, Static) or not isinstance(error, Static):
-        raise t.unsupported("an except clause decided while running", "", "")
-    st.stack.append(Static(isinstance(error.value, kind.value)))
-
-
-@on("BEFORE_WITH")
-def _before_with(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
-    manager = st.stack.pop()
-    enter = get_attribute(t, st, manager, "__enter__")
-    leave = get_attribute(t, st, manager, "__exit__")
-    st.stack += [leave, call(t, st, enter, (), {}, fr)]
-
-
-@on("LOAD_SPECIAL")
-def _load_special(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
-    manager = st.stack.pop()
-    st.stack += [get_attribute(t, st, manager, instr.arg), NULL]
-
-
-@on("GET_LEN")
-def _get_len(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
-    st.stack.append(containers.length(t, st, st.stack[-1]))
-
-
-@on("MATCH_SEQUENCE")
-def _match_sequence(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
-    value = st.stack[-1]
-    sequence = isinstance(value, Tup) or (isinstance(value, Ref) and isinstance(st.box(value), ListBox))
-    if isinstance(value, Static):
-        sequence = isinstance(value.value, (tuple, list, range))
-    st.stack.append(Static(sequence))
-
-
-@on("MATCH_MAPPING")
-def _match_mapping(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
-    from revtrace.trace.state import DictBox
-
-    value = st.stack[-1]
-    st.stack.append(Static(isinstance(value, Ref) and isinstance(st.box(value), DictBox)))

@@ -62,6 +62,8 @@ def iterate(t: Tracer, st: State, value: Any) -> Ref:
             case ObjectBox():
                 from revtrace.trace.calls import call_method
 
+                if not hasattr(box.cls, "__iter__") and hasattr(box.cls, "__getitem__"):
+                    return st.new(IterBox("items", tuple(_by_index(t, st, value))))
                 found = call_method(t, st, value, "__iter__", ())
                 return iterate(t, st, found)
     if isinstance(value, Tup):
@@ -88,6 +90,28 @@ def iterate(t: Tracer, st: State, value: Any) -> Ref:
     if isinstance(value, Num):
         raise PythonRaise(TypeError("'float' object is not iterable"))
     raise t.unsupported(f"iterating over {t.describe(value)}", "it is not an iterable revtrace knows")
+
+
+_MOST_ITEMS = 4096
+
+
+def _by_index(t: Tracer, st: State, value: Ref) -> list[Any]:
+    """List what an instance gives for 0, 1, 2 ... until it raises IndexError."""
+    from revtrace.trace.calls import call_method
+
+    items: list[Any] = []
+    while len(items) < _MOST_ITEMS:
+        try:
+            items.append(call_method(t, st, value, "__getitem__", (Static(len(items)),)))
+        except PythonRaise as signal:
+            if isinstance(signal.error, IndexError):
+                return items
+            raise
+    raise t.unsupported(
+        "iterating over an object by its __getitem__",
+        "the index at which it raises IndexError must be known when tracing",
+        "give its class an __iter__, or loop over range(len(...))",
+    )
 
 
 def _int(x: Any) -> int | None:

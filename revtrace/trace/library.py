@@ -18,7 +18,8 @@ from revtrace.trace.functions import evaluate, on, refused, signature
 from revtrace.trace.iterators import iterate
 from revtrace.trace.join import DEAD
 from revtrace.trace.numbers import integer
-from revtrace.trace.signals import PythonRaise
+from revtrace.trace.operators import compare, truth
+from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import CellBox, DictBox, IterBox, ListBox, ObjectBox, State
 from revtrace.trace.values import NONE, Num, Ref, Static, Tup, Undef
 
@@ -211,11 +212,92 @@ def _count(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -
     return st.new(IterBox("count", (first, by)))
 
 
+def _decided(t: Tracer, st: State, function: Any, item: Any) -> bool:
+    """Whether a predicate holds of an item, which must be known."""
+    from revtrace.trace.calls import call
+
+    flag = truth(t, st, item if _is_none(function) else call(t, st, function, (item,), {}))
+    if not isinstance(flag, Static):
+        raise NeedStatic((flag.operand,), "how many items are taken must be known", t.b.loc)
+    return bool(flag.value)
+
+
+for _function in (itertools.takewhile, itertools.dropwhile, itertools.filterfalse):
+
+    def _some(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None, choose: Any = _function) -> Any:
+        items = containers.items_of(t, st, args[1])
+        found = choose(lambda item: _decided(t, st, args[0], item), items)
+        return iterate(t, st, Tup(tuple(found)))
+
+    on(_function)(_some)
+
+
+@on(itertools.compress)
+def _compress(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    items, flags = (containers.items_of(t, st, a) for a in args)
+    return iterate(t, st, Tup(tuple(x for x, f in zip(items, flags, strict=False) if _decided(t, st, NONE, f))))
+
+
+@on(itertools.groupby)
+def _groupby(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    from revtrace.trace.calls import call
+
+    source, key = signature("iterable", key=NONE)(args, kwargs)
+    groups: list[tuple[Any, list[Any]]] = []
+    for item in containers.items_of(t, st, source):
+        rank = item if _is_none(key) else call(t, st, key, (item,), {})
+        same = truth(t, st, compare(t, st, "==", rank, groups[-1][0])) if groups else Static(False)
+        if not isinstance(same, Static):
+            raise NeedStatic((same.operand,), "which items are grouped must be known", t.b.loc)
+        if not same.value:
+            groups.append((rank, []))
+        groups[-1][1].append(item)
+    return iterate(t, st, Tup(tuple(Tup((rank, iterate(t, st, Tup(tuple(items))))) for rank, items in groups)))
+
+
+@on(itertools.chain.from_iterable)
+def _chain(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    parts = [containers.items_of(t, st, part) for part in containers.items_of(t, st, args[0])]
+    return iterate(t, st, Tup(tuple(x for part in parts for x in part)))
+
+
 def _is_none(x: Any) -> bool:
     return isinstance(x, Static) and x.value is None
 
 
 # collections --------------------------------------------------------------------------------------
+
+
+@on(collections.namedtuple)
+def _namedtuple(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    known = [containers.as_static(t, st, a) for a in args]
+    named = {k: containers.as_static(t, st, v) for k, v in kwargs.items()}
+    if not all(isinstance(k, Static) for k in (*known, *named.values())):
+        raise t.unsupported("a named tuple with run-time defaults", "its class is made when tracing", "pass all fields")
+    try:
+        return Static(_named_class(tuple(k.value for k in known), tuple((k, v.value) for k, v in named.items())))
+    except Exception as error:
+        raise PythonRaise(error) from None
+
+
+_classes: dict[str, type] = {}
+
+
+def _named_class(args: Any, kwargs: Any) -> type:
+    """Make a named tuple's class, one for each way of asking."""
+    key = repr((args, kwargs))
+    if key not in _classes:
+        _classes[key] = collections.namedtuple(*args, **dict(kwargs))
+    return _classes[key]
+
+
+def dispatched(t: Tracer, st: State, f: Any, args: Args) -> Any:
+    """Return the function that ``functools.singledispatch`` chooses by the type of the first argument."""
+    from revtrace.trace.builtin_types import python_type
+
+    if not args:
+        raise PythonRaise(TypeError("a single-dispatch function requires at least 1 positional argument"))
+    return f.dispatch(python_type(t, st, args[0]))
 
 
 @on(collections.OrderedDict)

@@ -339,6 +339,14 @@ def to_bool(t: Tracer, x: Num) -> Operand:
     return t.b.compare("ne", x.operand, const(0, x.dtype))
 
 
+def integer_reciprocal(t: Tracer, x: Num) -> Num:
+    """``np.reciprocal`` of an integer: 1 and -1 are their own, of larger ones nothing is left."""
+    t.check(t.b.compare("ne", x.operand, const(0, x.dtype)), "unsupported: the reciprocal of the integer 0")
+    small = t.b.compare("eq", t.b.op("mul", x.operand, x.operand), const(1, x.dtype))
+    exact = t.b.op("select", small, x.operand, const(0, x.dtype), type=Scalar(x.dtype))
+    return Num(exact, False)
+
+
 def select(t: Tracer, flag: Operand, x: Any, y: Any) -> Any:
     """``x if flag else y``, both computed."""
     a, b = as_num(t, x), as_num(t, y)

@@ -408,7 +408,8 @@ def contains(t: Tracer, st: State, x: Any, container: Any) -> Any:
         if isinstance(box, ObjectBox):
             from revtrace.trace.calls import call_method
 
-            return truth(t, st, call_method(t, st, container, "__contains__", (x,)))
+            if hasattr(box.cls, "__contains__"):
+                return truth(t, st, call_method(t, st, container, "__contains__", (x,)))
     if isinstance(container, Static) and isinstance(x, Static):
         return numbers._python(t, operator.contains, container, x)
     if isinstance(container, Static) and isinstance(container.value, range) and isinstance(x, Num):

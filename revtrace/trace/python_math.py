@@ -67,6 +67,11 @@ def _math_isclose(t: Tracer, st: State, args: Args, kwargs: Kwargs) -> Any:
     return operators.either(t, equal, near)
 
 
+def _math_frexp(t: Tracer, st: State, args: Args, kwargs: Kwargs) -> Any:
+    x = as_float(t, st, t.use(args[0]))
+    return Tup((Num(t.b.op("mantissa", x.operand), True), numbers.whole(t, t.b.op("exponent", x.operand))))
+
+
 def _math_modf(t: Tracer, st: State, args: Args, kwargs: Kwargs) -> Any:
     x = as_float(t, st, t.use(args[0]))
     whole = Num(t.b.op("trunc", x.operand), True)
@@ -92,6 +97,6 @@ def _cmath_rect(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | No
 
 
 MATH = {
-    "dist": _math_dist, "fsum": _math_fsum, "prod": _math_prod, "isclose": _math_isclose, "modf": _math_modf,
-    "sumprod": _math_sumprod,
+    "dist": _math_dist, "frexp": _math_frexp, "fsum": _math_fsum, "prod": _math_prod, "isclose": _math_isclose,
+    "modf": _math_modf, "sumprod": _math_sumprod,
 }  # fmt: skip
