@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from revtrace.program.nodes import Const, Operand, const
+from revtrace.program.nodes import Operand, const
 from revtrace.trace import arrays, numbers
 from revtrace.trace.convert import as_array, as_array_or_number, dtype_argument
 from revtrace.trace.functions import method_handler, on, refused, signature
 from revtrace.trace.iterators import iterate
-from revtrace.trace.signals import NeedStatic
+from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
 from revtrace.trace.values import NONE, Num, Static, Tup, View
 
@@ -34,13 +34,18 @@ def _slider(flip: bool, default: str) -> Any:
     def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
         a, v, mode = signature("a", "v", mode=Static(default))(args, kwargs)
         x, y = (arrays.settle(t, as_array(t, w, st)) for w in (a, v))
+        if x.ndim > 1 or y.ndim > 1:
+            raise PythonRaise(ValueError("object too deep for desired array"))
+        x, y = (w if w.ndim else arrays._new_axis(w, 0) for w in (x, y))
         n, m = x.shape[0], y.shape[0]
-        if mode.value != "full" and not (isinstance(n, Const) and isinstance(m, Const)):
-            raise NeedStatic((n, m), f"the lengths of arrays convolved with mode={mode.value!r} must be known", t.b.loc)
+        if mode.value != "full":
+            why = f"the lengths of arrays convolved with mode={mode.value!r} must be known"
+            n, m = t.pins.all_known(t, (n, m), why)
         if mode.value == "full":
             first, length = ZERO, numbers.fold(t, "sub", numbers.fold(t, "add", n, m, "i8"), ONE, "i8")
         else:
-            longer, shorter = max(int(n.value), int(m.value)), min(int(n.value), int(m.value))
+            lengths = [int(w.value) for w in (n, m)]  # type: ignore[union-attr, arg-type]
+            longer, shorter = max(lengths), min(lengths)
             same = mode.value == "same"
             first = const((shorter - 1) // 2 if same else shorter - 1, "i8")
             length = const(longer if same else longer - shorter + 1, "i8")

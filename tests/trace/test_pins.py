@@ -282,3 +282,23 @@ def test_arrays_of_lengths_that_only_their_branch_knows() -> None:
 
     agrees(f, np.array([1.0, 2.0, 3.0]))
     agrees(f, np.array([-1.0, 2.0, 3.0]))
+
+
+def test_a_long_program_for_one_way_is_not_compiled() -> None:
+    def f(x):
+        steps = []
+        for k in range(300):
+            if x * k > 30.0 * len(steps):
+                steps.append(("high", x * k))
+            else:
+                steps.append(math.sin(x * k))
+        return sum(s[1] if isinstance(s, tuple) else s for s in steps)
+
+    gradient = revtrace.wrap(f).grad
+    assert gradient(0.5) == pytest.approx((f(0.5 + 1e-6) - f(0.5 - 1e-6)) / 2e-6, rel=1e-6)
+    assert gradient.stats.compile_seconds == 0.0
+
+
+def test_lengths_found_by_running_in_a_convolution() -> None:
+    agrees(lambda x, y: np.sum(np.convolve(x[x > 0.5], y, "valid") ** 2), np.array([1.0, 2.0, 0.1]), np.array([0.5]))
+    agrees(lambda x, y: np.convolve(x, y)[0] ** 2, 2.0, 3.0)
