@@ -266,6 +266,10 @@ def _of_object(t: Tracer, st: State, ref: Ref, box: ObjectBox, name: str) -> Any
     cls = box.cls
     if name == "__class__":
         return Static(cls)
+    from revtrace.trace import sparse
+
+    if sparse.is_sparse_class(cls):
+        return sparse.attribute(t, st, ref, box, name)
     if name == "__dict__":
         if box.source is not None:
             for key in vars(box.original):

@@ -60,6 +60,10 @@ def external(t: Tracer, st: State, value: Any, source: Source | None, role: str)
         owner = external(t, st, value.__self__, _attr(source, "__self__"), role)
         function = external(t, st, value.__func__, _attr(source, "__func__"), "const")
         return Bound(function, owner)
+    from revtrace.trace.sparse import is_sparse_class
+
+    if is_sparse_class(type(value)):
+        return _object(t, st, value, source)
     if isinstance(
         value, (type, types.ModuleType, types.BuiltinFunctionType, range, slice, np.ufunc, np.dtype)
     ) or _is_callable_only(value):

@@ -138,9 +138,29 @@ def find(f: Any) -> Handler | None:
     """Return the handler of a callable, or None."""
     _load()
     try:
-        return _handlers.get(f)
+        found = _handlers.get(f)
     except TypeError:
         return None
+    module = getattr(f, "__module__", None)
+    if found is None and isinstance(module, str) and module.startswith(_OPTIONAL):
+        _load_optional(module)
+        found = _handlers.get(f)
+    return found
+
+
+_OPTIONAL = ("scipy.linalg", "scipy.fft", "revtrace.calls.scipy_linalg")
+
+
+def _load_optional(module: str) -> None:
+    """Enter the functions of a package that is not imported unless it is used."""
+    if module.startswith("scipy.fft"):
+        import scipy.fft  # type: ignore[import-untyped,unused-ignore]
+
+        from revtrace.trace.transforms import register
+
+        register(scipy.fft)
+    else:
+        import revtrace.trace.scipy_linalg  # noqa: F401
 
 
 def signature(*names: str, **defaults: Any) -> Callable[[tuple[Any, ...], dict[str, Any]], list[Any]]:
@@ -203,6 +223,10 @@ def construct(t: Tracer, st: State, cls: type, args: tuple[Any, ...], kwargs: di
 
     if issubclass(cls, BaseException):
         return _exception(t, st, cls, args)
+    from revtrace.trace import sparse
+
+    if sparse.is_sparse_class(cls):
+        return sparse.construct(t, st, cls, args, kwargs)
     if issubclass(cls, enum.Enum):
         return _member(t, st, cls, args)
     if issubclass(cls, tuple) and hasattr(cls, "_fields"):

@@ -63,6 +63,10 @@ def binary(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
     x, y = _constant_array(t, x), _constant_array(t, y)
     if is_numeric(x) and is_numeric(y):
         return numbers.binary(t, symbol, x, y)
+    from revtrace.trace import sparse
+
+    if symbol == "@" and (sparse.is_sparse(st, x) or sparse.is_sparse(st, y)):
+        return sparse.product(t, st, x, y)
     if _is_object(st, x) or _is_object(st, y):
         return _object_binary(t, st, symbol, x, y)
     if arrays.is_array(x) or arrays.is_array(y) or (symbol != "*" and _spread(st, x, y)):
