@@ -22,6 +22,7 @@ from revtrace.dispatch_signature import ABSENT, EXTRA, commas, is_name, make, pa
 from revtrace.errors import InternalError
 from revtrace.program.types import Array, Scalar
 from revtrace.trace.record import (
+    SHORT,
     Arg,
     Attr,
     Cell,
@@ -274,6 +275,8 @@ class _Writer:
                 self.unless(f"{x}.shape != {value!r}")
             case "ones":
                 self.unless(" or ".join(f"({x}.shape[{k}] == 1) is not {one}" for k, one in enumerate(value)))
+            case "short":
+                self.unless(" or ".join(f"({x}.shape[{k}] <= {SHORT}) is not {is_}" for k, is_ in enumerate(value)))
             case "keys":
                 self.unless(f"{self.constant(tuple)}({x}) != {self.constant(value, 'keys')}")
             case "dtype":

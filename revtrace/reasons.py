@@ -10,7 +10,7 @@ import numpy as np
 
 from revtrace.containers import describe, rendered
 from revtrace.program.types import Array, Type
-from revtrace.trace.record import Guard, Input, fetch
+from revtrace.trace.record import SHORT, Guard, Input, fetch
 
 if TYPE_CHECKING:
     from revtrace.dispatch import Specialisation
@@ -90,6 +90,8 @@ def _guard(guard: Guard, arguments: Mapping[str, Any]) -> str:
             return f"{name} has shape {value.shape}, it had {guard.value}"
         case "ones" if tuple(n == 1 for n in value.shape) != guard.value:
             return f"other axes of {name} have length 1 than before: shape {value.shape}"
+        case "short" if tuple(n <= SHORT for n in value.shape) != guard.value:
+            return f"other axes of {name} are short than before: shape {value.shape}"
         case "code" if getattr(value, "__code__", None) is not guard.value[0]:
             return f"{name} has been defined anew"
         case "absent":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from revtrace.trace import arrays, numbers
 from revtrace.trace.convert import as_array_or_number
 from revtrace.trace.elementwise import primitive
 from revtrace.trace.functions import on
-from revtrace.trace.rows import call_row, known, order_of
+from revtrace.trace.rows import call_row, order_of, short
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
 from revtrace.trace.values import Num, Static, View
@@ -28,8 +27,8 @@ Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
 
 
-_TINY = 64
-"""Products of at most so many multiplications, known when tracing, are written out as loops."""
+_TINY = 32
+"""Products of at most so many multiplications, as far as the sample arguments tell, are written out as loops."""
 
 
 def matmul(t: Tracer, x: Any, y: Any) -> Any:
@@ -54,7 +53,7 @@ def contract(t: Tracer, x: Any, y: Any, first: Sequence[int], second: Sequence[i
             arrays.agree(t, a.shape[p], b.shape[q])
     rest = [k for k in range(a.ndim) if k not in first], [k for k in range(b.ndim) if k not in second]
     shape = (*(a.shape[k] for k in rest[0]), *(b.shape[k] for k in rest[1]))
-    if _as_loops(a, b, dtype, shape, [a.shape[p] for p in first]):
+    if _as_loops(t, a, b, dtype, shape, [a.shape[p] for p in first]):
         return _loops(t, a, b, first, second, rest, dtype)
     left = _arranged(t, a, rest[0], first, dtype)
     right = _arranged(t, b, second, rest[1], dtype)
@@ -63,12 +62,11 @@ def contract(t: Tracer, x: Any, y: Any, first: Sequence[int], second: Sequence[i
     return Num(arrays.load_at(t, out, ()), False) if not shape else out
 
 
-def _as_loops(a: View, b: View, dtype: str, shape: Sequence[Operand], inner: Sequence[Operand]) -> bool:
+def _as_loops(t: Tracer, a: View, b: View, dtype: str, shape: Sequence[Operand], inner: Sequence[Operand]) -> bool:
     """Whether a product is written out: tiny ones, those of integers, vectors with vectors, parts with vectors."""
     if dtype[0] not in "fc":
         return True
-    sizes = [known(n) for n in (*shape, *inner)]
-    if all(n is not None for n in sizes) and math.prod(n or 0 for n in sizes) <= _TINY:
+    if short(t, (*shape, *inner), _TINY):
         return True
     if a.ndim == 1 and b.ndim == 1:
         return len(inner) == 1

@@ -115,6 +115,10 @@ def fetch(source: Source, arguments: Mapping[str, Any]) -> Any:
             return fetch(source.base, arguments)[source.key]
 
 
+SHORT = 8
+"""Axes up to this length are short: see `Guard`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Guard:
     """A fact about a source.
@@ -122,7 +126,8 @@ class Guard:
     ``kind`` is one of ``"is"`` (identity with ``value``), ``"equal"`` (same type and ``==``;
     used for numbers, strings and tuples of them), ``"type"`` (``type(x) is value``), ``"len"``,
     ``"keys"`` (``tuple(x) == value``, for dicts), ``"shape"`` (``x.shape == value``), ``"ones"``
-    (``tuple(n == 1 for n in x.shape) == value``: which axes are broadcast), ``"code"`` (a plain
+    (``tuple(n == 1 for n in x.shape) == value``: which axes are broadcast), ``"short"``
+    (the same for ``n <= SHORT``), ``"code"`` (a plain
     function whose ``__code__``, ``__defaults__`` and ``__kwdefaults__`` are those of ``value``, a
     tuple of the three), ``"absent"`` (reading the source raises).
     """

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from revtrace.calls.core import Settings, row_named
-from revtrace.program.nodes import Const, Operand, Var
+from revtrace.program.nodes import Const, Op, Operand, Var
 from revtrace.program.types import Array
 from revtrace.trace import arrays
 from revtrace.trace.numbers import as_num
+from revtrace.trace.record import SHORT
 from revtrace.trace.values import Along, Num, View
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
-__all__ = ["call_row", "order_of", "owned"]
+__all__ = ["call_row", "order_of", "owned", "short"]
 
 
 def call_row(
@@ -83,6 +84,34 @@ def order_of(value: Any) -> tuple[int, ...] | None:
             return None
         order[m.axis] = k
     return tuple(order) if sorted(order) == list(range(len(order))) else None
+
+
+def short(t: Tracer, lengths: Sequence[Operand], most: int) -> bool:
+    """Whether the product of some lengths is small, in the call that is traced and in those that it will serve.
+
+    Lengths of arguments are those of the sample; which of an argument's axes are short is guarded.
+    """
+    product = 1
+    sources = set()
+    for n in lengths:
+        size = known(n)
+        if size is None:
+            made = t.b.defs.get(n) if isinstance(n, Var) else None
+            array = made.args[0] if isinstance(made, Op) and made.name == "dim" else None
+            sample = t.pins.values.get(array) if isinstance(array, Var) else None
+            source = next((s for s, (var, _) in t.inputs.items() if var is array), None)
+            if sample is None or source is None or not isinstance(made, Op):
+                return False
+            size = sample.shape[made.attr("axis")]
+            sources.add((source, sample.shape))
+        product *= size
+    if product > most:
+        return False
+    if any(n > SHORT for _, shape in sources for n in shape):
+        return False
+    for source, shape in sources:
+        t.guard(source, "short", (True,) * len(shape))
+    return True
 
 
 def known(n: Operand) -> int | None:

@@ -31,6 +31,8 @@ SHAPES = {
     "matrices": ((4, 5), (5, 3)),
     "matrix and vector": ((4, 5), (5,)),
     "vector and matrix": ((5,), (5, 3)),
+    "longer matrix and vector": ((9, 5), (5,)),
+    "vector and longer matrix": ((5,), (5, 9)),
     "vectors": ((5,), (5,)),
     "stacks": ((2, 4, 5), (2, 5, 3)),
     "stack and matrix": ((2, 4, 5), (5, 3)),
@@ -186,6 +188,23 @@ def test_short_products_of_known_shape_are_loops() -> None:
 
     program = trace(rotated, (0.5,)).program
     assert not any(isinstance(s, Op) and s.name == "call" for s in walk(program.body))
+
+
+def test_products_of_short_arguments_are_loops_for_short_ones_only() -> None:
+    """What was traced for short arrays does not serve long ones, for which it would be slow."""
+
+    def calls(m: int, n: int) -> bool:
+        program = trace(lambda a, x: a @ x, (real(m, n), real(n))).program
+        return any(isinstance(s, Op) and s.name == "call" for s in walk(program.body))
+
+    assert not calls(3, 3)
+    assert calls(30, 30)
+    with revtrace.config.override(interpret=True, cache=False):
+        gradient = revtrace.grad(lambda a, x: np.sum(np.sin(a @ x)))
+        for n in (3, 12, 3, 5):
+            a, x = real(n, n), real(n)
+            np.testing.assert_allclose(gradient(a, x), np.outer(np.cos(a @ x), x))
+        assert gradient.stats.specialisations == 2
 
 
 def test_wrong_shapes_raise_numpys_error() -> None:
