@@ -552,6 +552,8 @@ def settle(t: Tracer, value: Any) -> Any:
 def materialise(t: Tracer, value: Any, dtype: str | None = None) -> View:
     """Append a new array with a value's elements."""
     out = new_array(t, dtype or value.dtype, value.shape)
+    if isinstance(value, Elementwise) and value.shares is not None:
+        t.twin(value.shares.root, out.root)
     for_each(t, value.shape, lambda ix: store_at(t, out, ix, t.b.cast(operand_at(t, value, ix), out.dtype)))
     return out
 
@@ -679,6 +681,12 @@ def _into(t: Tracer, number: Num, target: View) -> Operand:
 
 def set_subscript(t: Tracer, value: Any, key: Any, new: Any) -> None:
     """``value[key] = new`` for an array."""
+    if isinstance(value, Elementwise) and value.shares is not None:
+        raise t.unsupported(
+            "writing through the real or imaginary part of an array",
+            "revtrace computes it as an array of its own",
+            "write the complex numbers, or all of a part: z.real = x",
+        )
     view: View = settle(t, value)
     single = _single_flag(t, key)
     if single is not None:

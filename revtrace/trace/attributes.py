@@ -13,10 +13,11 @@ import numpy as np
 from revtrace.program.types import Scalar, real_dtype
 from revtrace.trace import arrays
 from revtrace.trace.external import attribute_of, external
+from revtrace.trace.numbers import as_num
 from revtrace.trace.record import Attr, Fixed, Global, Source
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import CellBox, DictBox, Growing, ListBox, ObjectBox, SetBox, State
-from revtrace.trace.values import Bound, Num, Ref, Static, Tup, is_number
+from revtrace.trace.values import Bound, Elementwise, Num, Ref, Static, Tup, View, is_number
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
@@ -156,7 +157,8 @@ def _of_array(t: Tracer, value: Any, name: str) -> Any:
         case "real" | "imag":
             if value.dtype[0] != "c":
                 return value if name == "real" else arrays.new_array(t, value.dtype, value.shape, zeros=True)
-            return arrays.apply(t, lambda x: _of_number(t, x, name), (value,))
+            part = arrays.apply(t, lambda x: _of_number(t, x, name), (value,))
+            return replace(part, shares=value) if isinstance(value, View) and isinstance(part, Elementwise) else part
         case "flags":
             return Static(_Flags(value.ndim))
         case "strides" | "base" | "data" | "ctypes":
@@ -401,6 +403,9 @@ def set_attribute(t: Tracer, st: State, target: Any, name: str, value: Any) -> N
                 return
             store_field(t, st, target, name, value)
             return
+    if isinstance(target, View) and name in ("real", "imag"):
+        _set_part(t, target, name, value)
+        return
     if arrays.is_array(target) and name == "shape":
         raise t.unsupported("setting an array's shape in place", "", "use x = x.reshape(...)")
     if arrays.is_array(target) or isinstance(target, (Num, Tup)):
@@ -431,6 +436,24 @@ def delete_attribute(t: Tracer, st: State, target: Any, name: str) -> None:
 
 def _own_names(cls: type) -> set[str]:
     return {name for base in cls.__mro__ if base is not object for name in vars(base)}
+
+
+def _set_part(t: Tracer, target: View, name: str, value: Any) -> None:
+    """``z.real = x`` or ``z.imag = x`` for an array."""
+    if target.dtype[0] != "c":
+        if name == "imag":
+            raise PythonRaise(TypeError("array does not have imaginary part to set"))
+        arrays.assign(t, target, t.use(value))
+        return
+    real = real_dtype(target.dtype)
+
+    def joined(z: Any, x: Any) -> Num:
+        new = t.b.cast(as_num(t, x).operand, real)
+        kept = t.b.op("imag" if name == "real" else "real", z.operand, type=Scalar(real))
+        parts = (new, kept) if name == "real" else (kept, new)
+        return Num(t.b.op("complex", *parts, type=Scalar(target.dtype)), False)
+
+    arrays.assign(t, target, arrays.apply(t, joined, (target, t.use(value))))
 
 
 def store_field(t: Tracer, st: State, target: Ref, name: str, value: Any) -> None:

@@ -297,7 +297,7 @@ class Tracer:
             for a, b in ((root, other), (other, root)):
                 if f"written {id(a)}" in events and f"used {id(b)}" in events:
                     raise self.unsupported(
-                        "writing to an array and using another shape of it (reshape, ravel)",
+                        "writing to an array and using another shape or a part of it (reshape, ravel, real)",
                         "numpy lets both share their elements, which revtrace does not follow here",
                         "take one copy first (x.copy()), or index the one array with all its axes",
                     )

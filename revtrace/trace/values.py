@@ -112,6 +112,8 @@ class View:
 class Elementwise:
     """An array expression not yet computed: ``at(indices)`` appends the operations of one element.
 
+    ``shares`` is the array whose elements numpy would have made this a view of (``z.real``).
+
     Lives on the value stack only; whoever keeps it computes it first, so that
     fusing never moves a read past a write.
     """
@@ -120,6 +122,7 @@ class Elementwise:
     dtype: str
     at: Callable[[tuple[Operand, ...]], Operand]
     reads: tuple[View, ...] = ()
+    shares: View | None = None
 
     @property
     def ndim(self) -> int:

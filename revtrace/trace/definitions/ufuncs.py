@@ -122,3 +122,15 @@ def float_power(x1: Any, x2: Any, /, out: Any = None) -> Any:
     x1, x2 = np.asarray(x1), np.asarray(x2)
     kind = np.result_type(x1.dtype, x2.dtype, np.float64)
     return finish((x1.astype(kind) ** x2.astype(kind))[()], out)
+
+
+@define(np.real)
+def real(val: Any) -> Any:
+    """The real part, of arrays a view."""
+    return np.asarray(val).real if isinstance(val, (tuple, list)) else val.real
+
+
+@define(np.imag)
+def imag(val: Any) -> Any:
+    """The imaginary part, of arrays a view."""
+    return np.asarray(val).imag if isinstance(val, (tuple, list)) else val.imag
