@@ -216,8 +216,10 @@ def test_mixed_and_boolean_indices(data: st.DataObject) -> None:
     key: list[Any] = []
     for kind, n in zip(kinds, x.shape, strict=True):
         if kind == "m":
+            # A mask that picks one element beside two indices is refused: the lengths agree only when running.
+            assume(n >= count)
             mask = np.zeros(n, bool)
-            mask[rng.choice(n, min(count, n), replace=False)] = True
+            mask[rng.choice(n, count, replace=False)] = True
             key.append(mask)
         else:
             key.append({"s": 0, ":": slice(None, None, -1), "i": rng.integers(-n, n, count)}[kind])
