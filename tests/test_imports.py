@@ -46,7 +46,7 @@ OPTIONAL = {
     "llvmlite": {"codegen", "cache", "cli"},
     "mpmath": {"rules"},
     "bytecode": {"decode"},
-    **{host: {"interop", "derived"} if host == "cloudpickle" else {"interop"} for host in HOSTS},
+    **{host: {"derived"} if host == "cloudpickle" else {"interop", "cli"} for host in HOSTS},
 }
 """Which packages may import what is slow or optional."""
 

@@ -1,4 +1,4 @@
-"""Run the checks that CI runs: ``python -m tools.check [lint] [types] [tests] [jax] [bench]``, all by default."""
+"""Run the checks that CI runs: ``python -m tools.check [lint] [types] [tests] [jax] [hosts] [bench]``, all if none."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ CHECKS: dict[str, tuple[tuple[str, str], ...]] = {
     "types": (("mypy --strict revtrace tests/test_typed_use.py", "."),),
     "tests": (('pytest -q -m "not slow"', "."),),
     "jax": (("pytest -q -k jax tests/programs/test_programs.py", "."),),
+    "hosts": (('pytest -q -m "not slow" tests/interop', "."),),
     "bench": (("asv check --python=same", "asv_bench"),),
 }
 """The commands of each check, as modules run by this Python, and the directory they run in."""

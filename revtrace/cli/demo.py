@@ -20,6 +20,7 @@ def add(commands: Any) -> None:
     """Add the command to a parser's."""
     demo = commands.add_parser("demo", help="compare a plain call, the compiled call and the gradient of norm2")
     demo.add_argument("-n", type=int, default=1000, help="length of the vector (1000)")
+    demo.add_argument("--hosts", action="store_true", help="compare gradients by JAX, PyTorch, autograd and PyTensor")
     demo.set_defaults(run=_demo)
 
 
@@ -67,6 +68,11 @@ def _seconds(value: float) -> str:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
+    if arguments.hosts:
+        # Imports this module.
+        from revtrace.cli import hosts
+
+        return hosts.show(arguments.n)
     x = np.random.default_rng(0).standard_normal(arguments.n)
     f = revtrace.wrap(norm2)
     rows: list[tuple[str, Callable[[], Any]]] = [
