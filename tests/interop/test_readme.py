@@ -8,7 +8,7 @@ from tools import readme
 
 
 def host_of(block: str) -> str:
-    return next(line.split()[1].partition(".")[0] for line in block.splitlines() if line.startswith("import "))
+    return next(line.split()[1].strip(",").partition(".")[0] for line in block.splitlines() if line.startswith("import "))
 
 
 @pytest.mark.filterwarnings("ignore")
