@@ -8,7 +8,9 @@ from tools import readme
 
 
 def host_of(block: str) -> str:
-    return next(line.split()[1].strip(",").partition(".")[0] for line in block.splitlines() if line.startswith("import "))
+    """Return the package that a block imports first."""
+    line = next(line for line in block.splitlines() if line.startswith("import "))
+    return line.split()[1].strip(",").partition(".")[0]
 
 
 @pytest.mark.filterwarnings("ignore")
