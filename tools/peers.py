@@ -201,7 +201,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     chosen = arguments.kernels or list(NAMES)
     figures: list[Figures] = []
     for name in tracked(chosen, "kernels"):
-        figures += measure(name, peers, arguments.quick, 2 if arguments.quick else arguments.repeats)
+        found = measure(name, peers, arguments.quick, 2 if arguments.quick else arguments.repeats)
+        print(f"{name}: {', '.join(f'{f.peer} {_ratio(f.ratio)}' for f in found)}", flush=True)
+        figures += found
     versions = [f"{m} {importlib.metadata.version(m)}" for p in peers for m in p.modules if m not in ("numba",)]
     text = f"{machine()[:-1]}{''.join(f', {v}' for v in versions)}.\n\n{table(figures, peers)}"
     print(text)
