@@ -431,3 +431,23 @@ def reshape(t: Tracer, st: State, view: View, shape: Sequence[Operand]) -> View:
 
     lengths = tuple(Static(int(n.value.real)) if isinstance(n, Const) else Num(n, False) for n in shape)
     return as_array(t, call(t, st, Static(np.reshape), (view, Tup(lengths)), {}), st)
+
+
+@on(np.polyfit)
+def _polyfit(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    x, y, deg, w = given(t, signature("x", "y", "deg", w=NONE), args, kwargs)
+    from revtrace.trace.calls import call
+
+    def plain(x: Any, y: Any, deg: Any, w: Any) -> Any:
+        left = np.vander(x, deg + 1)
+        right = y
+        if w is not None:
+            left = left * w[:, np.newaxis]
+            right = right * w[:, np.newaxis] if right.ndim == 2 else right * w
+        scale = np.sqrt((left * left).sum(axis=0))
+        found = np.linalg.lstsq(left / scale, right, rcond=None)[0]
+        return (found.T / scale).T
+
+    arrays_ = [as_array(t, v, st) for v in (x, y)]
+    weights = w if isinstance(w, Static) and w.value is None else as_array(t, w, st)
+    return call(t, st, Static(plain), (*arrays_, deg, weights), {})

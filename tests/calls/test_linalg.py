@@ -101,6 +101,8 @@ CASES: dict[str, tuple[Any, ...]] = {
     "cond": (lambda a: L.cond(a), real(3, 3)),
     "matrix_rank": (lambda a: L.matrix_rank(a) * weighted(a), real(3, 3)),
     "tensorsolve": (lambda a, b: weighted(L.tensorsolve(a, b)), real(2, 3, 6), real(2, 3)),
+    "polyfit": (lambda x, y: weighted(np.polyfit(x, y, 2)), real(6), real(6)),
+    "polyfit weights": (lambda x, y, w: weighted(np.polyfit(x, y, 1, w=w)), real(6), real(6, 2), 1 + real(6) ** 2),
     "tensorinv": (lambda a: weighted(L.tensorinv(a)), real(2, 2, 2, 2)),
 }
 
