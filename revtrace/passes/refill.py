@@ -13,7 +13,7 @@ from dataclasses import replace
 from revtrace.passes.effects import Buffers, buffers, touched
 from revtrace.passes.firsttouch import covers, stored
 from revtrace.passes.scopes import Scopes, is_array, scopes
-from revtrace.program.nodes import Block, Const, For, Op, Program, Stmt, Var, regions
+from revtrace.program.nodes import Block, Const, For, Op, Program, Stmt, Var, regions, walk
 from revtrace.program.rebuild import fresh, map_blocks
 
 __all__ = ["refill"]
@@ -25,7 +25,8 @@ def refill(program: Program) -> Program:
         program = fresh(program)
         where = scopes(program)
         memory = buffers(program, where)
-        makers = [s for s in program.body.stmts if isinstance(s, Op) and s.name == "alloc"]
+        cleared = {s.args[0] for s in walk(program.body) if isinstance(s, Op) and s.name == "store" and _is_zero(s)}
+        makers = [s for s in program.body.stmts if isinstance(s, Op) and s.name == "alloc" and s.out in cleared]
         # One buffer at a time: the statements of two may contain one another.
         swaps = next((found for s in makers if (found := _settled(program, s, where, memory))), None)
         if swaps is None:
@@ -83,14 +84,19 @@ def _clears(loop: For, array: Var, alloc: Op, axes: dict[Var, For], where: Scope
         return _clears(last, array, alloc, axes, where)
     if not isinstance(last, Op) or last.name != "store" or not covers(last, alloc, axes, where):
         return None
-    value, index = last.args[1], last.args[2:]
-    if not isinstance(value, Const) or value.value != 0:
+    index = last.args[2:]
+    if not _is_zero(last):
         return None
     for t in (t for s in users for t in touched(s)):
         at = t.op.args[1:] if t.op.name == "load" else t.op.args[2:]
         if t.array is array and (t.op.name not in ("load", "store", "addto") or at != index):
             return None
     return last
+
+
+def _is_zero(store: Op) -> bool:
+    value = store.args[1]
+    return isinstance(value, Const) and value.value == 0
 
 
 def _swapped(block: Block, swaps: dict[int, Stmt | None]) -> Block:

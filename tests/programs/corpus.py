@@ -40,6 +40,7 @@ FAMILIES = (
     "statistics",
     "dynamic_programming",
     "linear_algebra_loops",
+    "array_kernels",
     "limit_kernels",
     "array_solvers",
     "array_networks",
