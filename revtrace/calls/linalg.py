@@ -327,6 +327,17 @@ def _svd(a: Any) -> Any:
     return tuple(np.linalg.svd(a, full_matrices=False))
 
 
+def _outside(x: Any, basis: Any, inside: Any, s: Any) -> Any:
+    """Return the part of columns that a basis does not span, over the singular values.
+
+    A square basis spans everything: what is left is rounding, which a tiny singular value would blow up.
+    """
+    if basis.shape[-2] == basis.shape[-1]:
+        return np.zeros_like(x)
+    rest = x - basis @ inside
+    return np.where(rest == 0, 0.0, rest / np.where(rest == 0, 1.0, s))
+
+
 def _svd_pull(complex: bool) -> Function:
     def pull(a: Any, u: Any, s: Any, vh: Any, u_bar: Any, s_bar: Any, vh_bar: Any) -> Any:
         v, ug, vg = adjoint(vh), np.conj(u_bar), adjoint(np.conj(vh_bar))
@@ -339,9 +350,7 @@ def _svd_pull(complex: bool) -> Function:
             turn = 1j * np.tril(np.triu(np.imag(uu - adjoint(uu)))) * 0.5
             middle = middle + np.where(turn == 0, 0.0, turn / np.where(turn == 0, 1.0, wide))
         total = (u * s_bar[..., None, :]) @ vh + u @ middle @ vh
-        rest_u, rest_v = ug - u @ uu, vg - v @ vv
-        total = total + np.where(rest_u == 0, 0.0, rest_u / np.where(rest_u == 0, 1.0, wide)) @ vh
-        total = total + u @ adjoint(np.where(rest_v == 0, 0.0, rest_v / np.where(rest_v == 0, 1.0, wide)))
+        total = total + _outside(ug, u, uu, wide) @ vh + u @ adjoint(_outside(vg, v, vv, wide))
         return (np.conj(total),)
 
     return pull
@@ -360,9 +369,8 @@ def _svd_push(complex: bool) -> Function:
         if complex:
             turn = 1j * np.tril(np.triu(np.imag(inner)))
             du_in = du_in + np.where(turn == 0, 0.0, turn / np.where(turn == 0, 1.0, wide))
-        rest_u, rest_v = left - u @ (adjoint(u) @ left), right - v @ (adjoint(v) @ right)
-        du = u @ du_in + np.where(rest_u == 0, 0.0, rest_u / np.where(rest_u == 0, 1.0, wide))
-        dv = v @ dv_in + np.where(rest_v == 0, 0.0, rest_v / np.where(rest_v == 0, 1.0, wide))
+        du = u @ du_in + _outside(left, u, adjoint(u) @ left, wide)
+        dv = v @ dv_in + _outside(right, v, adjoint(v) @ right, wide)
         return du, ds, adjoint(dv)
 
     return push

@@ -163,3 +163,17 @@ def test_system_until_it_settles() -> None:
         return np.sum(x)
 
     checked(newton, positive(2), rtol=1e-5)
+
+
+def test_vectors_of_a_square_matrix_with_a_vanishing_singular_value() -> None:
+    from tests.trace.agree import agrees
+
+    def rotation(a):
+        u, _, vh = np.linalg.svd(a)
+        turn = u @ vh
+        if np.linalg.det(turn) < 0.0:
+            turn = turn - np.outer(u[:, 2], vh[2, :] * 2.0)
+        return np.sum(turn * np.arange(9.0).reshape(3, 3))
+
+    draw = np.random.default_rng(0)
+    agrees(rotation, draw.normal(size=(3, 2)) @ draw.normal(size=(2, 3)))
