@@ -495,12 +495,14 @@ def _nan_to_num(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | No
     def one(v: Any) -> Any:
         info = np.finfo(np.dtype(numbers.as_num(t, v).dtype)) if numbers.as_num(t, v).dtype[0] == "f" else None
         if info is None:
-            return v
+            return Num(numbers.as_num(t, v).operand, False)
         high = Static(float(info.max)) if _is_none(posinf) else posinf
         low = Static(float(info.min)) if _is_none(neginf) else neginf
         v = numbers.select(t, numbers.as_num(t, primitive(t, "isnan", v)).operand, nan, v)
         v = numbers.select(t, numbers.compare(t, "==", v, Static(np.inf)).operand, high, v)
-        return numbers.select(t, numbers.compare(t, "==", v, Static(-np.inf)).operand, low, v)
+        v = numbers.select(t, numbers.compare(t, "==", v, Static(-np.inf)).operand, low, v)
+        # numpy's scalar, also of a Python number.
+        return Num(numbers.as_num(t, v).operand, False)
 
     return arrays.apply(t, one, (value,))
 
