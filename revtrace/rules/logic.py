@@ -104,6 +104,21 @@ for _name, _source, _bits, _show in (
 
 add(
     Rule(
+        name="mulfits",
+        arity=2,
+        forward=runtime.product_fits,
+        source="product_fits({0}, {1})",
+        kinds="i",
+        result="bool",
+        why_zero="truth value",
+        cheap=True,
+        show="{0} * {1} fits",
+        cases=((3, -5), (1 << 40, 1 << 22), (1 << 40, 1 << 23), (-(1 << 40), 1 << 23), (-1, -(1 << 63)), (0, 1 << 62)),
+    )
+)
+
+add(
+    Rule(
         name="invert",
         arity=1,
         forward=operator.invert,

@@ -176,6 +176,17 @@ def shift_right(x: int, n: int) -> int:
     return -1 if x < 0 else 0
 
 
+def product_fits(x: int, y: int) -> bool:
+    """Whether the product of two integers has 64 bits; False also just below that.
+
+    Small factors, which nearly all are, are seen by their upper halves, others by their product in floats: the
+    integers' own may have wrapped, which LLVM takes for impossible.
+    """
+    if ((x ^ (x >> 63)) | (y ^ (y >> 63))) >> 31 == 0:
+        return True
+    return abs(float(x) * float(y)) < 9.2e18
+
+
 def ulp(x: float) -> float:
     """Value of the least significant bit."""
     if math.isnan(x) or math.isinf(x):

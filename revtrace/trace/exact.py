@@ -191,7 +191,7 @@ class _Checker:
                     return self.between(write, a, -most, most)
                 if a is b:
                     return self.between(write, a, -math.isqrt(HIGH), math.isqrt(HIGH))
-                return _small(write, "mul", a, b)
+                return write.op("mulfits", a, b, type=BOOL)
             case "pow":
                 if isinstance(b, Const):
                     most = _root(HIGH, _int(b))
