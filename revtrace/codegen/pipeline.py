@@ -24,7 +24,9 @@ def remembering(context: Any) -> Iterator[None]:
     resolve = context.resolve_function_type
 
     def resolved(function: Any, args: Any, kws: Any) -> Any:
-        key = (function, tuple(args), tuple(sorted(dict(kws).items())))
+        # Slices cannot be hashed in every release.
+        hashable = tuple(("slice", a.start, a.stop, a.step) if isinstance(a, slice) else a for a in args)
+        key = (function, hashable, tuple(sorted(dict(kws).items())))
         found = known.get(key)
         if found is None:
             found = resolve(function, args, kws)
