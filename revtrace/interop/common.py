@@ -98,7 +98,7 @@ def _taken(value: Any, dtype: np.dtype[Any]) -> Any:
     if array.flags.writeable or not array.size:
         return array
     # Compiled code takes arrays that may be written, and copies those that it writes.
-    memory = (ctypes.c_char * array.nbytes).from_address(array.ctypes.data)
+    memory: Any = (ctypes.c_char * array.nbytes).from_address(array.ctypes.data)
     return np.ndarray(array.shape, array.dtype, memory)
 
 
