@@ -84,7 +84,7 @@ def test_rule(f: Callable[..., Any], *args: Any, rtol: float = 1e-6, hosts: bool
 
     total = total_of(f, weights)
     worst = check_grad(total, args, rtol=rtol).worst
-    tangent = _dot_product(f, args, weights, rng, rtol)
+    tangent = _dot_product(total, args, rng, rtol)
     found = {host: _by_host(host, total, args) for host in HOSTS} if hosts else {}
     return RuleReport(worst, tangent, found)
 
@@ -104,11 +104,11 @@ def _drawn(value: Any, rng: np.random.Generator) -> Any:
     return float(drawn) if np.ndim(value) == 0 else drawn
 
 
-def _dot_product(f: Any, args: tuple[Any, ...], weights: Any, rng: np.random.Generator, rtol: float) -> float | None:
-    """How far ``<w, J v>`` is from ``<J' w, v>``."""
+def _dot_product(total: Any, args: tuple[Any, ...], rng: np.random.Generator, rtol: float) -> float | None:
+    """How far ``<w, J v>`` is from ``<J' w, v>``, for a function that returns the sum weighed by ``w``."""
     directions = tuple(_drawn(a, rng) for a in args)
     active = [k for k, d in enumerate(directions) if isinstance(d, (float, np.ndarray))]
-    of = filled(total_of(f, weights), args, active)
+    of = filled(total, args, active)
     primals, dots = [args[k] for k in active], [directions[k] for k in active]
     try:
         _, forward = jvp(of, tuple(primals), tuple(dots))

@@ -122,7 +122,7 @@ class Table:
     def forget(self) -> None:
         """Drop all specialisations: a rule they may have used has changed."""
         with self._lock:
-            self._past_calls += sum(s.trampoline.calls for s in self.specialisations)
+            self._past_calls += sum(s.calls for s in self.specialisations)
             self.specialisations = ()
             self.calls = {}
             self.refresh()

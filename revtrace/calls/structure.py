@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Spec", "filled", "flat", "leaves", "rebuilt", "spec_of", "total_of", "weighed"]
+__all__ = ["LEAVES", "Spec", "filled", "flat", "leaves", "rebuilt", "spec_of", "total_of", "weighed"]
 
 Spec = tuple[Any, ...]
 
-_LEAVES = ("array", "number", "scalar")
+LEAVES = ("array", "number", "scalar")
+"""The kinds of structure that are one number or array."""
 
 
 def spec_of(value: Any) -> Spec:
@@ -44,7 +45,7 @@ def _code(dtype: Any) -> str:
 
 def leaves(spec: Spec) -> list[Spec]:
     """List the numbers and arrays of a structure, in order."""
-    if spec[0] in _LEAVES:
+    if spec[0] in LEAVES:
         return [spec]
     if spec[0] == "static":
         return []
@@ -80,7 +81,7 @@ def flat(spec: Spec, value: Any, name: str) -> list[Any]:
     kind = spec[0]
     if kind == "static":
         return []
-    if kind in _LEAVES:
+    if kind in LEAVES:
         return [np.asarray(value)]
     values = [value[k] for k in spec[2]] if kind == "dict" else list(value)
     if len(values) != len(spec[1]):

@@ -18,7 +18,7 @@ from weakref import WeakSet
 import numpy as np
 
 from revtrace.calls.core import Row, enter
-from revtrace.calls.structure import Spec, flat, leaves, rebuilt
+from revtrace.calls.structure import LEAVES, Spec, flat, leaves, rebuilt
 from revtrace.errors import GradientError
 
 __all__ = [
@@ -142,11 +142,6 @@ def opt_out(f: Any) -> None:
     _changed()
 
 
-def any_rules() -> bool:
-    """Whether what programs are made of depends on what this process registered."""
-    return bool(_rules or _opted_out)
-
-
 def find(f: Any) -> UserRule | None:
     """Return the rule of a callable, or None."""
     if not _rules:
@@ -180,7 +175,10 @@ def row_for(rule: UserRule, args: Spec, out: Spec) -> Row:
 
 
 def _key(spec: Spec) -> Any:
-    return repr(spec)
+    """What tells structures apart; known values by identity, which lasts as the row holds them."""
+    if spec[0] == "static":
+        return "static", type(spec[1]), spec[1] if isinstance(spec[1], (str, int)) else id(spec[1])
+    return spec if spec[0] in LEAVES else (spec[0], tuple(_key(part) for part in spec[1]), spec[2])
 
 
 def _made(rule: UserRule, args: Spec, out: Spec) -> Row:

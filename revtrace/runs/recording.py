@@ -262,10 +262,6 @@ class Recording:
         text, shown = _region(printer, stmt, event)
         return Moment(event.step + 1, stmt.loc, text, shown)
 
-    def upcoming(self) -> Stmt | None:
-        """Return the statement that is executed next; None at the end."""
-        return None if self.position == self.length else self.stepper.next()
-
     def values(self) -> dict[str, Any]:
         """Return every value computed so far, by its name in dumps; arrays as they are now."""
         env = self.stepper.machine.env

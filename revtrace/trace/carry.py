@@ -633,21 +633,19 @@ class Carried:
             ints = [x if not isinstance(x, Var) or t.b.visible(x) else self._param(INT, "") for x in view_ints(b)]
             return with_ints(b, b.root, ints)
         shape = hoisted(t, b.shape)
-        if shape is None:
+        resized = shape is None
+        if resized:
             spans = self.spans()
             bounds = [bound(t, n, spans) for n in b.shape]
             shape = None if None in bounds else tuple(n for n in bounds if n is not None)
-            if shape is not None:
-                out = whole(t, t.b.alloc(b.dtype, *shape, zeros=True, hint=hint), shape)
-                assert isinstance(out.root, Var)
-                self._storage.add(out.root)
-                self._resized.add(out.root)
-                return part(out, [self._param(INT, "length") for _ in shape])
-        else:
+        if shape is not None:
             out = whole(t, t.b.alloc(b.dtype, *shape, zeros=True, hint=hint), shape)
             assert isinstance(out.root, Var)
             self._storage.add(out.root)
-            return out
+            if not resized:
+                return out
+            self._resized.add(out.root)
+            return part(out, [self._param(INT, "length") for _ in shape])
         raise NeedStatic(
             tuple(n for n in b.shape if isinstance(n, Var)),
             "the shape of an array made in a loop is needed after it",

@@ -198,7 +198,7 @@ class _Checker:
                     return self.between(write, a, -most, most)
                 if isinstance(a, Const):
                     return self.between(write, b, LOW, _log(HIGH, abs(_int(a))))
-                return _small(write, "pow", a, b)
+                return _small(write, a, b)
             case "shl":
                 fits = write.op("le", b, const(62), type=BOOL)
                 same = write.op("eq", write.op("shr", out, b), a, type=BOOL)
@@ -246,10 +246,10 @@ class _Writer:
         return out
 
 
-def _small(write: _Writer, name: str, a: Operand, b: Operand) -> Operand:
-    """The same operation in floats, which is far from exact but says how large the result is."""
+def _small(write: _Writer, a: Operand, b: Operand) -> Operand:
+    """The power in floats, which is far from exact but says how large the result is."""
     floats = [write.op("cast", x, type=_FLOAT) for x in (a, b)]
-    size = write.op("abs", write.op(name, *floats, type=_FLOAT), type=_FLOAT)
+    size = write.op("abs", write.op("pow", *floats, type=_FLOAT), type=_FLOAT)
     return write.op("lt", size, const(_ALMOST), type=BOOL)
 
 

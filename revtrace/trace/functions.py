@@ -7,6 +7,7 @@ returns the traced result.
 from __future__ import annotations
 
 import enum
+import importlib
 import inspect
 import types
 from collections.abc import Callable
@@ -81,57 +82,38 @@ def method_handler(kind: str, *names: str) -> Callable[[Callable[..., Any]], Cal
     return register
 
 
+_MODULES = (
+    "array_algorithms",
+    "array_functions",
+    "builtin_folds",
+    "builtin_functions",
+    "builtin_iterables",
+    "builtin_types",
+    "contractions",
+    "definitions",
+    "library",
+    "linalg",
+    "matrix_functions",
+    "methods",
+    "norms",
+    "python_math",
+    "reductions",
+    "selection",
+    "shaping",
+    "sorting",
+    "transforms",
+    "ufunc_methods",
+    "user_rules",
+)
+"""Modules of this package whose functions are handlers, entered as they are imported."""
+
+
 def _load() -> None:
     global _loaded  # noqa: PLW0603
     if not _loaded:
         _loaded = True
-        from revtrace.trace import (
-            array_algorithms,
-            array_functions,
-            builtin_folds,
-            builtin_functions,
-            builtin_iterables,
-            builtin_types,
-            contractions,
-            definitions,
-            library,
-            linalg,
-            matrix_functions,
-            methods,
-            norms,
-            python_math,
-            reductions,
-            selection,
-            shaping,
-            sorting,
-            transforms,
-            ufunc_methods,
-            user_rules,
-        )
-
-        del (
-            array_algorithms,
-            array_functions,
-            builtin_folds,
-            builtin_functions,
-            builtin_iterables,
-            builtin_types,
-            contractions,
-            definitions,
-            library,
-            linalg,
-            matrix_functions,
-            methods,
-            python_math,
-            norms,
-            reductions,
-            selection,
-            shaping,
-            sorting,
-            transforms,
-            ufunc_methods,
-            user_rules,
-        )
+        for name in _MODULES:
+            importlib.import_module(f"revtrace.trace.{name}")
 
 
 def find(f: Any) -> Handler | None:

@@ -22,7 +22,7 @@ from revtrace.trace.values import Along, Num, Ref, Static, Tup, View, is_number
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
-__all__ = ["append", "common", "form_of", "get", "items_form", "live", "make", "pop", "put", "set_item", "slice_of"]
+__all__ = ["append", "common", "form_of", "get", "items_form", "make", "pop", "put", "set_item", "slice_of"]
 
 
 # forms --------------------------------------------------------------------------------------
@@ -307,17 +307,6 @@ def _live_part(buffer: View, length: Operand) -> View:
         return buffer
     maps = tuple(replace(m, whole=False) if isinstance(m, Along) and m.axis == 0 else m for m in buffer.maps)
     return View(buffer.root, maps, (length, *buffer.shape[1:]))
-
-
-def live(t: Tracer, box: Growing) -> Any:
-    """Return copies of a list's buffers without the room that is not used."""
-
-    def one(buffer: Any) -> Any:
-        if isinstance(buffer, Tup):
-            return Tup(tuple(one(b) for b in buffer.items))
-        return arrays.materialise(t, _live_part(buffer, length_of(box)), None)
-
-    return one(box.buffer)
 
 
 def slice_of(t: Tracer, st: State, box: Growing, key: Any) -> Ref:

@@ -15,7 +15,7 @@ from revtrace.trace.record import Arg, Made
 from tests import oracles
 from tests.programs.corpus import Program, corpus
 
-__all__ = ["CHOSEN", "Case", "cases", "replaced"]
+__all__ = ["CHOSEN", "Case", "cases", "decay", "norm2", "replaced"]
 
 CHOSEN = (
     "while_loops.newton_square_root",
@@ -134,3 +134,22 @@ def cases(names: Sequence[str] = CHOSEN) -> list[Case]:
     """Return the chosen programs."""
     known = {str(program): program for program in corpus()}
     return [Case(known[name]) for name in names]
+
+
+def norm2(x: Any) -> Any:
+    """The sum of squares, as a loop."""
+    out = 0.0
+    for i in range(len(x)):
+        out += x[i] ** 2
+    return out
+
+
+def decay(p: Any, t: Any, n: int) -> Any:
+    """A function of a dict, an array and a static number, which returns containers."""
+    y = np.zeros(len(t))
+    s = 0.0
+    for k in range(n):
+        for i in range(len(t)):
+            y[i] += p["a"] * np.exp(-p["k"][0] * t[i]) * (k + 1)
+            s = s + y[i] * y[i]
+    return {"y": y, "s": s}, (s * p["a"], n)

@@ -9,28 +9,11 @@ import pytest
 
 import revtrace
 from revtrace.config import override
-from tests.interop.cases import Case, cases
+from tests.interop.cases import Case, cases, decay, norm2
 
 autograd = pytest.importorskip("autograd")
 anp = pytest.importorskip("autograd.numpy")
 check_grads = pytest.importorskip("autograd.test_util").check_grads
-
-
-def norm2(x: Any) -> Any:
-    out = 0.0
-    for i in range(len(x)):
-        out += x[i] ** 2
-    return out
-
-
-def decay(p: Any, t: Any, n: int) -> Any:
-    y = np.zeros(len(t))
-    s = 0.0
-    for k in range(n):
-        for i in range(len(t)):
-            y[i] += p["a"] * np.exp(-p["k"][0] * t[i]) * (k + 1)
-            s = s + y[i] * y[i]
-    return {"y": y, "s": s}, (s * p["a"], n)
 
 
 DECAY = revtrace.wrap(decay)

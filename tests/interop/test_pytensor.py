@@ -11,7 +11,7 @@ import pytest
 import revtrace
 from revtrace.config import override
 from revtrace.errors import UnsupportedError
-from tests.interop.cases import Case, cases
+from tests.interop.cases import Case, cases, norm2
 
 pytensor = pytest.importorskip("pytensor")
 pt = pytest.importorskip("pytensor.tensor")
@@ -20,13 +20,6 @@ verify_grad = pytest.importorskip("pytensor.gradient").verify_grad
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 MODES = ["FAST_COMPILE", "NUMBA"]
-
-
-def norm2(x: Any) -> Any:
-    out = 0.0
-    for i in range(len(x)):
-        out += x[i] ** 2
-    return out
 
 
 def decay(p: Any, t: Any, n: int) -> Any:
