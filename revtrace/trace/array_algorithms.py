@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from revtrace.program.nodes import Operand, const
-from revtrace.trace import arrays, numbers
+from revtrace.trace import arrays, numbers, subscripts
 from revtrace.trace.convert import as_array, as_array_or_number, dtype_argument
 from revtrace.trace.functions import method_handler, on, refused, signature
 from revtrace.trace.iterators import iterate
@@ -16,7 +16,8 @@ from revtrace.trace.state import State
 from revtrace.trace.values import NONE, Num, Static, Tup, View
 
 if TYPE_CHECKING:
-    from revtrace.trace.machine import Frame, Tracer
+    from revtrace.trace.frames import Frame
+    from revtrace.trace.machine import Tracer
 
 __all__ = ["call_vectorized"]
 
@@ -36,7 +37,7 @@ def _slider(flip: bool, default: str) -> Any:
         x, y = (arrays.settle(t, as_array(t, w, st)) for w in (a, v))
         if x.ndim > 1 or y.ndim > 1:
             raise PythonRaise(ValueError("object too deep for desired array"))
-        x, y = (w if w.ndim else arrays._new_axis(w, 0) for w in (x, y))
+        x, y = (w if w.ndim else subscripts.new_axis(w, 0) for w in (x, y))
         n, m = x.shape[0], y.shape[0]
         if mode.value != "full":
             why = f"the lengths of arrays convolved with mode={mode.value!r} must be known"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from revtrace.program.types import Scalar, real_dtype
-from revtrace.trace import arrays
+from revtrace.trace import arrays, assignment, subscripts
 from revtrace.trace.external import attribute_of, external
 from revtrace.trace.numbers import as_num
 from revtrace.trace.record import Attr, Fixed, Global, Source
@@ -148,12 +148,12 @@ def _of_array(t: Tracer, value: Any, name: str) -> Any:
             return Static(np.dtype(value.dtype))
         case "T":
             view = arrays.settle(t, value)
-            return arrays.transpose(view, tuple(range(view.ndim))[::-1])
+            return subscripts.transpose(view, tuple(range(view.ndim))[::-1])
         case "mT":
             view = arrays.settle(t, value)
             order = list(range(view.ndim))
             order[-2:] = order[-2:][::-1]
-            return arrays.transpose(view, tuple(order))
+            return subscripts.transpose(view, tuple(order))
         case "real" | "imag":
             if value.dtype[0] != "c":
                 return value if name == "real" else arrays.new_array(t, value.dtype, value.shape, zeros=True)
@@ -443,7 +443,7 @@ def _set_part(t: Tracer, target: View, name: str, value: Any) -> None:
     if target.dtype[0] != "c":
         if name == "imag":
             raise PythonRaise(TypeError("array does not have imaginary part to set"))
-        arrays.assign(t, target, t.use(value))
+        assignment.assign(t, target, t.use(value))
         return
     real = real_dtype(target.dtype)
 
@@ -453,7 +453,7 @@ def _set_part(t: Tracer, target: View, name: str, value: Any) -> None:
         parts = (new, kept) if name == "real" else (kept, new)
         return Num(t.b.op("complex", *parts, type=Scalar(target.dtype)), False)
 
-    arrays.assign(t, target, arrays.apply(t, joined, (target, t.use(value))))
+    assignment.assign(t, target, arrays.apply(t, joined, (target, t.use(value))))
 
 
 def store_field(t: Tracer, st: State, target: Ref, name: str, value: Any) -> None:

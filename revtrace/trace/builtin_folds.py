@@ -18,7 +18,8 @@ from revtrace.trace.state import Growing, IterBox, Numbers, State
 from revtrace.trace.values import NONE, Maybe, Num, Ref, Static, Tup, View
 
 if TYPE_CHECKING:
-    from revtrace.trace.machine import Frame, Tracer
+    from revtrace.trace.frames import Frame
+    from revtrace.trace.machine import Tracer
 
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
@@ -62,7 +63,7 @@ def _extreme(t: Tracer, st: State, args: Args, kwargs: Kwargs, name: str) -> Any
             or (isinstance(source, Ref) and isinstance(getattr(st.box(source), "form", None), Numbers))
         ):
             from revtrace.trace.convert import as_array
-            from revtrace.trace.reductions import extreme
+            from revtrace.trace.extremes import extreme
 
             found = extreme(t, as_array(t, source, st), None, False, name, python=True)
             box = st.box(source) if isinstance(source, Ref) else None
@@ -100,7 +101,7 @@ def choose(t: Tracer, flag: Any, a: Any, b: Any) -> Any:
         return numbers.select(t, flag, a, b)
     if isinstance(a, Tup) and isinstance(b, Tup) and len(a.items) == len(b.items) and a.cls is b.cls:
         return Tup(tuple(choose(t, flag, x, y) for x, y in zip(a.items, b.items, strict=True)), a.cls)
-    from revtrace.trace.join import same
+    from revtrace.trace.sameness import same
 
     if same(a, b):
         return a

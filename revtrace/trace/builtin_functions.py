@@ -14,7 +14,8 @@ from revtrace.trace.state import IterBox, State
 from revtrace.trace.values import NONE, Num, Ref, Static, Tup, is_number
 
 if TYPE_CHECKING:
-    from revtrace.trace.machine import Frame, Tracer
+    from revtrace.trace.frames import Frame
+    from revtrace.trace.machine import Tracer
 
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
@@ -50,7 +51,7 @@ def scalar_of(t: Tracer, st: State, value: Any) -> Num:
     """Return a number or an array of one element as a number."""
     value = t.use(value)
     if arrays.is_array(value):
-        if value.ndim and not all(arrays._is_one(n) for n in value.shape):
+        if value.ndim and not all(arrays.is_one(n) for n in value.shape):
             for n in value.shape:
                 arrays.agree(t, n, const(1, "i8"))
         return Num(arrays.operand_at(t, value, (arrays.ZERO,) * value.ndim), False)
@@ -153,7 +154,7 @@ def _round(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -
     if isinstance(value, Static) and isinstance(digits, Static):
         return Static(round(value.value, digits.value) if digits.value is not None else round(value.value))
     if arrays.is_array(value):
-        from revtrace.trace.array_functions import round_array
+        from revtrace.trace.array_choices import round_array
 
         return round_array(t, st, value, digits)
     number = numbers.as_num(t, value)

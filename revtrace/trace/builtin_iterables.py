@@ -6,7 +6,7 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Const, const
-from revtrace.trace import arrays, containers, growing, numbers, operators
+from revtrace.trace import arrays, containers, growing, numbers, operators, subscripts
 from revtrace.trace.builtin_functions import is_generator
 from revtrace.trace.functions import on
 from revtrace.trace.iterators import iterate
@@ -15,7 +15,8 @@ from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, Numbers, St
 from revtrace.trace.values import NONE, Num, Ref, Static, Tup
 
 if TYPE_CHECKING:
-    from revtrace.trace.machine import Frame, Tracer
+    from revtrace.trace.frames import Frame
+    from revtrace.trace.machine import Tracer
 
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
@@ -91,7 +92,7 @@ def _reversed(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None
     if isinstance(source, Static) and isinstance(source.value, range):
         return iterate(t, st, Static(source.value[::-1]))
     if arrays.is_array(source):
-        return iterate(t, st, arrays.subscript(t, source, Static(slice(None, None, -1))))
+        return iterate(t, st, subscripts.subscript(t, source, Static(slice(None, None, -1))))
     if isinstance(source, Ref) and isinstance(st.box(source), IterBox) and st.box(source).kind == "range":  # type: ignore[union-attr]
         from revtrace.trace.iterators import range_length
 

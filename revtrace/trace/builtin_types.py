@@ -19,7 +19,8 @@ from revtrace.trace.texts import is_text, run_time_text
 from revtrace.trace.values import NONE, Bound, Num, Ref, Static, Tup
 
 if TYPE_CHECKING:
-    from revtrace.trace.machine import Frame, Tracer
+    from revtrace.trace.frames import Frame
+    from revtrace.trace.machine import Tracer
 
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
@@ -219,7 +220,7 @@ def copied(t: Tracer, st: State, value: Any, deep: bool) -> Any:
     if arrays.is_array(value):
         return arrays.copy_of(t, value)
     if isinstance(value, Ref):
-        from revtrace.trace.join import fields, rebuild
+        from revtrace.trace.sameness import fields, rebuild
 
         box = st.box(value)
         values = [copied(t, st, v, deep) if deep else v for v in fields(box) or []]

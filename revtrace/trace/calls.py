@@ -25,7 +25,8 @@ from revtrace.trace.values import UNDEF, Bound, Num, Ref, Static, Tup, View
 if TYPE_CHECKING:
     from types import CodeType
 
-    from revtrace.trace.machine import Frame, Tracer
+    from revtrace.trace.frames import Frame
+    from revtrace.trace.machine import Tracer
 
 __all__ = ["TracedFunction", "call", "call_method", "collect", "fold_generator"]
 
@@ -322,7 +323,7 @@ def _enter(
     kwargs: dict[str, Any],
 ) -> Any:
     """Bind the arguments and run a function's code on the caller's heap."""
-    from revtrace.trace.machine import Frame, shape_of
+    from revtrace.trace.frames import Frame, shape_of
 
     if code.co_flags & ASYNC:
         raise t.unsupported(

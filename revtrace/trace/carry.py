@@ -21,24 +21,22 @@ from revtrace.program.types import BOOL, INT, Array, Scalar
 from revtrace.trace.external import attribute_of
 from revtrace.trace.growing import items_form, length_of, make, move, note_appended, put, visible
 from revtrace.trace.hoist import hoisted
-from revtrace.trace.join import (
+from revtrace.trace.join import _either_misses, number_in, substitute
+from revtrace.trace.lengths import bound, difference, likely_differ
+from revtrace.trace.numbers import _promoted, as_num, fold
+from revtrace.trace.sameness import (
     DEAD,
-    _either_misses,
     fields,
     filler_of,
     loosen,
-    number_in,
     rebuild,
     same,
     same_form,
     same_operand,
     same_shape,
-    substitute,
     view_ints,
     with_ints,
 )
-from revtrace.trace.lengths import bound, difference, likely_differ
-from revtrace.trace.numbers import _promoted, as_num, fold
 from revtrace.trace.signals import Growth, NeedStatic
 from revtrace.trace.state import Form, Growing, IterBox, ListBox, ObjectBox, State
 from revtrace.trace.values import UNDEF, Bound, Conflict, Maybe, Num, Ref, Static, Tup, Undef, View, is_number

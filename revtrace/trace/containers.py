@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Const, Operand, const
-from revtrace.trace import arrays, growing, numbers
+from revtrace.trace import arrays, assignment, growing, numbers, subscripts
 from revtrace.trace.iterators import drain
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, Numbers, ObjectBox, SetBox, State
@@ -121,7 +121,7 @@ def get_item(t: Tracer, st: State, value: Any, key: Any) -> Any:
     """``value[key]``."""
     value, key = t.use(value), t.use(key)
     if arrays.is_array(value):
-        return arrays.subscript(t, value, key)
+        return subscripts.subscript(t, value, key)
     if isinstance(value, Tup) or (isinstance(value, Static) and isinstance(value.value, (tuple, list, range))):
         return _sequence_item(t, st, value, key)
     if isinstance(value, Ref):
@@ -166,7 +166,7 @@ def get_item(t: Tracer, st: State, value: Any, key: Any) -> Any:
             # A numpy scalar is indexed as an array without axes.
             from revtrace.trace.convert import as_array
 
-            return arrays.subscript(t, as_array(t, value, st), key)
+            return subscripts.subscript(t, as_array(t, value, st), key)
         raise PythonRaise(TypeError("'float' object is not subscriptable"))
     raise PythonRaise(TypeError(f"{t.describe(value)} is not subscriptable"))
 
@@ -318,7 +318,7 @@ def set_item(t: Tracer, st: State, target: Any, key: Any, value: Any) -> None:
 
         if isinstance(value, (Ref, Tup)) or (isinstance(value, Static) and isinstance(value.value, (tuple, list))):
             value = as_array_or_number(t, st, value)
-        arrays.set_subscript(t, target, key, t.use(value))
+        assignment.set_subscript(t, target, key, t.use(value))
         return
     if arrays.is_array(value):
         value = arrays.settle(t, value)
@@ -457,7 +457,7 @@ def unpack(t: Tracer, st: State, value: Any, count: int) -> list[Any]:
     if arrays.is_array(value):
         view = arrays.settle(t, value)
         arrays.agree(t, view.shape[0], const(count, "i8"))
-        return [arrays.row(t, view, const(k, "i8"), inside=True) for k in range(count)]
+        return [subscripts.row(t, view, const(k, "i8"), inside=True) for k in range(count)]
     if isinstance(value, Ref) and isinstance(st.box(value), IterBox) and st.box(value).kind == "generator":  # type: ignore[union-attr]
         from revtrace.trace.calls import collect
 

@@ -10,7 +10,7 @@ import numpy as np
 from revtrace.calls.dot import dot_settings
 from revtrace.program.nodes import Operand
 from revtrace.program.types import is_inexact
-from revtrace.trace import arrays, numbers
+from revtrace.trace import arrays, numbers, subscripts
 from revtrace.trace.containers import as_known_int, items_of
 from revtrace.trace.convert import as_array, as_array_or_number
 from revtrace.trace.functions import on, signature
@@ -23,7 +23,8 @@ from revtrace.trace.state import State
 from revtrace.trace.values import Num, Static, View
 
 if TYPE_CHECKING:
-    from revtrace.trace.machine import Frame, Tracer
+    from revtrace.trace.frames import Frame
+    from revtrace.trace.machine import Tracer
 
 __all__: list[str] = []
 
@@ -93,9 +94,9 @@ def _contracted(t: Tracer, st: State, operands: Sequence[View], terms: Sequence[
     for a, term in zip(operands, terms, strict=True):
         for n, label in zip(a.shape, term, strict=True):
             have = sizes.get(label)
-            if have is None or arrays._is_one(have):
+            if have is None or arrays.is_one(have):
                 sizes[label] = n
-            elif have is not n and not arrays._is_one(n):
+            elif have is not n and not arrays.is_one(n):
                 arrays.agree(t, have, n)
     work: list[tuple[Any, Labels]] = [
         _without_repeats(t, a, term, sizes) for a, term in zip(operands, terms, strict=True)
@@ -123,11 +124,13 @@ def _without_repeats(t: Tracer, a: View, term: Labels, sizes: dict[str, Operand]
         first = labels.index(twice)
         second = labels.index(twice, first + 1)
         order = [k for k in range(a.ndim) if k not in (first, second)] + [first, second]
-        a = diagonal(t, arrays.transpose(a, tuple(order)), 0)
+        a = diagonal(t, subscripts.transpose(a, tuple(order)), 0)
         labels = [labels[k] for k in order[:-2]] + [twice]
     for k in reversed(range(len(labels))):
-        if arrays._is_one(a.shape[k]) and not arrays._is_one(sizes[labels[k]]):
-            a = arrays.basic(t, a, [Static(slice(None))] * k + [Static(0)] + [Static(slice(None))] * (a.ndim - k - 1))
+        if arrays.is_one(a.shape[k]) and not arrays.is_one(sizes[labels[k]]):
+            a = subscripts.basic(
+                t, a, [Static(slice(None))] * k + [Static(0)] + [Static(slice(None))] * (a.ndim - k - 1)
+            )
             del labels[k]
     return a, tuple(labels)
 
@@ -167,10 +170,10 @@ def _spread(t: Tracer, v: Any, labels: Labels, target: Labels) -> View:
     """Return a view with an axis for each target label, of length one where there is none."""
     view = arrays.settle(t, v)
     order = tuple(labels.index(label) for label in target if label in labels)
-    view = arrays.transpose(view, order)
+    view = subscripts.transpose(view, order)
     for k, label in enumerate(target):
         if label not in labels:
-            view = arrays._new_axis(view, k)
+            view = subscripts.new_axis(view, k)
     return view
 
 
@@ -203,7 +206,7 @@ def _stacked(
 
 def _packed(t: Tracer, v: Any, labels: Labels, order: Labels, dtype: str) -> View:
     """Return an array with its axes in an order, in a dtype, as a buffer of its own."""
-    view = arrays.transpose(arrays.settle(t, v), tuple(labels.index(label) for label in order))
+    view = subscripts.transpose(arrays.settle(t, v), tuple(labels.index(label) for label in order))
     return view if view.whole and view.dtype == dtype else arrays.materialise(t, view, dtype)
 
 
@@ -236,7 +239,7 @@ def _tensordot(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | Non
     if not first:
         column = x
         for _ in range(y.ndim):
-            column = arrays._new_axis(column, column.ndim)
+            column = subscripts.new_axis(column, column.ndim)
         return arrays.apply(t, lambda p, q: numbers.binary(t, "*", p, q), (column, y))
     found = contract(t, x, y, first, second)
     # Where no axis is left NumPy returns an array without axes, not a number.

@@ -10,7 +10,7 @@ from revtrace.program.types import BOOL, Scalar, real_dtype
 from revtrace.rules import RULES
 from revtrace.rules.callables import CallableEntry
 from revtrace.rules.formula import Expr
-from revtrace.trace import arrays, numbers
+from revtrace.trace import arrays, assignment, numbers
 from revtrace.trace.convert import as_array_or_number
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
@@ -129,7 +129,7 @@ def delivered(t: Tracer, st: State, result: Any, out: Any) -> Any:
     if out is None or (isinstance(out, Static) and out.value is None):
         return result
     target = _out(t, st, out)
-    arrays.assign(t, target, result)
+    assignment.assign(t, target, result)
     return target
 
 
@@ -151,7 +151,7 @@ def _known(t: Tracer, st: State, value: Any) -> Any:
 def as_float(t: Tracer, st: State, value: Any) -> Num:
     """Convert an argument as ``math`` does: to a Python float."""
     if arrays.is_array(value):
-        if value.ndim and not all(arrays._is_one(n) for n in value.shape):
+        if value.ndim and not all(arrays.is_one(n) for n in value.shape):
             raise PythonRaise(TypeError("only length-1 arrays can be converted to Python scalars"))
         value = Num(arrays.operand_at(t, value, (arrays.ZERO,) * value.ndim), False)
     if isinstance(value, Ref):

@@ -22,7 +22,8 @@ from revtrace.trace import growing
 from revtrace.trace.calls import call
 from revtrace.trace.exact import exact
 from revtrace.trace.external import external
-from revtrace.trace.machine import Tracer, shape_of
+from revtrace.trace.frames import shape_of
+from revtrace.trace.machine import Tracer
 from revtrace.trace.pins import Oracle, Pins, numeric
 from revtrace.trace.record import Arg, Fixed, Leaf, Made, Result, Source, StaticLeaf, Traced
 from revtrace.trace.signals import NeedStatic, PythonRaise

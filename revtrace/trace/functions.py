@@ -22,7 +22,8 @@ from revtrace.trace.values import Num, Ref, Static, Tup
 
 if TYPE_CHECKING:
     from revtrace.trace.attributes import Method
-    from revtrace.trace.machine import Frame, Tracer
+    from revtrace.trace.frames import Frame
+    from revtrace.trace.machine import Tracer
 
 __all__ = [
     "construct", "evaluate", "find", "known", "known_methods", "method", "method_handler", "on", "refused", "signature",
@@ -84,20 +85,26 @@ def method_handler(kind: str, *names: str) -> Callable[[Callable[..., Any]], Cal
 
 _MODULES = (
     "array_algorithms",
+    "array_choices",
+    "array_facts",
     "array_functions",
     "builtin_folds",
     "builtin_functions",
     "builtin_iterables",
     "builtin_types",
+    "container_methods",
     "contractions",
     "definitions",
+    "extremes",
     "library",
     "linalg",
     "matrix_functions",
     "methods",
+    "moments",
     "norms",
     "python_math",
     "reductions",
+    "running",
     "selection",
     "shaping",
     "sorting",

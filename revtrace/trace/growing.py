@@ -13,9 +13,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Const, Operand, const
-from revtrace.trace import arrays, numbers
+from revtrace.trace import arrays, numbers, subscripts
 from revtrace.trace.hoist import hoisted
-from revtrace.trace.join import same_operand
+from revtrace.trace.sameness import same_operand
 from revtrace.trace.state import Arrays, Form, Growing, ListBox, Numbers, Rows, State
 from revtrace.trace.values import Along, Num, Ref, Static, Tup, View, is_number
 
@@ -177,7 +177,7 @@ def _put_array(t: Tracer, st: State, buffer: View, form: Arrays, index: Operand,
         if not made_here and arrays.roots(t, view.root) & t.written_roots():
             raise t.pins.need(t, (length,), "an array is appended to a list and written to")
         t.alias(buffer.root, view.root, length)
-    row = arrays.row(t, buffer, index, inside=True)
+    row = subscripts.row(t, buffer, index, inside=True)
     arrays.for_each(t, view.shape, lambda ix: arrays.store_at(t, row, ix, arrays.load_at(t, view, ix)))
 
 
@@ -206,7 +206,7 @@ def get(t: Tracer, st: State, buffer: Any, form: Form, index: Operand) -> Any:
         case Numbers():
             return Num(arrays.load_at(t, buffer, (index,)), form.weak)
         case Arrays():
-            return arrays.row(t, buffer, index, inside=True)
+            return subscripts.row(t, buffer, index, inside=True)
         case Rows():
             parts = tuple(get(t, st, b, f, index) for b, f in zip(buffer.items, form.items, strict=True))
             return st.new(ListBox(parts, borrowed=True)) if form.is_list else Tup(parts, form.cls)
@@ -315,7 +315,7 @@ def slice_of(t: Tracer, st: State, box: Growing, key: Any) -> Ref:
     def one(buffer: Any) -> Any:
         if isinstance(buffer, Tup):
             return Tup(tuple(one(b) for b in buffer.items))
-        return arrays.copy_of(t, arrays.subscript(t, _live_part(buffer, length_of(box)), key))
+        return arrays.copy_of(t, subscripts.subscript(t, _live_part(buffer, length_of(box)), key))
 
     if _holds_arrays(box.form) or not _leaves(box.form):
         raise t.pins.need(t, (length_of(box),), "a slice of a list of arrays needs its length")

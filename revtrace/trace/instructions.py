@@ -15,16 +15,17 @@ from revtrace.trace import calling, containers, exceptions, jumps, matching
 from revtrace.trace.attributes import delete_attribute, get_attribute, set_attribute, super_attribute
 from revtrace.trace.external import external
 from revtrace.trace.handlers import HANDLERS, keep, on, pop_n
-from revtrace.trace.join import DEAD
 from revtrace.trace.operators import binary, compare, contains, identical, inplace, invert_truth, truth, unary
 from revtrace.trace.record import Global
+from revtrace.trace.sameness import DEAD
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import CellBox, ListBox, State
 from revtrace.trace.texts import is_text, run_time_text
 from revtrace.trace.values import NONE, NULL, UNDEF, Maybe, Null, Ref, Slice, Static, Tup, Undef
 
 if TYPE_CHECKING:
-    from revtrace.trace.machine import Frame, Tracer
+    from revtrace.trace.frames import Frame
+    from revtrace.trace.machine import Tracer
 
 __all__ = ["step"]
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Const, Operand, const
 from revtrace.trace import growing
-from revtrace.trace.arrays import row
 from revtrace.trace.numbers import as_num, binary, fold
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, ObjectBox, SetBox, State
+from revtrace.trace.subscripts import row
 from revtrace.trace.values import Elementwise, Num, Ref, Static, Tup, View
 
 if TYPE_CHECKING:

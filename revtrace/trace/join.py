@@ -7,19 +7,29 @@ end of the body fit; `fit` lists the operands that bring a value into that form.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Const, Operand, Stmt, Var, const
 from revtrace.program.types import BOOL, INT, Scalar
 from revtrace.trace.hoist import hoisted
 from revtrace.trace.numbers import _promoted, as_num
+from revtrace.trace.sameness import (
+    DEAD,
+    fields,
+    filler_of,
+    loosen,
+    rebuild,
+    same,
+    same_form,
+    same_operand,
+    same_shape,
+    view_ints,
+    with_ints,
+)
 from revtrace.trace.signals import Growth, NeedStatic
-from revtrace.trace.state import CellBox, DictBox, Growing, IterBox, ListBox, ObjectBox, SetBox, State
+from revtrace.trace.state import IterBox, ListBox, ObjectBox, State
 from revtrace.trace.values import (
     UNDEF,
-    Along,
-    At,
     Bound,
     Conflict,
     Maybe,
@@ -36,192 +46,8 @@ from revtrace.trace.values import (
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
-__all__ = ["DEAD", "Joiner", "fields", "rebuild", "same", "substitute"]
 
-
-class Dead:
-    """A variable nobody reads any more on one of two paths."""
-
-
-DEAD: Any = Dead()
-
-
-_FILLERS: dict[str, Const] = {}
-
-
-def filler_of(dtype: str) -> Const:
-    """Return the literal that stands for a value nobody reads."""
-    return _FILLERS.setdefault(dtype, const(0, dtype))
-
-
-def is_filler(x: Operand) -> bool:
-    """Whether an operand is that very literal (an equal one may be read)."""
-    return isinstance(x, Const) and x is _FILLERS.get(x.type.dtype)
-
-
-def same_operand(a: Operand, b: Operand) -> bool:
-    """Whether two operands are the same value (0.0 and -0.0 are not)."""
-    if isinstance(a, Const) and isinstance(b, Const):
-        return a.type == b.type and repr(a.value) == repr(b.value)
-    return a is b
-
-
-def same_object(a: Any, b: Any) -> bool:
-    """Whether two Python objects cannot be told apart by the traced code."""
-    if a is b:
-        return True
-    if type(a) is not type(b):
-        return False
-    if isinstance(a, (bool, int, float, complex, str, bytes)):
-        return repr(a) == repr(b)
-    if isinstance(a, (tuple, slice, range, frozenset)):
-        try:
-            return bool(a == b) and repr(a) == repr(b)
-        except Exception:
-            return False
-    return False
-
-
-def same(a: Any, b: Any) -> bool:
-    """Whether two traced values are the same."""
-    if a is b:
-        return True
-    if type(a) is not type(b):
-        return False
-    match a:
-        case Static():
-            return same_object(a.value, b.value)
-        case Num():
-            return a.weak == b.weak and same_operand(a.operand, b.operand)
-        case Tup():
-            return a.cls is b.cls and len(a.items) == len(b.items) and all(map(same, a.items, b.items))
-        case View():
-            return (
-                a.root is b.root
-                and len(a.shape) == len(b.shape)
-                and all(map(same_operand, a.shape, b.shape))
-                and all(map(_same_map, a.maps, b.maps))
-            )
-        case Maybe():
-            return same_operand(a.flag, b.flag) and same(a.value, b.value) and same(a.missing, b.missing)
-        case Bound():
-            return same(a.function, b.function) and same(a.self, b.self)
-        case Ref():
-            return bool(a.id == b.id)
-        case Undef():
-            return True
-    return False
-
-
-def _same_map(a: At | Along, b: At | Along) -> bool:
-    if isinstance(a, At):
-        return isinstance(b, At) and same_operand(a.index, b.index)
-    return (
-        isinstance(b, Along)
-        and a.axis == b.axis
-        and a.whole == b.whole
-        and same_operand(a.start, b.start)
-        and same_operand(a.step, b.step)
-    )
-
-
-def view_ints(view: View) -> list[Operand]:
-    """List the integer operands of a view, in a fixed order."""
-    out: list[Operand] = []
-    for m in view.maps:
-        out += [m.index] if isinstance(m, At) else [m.start, m.step]
-    return out + list(view.shape)
-
-
-def with_ints(view: View, root: Operand, ints: list[Operand]) -> View:
-    """Return the view with another root and other integer operands."""
-    rest = iter(ints)
-    maps: list[At | Along] = []
-    for m in view.maps:
-        if isinstance(m, At):
-            maps.append(At(next(rest)))
-        else:
-            start, step = next(rest), next(rest)
-            maps.append(replace(m, start=start, step=step))
-    return View(root, tuple(maps), tuple(rest), view.source if root is view.root else None)
-
-
-def same_form(a: View, b: View) -> bool:
-    """Whether two views differ in root and integers only."""
-    return (
-        len(a.maps) == len(b.maps)
-        and len(a.shape) == len(b.shape)
-        and a.root.type == b.root.type
-        and all(
-            (isinstance(p, At) and isinstance(q, At))
-            or (isinstance(p, Along) and isinstance(q, Along) and p.axis == q.axis and p.whole == q.whole)
-            for p, q in zip(a.maps, b.maps, strict=True)
-        )
-    )
-
-
-def loosen(view: View) -> View:
-    """Forget that axes are whole, so that views of different parts have one form."""
-    return replace(view, maps=tuple(replace(m, whole=False) if isinstance(m, Along) else m for m in view.maps))
-
-
-# heap records as lists of values ----------------------------------------------------
-
-
-def fields(box: Any) -> list[Value] | None:
-    """Return the values in a heap record, in order."""
-    match box:
-        case ListBox():
-            return list(box.items)
-        case Growing():
-            return [box.buffer, box.length]
-        case DictBox():
-            return [v for _, v in box.items]
-        case ObjectBox():
-            return [v for _, v in box.fields]
-        case CellBox():
-            return [box.value]
-        case IterBox():
-            return list(box.parts)
-        case SetBox():
-            return []
-    return None
-
-
-def rebuild(box: Any, values: list[Value]) -> Any:
-    """Return a heap record with other values."""
-    match box:
-        case ListBox():
-            return replace(box, items=tuple(values))
-        case Growing():
-            return replace(box, buffer=values[0], length=values[1])
-        case DictBox():
-            return replace(box, items=tuple((k, v) for (k, _), v in zip(box.items, values, strict=True)))
-        case ObjectBox():
-            return replace(box, fields=tuple((k, v) for (k, _), v in zip(box.fields, values, strict=True)))
-        case CellBox():
-            return CellBox(values[0])
-        case IterBox():
-            return replace(box, parts=tuple(values))
-    return box
-
-
-def same_shape(a: Any, b: Any) -> bool:
-    """Whether two heap records have the same structure."""
-    if type(a) is not type(b):
-        return False
-    match a:
-        case ListBox():
-            return len(a.items) == len(b.items)
-        case DictBox():
-            return [k for k, _ in a.items] == [k for k, _ in b.items]
-        case ObjectBox():
-            return a.cls is b.cls and [k for k, _ in a.fields] == [k for k, _ in b.fields]
-        case IterBox():
-            return a.kind == b.kind and a.position == b.position and len(a.parts) == len(b.parts)
-        case SetBox():
-            return bool(a.items == b.items)
-    return True
+__all__ = ["Joiner", "substitute"]
 
 
 class Joiner:

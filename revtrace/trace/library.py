@@ -16,15 +16,16 @@ from revtrace.trace.attributes import get_attribute
 from revtrace.trace.builtin_folds import fold
 from revtrace.trace.functions import evaluate, on, refused, signature
 from revtrace.trace.iterators import iterate
-from revtrace.trace.join import DEAD
 from revtrace.trace.numbers import integer
 from revtrace.trace.operators import compare, truth
+from revtrace.trace.sameness import DEAD
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import CellBox, DictBox, IterBox, ListBox, ObjectBox, State
 from revtrace.trace.values import NONE, Num, Ref, Static, Tup, Undef
 
 if TYPE_CHECKING:
-    from revtrace.trace.machine import Frame, Tracer
+    from revtrace.trace.frames import Frame
+    from revtrace.trace.machine import Tracer
 
 __all__ = ["call_getter", "call_partial"]
 

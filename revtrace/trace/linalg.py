@@ -9,7 +9,7 @@ import numpy as np
 
 from revtrace.calls.dot import Split, dot_settings
 from revtrace.program.nodes import Operand, const
-from revtrace.trace import arrays, numbers
+from revtrace.trace import arrays, numbers, subscripts
 from revtrace.trace.convert import as_array_or_number
 from revtrace.trace.elementwise import primitive
 from revtrace.trace.functions import on
@@ -19,7 +19,8 @@ from revtrace.trace.state import State
 from revtrace.trace.values import Num, Static, View
 
 if TYPE_CHECKING:
-    from revtrace.trace.machine import Frame, Tracer
+    from revtrace.trace.frames import Frame
+    from revtrace.trace.machine import Tracer
 
 __all__ = ["matmul"]
 
@@ -118,7 +119,7 @@ def _arranged(t: Tracer, v: View, rows: Sequence[int], columns: Sequence[int], d
             return whole, (0, len(rows), len(columns)), False
         if [order[k] for k in (*columns, *rows)] == list(range(v.ndim)):
             return whole, (0, len(columns), len(rows)), True
-    moved = arrays.transpose(v, (*rows, *columns))
+    moved = subscripts.transpose(v, (*rows, *columns))
     return arrays.materialise(t, moved, dtype), (0, len(rows), len(columns)), False
 
 
@@ -142,14 +143,14 @@ def _stack_of(t: Tracer, v: View, stack: Sequence[Operand], dtype: str) -> tuple
     """Return an array as a stack of matrices, or as one matrix for the whole stack."""
     head = v.shape[: max(v.ndim - 2, 0)]
     matrix = min(v.ndim, 2)
-    shared = all(arrays._is_one(n) for n in head)
+    shared = all(arrays.is_one(n) for n in head)
     if (
         shared
         or len(head) == len(stack)
-        and not any(arrays._is_one(n) and not arrays._is_one(m) for n, m in zip(head, stack, strict=True))
+        and not any(arrays.is_one(n) and not arrays.is_one(m) for n, m in zip(head, stack, strict=True))
     ):
         if shared and head:
-            v = arrays.basic(t, v, [Static(0)] * len(head) + [Static(slice(None))] * matrix)
+            v = subscripts.basic(t, v, [Static(0)] * len(head) + [Static(slice(None))] * matrix)
         depth = 0 if shared else len(head)
         order = order_of(v) if v.dtype == dtype else None
         straight = tuple(range(v.ndim))
@@ -232,5 +233,5 @@ def _outer(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -
     from revtrace.trace.shaping import ravel
 
     a, b = (arrays.settle(t, ravel(t, as_array_or_number(t, st, v))) for v in args)
-    column, line = arrays._new_axis(a, 1), arrays._new_axis(b, 0)
+    column, line = subscripts.new_axis(a, 1), subscripts.new_axis(b, 0)
     return arrays.apply(t, lambda p, q: numbers.binary(t, "*", p, q), (column, line))

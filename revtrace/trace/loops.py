@@ -21,14 +21,15 @@ from revtrace.program.types import INT
 from revtrace.trace.calls import collect
 from revtrace.trace.carry import Carried
 from revtrace.trace.iterators import Rolled, advance, iterate, roll
-from revtrace.trace.join import DEAD
 from revtrace.trace.rotate import tested_first
+from revtrace.trace.sameness import DEAD
 from revtrace.trace.signals import Growth, NeedStatic, PythonRaise
 from revtrace.trace.state import IterBox, State
 from revtrace.trace.values import NONE, Ref, Static
 
 if TYPE_CHECKING:
-    from revtrace.trace.machine import Exit, Frame, Stop, Tracer
+    from revtrace.trace.frames import Exit, Frame, Stop
+    from revtrace.trace.machine import Tracer
 
 __all__ = ["trace_loop"]
 
@@ -50,7 +51,7 @@ class Loop:
 
 def trace_loop(t: Tracer, fr: Frame, header: int, st: State, stops: Mapping[int, Stop]) -> list[Exit]:
     """Trace a loop from its header; returns the exits of the code after it."""
-    from revtrace.trace.machine import Stop
+    from revtrace.trace.frames import Stop
 
     t.settle_stack(st)
     info = fr.flow.loops[header]
@@ -96,7 +97,8 @@ def trace_loop(t: Tracer, fr: Frame, header: int, st: State, stops: Mapping[int,
 
 def _leave(t: Tracer, fr: Frame, loop: Loop, st: State, tag: Any, stops: Mapping[int, Stop]) -> list[Exit]:
     """Go on after a loop, the way its tag says."""
-    from revtrace.trace.machine import RETURN, TRUE, Exit
+    from revtrace.trace.frames import RETURN, Exit
+    from revtrace.trace.machine import TRUE
 
     def fix(way: int) -> Callable[[State], None]:
         def pop(state: State) -> None:
@@ -184,7 +186,8 @@ def _unrolled(t: Tracer, fr: Frame, loop: Loop, st: State) -> State | None:
 
 def _maybe_more(t: Tracer, fr: Frame, loop: Loop, st: State, tag: Any) -> State | None:
     """Go on unrolling under the condition that the loop was not left."""
-    from revtrace.trace.machine import TRUE, Exit
+    from revtrace.trace.frames import Exit
+    from revtrace.trace.machine import TRUE
 
     if not loop.counted:
         raise NeedStatic(

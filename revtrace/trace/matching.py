@@ -14,7 +14,8 @@ from revtrace.trace.state import DictBox, Growing, ListBox, State
 from revtrace.trace.values import NONE, Ref, Static, Tup
 
 if TYPE_CHECKING:
-    from revtrace.trace.machine import Frame, Tracer
+    from revtrace.trace.frames import Frame
+    from revtrace.trace.machine import Tracer
 
 __all__: list[str] = []
 

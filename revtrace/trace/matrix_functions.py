@@ -10,7 +10,7 @@ import numpy as np
 from revtrace.calls import linalg as rows
 from revtrace.program.nodes import Const, Operand
 from revtrace.program.types import real_dtype
-from revtrace.trace import arrays, numbers
+from revtrace.trace import arrays, numbers, subscripts
 from revtrace.trace.containers import as_known_int
 from revtrace.trace.convert import as_array
 from revtrace.trace.functions import on, signature
@@ -21,7 +21,8 @@ from revtrace.trace.state import State
 from revtrace.trace.values import NONE, Num, Static, Tup, View
 
 if TYPE_CHECKING:
-    from revtrace.trace.machine import Frame, Tracer
+    from revtrace.trace.frames import Frame
+    from revtrace.trace.machine import Tracer
 
 __all__ = ["least", "matrices", "number_or_array", "swapped"]
 
@@ -58,7 +59,7 @@ def settle_to(t: Tracer, view: View, dtype: str) -> View:
 def swapped(view: View) -> View:
     """Return a stack of matrices, each transposed."""
     order = (*range(view.ndim - 2), view.ndim - 1, view.ndim - 2)
-    return arrays.transpose(view, order)
+    return subscripts.transpose(view, order)
 
 
 def least(t: Tracer, m: Operand, n: Operand) -> Operand:
@@ -111,7 +112,7 @@ def solve(t: Tracer, st: State, a: Any, b: Any, row: str = "solve", settings: An
         raise PythonRaise(ValueError("solve1: Input operand 1 does not have enough dimensions"))
     vector = right.ndim == 1
     if vector:
-        right = arrays._new_axis(right, 1)
+        right = subscripts.new_axis(right, 1)
     dtype, _ = numbers._promoted((matrix.dtype, False), (right.dtype, False))
     if matrix.shape[-1] is not right.shape[-2]:
         arrays.agree(t, matrix.shape[-1], right.shape[-2])
@@ -119,13 +120,13 @@ def solve(t: Tracer, st: State, a: Any, b: Any, row: str = "solve", settings: An
     stack = arrays.broadcast(t, heads)
     parts = [spread(t, v, stack, dtype) for v in (matrix, right)]
     (x,) = call_row(t, row, parts, ((dtype, parts[1].shape),), settings, ("x",))
-    return arrays.basic(t, x, [Static(slice(None))] * (x.ndim - 1) + [Static(0)]) if vector else x
+    return subscripts.basic(t, x, [Static(slice(None))] * (x.ndim - 1) + [Static(0)]) if vector else x
 
 
 def spread(t: Tracer, v: View, stack: Sequence[Operand], dtype: str) -> View:
     """Return matrices in a dtype, broadcast to a stack."""
     if len(stack) == v.ndim - 2 and all(
-        n is m or not arrays._is_one(n) or arrays._is_one(m) for n, m in zip(v.shape, stack, strict=False)
+        n is m or not arrays.is_one(n) or arrays.is_one(m) for n, m in zip(v.shape, stack, strict=False)
     ):
         return settle_to(t, v, dtype)
     shape = (*stack, *v.shape[-2:])
@@ -308,7 +309,7 @@ def _lstsq(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -
         raise PythonRaise(np.linalg.LinAlgError("lstsq takes one matrix and vectors"))
     dtype, _ = numbers._promoted((matrix.dtype, False), (right.dtype, False))
     vector = right.ndim == 1
-    columns = arrays._new_axis(right, 1) if vector else right
+    columns = subscripts.new_axis(right, 1) if vector else right
     arrays.agree(t, matrix.shape[0], columns.shape[0])
     matrix, columns = settle_to(t, matrix, dtype), settle_to(t, columns, dtype)
     settings = (("rcond", None if limit is None else float(limit)),)
@@ -317,7 +318,7 @@ def _lstsq(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -
     values = svd(t, st, matrix)[1]
     (rank,) = call_row(t, "matrix_rank", (matrix,), (("i8", ()),), (("tol", None),))
     if vector:
-        x = arrays.basic(t, x, [Static(slice(None)), Static(0)])
+        x = subscripts.basic(t, x, [Static(slice(None)), Static(0)])
     # How long the residuals are depends on the numbers.
     return Tup((x, NONE, number_or_array(t, rank), values))
 
@@ -386,7 +387,7 @@ def _cond(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
     order = flag(t, p, "the order of a norm")
     if order in (None, 2, -2):
         s = svd(t, st, x)[1]
-        first, last = (arrays.subscript(t, s, Tup((Static(Ellipsis), Static(k)))) for k in (0, -1))
+        first, last = (subscripts.subscript(t, s, Tup((Static(Ellipsis), Static(k)))) for k in (0, -1))
         return binary(t, st, "/", *((last, first) if order == -2 else (first, last)))
     view = matrices(t, st, x, square=True)
     norms = [call(t, st, Static(np.linalg.norm), (v, p), {"axis": Static((-2, -1))}) for v in (view, inv(t, st, view))]
@@ -400,7 +401,7 @@ def _tensorsolve(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | N
     moved = flag(t, axes, "axes")
     if moved is not None:
         order = [k for k in range(view.ndim) if k not in moved] + list(moved)
-        view = arrays.transpose(view, tuple(order))
+        view = subscripts.transpose(view, tuple(order))
     rest = view.shape[right.ndim :]
     n = product(t, right.shape)
     square = reshape(t, st, view, (n, product(t, rest)))

@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from revtrace.program.nodes import const
-from revtrace.trace import arrays, numbers
+from revtrace.trace import arrays, numbers, subscripts
 from revtrace.trace.containers import as_known_int, items_of
 from revtrace.trace.convert import as_array, as_array_or_number
 from revtrace.trace.elementwise import primitive
+from revtrace.trace.extremes import extreme
 from revtrace.trace.functions import on, signature
 from revtrace.trace.matrix_functions import svd
 from revtrace.trace.numbers import as_num
-from revtrace.trace.reductions import _flag, extreme, sum_of
+from revtrace.trace.reductions import flag_of, sum_of
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
 from revtrace.trace.values import NONE, Num, Static, View
 
 if TYPE_CHECKING:
-    from revtrace.trace.machine import Frame, Tracer
+    from revtrace.trace.frames import Frame
+    from revtrace.trace.machine import Tracer
 
 __all__: list[str] = []
 
@@ -37,7 +39,7 @@ def _norm(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
         value = as_array(t, value, st)
     p = _order(t, order)
     axes = _axes(t, st, axis)
-    keep = bool(_flag(keepdims))
+    keep = bool(flag_of(keepdims))
     if axes is None:
         if p is None:
             return _vector(t, st, value, None, None, keep, order)
@@ -107,7 +109,7 @@ def _vector(t: Tracer, st: State, value: Any, axis: int | None, p: Any, keep: bo
         if p in (np.inf, -np.inf):
             return extreme(t, size, where, keep, "max" if p > 0 else "min", st=st)
         if p == 0:
-            nonzero = arrays.apply(t, lambda v: _counted(t, v, size.dtype), (size,))
+            nonzero = arrays.apply(t, lambda v: counted(t, v, size.dtype), (size,))
             return sum_of(t, st, nonzero, where, None, keep)
         if p == 1:
             return sum_of(t, st, size, where, None, keep)
@@ -117,7 +119,7 @@ def _vector(t: Tracer, st: State, value: Any, axis: int | None, p: Any, keep: bo
     return arrays.apply(t, lambda v: numbers.binary(t, "**", v, inverse), (total,))
 
 
-def _counted(t: Tracer, v: Any, dtype: str) -> Num:
+def counted(t: Tracer, v: Any, dtype: str) -> Num:
     """Return one for a number that is not zero."""
     return Num(t.b.cast(as_num(t, numbers.compare(t, "!=", v, Static(0))).operand, dtype), False)
 
@@ -130,7 +132,7 @@ def _matrix(t: Tracer, st: State, value: Any, axes: tuple[int, ...], p: Any, kee
         return _squares(t, st, value, Static(tuple(axes)), keep)
     value = arrays.settle(t, _floats(t, value))
     rest = [k for k in range(value.ndim) if k not in axes]
-    view = arrays.transpose(value, (*rest, first, second))
+    view = subscripts.transpose(value, (*rest, first, second))
     if p in (1, -1, np.inf, -np.inf):
         over = -2 if abs(p) == 1 else -1
         sums = sum_of(t, st, _sizes(t, view), Static(over), None, False)
@@ -147,14 +149,14 @@ def _matrix(t: Tracer, st: State, value: Any, axes: tuple[int, ...], p: Any, kee
         return found
     made: View = as_array(t, found, st)
     for k in sorted(axes):
-        made = arrays._new_axis(made, k)
+        made = subscripts.new_axis(made, k)
     return made
 
 
 def _vector_norm(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     x, axis, keepdims, order = signature("x", axis=NONE, keepdims=Static(False), ord=Static(2))(args, kwargs)
     value = as_array(t, x, st)
-    axes, p, keep = _axes(t, st, axis), _order(t, order), bool(_flag(keepdims))
+    axes, p, keep = _axes(t, st, axis), _order(t, order), bool(flag_of(keepdims))
     if axes is None and not keep:
         from revtrace.trace.shaping import ravel
 
@@ -167,7 +169,7 @@ def _vector_norm(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | N
 def _matrix_norm(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     x, keepdims, order = signature("x", keepdims=Static(False), ord=Static("fro"))(args, kwargs)
     value = as_array(t, x, st)
-    return _matrix(t, st, value, (value.ndim - 2, value.ndim - 1), _order(t, order), bool(_flag(keepdims)))
+    return _matrix(t, st, value, (value.ndim - 2, value.ndim - 1), _order(t, order), bool(flag_of(keepdims)))
 
 
 on(getattr(np.linalg, "vector_norm", None))(_vector_norm)

@@ -9,7 +9,7 @@ import numpy as np
 
 from revtrace.program.nodes import const
 from revtrace.program.types import BOOL
-from revtrace.trace import arrays, numbers
+from revtrace.trace import arrays, assignment, numbers
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import DictBox, Growing, ListBox, ObjectBox, SetBox, State
 from revtrace.trace.texts import is_text, run_time_text
@@ -190,7 +190,7 @@ def inplace(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
     if isinstance(x, View):
         if x.ndim == 0:
             new = binary(t, st, symbol, x, y)
-            arrays.assign(t, x, new)
+            assignment.assign(t, x, new)
             return x
         value = binary(t, st, symbol, x, y)
         if arrays.is_array(value):
@@ -200,7 +200,7 @@ def inplace(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
                 )
             if value.ndim > x.ndim:
                 raise PythonRaise(ValueError("non-broadcastable output operand"))
-        arrays.assign(t, x, value)
+        assignment.assign(t, x, value)
         return x
     if isinstance(x, Ref):
         box = st.box(x)
@@ -358,12 +358,12 @@ def truth(t: Tracer, st: State, x: Any) -> Any:
                 if hasattr(box.cls, name):
                     return truth(t, st, call_method(t, st, x, name, ()))
             return Static(True)
-        from revtrace.trace.join import fields
+        from revtrace.trace.sameness import fields
 
         if isinstance(box, (ListBox, DictBox, SetBox)):
             return Static(bool(box.items if isinstance(box, SetBox) else fields(box)))
     if arrays.is_array(x):
-        if all(arrays._is_one(n) for n in x.shape):
+        if all(arrays.is_one(n) for n in x.shape):
             return truth(t, st, Num(arrays.operand_at(t, x, (arrays.ZERO,) * x.ndim), False))
         if x.ndim == 0:
             return truth(t, st, Num(arrays.operand_at(t, x, ()), False))
@@ -390,7 +390,7 @@ def identical(t: Tracer, st: State, x: Any, y: Any) -> Any:
     if isinstance(x, Ref) and isinstance(y, Ref):
         return Static(x.id == y.id)
     if isinstance(x, View) and isinstance(y, View):
-        from revtrace.trace.join import same
+        from revtrace.trace.sameness import same
 
         return Static(same(x, y))
     if isinstance(x, Bound) and isinstance(y, Bound):

@@ -16,7 +16,8 @@ from revtrace.trace.state import State
 from revtrace.trace.values import Num, Static, Tup
 
 if TYPE_CHECKING:
-    from revtrace.trace.machine import Frame, Tracer
+    from revtrace.trace.frames import Frame
+    from revtrace.trace.machine import Tracer
 
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]

@@ -13,7 +13,7 @@ from revtrace.program.nodes import Block, Const, If, Op, Operand, Stmt, Var, con
 from revtrace.program.rebuild import clone
 from revtrace.program.types import BOOL
 from revtrace.rules import RULES
-from revtrace.trace.join import is_filler
+from revtrace.trace.sameness import is_filler
 
 __all__ = ["tested_first"]
 

@@ -10,7 +10,7 @@ import scipy.linalg  # type: ignore[import-untyped,unused-ignore]
 from revtrace.calls import scipy_linalg as rows
 from revtrace.program.nodes import Const, Operand, const
 from revtrace.program.types import Scalar
-from revtrace.trace import arrays, numbers
+from revtrace.trace import arrays, numbers, subscripts
 from revtrace.trace.containers import as_known_int, items_of
 from revtrace.trace.convert import as_array
 from revtrace.trace.functions import on, signature
@@ -30,7 +30,8 @@ from revtrace.trace.state import State
 from revtrace.trace.values import NONE, Static, Tup, View
 
 if TYPE_CHECKING:
-    from revtrace.trace.machine import Frame, Tracer
+    from revtrace.trace.frames import Frame
+    from revtrace.trace.machine import Tracer
 
 __all__: list[str] = []
 
@@ -295,7 +296,7 @@ def _block_diag(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | No
     for x in args:
         view = as_array(t, x, st)
         while view.ndim < 2:
-            view = arrays._new_axis(view, 0)
+            view = subscripts.new_axis(view, 0)
         blocks.append(view)
     dtype = blocks[0].dtype
     for v in blocks:

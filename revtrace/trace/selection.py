@@ -9,14 +9,15 @@ import numpy as np
 
 from revtrace.program.nodes import Block, Const, If, Operand, Var, While, const
 from revtrace.program.types import BOOL, INT
-from revtrace.trace import arrays, containers, numbers
+from revtrace.trace import arrays, assignment, containers, numbers, subscripts
 from revtrace.trace.convert import as_array, as_array_or_number
 from revtrace.trace.functions import method_handler, on, signature
 from revtrace.trace.state import ListBox, State
 from revtrace.trace.values import NONE, Num, Ref, Static, Tup, View, is_number
 
 if TYPE_CHECKING:
-    from revtrace.trace.machine import Frame, Tracer
+    from revtrace.trace.frames import Frame
+    from revtrace.trace.machine import Tracer
 
 __all__ = ["choose", "compress", "insertion", "nonzero", "place"]
 
@@ -162,7 +163,7 @@ def place(t: Tracer, target: View, mask: Any, values: Any) -> None:
     flags = _mask(t, mask, target)
     rest = target.shape[flags.ndim :]
     given = arrays.materialise(t, values) if arrays.is_array(values) else values
-    if arrays.is_array(given) and given.ndim == 1 + len(rest) and not arrays._is_one(given.shape[0]):
+    if arrays.is_array(given) and given.ndim == 1 + len(rest) and not arrays.is_one(given.shape[0]):
         arrays.agree(t, given.shape[0], _picked(t, flags), "broadcast")
     shape = (const(-1, "i8"), *rest)
     t.write(target)
@@ -173,7 +174,7 @@ def place(t: Tracer, target: View, mask: Any, values: Any) -> None:
                 number = Num(arrays.at_broadcast(t, given, (k, *jx), shape), False)
             else:
                 number = numbers.as_num(t, given)
-            arrays.store_at(t, target, (*ix, *jx), arrays._into(t, number, target))
+            arrays.store_at(t, target, (*ix, *jx), assignment.cast_into(t, number, target))
 
         arrays.for_each(t, rest, one)
 
@@ -267,7 +268,7 @@ def _sought(t: Tracer, st: State, knots: Any, value: Any, right: bool, weak: boo
 def _searchsorted(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     a, v, side, sorter = signature("a", "v", side=Static("left"), sorter=NONE)(args, kwargs)
     if sorter is not NONE and not (isinstance(sorter, Static) and sorter.value is None):
-        a = arrays.subscript(t, as_array(t, a, st), sorter)
+        a = subscripts.subscript(t, as_array(t, a, st), sorter)
     return _sought(t, st, a, v, side.value == "right")
 
 
@@ -336,7 +337,7 @@ def _lines(t: Tracer, st: State, value: Any, axis: Any, kind: str) -> View:
     def one(ix: tuple[Operand, ...]) -> None:
         line = view
         for j, i in enumerate(ix):
-            line = arrays._fix(t, line, 0 if j < k else 1, i, inside=True)
+            line = subscripts.fix_axis(t, line, 0 if j < k else 1, i, inside=True)
         order = order_of(t, line)
 
         def put(jx: tuple[Operand, ...]) -> None:
@@ -370,5 +371,5 @@ def _argsort_method(t: Tracer, st: State, self: Any, *args: Any, **kwargs: Any) 
 
 @method_handler("array", "sort")
 def _sort_method(t: Tracer, st: State, self: Any, *args: Any, **kwargs: Any) -> Any:
-    arrays.assign(t, self, _sorter("sort")(t, st, (self, *args), kwargs, None))
+    assignment.assign(t, self, _sorter("sort")(t, st, (self, *args), kwargs, None))
     return NONE

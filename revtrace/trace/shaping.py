@@ -8,7 +8,7 @@ import numpy as np
 
 from revtrace.program.nodes import Const, Operand, const
 from revtrace.program.types import Scalar
-from revtrace.trace import arrays, containers, numbers
+from revtrace.trace import arrays, assignment, containers, numbers, subscripts
 from revtrace.trace.convert import as_array, as_array_or_number, dtype_argument, shape_argument
 from revtrace.trace.elementwise import delivered
 from revtrace.trace.functions import on, signature
@@ -18,7 +18,8 @@ from revtrace.trace.state import State
 from revtrace.trace.values import NONE, Along, At, Elementwise, Num, Ref, Static, Tup, View, is_number
 
 if TYPE_CHECKING:
-    from revtrace.trace.machine import Frame, Tracer
+    from revtrace.trace.frames import Frame
+    from revtrace.trace.machine import Tracer
 
 __all__ = ["diagonal", "ravel", "reshape"]
 
@@ -48,11 +49,11 @@ def in_order(t: Tracer, value: Any, shape: tuple[Operand, ...] | None, order: An
     """Reshape (to one axis without a shape), elements walked in C or Fortran order."""
     if isinstance(order, Static) and order.value == "F":
         view = arrays.settle(t, value)
-        turned = arrays.transpose(view, tuple(range(view.ndim))[::-1])
+        turned = subscripts.transpose(view, tuple(range(view.ndim))[::-1])
         if shape is None:
             return ravel(t, turned)
         found = arrays.settle(t, reshape(t, turned, shape[::-1]))
-        return arrays.transpose(found, tuple(range(found.ndim))[::-1])
+        return subscripts.transpose(found, tuple(range(found.ndim))[::-1])
     plain = isinstance(order, Static) and order.value in ("C", None)
     if not plain and not (isinstance(order, Static) and value.ndim < 2):
         raise t.unsupported(
@@ -76,8 +77,8 @@ def reshape(t: Tracer, value: Any, shape: tuple[Operand, ...]) -> Any:
         shape = tuple(missing if k == unknown[0] else n for k, n in enumerate(shape))
     if total is not product(t, shape):
         arrays.agree(t, total, product(t, shape))
-    drop = [n for n in view.shape if not arrays._is_one(n)]
-    keep = [n for n in shape if not arrays._is_one(n)]
+    drop = [n for n in view.shape if not arrays.is_one(n)]
+    keep = [n for n in shape if not arrays.is_one(n)]
     if len(drop) == len(keep) and all(m is n or m == n for m, n in zip(drop, keep, strict=True)):
         return _ones(t, view, shape)
 
@@ -109,11 +110,11 @@ def _in_order(view: View) -> bool:
 def _ones(t: Tracer, view: View, shape: tuple[Operand, ...]) -> View:
     """Insert and remove axes of length one."""
     for k in reversed(range(view.ndim)):
-        if arrays._is_one(view.shape[k]):
-            view = arrays._fix(t, view, k, ZERO, True)
+        if arrays.is_one(view.shape[k]):
+            view = subscripts.fix_axis(t, view, k, ZERO, True)
     for k, n in enumerate(shape):
-        if arrays._is_one(n):
-            view = arrays._new_axis(view, k)
+        if arrays.is_one(n):
+            view = subscripts.new_axis(view, k)
     return view
 
 
@@ -183,9 +184,9 @@ def _transpose(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | Non
     a, axes = signature("a", axes=NONE)(args, kwargs)
     view = arrays.settle(t, _array(t, st, a))
     if isinstance(axes, Static) and axes.value is None:
-        return arrays.transpose(view, tuple(range(view.ndim))[::-1])
+        return subscripts.transpose(view, tuple(range(view.ndim))[::-1])
     order = [containers.as_known_int(t, x) % view.ndim for x in containers.items_of(t, st, axes)]
-    return arrays.transpose(view, tuple(order))
+    return subscripts.transpose(view, tuple(order))
 
 
 @on(np.squeeze)
@@ -193,12 +194,12 @@ def _squeeze(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None)
     a, axis = signature("a", axis=NONE)(args, kwargs)
     view = arrays.settle(t, _array(t, st, a))
     if isinstance(axis, Static) and axis.value is None:
-        axes = tuple(k for k in range(view.ndim) if arrays._is_one(view.shape[k]))
+        axes = tuple(k for k in range(view.ndim) if arrays.is_one(view.shape[k]))
     else:
         axes = axes_of(t, st, axis, view.ndim)
     for k in sorted(axes, reverse=True):
         arrays.agree(t, view.shape[k], ONE)
-        view = arrays._fix(t, view, k, ZERO, True)
+        view = subscripts.fix_axis(t, view, k, ZERO, True)
     return view
 
 
@@ -211,7 +212,7 @@ def spread(t: Tracer, view: View, shape: tuple[Operand, ...]) -> View:
     for k, (n, m) in enumerate(zip(view.shape, shape[extra:], strict=True)):
         if n is m or (isinstance(n, Const) and isinstance(m, Const) and n.value == m.value):
             continue
-        if not arrays._is_one(n):
+        if not arrays.is_one(n):
             arrays.agree(t, n, m, "broadcast")
         else:
             fixed.add(k)
@@ -280,7 +281,7 @@ def _concatenate(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | N
     parts, axis, out, dtype, _ = bind(args, kwargs)
     found = _parts(t, st, parts, dtype)
     if isinstance(axis, Static) and axis.value is None:
-        found = [arrays._new_axis(p, 0) if p.ndim == 0 else arrays.settle(t, ravel(t, p)) for p in found]
+        found = [subscripts.new_axis(p, 0) if p.ndim == 0 else arrays.settle(t, ravel(t, p)) for p in found]
         return delivered(t, st, join(t, found, 0), out)
     if any(p.ndim == 0 for p in found):
         raise PythonRaise(ValueError("zero-dimensional arrays cannot be concatenated"))
@@ -298,7 +299,7 @@ def _stack(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -
         raise PythonRaise(np.exceptions.AxisError(k, ndim))
     if any(p.ndim != ndim - 1 for p in found):
         raise PythonRaise(ValueError("all input arrays must have the same shape"))
-    return delivered(t, st, join(t, [arrays._new_axis(p, k % ndim) for p in found], k % ndim), out)
+    return delivered(t, st, join(t, [subscripts.new_axis(p, k % ndim) for p in found], k % ndim), out)
 
 
 def _stacker(prepared: Any, axis: Any) -> Any:
@@ -314,17 +315,17 @@ def _stacker(prepared: Any, axis: Any) -> Any:
 
 
 def _as_line(p: View) -> View:
-    return arrays._new_axis(p, 0) if p.ndim == 0 else p
+    return subscripts.new_axis(p, 0) if p.ndim == 0 else p
 
 
 def _as_row(p: View) -> View:
     p = _as_line(p)
-    return arrays._new_axis(p, 0) if p.ndim == 1 else p
+    return subscripts.new_axis(p, 0) if p.ndim == 1 else p
 
 
 def _as_column(p: View) -> View:
     p = _as_line(p)
-    return arrays._new_axis(p, 1) if p.ndim == 1 else p
+    return subscripts.new_axis(p, 1) if p.ndim == 1 else p
 
 
 on(np.hstack)(_stacker(_as_line, lambda p: 0 if p.ndim == 1 else 1))
@@ -337,7 +338,7 @@ def _append(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) 
     a, b, axis = signature("arr", "values", axis=NONE)(args, kwargs)
     parts = [arrays.settle(t, _array(t, st, v)) for v in (a, b)]
     if isinstance(axis, Static) and axis.value is None:
-        parts = [arrays._new_axis(p, 0) if p.ndim == 0 else arrays.settle(t, ravel(t, p)) for p in parts]
+        parts = [subscripts.new_axis(p, 0) if p.ndim == 0 else arrays.settle(t, ravel(t, p)) for p in parts]
         return join(t, parts, 0)
     return join(t, parts, containers.as_known_int(t, axis))
 
@@ -353,7 +354,7 @@ def _flipper(fixed: int | None) -> Any:
         view = arrays.settle(t, _array(t, st, a))
         axes = axes_of(t, st, axis, view.ndim)
         keys: list[Any] = [Static(slice(None, None, -1) if k in axes else slice(None)) for k in range(view.ndim)]
-        return arrays.basic(t, view, keys)
+        return subscripts.basic(t, view, keys)
 
     return handler
 
@@ -416,7 +417,7 @@ def _diag(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
         raise PythonRaise(ValueError("Input must be 1- or 2-d."))
     n = numbers.fold(t, "add", value.shape[0], const(abs(offset), "i8"), "i8")
     out = arrays.new_array(t, value.dtype, (n, n), zeros=True)
-    arrays.assign(t, diagonal(t, out, offset), value)
+    assignment.assign(t, diagonal(t, out, offset), value)
     return out
 
 
@@ -477,7 +478,7 @@ def _tile(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
     while len(counts) < view.ndim:
         counts.insert(0, ONE)
     while view.ndim < len(counts):
-        view = arrays._new_axis(view, 0)
+        view = subscripts.new_axis(view, 0)
     shape = tuple(numbers.fold(t, "mul", n, c, "i8") for n, c in zip(view.shape, counts, strict=True))
     sizes = view.shape
 

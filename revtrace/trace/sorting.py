@@ -15,7 +15,8 @@ from revtrace.trace.state import Growing, ListBox, Numbers, State
 from revtrace.trace.values import NONE, Num, Ref, Static, Tup, View, is_number
 
 if TYPE_CHECKING:
-    from revtrace.trace.machine import Frame, Tracer
+    from revtrace.trace.frames import Frame
+    from revtrace.trace.machine import Tracer
 
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]

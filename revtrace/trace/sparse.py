@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Operand, const
-from revtrace.trace import arrays, numbers
+from revtrace.trace import arrays, numbers, subscripts
 from revtrace.trace.containers import items_of
 from revtrace.trace.convert import as_array
 from revtrace.trace.functions import method_handler
@@ -116,7 +116,7 @@ def product(t: Tracer, st: State, x: Any, y: Any) -> Any:
     turned = _transposed(t, st, y, box)
     if other.ndim == 1:
         return _times(t, st, turned, other)
-    return arrays.transpose(_times(t, st, turned, arrays.transpose(other, (1, 0))), (1, 0))
+    return subscripts.transpose(_times(t, st, turned, subscripts.transpose(other, (1, 0))), (1, 0))
 
 
 def _times(t: Tracer, st: State, matrix: Ref, other: Any) -> View:

@@ -25,7 +25,8 @@ from revtrace.trace.state import State
 from revtrace.trace.values import NONE, Num, Static, View
 
 if TYPE_CHECKING:
-    from revtrace.trace.machine import Frame, Tracer
+    from revtrace.trace.frames import Frame
+    from revtrace.trace.machine import Tracer
 
 __all__ = ["register"]
 

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from revtrace.program.nodes import Block, If, Operand
-from revtrace.trace import arrays, numbers
+from revtrace.trace import arrays, assignment, numbers, subscripts
 from revtrace.trace.convert import as_array, as_array_or_number
 from revtrace.trace.functions import on, signature
 from revtrace.trace.state import State
 from revtrace.trace.values import NONE, Num, Static, View
 
 if TYPE_CHECKING:
-    from revtrace.trace.machine import Frame, Tracer
+    from revtrace.trace.frames import Frame
+    from revtrace.trace.machine import Tracer
 
 __all__: list[str] = []
 
@@ -34,7 +35,7 @@ def _outer(f: Any) -> Any:
 
         a, b = (arrays.settle(t, as_array(t, v, st)) for v in args)
         for _ in range(b.ndim):
-            a = arrays._new_axis(a, a.ndim)
+            a = subscripts.new_axis(a, a.ndim)
         return call(t, st, Static(f), (a, b), kwargs)
 
     return handler
@@ -62,8 +63,8 @@ def _at(f: Any) -> Any:
         target, index, value = args
         name = {np.add: "add", np.subtract: "sub", np.multiply: "mul"}[f]
         view = arrays.settle(t, target)
-        keys = arrays._keys(t, index, view.ndim)
-        view, picks, position, shape = arrays._advanced(t, view, keys)
+        keys = subscripts.keys_of(t, index, view.ndim)
+        view, picks, position, shape = subscripts.index_arrays(t, view, keys)
         rest = view.shape[len(picks) :]
         full = (*rest[:position], *shape, *rest[position:])
         value = as_array_or_number(t, st, value)
@@ -75,14 +76,14 @@ def _at(f: Any) -> Any:
             k = len(shape)
             picked = indices[position : position + k]
             others = indices[:position] + indices[position + k :]
-            where = (*(arrays._picked(t, a, picked, shape) for a in picks), *others)
+            where = (*(subscripts.index_at(t, a, picked, shape) for a in picks), *others)
             more = (
                 Num(arrays.at_broadcast(t, value, indices, full), False)
                 if arrays.is_array(value)
                 else numbers.as_num(t, value)
             )
             old = arrays.element(t, view, where)
-            arrays.store_element(t, view, where, arrays._into(t, primitive(t, name, old, more), view))
+            arrays.store_element(t, view, where, assignment.cast_into(t, primitive(t, name, old, more), view))
 
         arrays.for_each(t, full, body)
         return NONE
@@ -125,7 +126,7 @@ def _where(t: Tracer, target: View, mask: Any, value: Any) -> None:
     def body(ix: tuple[Operand, ...]) -> None:
         flag = numbers.to_bool(t, at(mask, ix))
         with t.b.block() as stmts:
-            arrays.store_at(t, target, ix, arrays._into(t, at(value, ix), target))
+            arrays.store_at(t, target, ix, assignment.cast_into(t, at(value, ix), target))
         t.b.append(If(flag, Block(tuple(stmts)), Block(()), (), t.b.loc))
 
     arrays.for_each(t, target.shape, body)
@@ -138,7 +139,7 @@ def _copyto(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) 
     target = arrays.settle(t, dst)
     value = as_array_or_number(t, st, src)
     if isinstance(mask, Static) and mask.value is True:
-        arrays.assign(t, target, value)
+        assignment.assign(t, target, value)
     else:
         _where(t, target, as_array_or_number(t, st, mask), value)
     return NONE

@@ -18,7 +18,8 @@ from revtrace.trace.state import DictBox, ListBox, State
 from revtrace.trace.values import NONE, Num, Ref, Static, Tup, View, is_number
 
 if TYPE_CHECKING:
-    from revtrace.trace.machine import Frame, Tracer
+    from revtrace.trace.frames import Frame
+    from revtrace.trace.machine import Tracer
 
 __all__ = ["call_rule", "opaque"]
 

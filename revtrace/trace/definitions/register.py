@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from revtrace.trace.functions import on
 
 if TYPE_CHECKING:
-    from revtrace.trace.machine import Frame, Tracer
+    from revtrace.trace.frames import Frame
+    from revtrace.trace.machine import Tracer
     from revtrace.trace.state import State
 
 __all__ = ["DEFINED", "define", "finish", "refuse", "require", "traced"]

@@ -1,0 +1,104 @@
+"""Frames of the tracer: a function's shape, where it stops, and the ways out of its blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import Any
+
+from revtrace.decode import decode
+from revtrace.program.nodes import Operand
+from revtrace.structure import Flow, analyse
+from revtrace.trace.liveness import live_in
+from revtrace.trace.record import Source
+from revtrace.trace.state import State
+from revtrace.trace.values import Ref, Value
+
+__all__ = ["RETURN", "Exit", "Frame", "Stop", "shape_of"]
+
+RETURN = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What is known of a code object before it is traced."""
+
+    code: CodeType
+    flow: Flow
+    live: Mapping[int, frozenset[str]]
+    raising: frozenset[int]
+    cells: tuple[str, ...]
+    freevars: tuple[str, ...]
+
+
+_shapes: dict[CodeType, Shape] = {}
+
+
+def shape_of(code: CodeType) -> Shape:
+    """Decode and analyse a code object, once."""
+    found = _shapes.get(code)
+    if found is None:
+        decoded = decode(code)
+        flow = analyse(decoded)
+        found = Shape(code, flow, live_in(flow), _raising(flow), tuple(decoded.cells), tuple(decoded.freevars))
+        _shapes[code] = found
+    return found
+
+
+def _raising(flow: Flow) -> frozenset[int]:
+    """Blocks from which every way ends in an exception."""
+    raising: set[int] = set()
+    changed = True
+    while changed:
+        changed = False
+        for block in flow.blocks:
+            if block.index in raising:
+                continue
+            if block.successors:
+                hit = all(s in raising for s in block.successors)
+            else:
+                hit = bool(block.instrs) and block.instrs[-1].name in ("RAISE", "RERAISE")
+            if hit and not any(i.name == "YIELD_VALUE" for i in block.instrs):
+                raising.add(block.index)
+                changed = True
+    return frozenset(raising)
+
+
+@dataclass(slots=True)
+class Frame:
+    """One activation of a traced function."""
+
+    shape: Shape
+    function: Any
+    source: Source | None
+    globals: dict[str, Any]
+    cells: dict[str, Ref]
+    on_yield: Callable[[State, Value], None] | None = None
+    imports: dict[str, Any] = field(default_factory=dict)
+    trying: bool = False
+    """Whether the instruction being traced is inside a ``try`` whose handlers may go on."""
+
+    @property
+    def flow(self) -> Flow:
+        """The function's blocks."""
+        return self.shape.flow
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Where a walk ends: the label it ends with, the tag it leaves in the state, the block meant."""
+
+    label: Any
+    tag: int = 0
+    block: int | None = None
+    depth: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """One way out of a walked region: its label, the state there, and the flag that says it was taken."""
+
+    label: Any
+    state: State
+    flag: Operand
