@@ -171,7 +171,7 @@ def by_parameter(traced: Traced, function: FunctionType, arguments: Mapping[str,
     def leaf(x: Any) -> Any:
         return x if x.source is None else replace(x, source=moved(x.source))
 
-    guards = [replace(guard, source=moved(guard.source)) for guard in traced.guards]
+    guards = [guard.moved(moved) for guard in traced.guards]
     if known.star is not None:
         guards.insert(0, Guard(Arg(known.star), "len", len(arguments[known.star])))
     if known.double_star is not None:

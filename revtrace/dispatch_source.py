@@ -283,6 +283,16 @@ class _Writer:
                 self.unless(f"{x}.dtype != {self.constant(value, 'dtype')}")
             case "equal":
                 self.equal(x, value)
+            case "members":
+                self.unless(f"{x} != {self.constant(value, 'members')}")
+            case "lacks":
+                self.unless(f"not {self.constant(value, 'names')}.isdisjoint({x})")
+            case "same":
+                for other in value:
+                    self.unless(f"{x} is not {self.path(other)}")
+            case "apart":
+                objects = [f"{self.constant(id)}({text})" for text in (x, *map(self.path, value))]
+                self.unless(f"{self.constant(len)}({{{', '.join(objects)}}}) != {len(objects)}")
             case "code":
                 code, defaults, keywords = value
                 self.unless(f"{x}.__code__ is not {self.constant(code, 'code')}")

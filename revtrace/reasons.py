@@ -94,8 +94,16 @@ def _guard(guard: Guard, arguments: Mapping[str, Any]) -> str:
             return f"other axes of {name} are short than before: shape {value.shape}"
         case "code" if getattr(value, "__code__", None) is not guard.value[0]:
             return f"{name} has been defined anew"
+        case "members" if value != guard.value:
+            return f"{name} has other members"
+        case "lacks" if not guard.value.isdisjoint(value):
+            return f"{name} has {', '.join(sorted(guard.value & value.keys()))}, it had not"
         case "absent":
             return f"{name} is there, it was not"
+        case "same" if any(fetch(other, arguments) is not value for other in guard.value):
+            return f"{name} and {rendered(guard.value[0])} are no longer one object"
+        case "apart" if len({id(fetch(s, arguments)) for s in (guard.source, *guard.value)}) <= len(guard.value):
+            return f"{name} is one object with {' or '.join(map(rendered, guard.value))}"
     return ""
 
 

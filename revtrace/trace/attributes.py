@@ -12,7 +12,7 @@ import numpy as np
 
 from revtrace.program.types import Scalar, real_dtype
 from revtrace.trace import arrays, assignment, subscripts
-from revtrace.trace.external import attribute_of, external
+from revtrace.trace.external import attribute_of, external, lacks
 from revtrace.trace.numbers import as_num
 from revtrace.trace.record import Attr, Fixed, Global, Source
 from revtrace.trace.signals import PythonRaise
@@ -221,6 +221,7 @@ def _of_static(t: Tracer, st: State, value: Static, name: str) -> Any:
         try:
             found = getattr(obj, name)
         except AttributeError as error:
+            t.guard(Attr(Fixed(obj), name), "absent")
             raise PythonRaise(error) from None
         if obj.__name__.partition(".")[0] in _STEADY:
             if isinstance(found, (int, float, complex)):
@@ -233,16 +234,18 @@ def _of_static(t: Tracer, st: State, value: Static, name: str) -> Any:
             if name in vars(base):
                 found = vars(base)[name]
                 break
+        where = class_source(obj, name)
         if isinstance(found, classmethod):
-            return Bound(Static(found.__func__), value)
+            return Bound(Static(found.__func__, _part(where, "__func__")), value)
         if isinstance(found, staticmethod):
-            return Static(found.__func__)
+            return Static(found.__func__, where)
         try:
             got = getattr(obj, name)
         except AttributeError as error:
+            t.guard(where, "absent")
             raise PythonRaise(error) from None
         if isinstance(got, types.FunctionType):
-            return Static(got)
+            return Static(got, where)
         source: Source | None = value.source
         if source is not None and not isinstance(got, (types.BuiltinFunctionType, types.MethodDescriptorType)):
             return external(t, st, got, Attr(source, name), "const")
@@ -261,7 +264,9 @@ def _of_static(t: Tracer, st: State, value: Static, name: str) -> Any:
         got, types.FunctionType
     ):
         return Static(got)
-    return external(t, st, got, None, "const")
+    # A function's attributes may be set again, and a partial's keywords are a dict.
+    changes = isinstance(obj, (types.FunctionType, functools.partial))
+    return external(t, st, got, Attr(value.source or Fixed(obj), name) if changes else None, "const")
 
 
 def _of_object(t: Tracer, st: State, ref: Ref, box: ObjectBox, name: str) -> Any:
@@ -274,6 +279,7 @@ def _of_object(t: Tracer, st: State, ref: Ref, box: ObjectBox, name: str) -> Any
         return sparse.attribute(t, st, ref, box, name)
     if name == "__dict__":
         if box.source is not None:
+            t.guard(Attr(box.source, "__dict__"), "keys", tuple(vars(box.original)))
             for key in vars(box.original):
                 if box.get(key) is None:
                     st.set_field(ref, key, attribute_of(t, st, box, key))
@@ -295,15 +301,18 @@ def _of_object(t: Tracer, st: State, ref: Ref, box: ObjectBox, name: str) -> Any
                 try:
                     value = attribute_of(t, st, box, name)
                 except AttributeError as error:
+                    t.guard(Attr(box.source, name), "absent")
                     raise PythonRaise(error) from None
                 st.set_field(ref, name, value)
                 return value
+            lacks(t, box, name)
     if in_class is not None and not isinstance(in_class, types.MemberDescriptorType):
         return _class_attribute(t, st, cls, ref, name)
     if hasattr(cls, "__getattr__"):
         from revtrace.trace.calls import call
 
         return call(t, st, Bound(Static(cls.__getattr__), ref), (Static(name),), {})
+    t.guard(class_source(cls, name), "absent")
     raise PythonRaise(AttributeError(f"'{cls.__name__}' object has no attribute {name!r}"))
 
 

@@ -17,7 +17,7 @@ from revtrace.rules import callables
 from revtrace.trace import elementwise, functions, stand_ins
 from revtrace.trace.attributes import Method, class_source, get_attribute
 from revtrace.trace.external import external
-from revtrace.trace.record import Cell, Fixed
+from revtrace.trace.record import Cell, Fixed, Item
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import CellBox, DictBox, IterBox, ListBox, ObjectBox, State
 from revtrace.trace.values import UNDEF, Bound, Num, Ref, Static, Tup, View
@@ -136,7 +136,11 @@ def call(
             external(t, st, a, None if source is None else _partial_arg(source, k), "const")
             for k, a in enumerate(f.args)
         )
-        more = {k: external(t, st, v, None, "const") for k, v in f.keywords.items()}
+        given = None if source is None else _attr(source, "keywords")
+        t.guard(given, "keys", tuple(f.keywords))
+        more = {
+            k: external(t, st, v, None if given is None else Item(given, k), "const") for k, v in f.keywords.items()
+        }
         # What a handle calls is not the user's function.
         name = "function" if hasattr(f, "callee") else "func"
         inner_source = None if source is None else _attr(source, name)
@@ -208,8 +212,6 @@ def _stands_for_plain(f: Any) -> bool:
 
 
 def _partial_arg(source: Any, k: int) -> Any:
-    from revtrace.trace.record import Item
-
     return Item(_attr(source, "args"), k)
 
 
@@ -245,20 +247,27 @@ def _plain(
             "revtrace's own functions are not traced",
             "take the derivative outside and differentiate it whole (grad(grad(f)), hessian, hvp), or write it out",
         )
-    defaults = tuple(external(t, st, d, None, "const") for d in f.__defaults__ or ())
-    kwdefaults = {k: external(t, st, d, None, "const") for k, d in (f.__kwdefaults__ or {}).items()}
+    defaults = tuple(_default(t, st, d, source, "__defaults__", k) for k, d in enumerate(f.__defaults__ or ()))
+    kwdefaults = {k: _default(t, st, d, source, "__kwdefaults__", k) for k, d in (f.__kwdefaults__ or {}).items()}
     cells: dict[str, Any] = {}
     for k, name in enumerate(f.__code__.co_freevars):
         cell = (f.__closure__ or ())[k]
         try:
             contents = cell.cell_contents
         except ValueError:
+            t.guard(Cell(source, k), "absent")
             cells[name] = UNDEF
             continue
         cells[name] = external(t, st, contents, Cell(source, k), "const")
     captured = {name: st.new(CellBox(v)) for name, v in cells.items()}
     t.guard(source, "code", (f.__code__, f.__defaults__, f.__kwdefaults__)) if not isinstance(source, Fixed) else None
     return _enter(t, st, f.__code__, f.__globals__, f, source, defaults, kwdefaults, captured, args, kwargs)
+
+
+def _default(t: Tracer, st: State, value: Any, source: Any, kind: str, key: Any) -> Any:
+    """Return the traced value of a default; the guard on the function's code covers those that cannot change."""
+    fixed = value is None or isinstance(value, (bool, int, float, complex, str, bytes))
+    return external(t, st, value, None if fixed else Item(_attr(source, kind), key), "const")
 
 
 def _traced(t: Tracer, st: State, f: TracedFunction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

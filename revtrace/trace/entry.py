@@ -21,7 +21,7 @@ from revtrace.program.nodes import Operand, Program, Var
 from revtrace.trace import growing
 from revtrace.trace.calls import call
 from revtrace.trace.exact import exact
-from revtrace.trace.external import external
+from revtrace.trace.external import external, guard_apart
 from revtrace.trace.frames import shape_of
 from revtrace.trace.machine import Tracer
 from revtrace.trace.pins import Oracle, Pins, numeric
@@ -205,6 +205,8 @@ def _trace(t: Tracer, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
             "a generator", "what it yields is no number or container", "collect it in a list and return that"
         )
     result = call(t, st, value, traced_args, traced_kwargs)
+    if t.side_effects is not None:
+        guard_apart(t)
     outputs: list[Operand] = []
     built = _result(t, st, result, outputs, set())
     order = list(t.inputs.items())

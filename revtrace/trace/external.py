@@ -18,14 +18,14 @@ from revtrace.calls import users
 from revtrace.program.nodes import Var, const
 from revtrace.program.types import Array, Scalar
 from revtrace.trace.numbers import SUPPORTED, dtype_of
-from revtrace.trace.record import Attr, Fixed, Input, Item, Source
+from revtrace.trace.record import Attr, Fixed, Guard, Input, Item, Source
 from revtrace.trace.state import DictBox, ListBox, ObjectBox, SetBox, State
-from revtrace.trace.values import Along, Num, Static, Tup, Value, View, is_number
+from revtrace.trace.values import Along, Num, Ref, Static, Tup, Value, View, is_number
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
-__all__ = ["attribute_of", "external"]
+__all__ = ["attribute_of", "external", "guard_apart", "lacks", "source_of"]
 
 _PLAIN = (str, bytes, type(None), type(Ellipsis), type(NotImplemented))
 
@@ -177,9 +177,9 @@ def _tuple(t: Tracer, st: State, value: tuple[Any, ...], source: Source | None, 
 
 
 def _container(t: Tracer, st: State, value: Any, source: Source | None, role: str) -> Value:
-    known = t.externals.get(id(value))
+    known = _met_before(t, value, source)
     if known is not None:
-        return known[1]
+        return known
     t.guard(source, "type", type(value))
     box: Any
     if isinstance(value, list):
@@ -198,7 +198,7 @@ def _container(t: Tracer, st: State, value: Any, source: Source | None, role: st
             source,
         )
     else:
-        t.guard(source, "equal", value)
+        t.guard(source, "members", frozenset(value))
         if isinstance(value, frozenset):
             return Static(value, source)
         box = SetBox(frozenset(value))
@@ -208,14 +208,51 @@ def _container(t: Tracer, st: State, value: Any, source: Source | None, role: st
     return ref
 
 
+def _met_before(t: Tracer, value: Any, source: Source | None) -> Ref | None:
+    """Return what stands for an object that was read from another source before; that it is the same one is guarded."""
+    known = t.externals.get(id(value))
+    if known is None:
+        return None
+    first = source_of(t, known[1])
+    if first is not None and source is not None and source != first:
+        t.guard(source, "same", (first,))
+    return known[1]
+
+
+def source_of(t: Tracer, ref: Ref) -> Source | None:
+    """Return where one of the caller's objects was read first; None for others."""
+    found: Source | None = getattr(t.originals.get(ref.id), "source", None)
+    return found
+
+
+def guard_apart(t: Tracer) -> None:
+    """Note that the caller's objects of one type are different ones: a write to one is not seen in another."""
+    kinds: dict[type, list[Source]] = {}
+    for value, ref in t.externals.values():
+        source = source_of(t, ref)
+        if source is not None:
+            kinds.setdefault(type(value), []).append(source)
+    for first, *others in kinds.values():
+        if others:
+            t.guard(first, "apart", tuple(others))
+
+
+def lacks(t: Tracer, box: ObjectBox, name: str) -> None:
+    """Note that one of the caller's instances has no attribute of its own of this name."""
+    if box.source is not None and hasattr(box.original, "__dict__"):
+        key = (Attr(box.source, "__dict__"), "lacks")
+        names = t.guards[key].value if key in t.guards else frozenset()
+        t.guards[key] = Guard(*key, names | {name})
+
+
 _HOSTS = ("jax", "jaxlib", "torch", "autograd", "pytensor", "pandas", "xarray")
 """Packages whose values are not numpy's."""
 
 
 def _object(t: Tracer, st: State, value: Any, source: Source | None) -> Value:
-    known = t.externals.get(id(value))
+    known = _met_before(t, value, source)
     if known is not None:
-        return known[1]
+        return known
     if users.find(value) is not None:
         t.guard(source, "is", value)
         return Static(value, source)

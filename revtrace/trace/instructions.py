@@ -108,6 +108,7 @@ def _load_global(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
         t.guard(source, "is", getattr(builtins, name))
         return
     else:
+        t.guard(source, "absent")
         raise PythonRaise(NameError(f"name '{name}' is not defined"))
     st.stack.append(external(t, st, value, source, role="const"))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from revtrace.program.nodes import const
+from revtrace.program.nodes import Var, const
 from revtrace.program.types import BOOL
 from revtrace.trace import arrays, assignment, numbers
 from revtrace.trace.signals import PythonRaise
@@ -288,7 +288,7 @@ def _equal(t: Tracer, st: State, x: Any, y: Any) -> Any:
         left, right = st.box(x), st.box(y)
         if isinstance(left, SetBox) and isinstance(right, SetBox):
             return Static(left.items == right.items)
-        return Static(x.id == y.id)
+        return _one(t, x, y)
     return Static(False)
 
 
@@ -373,6 +373,28 @@ def truth(t: Tracer, st: State, x: Any) -> Any:
     return Static(True)
 
 
+def _one(t: Tracer, x: Ref, y: Ref) -> Static:
+    """Whether two references are to one object."""
+    from revtrace.trace.external import source_of
+
+    sources = source_of(t, x), source_of(t, y)
+    if x.id != y.id and None not in sources:
+        t.guard(sources[0], "apart", (sources[1],))
+    return Static(x.id == y.id)
+
+
+def _one_array(t: Tracer, x: View, y: View) -> Static:
+    """Whether two arrays are one object."""
+    from revtrace.trace.sameness import same
+
+    if x.source is None or y.source is None or x.source == y.source:
+        return Static(same(x, y))
+    arrays_ = [t.pins.values.get(v.root) for v in (x, y) if isinstance(v.root, Var)]
+    one = len(arrays_) == 2 and arrays_[0] is arrays_[1]
+    t.guard(x.source, "same" if one else "apart", (y.source,))
+    return Static(one)
+
+
 def identical(t: Tracer, st: State, x: Any, y: Any) -> Any:
     """``x is y``."""
     for a, b in ((x, y), (y, x)):
@@ -388,11 +410,9 @@ def identical(t: Tracer, st: State, x: Any, y: Any) -> Any:
     if isinstance(x, Num) and isinstance(y, Static) and isinstance(y.value, bool) and x.dtype == "b1" and x.weak:
         return compare(t, st, "==", x, y)
     if isinstance(x, Ref) and isinstance(y, Ref):
-        return Static(x.id == y.id)
+        return _one(t, x, y)
     if isinstance(x, View) and isinstance(y, View):
-        from revtrace.trace.sameness import same
-
-        return Static(same(x, y))
+        return _one_array(t, x, y)
     if isinstance(x, Bound) and isinstance(y, Bound):
         return Static(False)
     return Static(x is y)

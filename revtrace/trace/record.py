@@ -8,7 +8,7 @@ valid: when one no longer holds, the function is traced again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,7 +129,9 @@ class Guard:
     (``tuple(n == 1 for n in x.shape) == value``: which axes are broadcast), ``"short"``
     (the same for ``n <= SHORT``), ``"code"`` (a plain
     function whose ``__code__``, ``__defaults__`` and ``__kwdefaults__`` are those of ``value``, a
-    tuple of the three), ``"absent"`` (reading the source raises).
+    tuple of the three), ``"members"`` (a set equal to ``value``), ``"lacks"`` (none of the names in ``value``
+    is in ``x``, an instance's ``__dict__``), ``"absent"`` (reading the source raises), ``"same"`` (the
+    sources in ``value`` are this very object), ``"apart"`` (they and this are all different objects).
     """
 
     source: Source
@@ -139,6 +141,11 @@ class Guard:
     def __hash__(self) -> int:
         # The value may be a set, or hold a function's keyword defaults.
         return hash((self.source, self.kind))
+
+    def moved(self, move: Callable[[Source], Source]) -> Guard:
+        """Return the same fact with other sources."""
+        value = tuple(map(move, self.value)) if self.kind in ("same", "apart") else self.value
+        return Guard(move(self.source), self.kind, value)
 
 
 @dataclass(frozen=True, slots=True)

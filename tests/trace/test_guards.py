@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import types
+
+import numpy as np
 import pytest
 
 import revtrace
@@ -50,3 +54,190 @@ def test_loop_on_one_line() -> None:
         return s
 
     assert revtrace.grad(f)(2.0) > 0
+
+
+# What changes between two calls, and whether the second call sees it ------------------------------
+
+
+def slope_of(o, x):
+    return x * (o.k if hasattr(o, "k") else 1.0)
+
+
+def own_or_class(o, x):
+    return o.slope * x
+
+
+def listed(o, x):
+    total = 0.0
+    for _, v in o.__dict__.items():
+        total += v * x
+    return total
+
+
+def defaulted(o, x):
+    return x * getattr(o, "k", 4.0)
+
+
+def tried(o, x):
+    try:
+        return x * o.k
+    except AttributeError:
+        return 3.0 * x
+
+
+class Bag:
+    slope = 2.0
+
+    def __init__(self, **fields):
+        self.__dict__.update(fields)
+
+
+class Slotted:
+    __slots__ = ("k",)
+
+
+class Fallback:
+    def __getattr__(self, name):
+        return 2.0
+
+
+@pytest.mark.parametrize(
+    ("f", "make", "change", "before", "after"),
+    [
+        (slope_of, Bag, lambda o: setattr(o, "k", 5.0), 1.0, 5.0),
+        (slope_of, Slotted, lambda o: setattr(o, "k", 5.0), 1.0, 5.0),
+        (slope_of, Fallback, lambda o: setattr(o, "k", 5.0), 2.0, 5.0),
+        (own_or_class, Bag, lambda o: setattr(o, "slope", 7.0), 2.0, 7.0),
+        (listed, lambda: Bag(a=1.0), lambda o: setattr(o, "b", 2.0), 1.0, 3.0),
+        (defaulted, Bag, lambda o: setattr(o, "k", 5.0), 4.0, 5.0),
+        (defaulted, lambda: Bag(k=5.0), lambda o: delattr(o, "k"), 5.0, 4.0),
+        (tried, Bag, lambda o: setattr(o, "k", 5.0), 3.0, 5.0),
+    ],
+)
+def test_attributes_that_come_and_go_are_seen(f, make, change, before, after) -> None:
+    g = revtrace.grad(f, argnums=1)
+    o = make()
+    assert g(o, 1.0) == before
+    change(o)
+    assert g(o, 1.0) == after
+
+
+def test_methods_set_on_an_instance_are_seen() -> None:
+    g = revtrace.grad(lambda line, x: line.at(x), argnums=1)
+    line = Line(1.0)
+    assert g(line, 1.0) == 2.0
+    line.at = lambda x: 11.0 * x
+    assert g(line, 1.0) == 11.0
+
+
+def test_attributes_of_functions_modules_and_partials_are_seen() -> None:
+    def f(x):
+        return x * f.scale * getattr(module, "more", 1.0) * scaled(1.0)
+
+    f.scale = 2.0
+    module = types.ModuleType("module")
+    scaled = functools.partial(lambda x, k: x * k, k=1.0)
+    g = revtrace.grad(f)
+    assert g(1.0) == 2.0
+    f.scale = 5.0
+    assert g(1.0) == 5.0
+    module.more = 3.0
+    assert g(1.0) == 15.0
+    scaled.keywords["k"] = 2.0
+    assert g(1.0) == 30.0
+
+
+class Tools:
+    @staticmethod
+    def plain(x):
+        return 2.0 * x
+
+    @classmethod
+    def made(cls, x):
+        return 3.0 * x
+
+    def method(self, x):
+        return 4.0 * x
+
+
+def test_methods_reached_through_a_class_are_seen(monkeypatch) -> None:
+    g = revtrace.grad(lambda x: Tools.plain(x) + Tools.made(x) + Tools.method(None, x) + getattr(Tools, "k", 0.0) * x)
+    assert g(1.0) == 9.0
+    monkeypatch.setattr(Tools, "plain", staticmethod(lambda x: 12.0 * x))
+    assert g(1.0) == 19.0
+    monkeypatch.setattr(Tools, "made", classmethod(lambda cls, x: 13.0 * x))
+    assert g(1.0) == 29.0
+    monkeypatch.setattr(Tools, "method", lambda self, x: 14.0 * x)
+    assert g(1.0) == 39.0
+    monkeypatch.setattr(Tools, "k", 1.0, raising=False)
+    assert g(1.0) == 40.0
+
+
+def test_sets_and_arrays_changed_in_place_are_seen() -> None:
+    weights, members = np.ones(2), {1, 2}
+
+    def helper(x, w=weights):
+        return x * w[0] * len(members)
+
+    g = revtrace.grad(lambda x: helper(x))
+    assert g(1.0) == 2.0
+    weights[0] = 3.0
+    assert g(1.0) == 6.0
+    members.add(3)
+    assert g(1.0) == 9.0
+
+
+def test_a_name_that_was_not_there_is_seen() -> None:
+    space = {}
+    exec("def f(x):\n    try:\n        return x * late\n    except NameError:\n        return 2.0 * x\n", space)
+    g = revtrace.grad(space["f"])
+    assert g(1.0) == 2.0
+    space["late"] = 9.0
+    assert g(1.0) == 9.0
+
+
+def store_and_read(x, p, q):
+    p[0] = 2.0 * x
+    return p[0] * q[0]
+
+
+def store_and_read_attributes(x, p, q):
+    p.v = 2.0 * x
+    return p.v * q.v
+
+
+def store_and_read_nested(x, d):
+    d["a"][0] = 2.0 * x
+    return d["a"][0] * d["b"][0]
+
+
+def read_both(x, p, q):
+    return x * p[0] * q[0]
+
+
+@pytest.mark.parametrize("one_first", [True, False])
+@pytest.mark.parametrize(
+    ("f", "one", "two", "of_one", "of_two"),
+    [
+        (store_and_read, lambda: ([1.0],) * 2, lambda: ([1.0], [3.0]), 8.0, 6.0),
+        (store_and_read_attributes, lambda: (Bag(v=1.0),) * 2, lambda: (Bag(v=1.0), Bag(v=3.0)), 8.0, 6.0),
+        (store_and_read_nested, lambda: (dict.fromkeys("ab", [1.0]),), lambda: ({"a": [1.0], "b": [3.0]},), 8.0, 6.0),
+        (read_both, lambda: ([2.0],) * 2, lambda: ([2.0], [3.0]), 4.0, 6.0),
+        (lambda x, p, q: x * (2.0 if p is q else 3.0), lambda: ([1.0],) * 2, lambda: ([1.0], [1.0]), 2.0, 3.0),
+        (lambda x, p, q: x * (2.0 if p == q else 3.0), lambda: (Bag(),) * 2, lambda: (Bag(), Bag()), 2.0, 3.0),
+        (lambda x, p, q: x * (2.0 if p is q else 3.0), lambda: (np.ones(2),) * 2, lambda: (np.ones(2),) * 2, 2.0, 2.0),
+        (lambda x, p, q: x * (2.0 if p is q else 3.0), lambda: (ONES, ONES), lambda: (ONES, np.ones(2)), 2.0, 3.0),
+    ],
+)
+def test_whether_two_arguments_are_one_object_is_seen(f, one, two, of_one, of_two, one_first) -> None:
+    def fresh(x, *args):
+        return f(x, *args)
+
+    g = revtrace.grad(fresh)
+    calls = [(one, of_one), (two, of_two)]
+    for make, expected in calls if one_first else calls[::-1]:
+        assert g(1.0, *make()) == expected
+    assert "2. " in g.explain() and "Some fact" not in g.explain()
+
+
+ONES = np.ones(2)
