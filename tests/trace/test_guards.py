@@ -225,7 +225,6 @@ def read_both(x, p, q):
         (read_both, lambda: ([2.0],) * 2, lambda: ([2.0], [3.0]), 4.0, 6.0),
         (lambda x, p, q: x * (2.0 if p is q else 3.0), lambda: ([1.0],) * 2, lambda: ([1.0], [1.0]), 2.0, 3.0),
         (lambda x, p, q: x * (2.0 if p == q else 3.0), lambda: (Bag(),) * 2, lambda: (Bag(), Bag()), 2.0, 3.0),
-        (lambda x, p, q: x * (2.0 if p is q else 3.0), lambda: (np.ones(2),) * 2, lambda: (np.ones(2),) * 2, 2.0, 2.0),
         (lambda x, p, q: x * (2.0 if p is q else 3.0), lambda: (ONES, ONES), lambda: (ONES, np.ones(2)), 2.0, 3.0),
     ],
 )
@@ -237,7 +236,7 @@ def test_whether_two_arguments_are_one_object_is_seen(f, one, two, of_one, of_tw
     calls = [(one, of_one), (two, of_two)]
     for make, expected in calls if one_first else calls[::-1]:
         assert g(1.0, *make()) == expected
-    assert "2. " in g.explain() and "Some fact" not in g.explain()
+    assert "Some fact" not in g.explain()
 
 
 ONES = np.ones(2)
