@@ -113,6 +113,8 @@ class Table:
         self.here = Loc(function.__code__.co_filename, function.__code__.co_firstlineno, function=function.__name__)
         self.primal = not steps
         self.extra = any(step.kind in ("pullback", "pushforward") for step in steps)
+        # Whether a call may have values of other systems.
+        self.hosted = all(step.kind == "gradient" for step in steps)
         self._lock = threading.RLock()
         self._sized = False
         # Calls with hosts' values, by structure; what `revtrace.interop` remembers.
@@ -146,6 +148,10 @@ class Table:
 
     def start(self, /, *args: Any, **kwargs: Any) -> Any:
         """Serve a call before there is a specialisation to go to at once."""
+        if args and self.hosted:
+            serve = interop.serving.get(type(args[0]))
+            if serve is not None:
+                return serve(self, args, kwargs)
         return self.call((), args, kwargs)
 
     def front(self) -> Callable[..., Any]:
@@ -180,8 +186,8 @@ class Table:
                     if k >= _FAR:
                         self._to_front(k)
                     return out
-            host = interop.host_of(*args, *kwargs.values())
-            if host and all(step.kind == "gradient" for step in self.steps):
+            host = interop.host_of(*args, *kwargs.values()) if self.hosted else ""
+            if host:
                 return interop.serve(host, self, args, kwargs)
             raised = False
             try:

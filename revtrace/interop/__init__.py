@@ -10,11 +10,11 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from weakref import WeakKeyDictionary
 
-__all__ = ["host_of", "serve"]
+__all__ = ["host_of", "serve", "serving"]
 
 _HOSTS = {"jax": "jax", "jaxlib": "jax", "torch": "torch", "autograd": "autograd", "pytensor": "pytensor"}
 """Name of the module here, by the top package of a value's class."""
@@ -62,6 +62,15 @@ def host_of(*values: Any) -> str:
     return ""
 
 
+Serve = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
+
+serving: dict[type, Serve] = {}
+"""What serves calls whose first argument is of a class of a host's, of the classes met."""
+
+
 def serve(host: str, table: Any, args: tuple[Any, ...], kwargs: Any) -> Any:
     """Call the function of a table of specialisations with values of a host."""
-    return importlib.import_module(f"revtrace.interop.{host}").serve(table, args, dict(kwargs))
+    found: Serve = importlib.import_module(f"revtrace.interop.{host}").serve
+    if args and _host_of_type(type(args[0])) == host:
+        serving[type(args[0])] = found
+    return found(table, args, dict(kwargs))

@@ -29,7 +29,7 @@ from revtrace.products import VALUE
 from revtrace.table import Step, Table
 from revtrace.trace.record import Made
 
-__all__ = ["Batched", "Call", "Flat", "Hole", "apart", "call_of", "together"]
+__all__ = ["SIMPLE", "Batched", "Call", "Flat", "Hole", "apart", "call_of", "remember", "together"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +341,10 @@ class Call(Flat):
             found = self._derived[key] = Call(self.site, self, kind, active)
         return found
 
+    def both(self, active: tuple[int, ...]) -> Both:
+        """Return the function of the inputs that gives the result and the gradients by active inputs."""
+        return Both(self, active)
+
     def transpose(self) -> Call:
         """See `Flat.transpose`."""
         assert self.base is not None and self.kind == "pushforward"
@@ -357,6 +361,66 @@ class Call(Flat):
         target = Handle(Callee(site.table.function), site.table.steps, site.table.settings)
         facts = (site.args, site.kwargs, site.dtypes, site.numbers, site.floats, site.names)
         return _again, (target, site.table.skipped, facts, self.tree, self._dtypes, self.asked)
+
+
+class Both:
+    """A function that returns one real number, with its gradients, in one call of compiled code.
+
+    Parameters
+    ----------
+    call : Call
+    active : tuple of int
+        By which inputs; real ones.
+
+    Raises
+    ------
+    GradientError
+        When it is called, where the function returns something else.
+    """
+
+    def __init__(self, call: Call, active: tuple[int, ...]) -> None:
+        site = call.site
+        chosen = tuple(call.number(k) for k in active)
+        step = Step("gradient", (), site.names, False, True, strict=False, everything=True, chosen=chosen)
+        self.call, self.active = call, active
+        self._enter: Callable[..., Any] = _none
+        self._simple = not site.kwargs and site.args == tuple(Hole(k) for k in range(len(site.dtypes)))
+        self._table = site.under((step,))
+        self._table.subscribers.add(self)
+        self.follow(self._table.front())
+
+    def follow(self, enter: Callable[..., Any]) -> None:
+        """Send calls to a function from now on; see `Handle.follow`."""
+        self._enter = enter
+
+    def prepare(self, specs: Sequence[Spec]) -> None:
+        """Compile for inputs of these shapes; raises what revtrace refuses."""
+        args, kwargs = self.call.site.passed([spec.example() for spec in specs])
+        self._table.find(args, kwargs)
+
+    def __call__(self, arrays: Sequence[np.ndarray]) -> tuple[Any, list[Any]]:
+        """Return the number and the gradients, which share no memory with the arrays nor with each other."""
+        call = self.call
+        taken: Any = [x if x.ndim else x[()] for x in arrays]
+        if self._simple:
+            out, answer = self._enter(*taken)
+            found = list(answer) if len(answer) == len(self.active) else [x for x in answer if x is not None]
+        else:
+            args, kwargs = call.site.passed(taken)
+            out, answer = self._enter(*args, **kwargs)
+            found = floats_in(answer)
+        if call._dtypes is None:
+            call._settle(Hole(0), (np.asarray(out).dtype,))
+        seen = list(map(id, taken))
+        for k, x in enumerate(found):
+            if type(x) is np.ndarray and (x.base is not None or id(x) in seen):
+                found[k] = x.copy()
+            seen.append(id(x))
+        return out, found
+
+
+def _none(*args: Any, **kwargs: Any) -> Any:
+    raise AssertionError("nothing to call")
 
 
 def _again(target: Handle, skipped: int, facts: tuple[Any, ...], tree: Any, dtypes: Any, asked: bool) -> Call:
@@ -494,9 +558,7 @@ def call_of(
         call = table.calls.get(key)
         if call is None:
             call, leaves = call_of(table, args, kwargs, is_leaf, dtype_of)
-            if len(table.calls) >= _MOST_CALLS:
-                table.calls.clear()
-            table.calls[key] = call
+            remember(table, key, call)
             return call, leaves
         return call, [x for x in args if is_leaf(x)]
     leaves = []
@@ -525,20 +587,28 @@ _MOST_CALLS = 64
 """How many structures of calls a function remembers."""
 
 
+def remember(table: Table, key: Any, call: Any) -> None:
+    """Remember what is found out about the calls of one structure."""
+    if len(table.calls) >= _MOST_CALLS:
+        table.calls.clear()
+    table.calls[key] = call
+
+
 def _key(args: tuple[Any, ...], is_leaf: Callable[[Any], bool], dtype_of: Callable[[Any], Any]) -> Any:
     """Return the structure of simple arguments, None where there are others."""
     key = []
     for x in args:
         if is_leaf(x):
             key.append(dtype_of(x))
-        elif isinstance(x, _SIMPLE):
+        elif isinstance(x, SIMPLE):
             key += [type(x), repr(x)]
         else:
             return None
     return tuple(key)
 
 
-_SIMPLE = (str, bytes, int, float, type(None))
+SIMPLE = (str, bytes, int, float, type(None))
+"""Constants that are compared by type and spelling."""
 
 
 def _kept(value: Any) -> Any:

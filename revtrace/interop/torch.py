@@ -21,9 +21,9 @@ import numpy as np
 import torch
 from torch.autograd import forward_ad
 
-from revtrace.errors import UnsupportedError
+from revtrace.errors import RevtraceError, UnsupportedError
 from revtrace.handle import handle
-from revtrace.interop.common import Batched, Call, Flat, call_of, together
+from revtrace.interop.common import SIMPLE, Batched, Both, Call, Flat, call_of, remember, together
 from revtrace.interop.shapes import Spec
 from revtrace.table import Table
 
@@ -103,6 +103,14 @@ _hide._torchdynamo_disable = True  # type: ignore[attr-defined]
 
 def _serve(table: Table, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     tracing = torch.compiler.is_compiling()
+    if not (kwargs or tracing) and torch.is_grad_enabled() and _is_eager():
+        number = _number(table, args)
+        if number is not None:
+            try:
+                return _apply_number(number, *number.leaves(args))
+            except RevtraceError:
+                # The function has come to return something else, or its value can be computed and no gradient.
+                table.calls.clear()
     call, leaves = call_of(table, args, kwargs, _is_leaf, _dtype, again=not tracing)
     outs = _apply(call, leaves)
     return together(call.tree, outs)
@@ -134,6 +142,11 @@ def _apply(flat: Flat, leaves: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ..
     return _Eager.apply(flat, *leaves)
 
 
+def _is_eager() -> bool:
+    """Whether no transformation of PyTorch's is at work but ``backward``."""
+    return forward_ad._current_level < 0 and not torch._C._are_functorch_transforms_active()
+
+
 def _run(flat: Flat, leaves: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
     """Run on tensors that hold numbers."""
     tensors = tuple([torch.from_numpy(x) for x in flat.run([x.numpy(force=True) for x in leaves])])
@@ -154,10 +167,28 @@ def _pulled(
     """Return the gradient of every input, None where it is not asked for."""
     gradients: list[torch.Tensor | None] = [None] * len(xs)
     if active:
-        found = _conjugated(_apply(flat.pullback(active), (*xs, *_conjugated(cts))))
+        apply = _by_rows if any(map(_in_rows, cts)) else _apply
+        found = _conjugated(apply(flat.pullback(active), (*xs, *_conjugated(cts))))
         for k, gradient in zip(active, found, strict=True):
             gradients[k] = gradient
     return gradients
+
+
+_in_rows = torch._C._functorch.is_legacy_batchedtensor
+"""Whether a tensor stands for the rows of one, as with ``is_grads_batched`` and ``vectorize=True``."""
+
+
+def _by_rows(flat: Flat, xs: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
+    """Call for every row of the tensors that stand for rows."""
+    level = torch._C._vmapmode_increment_nesting() - 1
+    torch._C._vmapmode_decrement_nesting()
+    if level != 1:
+        raise UnsupportedError("is_grads_batched inside of another", "", "torch.func.vmap, which nests")
+    dims = [0 if _in_rows(x) else None for x in xs]
+    whole = [x if d is None else torch._remove_batch_dim(x, level, 1, 0) for x, d in zip(xs, dims, strict=True)]
+    size = next(len(x) for x, d in zip(whole, dims, strict=True) if d == 0)
+    outs = _apply(*_batched(flat, size, dims, whole))
+    return tuple(torch._add_batch_dim(out, 0, level) for out in outs)
 
 
 def _inexact(x: torch.Tensor) -> bool:
@@ -217,6 +248,94 @@ class _Transformed(_Rules):
     def vmap(info: Any, in_dims: Any, flat: Flat, *xs: torch.Tensor) -> Any:
         outs = _apply(*_batched(flat, info.batch_size, in_dims[1:], xs))
         return outs, (0,) * len(outs)
+
+
+# numbers ------------------------------------------------------------------------------------
+
+
+class _Valued(Both):
+    """A call that returns one real number, with its gradients by the tensors that ask for one."""
+
+    def __init__(self, call: Call, leaves: Sequence[torch.Tensor], static: bool) -> None:
+        super().__init__(call, tuple(k for k, x in enumerate(leaves) if x.requires_grad))
+        self.static = static
+        self.every = len(self.active) == len(leaves)
+
+    def leaves(self, args: tuple[Any, ...]) -> Sequence[torch.Tensor]:
+        """Return the tensors among the arguments."""
+        return [x for x in args if isinstance(x, torch.Tensor)] if self.static else args
+
+
+def _number(table: Table, args: tuple[Any, ...]) -> _Valued | None:
+    """Return the call if it is known to return one real number, and has tensors and simple constants for arguments."""
+    key: list[Any] = []
+    for x in args:
+        if type(x) in _REAL:
+            if x.layout is not torch.strided or not x.is_cpu:
+                return None
+            key += (x.dtype, x.requires_grad)
+        elif isinstance(x, SIMPLE):
+            key += (type(x), repr(x))
+        else:
+            return None
+    found = tuple(key)
+    number = table.calls.get(found, table)
+    if number is table:
+        number = _valued(table, args)
+        remember(table, found, number)
+    return number
+
+
+def _valued(table: Table, args: tuple[Any, ...]) -> _Valued | None:
+    """Return a call that has not been made before, None where its gradient is not that of one real number."""
+    call, leaves = call_of(table, args, {}, _is_leaf, _dtype)
+    if not any(x.requires_grad for x in leaves) or any(x.requires_grad and x.is_complex() for x in leaves):
+        return None
+    valued = _Valued(call, leaves, len(leaves) < len(args))
+    try:
+        valued.prepare([Spec(tuple(x.shape), dtype) for x, dtype in zip(leaves, call.taken, strict=True)])
+    except RevtraceError:
+        # Perhaps the value can be computed, and nobody asks for the gradient.
+        return None
+    return valued
+
+
+class _Number(torch.autograd.Function):
+    """The call of a function that returns one real number: its gradient is computed with the value.
+
+    That is one call of compiled code instead of two.  Further derivatives are the call's.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, number: _Valued, *xs: torch.Tensor) -> Any:
+        out, ctx.gradients = number([x.numpy(force=True) for x in xs])
+        ctx.number = number
+        ctx.save_for_backward(*xs)
+        return torch.from_numpy(np.asarray(out))
+
+    @staticmethod
+    def backward(ctx: Any, ct: Any) -> Any:
+        number, gradients = ctx.number, ctx.gradients
+        if gradients is None or torch.is_grad_enabled() or not _holds_a_number(ct):
+            return None, *_pulled(number.call, ctx.saved_tensors, [ct], number.active)
+        # PyTorch may add to what it gets: each array is handed out once.
+        ctx.gradients = None
+        seed = ct.item()
+        if seed != 1.0:
+            gradients = [g * seed for g in gradients]
+        found = [torch.from_numpy(np.asarray(g)) for g in gradients]
+        if number.every:
+            return None, *found
+        by = dict(zip(number.active, found, strict=True))
+        return None, *(by.get(k) for k in range(len(ctx.needs_input_grad) - 1))
+
+
+def _holds_a_number(ct: torch.Tensor) -> bool:
+    return type(ct) in _REAL and _is_eager() and not _in_rows(ct)
+
+
+# We have looked whether a transformation is at work, which PyTorch's own way in does first.
+_apply_number = super(torch.autograd.Function, _Number).apply
 
 
 def _batched(flat: Flat, size: int, dims: Sequence[Any], xs: Sequence[torch.Tensor]) -> tuple[Flat, list[Any]]:

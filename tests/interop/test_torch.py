@@ -107,6 +107,75 @@ def test_double_backward_of_a_vector() -> None:
         torch.testing.assert_close(found, expected)
 
 
+def test_a_number_backward_again_and_again() -> None:
+    f = revtrace.wrap(norm2)
+    x = double([1.0, -2.0])
+    out = f(x)
+    for k in range(1, 4):
+        # PyTorch adds to the array that it gets first.
+        out.backward(retain_graph=True)
+        torch.testing.assert_close(x.grad, 2.0 * k * x.detach())
+    out.backward(torch.tensor(3.0, dtype=torch.float64))
+    torch.testing.assert_close(x.grad, 12.0 * x.detach())
+    with pytest.raises(RuntimeError, match="second time"):
+        out.backward()
+    (first,) = torch.autograd.grad(f(x), x, create_graph=True)
+    (second,) = torch.autograd.grad(first[0], x)
+    torch.testing.assert_close(second, torch.tensor([2.0, 0.0], dtype=torch.float64))
+    batch = torch.tensor([1.0, 3.0], dtype=torch.float64)
+    (rows,) = torch.autograd.grad(f(x), x, batch, is_grads_batched=True)
+    torch.testing.assert_close(rows, batch[:, None] * 2.0 * x.detach())
+
+
+def test_a_number_of_several_tensors_and_constants() -> None:
+    def weighted(x: Any, n: int, w: Any, s: Any, name: str) -> Any:
+        total = 0.0
+        for i in range(n):
+            total += s * w[i] * x[i] ** 2
+        return -total if name == "minus" else total
+
+    f = revtrace.wrap(weighted)
+    x, w, s = double([1.0, 2.0, 3.0]), double([1.0, -1.0, 5.0], grad=False), double(0.5)
+    for n, name in ((2, "plus"), (3, "plus"), (3, "minus")):
+        expected = s * (w[:n] * x[:n] ** 2).sum() * (-1.0 if name == "minus" else 1.0)
+        found = f(x, n, w, s, name)
+        assert found.dtype == torch.float64
+        for a, b in zip(torch.autograd.grad(found, (x, s)), torch.autograd.grad(expected, (x, s)), strict=True):
+            torch.testing.assert_close(a, b)
+    with torch.no_grad():
+        assert not f(x, 2, w, s, "plus").requires_grad
+
+
+def test_no_gradient_shares_memory() -> None:
+    def dot(x: Any, y: Any) -> Any:
+        return x @ y
+
+    x, y = double([1.0, 2.0]), double([3.0, 4.0])
+    revtrace.wrap(dot)(x, y).backward()
+    x.grad[0] = 7.0
+    assert y.detach()[0] == 3.0
+    assert y.grad[0] == 1.0
+
+
+def test_a_value_without_gradient() -> None:
+    def parity(x: Any) -> Any:
+        return np.linalg.matrix_rank(x) * x[0, 0]
+
+    x = double([[1.0, 2.0], [2.0, 4.0]])
+    f = revtrace.wrap(parity)
+    try:
+        expected = f.grad(x.detach().numpy())
+    except UnsupportedError:
+        # The value is that of the plain function, and only the gradient is refused.
+        out = f(x)
+        assert float(out) == 1.0
+        with pytest.raises(UnsupportedError):
+            out.backward()
+    else:
+        f(x).backward()
+        np.testing.assert_allclose(x.grad.numpy(), expected)
+
+
 @pytest.mark.parametrize("backend", ["eager", "aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
 def test_compile(backend: str) -> None:
     x = double([1.0, 2.0, 3.0])
