@@ -25,6 +25,7 @@ from revtrace.api import (
     vjp,
     wrap,
 )
+from revtrace import inner
 from revtrace.errors import (
     CacheError,
     GradientError,
@@ -39,6 +40,8 @@ from revtrace.rulebook import frule, non_differentiable, opt_out, rrule, rule
 from revtrace.testing import check_grad, check_inverse
 
 __version__ = "0.1.0"
+
+del inner
 
 __all__ = [
     "CacheError",

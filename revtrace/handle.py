@@ -66,6 +66,7 @@ class Handle(Derived, functools.partial):  # type: ignore[type-arg]
     def __init__(self, callee: Callee, steps: tuple[Step, ...] = (), settings: Settings | None = None) -> None:
         Derived.__init__(self, callee, steps, config.current() if settings is None else settings)
         self._then: dict[Step, Handle] = {}
+        self._matrices: dict[tuple[Axis, ...], Matrix] = {}
         if self._counted:
             self.follow(self._by_count)
         else:
@@ -123,22 +124,28 @@ class Handle(Derived, functools.partial):  # type: ignore[type-arg]
     @property
     def jacobian(self) -> Matrix:
         """The Jacobian by the first argument, see `revtrace.jacobian`."""
-        return Matrix(self.callee, self.steps, self.settings, (Axis("auto"),))
+        return self._matrix(Axis("auto"))
 
     @property
     def jacrev(self) -> Matrix:
         """The Jacobian, row by row, see `revtrace.jacrev`."""
-        return Matrix(self.callee, self.steps, self.settings, (Axis("rev"),))
+        return self._matrix(Axis("rev"))
 
     @property
     def jacfwd(self) -> Matrix:
         """The Jacobian, column by column, see `revtrace.jacfwd`."""
-        return Matrix(self.callee, self.steps, self.settings, (Axis("fwd"),))
+        return self._matrix(Axis("fwd"))
 
     @property
     def hessian(self) -> Matrix:
         """The Hessian by the first argument, see `revtrace.hessian`."""
-        return Matrix(self.callee, self.steps, self.settings, (Axis("rev"), Axis("fwd")))
+        return self._matrix(Axis("rev"), Axis("fwd"))
+
+    def _matrix(self, *axes: Axis) -> Matrix:
+        found = self._matrices.get(axes)
+        if found is None:
+            found = self._matrices[axes] = Matrix(self.callee, self.steps, self.settings, axes)
+        return found
 
     def vjp(self, /, *args: Any, **kwargs: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
         """Return the value and its pullback, see `revtrace.vjp`."""

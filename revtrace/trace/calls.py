@@ -124,12 +124,9 @@ def call(
         return _plain(
             t, st, py_func, Static(py_func, function.source and _attr(function.source, "py_func")), args, kwargs
         )
-    if getattr(type(f), "__module__", "").startswith("revtrace.") and hasattr(f, "callee") and not _stands_for_plain(f):
-        raise t.unsupported(
-            f"calling the derivative {f!r}",
-            "derivatives are taken of whole functions, not inside of them",
-            "take it outside and pass the result, or differentiate further with grad(grad(f)), hessian or hvp",
-        )
+    entered = None if _stands_for_plain(f) else functions.find_instance(f)
+    if entered is not None:
+        return entered(t, st, f, function.source, args, kwargs, fr)
     if isinstance(f, functools.partial):
         source = function.source
         first = tuple(

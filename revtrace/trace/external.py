@@ -81,6 +81,8 @@ def _is_callable_only(value: Any) -> bool:
     import functools
     import operator
 
+    from revtrace.trace.functions import find_instance
+
     return isinstance(
         value,
         (
@@ -92,7 +94,7 @@ def _is_callable_only(value: Any) -> bool:
             types.MethodDescriptorType,
             types.WrapperDescriptorType,
         ),
-    ) or type(value).__module__.partition(".")[0] in ("numpy", "numba", "scipy", "functools", "builtins", "_thread")
+    ) or find_instance(value) is not None or type(value).__module__.partition(".")[0] in ("numpy", "numba", "scipy", "functools", "builtins", "_thread")
 
 
 def _number(t: Tracer, value: Any, source: Source | None, role: str) -> Value:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
 __all__ = [
-    "construct", "evaluate", "find", "known", "known_methods", "method", "method_handler", "on", "refused", "signature",
-    "static_math",
+    "construct", "evaluate", "find", "find_instance", "instances", "known", "known_methods", "method",
+    "method_handler", "on", "refused", "signature", "static_math",
 ]  # fmt: skip
 
 
@@ -38,6 +38,7 @@ class NotBoundError(Exception):
 Handler = Callable[["Tracer", State, tuple[Any, ...], dict[str, Any], "Frame | None"], Any]
 _handlers: dict[Any, Handler] = {}
 _methods: dict[tuple[str, str], Callable[..., Any]] = {}
+_instances: dict[type, Callable[..., Any]] = {}
 _refused: set[Callable[..., Any]] = set()
 _loaded = False
 
@@ -52,6 +53,21 @@ def on(*names: Any) -> Callable[[Handler], Handler]:
         return handler
 
     return register
+
+
+def instances(cls: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register what calling an instance of a class does; the handler takes the instance and its source, too."""
+
+    def register(handler: Callable[..., Any]) -> Callable[..., Any]:
+        _instances[cls] = handler
+        return handler
+
+    return register
+
+
+def find_instance(f: Any) -> Callable[..., Any] | None:
+    """Return what calling an object does by its class, or None."""
+    return next((_instances[cls] for cls in type(f).__mro__ if cls in _instances), None)
 
 
 def refused(handler: Handler) -> Handler:
