@@ -12,6 +12,7 @@ Examples
 array([2., 4.])
 """
 
+from revtrace import inner
 from revtrace.api import (
     grad,
     hessian,
@@ -25,7 +26,6 @@ from revtrace.api import (
     vjp,
     wrap,
 )
-from revtrace import inner
 from revtrace.errors import (
     CacheError,
     GradientError,

@@ -444,11 +444,9 @@ def test_wrapped_functions_are_traced_into() -> None:
     assert revtrace.grad(lambda x: decorated(x) * 1.0)(3.0) == 27.0
 
 
-@pytest.mark.parametrize(
-    "inner", [decorated.grad, decorated.hessian, ~decorated, decorated.vjp], ids=["grad", "hessian", "inverse", "vjp"]
-)
-def test_derivatives_inside_a_traced_function_are_refused(inner: Any) -> None:
-    with pytest.raises(UnsupportedError):
+def test_an_inverse_inside_a_traced_function_is_refused() -> None:
+    inner = ~decorated
+    with pytest.raises(UnsupportedError, match="an inverse is no program"):
         revtrace.grad(lambda x: inner(x))(3.0)
 
 

@@ -53,7 +53,7 @@ OPTIONAL = {
 AT_START = {"bytecode"}
 """Those of `OPTIONAL` that importing revtrace may load."""
 
-ABOVE = {"api", "cli", "handle", "rulecheck", "testing"}
+ABOVE = {"api", "cli", "handle", "inner", "rulecheck", "testing"}
 """Modules that only each other and the top of the package import."""
 
 LATE = {

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from revtrace import api, derive
 from revtrace.derived import Derived
 from revtrace.errors import TypeMismatchError
+from revtrace.handle import Handle
 from revtrace.inner.inline import Asked, flat, inlined, like, record
 from revtrace.matrices import Axis, Matrix
 from revtrace.program.nodes import Operand
@@ -26,10 +27,11 @@ from revtrace.trace.functions import instances, on
 from revtrace.trace.join import references
 from revtrace.trace.record import Attr, Fixed, Item
 from revtrace.trace.state import State
-from revtrace.trace.values import NONE, Bound, Ref, Static, Tup
+from revtrace.trace.values import NONE, Bound, Num, Ref, Static, Tup, is_number
 
 if TYPE_CHECKING:
-    from revtrace.trace.machine import Frame, Tracer
+    from revtrace.trace.frames import Frame
+    from revtrace.trace.machine import Tracer
 
 __all__ = ["Inner", "Pulling", "asked_of", "product", "pushed"]
 
@@ -121,9 +123,7 @@ def _handle(t: Tracer, st: State, f: Any, source: Any, args: Args, kwargs: Kwarg
     if not isinstance(f, Matrix) and not f.composes:
         raise t.unsupported(f"calling {f!r} inside a function", "an inverse is no program", "call it outside")
     inside = Fixed(callee) if source is None else Attr(source, "callee")
-    prefix = tuple(
-        external(t, st, a, Item(Attr(inside, "prefix"), k), "const") for k, a in enumerate(callee.prefix)
-    )
+    prefix = tuple(external(t, st, a, Item(Attr(inside, "prefix"), k), "const") for k, a in enumerate(callee.prefix))
     keywords = {k: external(t, st, v, None, "const") for k, v in callee.keywords.items()}
     function: Any = Static(callee.function)
     if prefix or keywords:
@@ -163,8 +163,7 @@ def _call_inner(t: Tracer, st: State, f: Inner, source: Any, args: Args, kwargs:
     taken = record(t, st, f.function, args, kwargs, asked)
     derived, _ = derive.gradient(taken.traced, taken.request, value=step.value, has_aux=step.has_aux)
     found = inlined(t, st, taken, derived)
-    by = [{**dict(enumerate(args)), **kwargs}[k] for k in asked.where]
-    pattern = by[0] if asked.single else Tup(tuple(by))
+    pattern = asked.chosen(args, kwargs)
     if step.value or step.has_aux:
         first, second = found.items
         return Tup((first, like(t, st, second, pattern)) if step.value else (like(t, st, first, pattern), second))
@@ -223,7 +222,7 @@ def _called(function: Any) -> tuple[str, tuple[str, ...]]:
 # products --------------------------------------------------------------------------------------
 
 
-@on(api.vjp)
+@on(api.vjp, Handle.vjp)
 def _vjp(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     function, *primals = args
     has_aux = "has_aux" in kwargs and _setting(t, st, kwargs["has_aux"])
@@ -242,10 +241,12 @@ def _vjp(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> 
 def _pull(t: Tracer, st: State, f: Pulling, source: Any, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     (ct,) = args
     seeds = _matched(t, st, ct, f.out, "the cotangent")
-    return product(t, st, "pullback", f.function, f.args, f.kwargs, _everything(f.function, f.args), seeds, has_aux=f.has_aux)
+    return product(
+        t, st, "pullback", f.function, f.args, f.kwargs, _everything(f.function, f.args), seeds, has_aux=f.has_aux
+    )
 
 
-@on(api.jvp)
+@on(api.jvp, Handle.jvp)
 def _jvp(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     f, primals, tangents, has_aux = functions.signature("f", "primals", "tangents", has_aux=Static(False))(args, kwargs)
     at = tuple(items_of(t, st, primals))
@@ -253,13 +254,11 @@ def _jvp(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> 
     return product(t, st, "pushforward", f, at, {}, _everything(f, at), _tangents(t, st, tangents, at), has_aux=aux)
 
 
-@on(api.hvp)
+@on(api.hvp, Handle.hvp)
 def _hvp(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     bind = functions.signature("f", primals=None, tangents=None, argnums=None, argnames=None)
     f, primals, tangents, argnums, argnames = bind(args, kwargs)
-    settings = {
-        k: _setting(t, st, v) for k, v in (("argnums", argnums), ("argnames", argnames)) if v is not None
-    }
+    settings = {k: _setting(t, st, v) for k, v in (("argnums", argnums), ("argnames", argnames)) if v is not None}
     slope = Static(Inner(f, api.grad(_example, **settings).steps[0]))
     if primals is None or tangents is None:
         return Static(_Product(slope))
@@ -330,8 +329,7 @@ def product(
         return Tup((out, like(t, st, tangent, out), *aux))
     derived, _ = derive.pullback(taken.traced, taken.request, has_aux=has_aux)
     found = inlined(t, st, taken, derived, seeds)
-    by = [{**dict(enumerate(args)), **kwargs}[k] for k in asked.where]
-    return like(t, st, found, by[0] if asked.single else Tup(tuple(by)))
+    return like(t, st, found, asked.chosen(args, kwargs))
 
 
 def _matched(t: Tracer, st: State, given: Any, like: Any, what: str) -> list[Operand]:
@@ -361,15 +359,13 @@ def _numbers(t: Tracer, st: State, given: Any, like: Any) -> list[Any]:
     given = t.use(given)
     if given is NONE or (isinstance(given, Static) and given.value is None):
         return []
-    if numbers_only(given):
+    if _is_number(given):
         return [given] if flat(t, st, like) else []
     if isinstance(given, Tup) and isinstance(t.use(like), Tup) and len(given.items) == len(like.items):
         return [x for v, o in zip(given.items, like.items, strict=True) for x in _numbers(t, st, v, o)]
     return flat(t, st, given)
 
 
-def numbers_only(value: Any) -> bool:
+def _is_number(value: Any) -> bool:
     """Whether a value is one number."""
-    from revtrace.trace.values import Num, is_number
-
     return isinstance(value, Num) or (isinstance(value, Static) and is_number(value.value))

@@ -52,6 +52,11 @@ class Asked:
     name: str = "the function"
     spelled: tuple[str, ...] = ()
 
+    def chosen(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return the arguments asked for in a call, as one value."""
+        found = tuple(args[k] if isinstance(k, int) else kwargs[k] for k in self.where)
+        return found[0] if self.single else Tup(found)
+
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
@@ -154,15 +159,17 @@ def record(
     here = t.b.loc
     inner = st.fork()
     copies = _Copies(t, inner)
-    given: dict[int | str, Any] = {**dict(enumerate(args)), **kwargs}
+    positional, named = list(args), dict(kwargs)
     samples: dict[str, Any] = {}
     for key in asked.where:
-        given[key], samples[str(key)] = copies.of(given[key])
-    new_args = tuple(given[k] for k in range(len(args)))
+        if isinstance(key, int):
+            positional[key], samples[str(key)] = copies.of(args[key])
+        else:
+            named[key], samples[key] = copies.of(kwargs[key])
     before, effects = dict(inner.heap), t.side_effects
     t.side_effects = None
     start, stmts = len(t.b.stmts), t.b.stmts
-    value = call(t, inner, function, new_args, {k: given[k] for k in kwargs})
+    value = call(t, inner, function, tuple(positional), named)
     outputs: list[Operand] = []
     t.b.loc = here
     built = map_leaves(_without_source, result_of(t, inner, value, outputs, set()))
@@ -235,9 +242,7 @@ def _kind(var: Var) -> str:
 # putting in ---------------------------------------------------------------------------------
 
 
-def inlined(
-    t: Tracer, st: State, recorded: Recorded, derived: Traced, seeds: Sequence[Operand] = ()
-) -> Any:
+def inlined(t: Tracer, st: State, recorded: Recorded, derived: Traced, seeds: Sequence[Operand] = ()) -> Any:
     """Append a derived program and return its result as a traced value."""
     values: dict[Var, Operand] = {}
     outside = dict(zip((e.source for e in recorded.traced.inputs), recorded.traced.program.inputs, strict=True))
@@ -266,6 +271,7 @@ def _value(t: Tracer, st: State, result: Result, outputs: Sequence[Operand]) -> 
             operand = outputs[index]
             if isinstance(operand.type, Scalar):
                 return Num(operand, python_type in (float, complex, int, bool))
+            assert isinstance(operand.type, Array)
             return arrays.whole(t, operand, [t.b.dim(operand, k) for k in range(operand.type.ndim)])
         case Made(kind, fields):
             parts = tuple((key, _value(t, st, part, outputs)) for key, part in fields)

@@ -1,4 +1,4 @@
-"""Jacobians and Hessians inside of a traced function: a product with derivatives, recorded once, in a loop over a basis.
+"""Jacobians and Hessians inside of a traced function: a product, recorded once, in a loop over a basis.
 
 A Hessian is a Jacobian of a Jacobian there, so that one kind of matrix is enough.
 """
@@ -16,7 +16,7 @@ from revtrace.inner.calls import asked_of, product
 from revtrace.inner.inline import Asked, flat
 from revtrace.matrices import Axis
 from revtrace.program.nodes import Const, Operand, const
-from revtrace.trace import arrays, numbers, shaping
+from revtrace.trace import arrays, numbers, shaping, subscripts
 from revtrace.trace.calls import call
 from revtrace.trace.convert import as_array, length_value
 from revtrace.trace.definitions.matrices import columns
@@ -26,7 +26,8 @@ from revtrace.trace.state import DictBox, ListBox, ObjectBox, State
 from revtrace.trace.values import NONE, Num, Ref, Slice, Static, Tup
 
 if TYPE_CHECKING:
-    from revtrace.trace.machine import Frame, Tracer
+    from revtrace.trace.frames import Frame
+    from revtrace.trace.machine import Tracer
 
 __all__ = ["matrix"]
 
@@ -55,7 +56,7 @@ def _call_direction(t: Tracer, st: State, f: _Direction, source: Any, args: Any,
             start = numbers.fold(t, "add", start, const(1, "i8"), "i8")
             continue
         stop = numbers.fold(t, "add", start, shaping.product(t, x.shape), "i8")
-        part = arrays.subscript(t, unit, _slice(start, stop))
+        part = subscripts.subscript(t, unit, _slice(start, stop))
         seeds.append(arrays.materialise(t, shaping.reshape(t, part, tuple(x.shape)), x.dtype).root)
         start = stop
     found = product(t, st, f.kind, f.function, f.args, f.kwargs, f.asked, seeds)
@@ -78,8 +79,7 @@ def _size(t: Tracer, parts: Sequence[Any]) -> Operand:
 def matrix(t: Tracer, st: State, function: Any, axis: Axis, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Return the matrix of derivatives in the containers of the result, then in those of the argument."""
     asked = asked_of(t, function, axis, args, kwargs)
-    by = [{**dict(enumerate(args)), **kwargs}[k] for k in asked.where]
-    argument = by[0] if asked.single else Tup(tuple(by))
+    argument = asked.chosen(args, kwargs)
     out = call(t, st.fork(), function, args, kwargs)
     ins, outs = flat(t, st, argument), flat(t, st, out)
     m, n = _size(t, outs), _size(t, ins)
@@ -89,13 +89,13 @@ def matrix(t: Tracer, st: State, function: Any, axis: Axis, args: tuple[Any, ...
     direction = _Direction(kind, function, args, kwargs, asked, outs if backward else ins)
     given = (Static(direction), length_value(m if backward else n), length_value(n if backward else m), dtype)
     made = arrays.settle(t, traced(t, st, columns, given, {}))
-    whole = arrays.transpose(made, (1, 0)) if backward else made
+    whole = subscripts.transpose(made, (1, 0)) if backward else made
     places = iter(itertools.product(_spans(t, outs), _spans(t, ins)))
     plain = all(isinstance(x, Num) and x.weak for x in ins + outs)
 
     def block(x: Any, y: Any) -> Any:
         (a, b), (c, d) = next(places)
-        part = arrays.subscript(t, whole, Tup((_slice(a, b), _slice(c, d))))
+        part = subscripts.subscript(t, whole, Tup((_slice(a, b), _slice(c, d))))
         shape = (*(x.shape if arrays.is_array(x) else ()), *(y.shape if arrays.is_array(y) else ()))
         if shape:
             return arrays.settle(t, shaping.reshape(t, part, shape))

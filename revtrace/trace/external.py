@@ -83,18 +83,22 @@ def _is_callable_only(value: Any) -> bool:
 
     from revtrace.trace.functions import find_instance
 
-    return isinstance(
-        value,
-        (
-            operator.itemgetter,
-            operator.attrgetter,
-            operator.methodcaller,
-            functools.partial,
-            types.MethodWrapperType,
-            types.MethodDescriptorType,
-            types.WrapperDescriptorType,
-        ),
-    ) or find_instance(value) is not None or type(value).__module__.partition(".")[0] in ("numpy", "numba", "scipy", "functools", "builtins", "_thread")
+    return (
+        isinstance(
+            value,
+            (
+                operator.itemgetter,
+                operator.attrgetter,
+                operator.methodcaller,
+                functools.partial,
+                types.MethodWrapperType,
+                types.MethodDescriptorType,
+                types.WrapperDescriptorType,
+            ),
+        )
+        or find_instance(value) is not None
+        or type(value).__module__.partition(".")[0] in ("numpy", "numba", "scipy", "functools", "builtins", "_thread")
+    )
 
 
 def _number(t: Tracer, value: Any, source: Source | None, role: str) -> Value:

@@ -235,10 +235,3 @@ def test_walking_without_an_end_is_refused() -> None:
         return x
 
     refuses(f, 1.0, match="by its __getitem__")
-
-
-def test_derivatives_inside_are_refused_with_a_way_out() -> None:
-    def f(x):
-        return revtrace.grad(lambda z: z**3)(x) * x
-
-    refuses(f, 1.0, match=r"grad\(grad\(f\)\)")
