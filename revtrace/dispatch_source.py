@@ -277,6 +277,8 @@ class _Writer:
                 self.unless(" or ".join(f"({x}.shape[{k}] == 1) is not {one}" for k, one in enumerate(value)))
             case "short":
                 self.unless(" or ".join(f"({x}.shape[{k}] <= {SHORT}) is not {is_}" for k, is_ in enumerate(value)))
+            case "order":
+                self.unless(f"{x}.flags.c_contiguous is not {value}")
             case "keys":
                 self.unless(f"{self.constant(tuple)}({x}) != {self.constant(value, 'keys')}")
             case "dtype":

@@ -10,11 +10,12 @@ from revtrace.program.nodes import const
 from revtrace.program.types import BOOL, Scalar
 from revtrace.trace import arrays, assignment, containers, numbers, subscripts
 from revtrace.trace.convert import as_array, as_array_or_number, dtype_argument, shape_argument
+from revtrace.trace.folds import laid_out, note_order, straight
 from revtrace.trace.functions import on, signature
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
 from revtrace.trace.subscripts import is_none
-from revtrace.trace.values import NONE, Elementwise, Num, Ref, Static, Tup, is_number
+from revtrace.trace.values import NONE, Elementwise, Num, Ref, Static, Tup, View, is_number
 
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
@@ -46,16 +47,20 @@ def _make(fill: float | None) -> Any:
     bind = signature("shape", dtype=None, order=None)
 
     def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-        shape, dtype, _ = bind(args, without(kwargs, "like", "device"))
+        shape, dtype, order = bind(args, without(kwargs, "like", "device"))
         kind = dtype_argument(t, dtype, "f8")
         assert kind is not None
         sizes = shape_argument(t, st, shape)
         out = arrays.new_array(t, kind, sizes, zeros=fill is not None)
         if fill:
             t.b.do("fill", out.root, const(fill, kind))
-        return out
+        return note_order(t, out) if order is None or _is_c(order) else out
 
     return handler
+
+
+def _is_c(order: Any) -> bool:
+    return isinstance(order, Static) and order.value == "C"
 
 
 on(np.zeros)(_make(0.0))
@@ -67,7 +72,7 @@ on(np.ones)(_make(1.0))
 @on(np.full)
 def _full(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     bind = signature("shape", "fill_value", dtype=None, order=None)
-    shape, value, dtype, _ = bind(args, without(kwargs, "like", "device"))
+    shape, value, dtype, order = bind(args, without(kwargs, "like", "device"))
     value = t.use(value)
     if not is_scalar(value):
         value = as_array(t, value, st)
@@ -77,7 +82,7 @@ def _full(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
     assert kind is not None
     out = arrays.new_array(t, kind, shape_argument(t, st, shape))
     assignment.assign(t, out, value)
-    return out
+    return note_order(t, out) if order is None or _is_c(order) else out
 
 
 def _like(fill: float | None) -> Any:
@@ -93,6 +98,8 @@ def _like(fill: float | None) -> Any:
         out = arrays.new_array(t, kind, sizes, zeros=fill is not None)
         if fill:
             t.b.do("fill", out.root, const(fill, kind))
+        if t.sharing and set(kwargs) <= {"dtype", "subok", "device"} and isinstance(like, View) and straight(t, like):
+            note_order(t, out)
         return out
 
     return handler
@@ -210,7 +217,7 @@ def _unused_array(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | 
     raise AssertionError
 
 
-def _array_maker(copies: bool) -> Any:
+def _array_maker(copies: bool, order: str | None = None) -> Any:
     def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
         allowed = without(kwargs, "order", "subok", "ndmin", "like", "copy", "requirements")
         value, dtype = signature("object", dtype=None)(args[:2], allowed)
@@ -222,8 +229,11 @@ def _array_maker(copies: bool) -> Any:
                 out = arrays.materialise(t, value, kind)
             else:
                 out = arrays.copy_of(t, value) if must else arrays.settle(t, value)
+            how = order or getattr(kwargs.get("order", NONE), "value", None)
+            if how in ("C", "F"):
+                out = laid_out(t, out, how)
         else:
-            out = as_array(t, value, st, kind)
+            out = note_order(t, arrays.settle(t, as_array(t, value, st, kind)))
         ndmin = containers.as_known_int(t, kwargs.get("ndmin", Static(0)))
         while out.ndim < ndmin:
             out = subscripts.new_axis(out, 0)
@@ -233,7 +243,9 @@ def _array_maker(copies: bool) -> Any:
 
 
 on(np.array, np.copy)(_array_maker(True))
-on(np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray, np.require)(_array_maker(False))
+on(np.asarray, np.asanyarray, np.require)(_array_maker(False))
+on(np.ascontiguousarray)(_array_maker(False, "C"))
+on(np.asfortranarray)(_array_maker(False, "F"))
 
 
 @on(np.asarray_chkfinite)

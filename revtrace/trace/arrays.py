@@ -169,20 +169,23 @@ def _raw(t: Tracer, view: View, indices: tuple[Operand, ...]) -> list[Operand]:
     for axis, i in enumerate(indices):
         if axis not in used:
             _normal(t, i, view.shape[axis])
-    return out
+    return _unfolded(t, view, out)
 
 
 def load_at(t: Tracer, view: View, indices: tuple[Operand, ...]) -> Operand:
     """Read one element at indices known to be inside the view."""
-    raw = all(isinstance(m, At) for m in view.maps) or any(isinstance(m, At) for m in view.maps)
-    attrs: dict[str, Any] = {} if raw else {"safe": True}
+    attrs: dict[str, Any] = {} if _is_raw(view) else {"safe": True}
     return t.b.op("load", view.root, *_inside(t, view, indices), type=Scalar(view.dtype), **attrs)
 
 
 def store_at(t: Tracer, view: View, indices: tuple[Operand, ...], value: Operand) -> None:
     """Write one element at indices known to be inside the view."""
-    raw = any(isinstance(m, At) for m in view.maps)
-    t.b.do("store", view.root, value, *_inside(t, view, indices), **({} if raw else {"safe": True}))
+    t.b.do("store", view.root, value, *_inside(t, view, indices), **({} if _is_raw(view) else {"safe": True}))
+
+
+def _is_raw(view: View) -> bool:
+    """Whether an index is as the user wrote it, not known to be inside."""
+    return any(isinstance(m, At) for m in view.maps) or (view.fold is not None and _is_raw(view.fold.under))
 
 
 def _inside(t: Tracer, view: View, indices: tuple[Operand, ...]) -> list[Operand]:
@@ -193,7 +196,32 @@ def _inside(t: Tracer, view: View, indices: tuple[Operand, ...]) -> list[Operand
             out.append(m.index)
         else:
             out.append(fold(t, "add", m.start, fold(t, "mul", indices[m.axis], m.step, "i8"), "i8"))
-    return out
+    return _unfolded(t, view, out)
+
+
+def _unfolded(t: Tracer, view: View, indices: list[Operand]) -> list[Operand]:
+    """Indices into a view's buffer, given those into the shape that its fold gives it."""
+    if view.fold is None:
+        return indices
+    under = view.fold.under
+    return _inside(t, under, split_index(t, flat_index(t, indices, view.fold.shape), under.shape))
+
+
+def flat_index(t: Tracer, ix: Sequence[Operand], shape: Sequence[Operand]) -> Operand:
+    """The place of an element among all of an array's in C order."""
+    flat: Operand = ZERO
+    for i, n in zip(ix, shape, strict=True):
+        flat = fold(t, "add", fold(t, "mul", flat, n, "i8") if flat is not ZERO else ZERO, i, "i8")
+    return flat
+
+
+def split_index(t: Tracer, flat: Operand, shape: Sequence[Operand]) -> tuple[Operand, ...]:
+    """The indices of the element at a place in C order."""
+    out: list[Operand] = []
+    for k in range(len(shape) - 1, 0, -1):
+        out.append(fold(t, "mod", flat, shape[k], "i8"))
+        flat = fold(t, "floordiv", flat, shape[k], "i8")
+    return (flat, *out[::-1]) if shape else ()
 
 
 # element-wise -----------------------------------------------------------------------------
@@ -264,7 +292,7 @@ def apply(t: Tracer, function: Callable[..., Any], args: Sequence[Any]) -> Any:
         samples = [Num(t.b.own(Var(Scalar(a.dtype))), False) if is_array(a) else a for a in args]
         dtype = as_num(t, function(*samples)).dtype
     reads = tuple(r for a in arrays for r in ((a,) if isinstance(a, View) else a.reads))
-    return Elementwise(shape, dtype, at, reads)
+    return Elementwise(shape, dtype, at, reads, None, all(isinstance(a, View) or a.regular for a in arrays))
 
 
 # keeping ------------------------------------------------------------------------------------
@@ -283,6 +311,11 @@ def materialise(t: Tracer, value: Any, dtype: str | None = None) -> View:
     if isinstance(value, Elementwise) and value.shares is not None:
         t.twin(value.shares.root, out.root)
     for_each(t, value.shape, lambda ix: store_at(t, out, ix, t.b.cast(operand_at(t, value, ix), out.dtype)))
+    if t.sharing and isinstance(value, Elementwise) and value.regular:
+        from revtrace.trace.folds import in_order, note_order
+
+        if all(in_order(t, r) for r in value.reads):
+            note_order(t, out)
     return out
 
 

@@ -175,9 +175,9 @@ def _of_array(t: Tracer, value: Any, name: str) -> Any:
 
             return binary(t, "*", size_of(t, value), Static(np.dtype(value.dtype).itemsize))
         case "flat":
-            from revtrace.trace.shaping import ravel
+            from revtrace.trace.shaping import flat
 
-            return ravel(t, value)
+            return flat(t, value)
     if hasattr(np.ndarray, name):
         return Bound(Static(Method("array", name)), value)
     raise PythonRaise(AttributeError(f"'numpy.ndarray' object has no attribute {name!r}"))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Const, Operand, const
 from revtrace.trace import arrays, assignment, growing, numbers, subscripts
 from revtrace.trace.iterators import drain
+from revtrace.trace.record import Item, Source
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, Numbers, ObjectBox, SetBox, State
 from revtrace.trace.values import Num, Ref, Slice, Static, Tup, View, is_number
@@ -27,6 +29,7 @@ __all__ = [
     "length",
     "make_dict",
     "make_set",
+    "module_asked",
     "set_add",
     "set_item",
     "unpack",
@@ -154,10 +157,11 @@ def get_item(t: Tracer, st: State, value: Any, key: Any) -> Any:
             try:
                 found = value.value[known.value]
             except Exception as error:
+                module_asked(t, value, known)
                 raise PythonRaise(error) from None
             from revtrace.trace.external import external
 
-            return external(t, st, found, None, "const")
+            return external(t, st, found, module_asked(t, value, known), "const")
         if isinstance(key, Num):
             index = t.pins.known(t, key.operand, "this index must be known when tracing")
             return get_item(t, st, value, Static(index.value))
@@ -169,6 +173,16 @@ def get_item(t: Tracer, st: State, value: Any, key: Any) -> Any:
             return subscripts.subscript(t, as_array(t, value, st), key)
         raise PythonRaise(TypeError("'float' object is not subscriptable"))
     raise PythonRaise(TypeError(f"{t.describe(value)} is not subscriptable"))
+
+
+def module_asked(t: Tracer, table: Static, name: Static) -> Source | None:
+    """Return where a module of ``sys.modules`` is found; one that is not there is noted as absent."""
+    if table.value is not sys.modules or table.source is None:
+        return None
+    source = Item(table.source, name.value)
+    if name.value not in sys.modules:
+        t.guard(source, "absent")
+    return source
 
 
 def _key(t: Tracer, st: State, key: Any) -> Any:

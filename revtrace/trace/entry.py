@@ -26,7 +26,7 @@ from revtrace.trace.frames import shape_of
 from revtrace.trace.machine import Tracer
 from revtrace.trace.pins import Oracle, Pins, numeric
 from revtrace.trace.record import Arg, Fixed, Leaf, Made, Result, Source, StaticLeaf, Traced
-from revtrace.trace.signals import NeedStatic, PythonRaise
+from revtrace.trace.signals import NeedSharing, NeedStatic, PythonRaise
 from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, ObjectBox, State
 from revtrace.trace.values import Bound, Maybe, Num, Ref, Static, Tup
 
@@ -93,13 +93,16 @@ def _specialise(
     fixed: set[Source] = set()
     unroll: set[Any] = set()
     wanted: set[Any] = set()
+    sharing = False
     for _ in range(MAX_SPECIALISATIONS):
         t = Tracer(Pins(wanted, None if oracle is None else oracle(), arrays))
         t.static_sources = set(fixed)
         t.sized = sized
-        t.unroll = set(unroll)
+        t.unroll, t.sharing = set(unroll), sharing
         try:
             return _trace(t, fn, args, kwargs)
+        except NeedSharing:
+            sharing = True
         except NeedStatic as need:
             # A loop whose results decide the structure is unrolled; then its own bounds must be known.
             loops = {t.loop_keys[x] for x in t.origins(need.operands) if x in t.loop_keys} - unroll
@@ -209,6 +212,8 @@ def _trace(t: Tracer, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
         guard_apart(t)
     outputs: list[Operand] = []
     built = _result(t, st, result, outputs, set())
+    for used in (*outputs, *(var for var, _ in t.inputs.values())):
+        t.touch(used)
     order = list(t.inputs.items())
     program = Program(_name(function), tuple(var for _, (var, _) in order), exact(t.b.close(*outputs)))
     written = {r for r in t.written_roots() if isinstance(r, Var)}

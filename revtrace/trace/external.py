@@ -9,6 +9,7 @@ guarded.
 from __future__ import annotations
 
 import enum
+import sys
 import types
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,9 @@ def external(t: Tracer, st: State, value: Any, source: Source | None, role: str)
         return Static(value, source)
     if isinstance(value, tuple):
         return _tuple(t, st, value, source, role)
+    if value is sys.modules:
+        # Hundreds, and more with every import: only those that are asked after matter, see `containers.module_asked`.
+        return Static(value, Fixed(value))
     if isinstance(value, (list, dict, set, frozenset)) and type(value) in (list, dict, set, frozenset):
         return _container(t, st, value, source, role)
     if isinstance(value, types.FunctionType):

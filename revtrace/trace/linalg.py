@@ -130,7 +130,7 @@ def _stacked(t: Tracer, x: Any, y: Any) -> Any:
     rows, columns = a.shape[-2:-1], b.shape[-1:]
     if a.shape[-1] is not b.shape[-2]:
         arrays.agree(t, a.shape[-1], b.shape[-2])
-    heads = [View(v.root, v.maps, v.shape[: v.ndim - 2]) for v in (a, b)] if a.ndim > 1 else []
+    heads = [subscripts.part_of(v, v.maps, v.shape[: v.ndim - 2]) for v in (a, b)] if a.ndim > 1 else []
     stack = arrays.broadcast(t, heads) if heads else b.shape[:-2]
     if dtype[0] not in "fc":
         return _stacked_integers(t, a, b, stack, dtype)

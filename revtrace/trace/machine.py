@@ -25,7 +25,7 @@ from revtrace.trace.join import Joiner
 from revtrace.trace.pins import Pins
 from revtrace.trace.record import Guard, Input, Source
 from revtrace.trace.sameness import DEAD
-from revtrace.trace.signals import NeedStatic, PythonRaise
+from revtrace.trace.signals import NeedSharing, NeedStatic, PythonRaise
 from revtrace.trace.state import State
 from revtrace.trace.texts import RunTimeText
 from revtrace.trace.values import Conflict, Elementwise, Maybe, Num, Ref, Static, Tup, View
@@ -74,6 +74,10 @@ class Tracer:
         """Buffers whose array has a second name that does not see writes; by what could be known to avoid that."""
         self.twins: dict[Operand, list[tuple[Operand, set[str]]]] = {}
         """Buffers with a copy that numpy would have made a view, each with what happened to either since."""
+        self.sharing = False
+        """Whether arrays of another shape share their elements, see `revtrace.trace.folds`."""
+        self.in_c_order: set[Operand] = set()
+        """Buffers whose elements numpy too has in C order, without gaps."""
         self.swaps: dict[Operand, dict[Operand, Operand]] = {}
         self.tables: dict[Any, View] = {}
         self.global_cells: dict[tuple[int, str], Ref] = {}
@@ -203,15 +207,25 @@ class Tracer:
 
     def touch(self, root: Operand, written: bool = False) -> None:
         """Note that a buffer is read or written; refuse what its twin should have seen."""
+        if not self.twins:
+            return
+        from revtrace.trace.arrays import roots
+
+        for one in roots(self, root):
+            self._touch(one, written)
+
+    def _touch(self, root: Operand, written: bool) -> None:
         for other, events in self.twins.get(root, ()):
             events.add(f"used {id(root)}")
             if written:
                 events.add(f"written {id(root)}")
             for a, b in ((root, other), (other, root)):
                 if f"written {id(a)}" in events and f"used {id(b)}" in events:
+                    if not self.sharing:
+                        raise NeedSharing
                     raise self.unsupported(
                         "writing to an array and using another shape or a part of it (reshape, ravel, real)",
-                        "numpy lets both share their elements, which revtrace does not follow here",
+                        "numpy lets both share their elements, or copies them, by how the array lies in memory",
                         "take one copy first (x.copy()), or index the one array with all its axes",
                     )
 

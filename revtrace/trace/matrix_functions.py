@@ -116,7 +116,7 @@ def solve(t: Tracer, st: State, a: Any, b: Any, row: str = "solve", settings: An
     dtype, _ = numbers._promoted((matrix.dtype, False), (right.dtype, False))
     if matrix.shape[-1] is not right.shape[-2]:
         arrays.agree(t, matrix.shape[-1], right.shape[-2])
-    heads = [View(v.root, v.maps, v.shape[: v.ndim - 2]) for v in (matrix, right)]
+    heads = [subscripts.part_of(v, v.maps, v.shape[: v.ndim - 2]) for v in (matrix, right)]
     stack = arrays.broadcast(t, heads)
     parts = [spread(t, v, stack, dtype) for v in (matrix, right)]
     (x,) = call_row(t, row, parts, ((dtype, parts[1].shape),), settings, ("x",))

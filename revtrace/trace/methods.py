@@ -11,6 +11,7 @@ from revtrace.program.types import Scalar, real_dtype
 from revtrace.trace import arrays, assignment, containers, numbers, operators, subscripts
 from revtrace.trace.builtin_functions import scalar_of
 from revtrace.trace.convert import as_array, dtype_argument, shape_argument
+from revtrace.trace.folds import note_order
 from revtrace.trace.functions import method_handler, refused
 from revtrace.trace.state import Growing, ListBox, Numbers, State
 from revtrace.trace.values import NONE, Num, Static, Tup
@@ -48,7 +49,9 @@ _as_functions()
 def _copy(t: Tracer, st: State, self: Any, *args: Any, **kwargs: Any) -> Any:
     if not arrays.is_array(self):
         return self
-    return arrays.copy_of(t, self)
+    copied = arrays.copy_of(t, self)
+    order = (*args, *kwargs.values(), Static("C"))[0]
+    return note_order(t, copied) if isinstance(order, Static) and order.value == "C" else copied
 
 
 @method_handler("array", "flatten")
@@ -56,7 +59,9 @@ def _flatten(t: Tracer, st: State, self: Any, order: Any = Static("C")) -> Any:
     from revtrace.trace.shaping import in_order
 
     # A copy of its own: what numpy would have made a view is copied first.
-    return in_order(t, arrays.copy_of(t, self if arrays.is_array(self) else as_array(t, self, st)), None, order)
+    return in_order(
+        t, note_order(t, arrays.copy_of(t, self if arrays.is_array(self) else as_array(t, self, st))), None, order
+    )
 
 
 @method_handler("array", "reshape")

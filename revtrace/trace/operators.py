@@ -420,7 +420,7 @@ def identical(t: Tracer, st: State, x: Any, y: Any) -> Any:
 
 def contains(t: Tracer, st: State, x: Any, container: Any) -> Any:
     """``x in container``."""
-    from revtrace.trace.containers import items_of
+    from revtrace.trace.containers import items_of, module_asked
 
     container = t.use(container)
     if isinstance(container, Ref):
@@ -435,6 +435,8 @@ def contains(t: Tracer, st: State, x: Any, container: Any) -> Any:
             if hasattr(box.cls, "__contains__"):
                 return truth(t, st, call_method(t, st, container, "__contains__", (x,)))
     if isinstance(container, Static) and isinstance(x, Static):
+        if (module := module_asked(t, container, x)) is not None and x.value in container.value:
+            t.guard(module, "is", container.value[x.value])
         return numbers._python(t, operator.contains, container, x)
     if isinstance(container, Static) and isinstance(container.value, range) and isinstance(x, Num):
         return _in_range(t, st, x, container.value)

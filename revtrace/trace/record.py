@@ -127,7 +127,7 @@ class Guard:
     used for numbers, strings and tuples of them), ``"type"`` (``type(x) is value``), ``"len"``,
     ``"keys"`` (``tuple(x) == value``, for dicts), ``"shape"`` (``x.shape == value``), ``"ones"``
     (``tuple(n == 1 for n in x.shape) == value``: which axes are broadcast), ``"short"``
-    (the same for ``n <= SHORT``), ``"code"`` (a plain
+    (the same for ``n <= SHORT``), ``"order"`` (whether its elements lie in C order), ``"code"`` (a plain
     function whose ``__code__``, ``__defaults__`` and ``__kwdefaults__`` are those of ``value``, a
     tuple of the three), ``"members"`` (a set equal to ``value``), ``"lacks"`` (none of the names in ``value``
     is in ``x``, an instance's ``__dict__``), ``"absent"`` (reading the source raises), ``"same"`` (the

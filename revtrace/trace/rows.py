@@ -76,7 +76,12 @@ def owned(t: Tracer, value: Any, dtype: str | None = None) -> Var:
 
 def order_of(value: Any) -> tuple[int, ...] | None:
     """Return which axis of its buffer each axis of a view is, where it has all of the buffer; else None."""
-    if not isinstance(value, View) or len(value.maps) != len(value.shape) or not isinstance(value.root.type, Array):
+    if (
+        not isinstance(value, View)
+        or value.fold
+        or len(value.maps) != len(value.shape)
+        or not isinstance(value.root.type, Array)
+    ):
         return None
     order = [-1] * len(value.shape)
     for k, m in enumerate(value.maps):

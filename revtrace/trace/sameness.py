@@ -11,6 +11,7 @@ from revtrace.trace.values import (
     Along,
     At,
     Bound,
+    Fold,
     Maybe,
     Num,
     Ref,
@@ -102,6 +103,7 @@ def same(a: Any, b: Any) -> bool:
                 and len(a.shape) == len(b.shape)
                 and all(map(same_operand, a.shape, b.shape))
                 and all(map(_same_map, a.maps, b.maps))
+                and _same_fold(a.fold, b.fold)
             )
         case Maybe():
             return same_operand(a.flag, b.flag) and same(a.value, b.value) and same(a.missing, b.missing)
@@ -112,6 +114,12 @@ def same(a: Any, b: Any) -> bool:
         case Undef():
             return True
     return False
+
+
+def _same_fold(a: Fold | None, b: Fold | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return len(a.shape) == len(b.shape) and all(map(same_operand, a.shape, b.shape)) and same(a.under, b.under)
 
 
 def _same_map(a: At | Along, b: At | Along) -> bool:
@@ -131,6 +139,8 @@ def view_ints(view: View) -> list[Operand]:
     out: list[Operand] = []
     for m in view.maps:
         out += [m.index] if isinstance(m, At) else [m.start, m.step]
+    if view.fold is not None:
+        out += [*view.fold.shape, *view_ints(view.fold.under)]
     return out + list(view.shape)
 
 
@@ -144,7 +154,12 @@ def with_ints(view: View, root: Operand, ints: list[Operand]) -> View:
         else:
             start, step = next(rest), next(rest)
             maps.append(replace(m, start=start, step=step))
-    return View(root, tuple(maps), tuple(rest), view.source if root is view.root else None)
+    fold = view.fold
+    if fold is not None:
+        shape = tuple(next(rest) for _ in fold.shape)
+        under = with_ints(fold.under, root, [next(rest) for _ in view_ints(fold.under)])
+        fold = Fold(shape, under)
+    return View(root, tuple(maps), tuple(rest), view.source if root is view.root else None, fold)
 
 
 def same_form(a: View, b: View) -> bool:
@@ -158,7 +173,14 @@ def same_form(a: View, b: View) -> bool:
             or (isinstance(p, Along) and isinstance(q, Along) and p.axis == q.axis and p.whole == q.whole)
             for p, q in zip(a.maps, b.maps, strict=True)
         )
+        and _folded_alike(a.fold, b.fold)
     )
+
+
+def _folded_alike(a: Fold | None, b: Fold | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return len(a.shape) == len(b.shape) and same_form(a.under, b.under)
 
 
 def loosen(view: View) -> View:

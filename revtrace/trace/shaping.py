@@ -8,7 +8,8 @@ import numpy as np
 
 from revtrace.program.nodes import Const, Operand, const
 from revtrace.program.types import Scalar
-from revtrace.trace import arrays, assignment, containers, numbers, subscripts
+from revtrace.trace import arrays, assignment, containers, folds, numbers, subscripts
+from revtrace.trace.arrays import flat_index, split_index
 from revtrace.trace.convert import as_array, as_array_or_number, dtype_argument, shape_argument
 from revtrace.trace.elementwise import delivered
 from revtrace.trace.functions import on, signature
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
     from revtrace.trace.machine import Tracer
 
-__all__ = ["diagonal", "ravel", "reshape"]
+__all__ = ["diagonal", "flat", "ravel", "reshape"]
 
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
@@ -45,6 +46,13 @@ def ravel(t: Tracer, value: Any) -> Any:
     return reshape(t, value, (product(t, value.shape),))
 
 
+def flat(t: Tracer, value: Any) -> Any:
+    """``value.flat``: writing to it writes to the array, however that lies in memory."""
+    if t.sharing and isinstance(value, View) and value.ndim != 1:
+        return folds.folded(value, (product(t, value.shape),))
+    return ravel(t, value)
+
+
 def in_order(t: Tracer, value: Any, shape: tuple[Operand, ...] | None, order: Any) -> Any:
     """Reshape (to one axis without a shape), elements walked in C or Fortran order."""
     if isinstance(order, Static) and order.value == "F":
@@ -63,7 +71,7 @@ def in_order(t: Tracer, value: Any, shape: tuple[Operand, ...] | None, order: An
 
 
 def reshape(t: Tracer, value: Any, shape: tuple[Operand, ...]) -> Any:
-    """The elements in C order in another shape; a copy, see the module's text."""
+    """The elements in C order in another shape; a copy, or a view where the two are written to, see `folds`."""
     view = arrays.settle(t, value)
     unknown = [k for k, n in enumerate(shape) if isinstance(n, Const) and n.value == -1]
     total = product(t, view.shape)
@@ -82,29 +90,29 @@ def reshape(t: Tracer, value: Any, shape: tuple[Operand, ...]) -> Any:
     if len(drop) == len(keep) and all(m is n or m == n for m, n in zip(drop, keep, strict=True)):
         return _ones(t, view, shape)
 
+    if t.sharing and isinstance(value, View) and folds.gives_view(t, view):
+        return folds.folded(view, shape)
     # Two indices walk through both shapes; only one loop runs at a time.
-    out = arrays.new_array(t, view.dtype, shape)
+    out = folds.note_order(t, arrays.new_array(t, view.dtype, shape))
     if len(view.shape) <= 1 or view.ndim >= len(shape):
         arrays.for_each(
             t,
             view.shape,
-            lambda ix: arrays.store_at(t, out, _split(t, _flat(t, ix, view.shape), shape), arrays.load_at(t, view, ix)),
+            lambda ix: arrays.store_at(
+                t, out, split_index(t, flat_index(t, ix, view.shape), shape), arrays.load_at(t, view, ix)
+            ),
         )
     else:
         arrays.for_each(
             t,
             shape,
-            lambda ix: arrays.store_at(t, out, ix, arrays.load_at(t, view, _split(t, _flat(t, ix, shape), view.shape))),
+            lambda ix: arrays.store_at(
+                t, out, ix, arrays.load_at(t, view, split_index(t, flat_index(t, ix, shape), view.shape))
+            ),
         )
-    if isinstance(value, View) and _in_order(view):
+    if isinstance(value, View) and not (t.sharing and len(keep) == 1 and folds.turned(t, view)):
         t.twin(view.root, out.root)
     return out
-
-
-def _in_order(view: View) -> bool:
-    """Whether a view's axes run as its buffer's do, so that numpy may give it another shape without a copy."""
-    axes = [m.axis for m in view.maps if isinstance(m, Along)]
-    return axes == sorted(axes)
 
 
 def _ones(t: Tracer, view: View, shape: tuple[Operand, ...]) -> View:
@@ -116,21 +124,6 @@ def _ones(t: Tracer, view: View, shape: tuple[Operand, ...]) -> View:
         if arrays.is_one(n):
             view = subscripts.new_axis(view, k)
     return view
-
-
-def _flat(t: Tracer, ix: tuple[Operand, ...], shape: tuple[Operand, ...]) -> Operand:
-    flat: Operand = ZERO
-    for i, n in zip(ix, shape, strict=True):
-        flat = numbers.fold(t, "add", numbers.fold(t, "mul", flat, n, "i8") if flat is not ZERO else ZERO, i, "i8")
-    return flat
-
-
-def _split(t: Tracer, flat: Operand, shape: tuple[Operand, ...]) -> tuple[Operand, ...]:
-    out: list[Operand] = []
-    for k in range(len(shape) - 1, 0, -1):
-        out.append(numbers.fold(t, "mod", flat, shape[k], "i8"))
-        flat = numbers.fold(t, "floordiv", flat, shape[k], "i8")
-    return (flat, *out[::-1]) if shape else ()
 
 
 def diagonal(t: Tracer, view: View, offset: int) -> View:
@@ -150,7 +143,7 @@ def diagonal(t: Tracer, view: View, offset: int) -> View:
         else:
             begin = numbers.fold(t, "add", m.start, numbers.fold(t, "mul", starts[m.axis], m.step, "i8"), "i8")
             maps.append(Along(first, begin, m.step, False))
-    return View(view.root, tuple(maps), (*view.shape[:-2], n))
+    return subscripts.part_of(view, tuple(maps), (*view.shape[:-2], n))
 
 
 def _least(t: Tracer, a: Operand, b: Operand) -> Operand:
@@ -220,7 +213,7 @@ def spread(t: Tracer, view: View, shape: tuple[Operand, ...]) -> View:
         m if isinstance(m, At) else At(m.start) if m.axis in fixed else Along(m.axis + extra, m.start, m.step, m.whole)
         for m in view.maps
     )
-    return View(view.root, maps, shape)
+    return subscripts.part_of(view, maps, shape)
 
 
 @on(np.broadcast_to)

@@ -13,7 +13,7 @@ from revtrace.loc import NOWHERE, Loc
 from revtrace.program.nodes import Operand
 from revtrace.trace.state import Form
 
-__all__ = ["Growth", "NeedStatic", "PythonRaise"]
+__all__ = ["Growth", "NeedSharing", "NeedStatic", "PythonRaise"]
 
 
 class PythonRaise(BaseException):
@@ -22,6 +22,10 @@ class PythonRaise(BaseException):
     def __init__(self, error: BaseException) -> None:
         super().__init__(repr(error))
         self.error = error
+
+
+class NeedSharing(BaseException):
+    """An array is written to that a reshape of it shares its elements with, see `revtrace.trace.folds`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ __all__ = [
     "is_slice",
     "keys_of",
     "new_axis",
+    "part_of",
     "row",
     "subscript",
     "transpose",
@@ -46,6 +47,11 @@ __all__ = [
 
 
 # subscripts -------------------------------------------------------------------------------
+
+
+def part_of(view: View, maps: tuple[At | Along, ...], shape: tuple[Operand, ...]) -> View:
+    """A view of the same buffer with other axes."""
+    return View(view.root, maps, shape, None, view.fold)
 
 
 def row(t: Tracer, view: View, i: Operand, inside: bool = False) -> Any:
@@ -69,7 +75,7 @@ def fix_axis(t: Tracer, view: View, axis: int, i: Operand, inside: bool = False)
                 maps.append(At(fold(t, "add", m.start, fold(t, "mul", j, m.step, "i8"), "i8")))
         else:
             maps.append(Along(m.axis - (m.axis > axis), m.start, m.step, m.whole))
-    return View(view.root, tuple(maps), view.shape[:axis] + view.shape[axis + 1 :])
+    return part_of(view, tuple(maps), view.shape[:axis] + view.shape[axis + 1 :])
 
 
 def _slice(t: Tracer, view: View, axis: int, s: Any) -> View:
@@ -101,7 +107,7 @@ def _slice(t: Tracer, view: View, axis: int, s: Any) -> View:
             maps.append(Along(axis, begin, fold(t, "mul", m.step, by, "i8"), False))
         else:
             maps.append(m)
-    return View(view.root, tuple(maps), (*view.shape[:axis], length, *view.shape[axis + 1 :]))
+    return part_of(view, tuple(maps), (*view.shape[:axis], length, *view.shape[axis + 1 :]))
 
 
 def is_none(x: Any) -> bool:
@@ -243,7 +249,7 @@ def new_axis(view: View, axis: int) -> View:
     maps = tuple(
         m if isinstance(m, At) else Along(m.axis + (m.axis >= axis), m.start, m.step, m.whole) for m in view.maps
     )
-    return View(view.root, maps, (*view.shape[:axis], ONE, *view.shape[axis:]))
+    return part_of(view, maps, (*view.shape[:axis], ONE, *view.shape[axis:]))
 
 
 def is_index_list(t: Tracer, k: Any) -> bool:
@@ -314,7 +320,7 @@ def transpose(view: View, order: tuple[int, ...]) -> View:
     """Permute axes."""
     where = {old: new for new, old in enumerate(order)}
     maps = tuple(m if isinstance(m, At) else Along(where[m.axis], m.start, m.step, m.whole) for m in view.maps)
-    return View(view.root, maps, tuple(view.shape[k] for k in order))
+    return part_of(view, maps, tuple(view.shape[k] for k in order))
 
 
 def single_flag(t: Tracer, key: Any) -> View | None:

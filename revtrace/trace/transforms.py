@@ -14,7 +14,7 @@ import numpy as np
 from revtrace.calls.fft import transform_settings
 from revtrace.program.nodes import Const, Operand, const
 from revtrace.program.types import BOOL, Scalar
-from revtrace.trace import arrays, numbers
+from revtrace.trace import arrays, numbers, subscripts
 from revtrace.trace.containers import as_known_int, items_of
 from revtrace.trace.convert import as_array
 from revtrace.trace.elementwise import primitive
@@ -131,7 +131,7 @@ def _half(t: Tracer, view: View, axis: int) -> View:
     n = view.shape[axis]
     count = numbers.fold(t, "add", numbers.fold(t, "floordiv", n, const(2), "i8"), const(1), "i8")
     shape = (*view.shape[:axis], count, *view.shape[axis + 1 :])
-    return arrays.materialise(t, View(view.root, view.maps, shape))
+    return arrays.materialise(t, subscripts.part_of(view, view.maps, shape))
 
 
 def _real_input(t: Tracer, view: View) -> View:

@@ -22,6 +22,7 @@ __all__ = [
     "Bound",
     "Conflict",
     "Elementwise",
+    "Fold",
     "Maybe",
     "Null",
     "Num",
@@ -78,17 +79,26 @@ class Along:
 
 
 @dataclass(frozen=True, slots=True)
+class Fold:
+    """Another shape given to a view: its elements in C order are those of an array of ``shape``."""
+
+    shape: tuple[Operand, ...]
+    under: View
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """An array: a buffer and how the view's axes run through the buffer's.
 
-    ``maps`` has one entry per axis of ``root``; ``shape`` holds an i8 operand per axis
-    of the view.  A view axis in no map is broadcast.
+    ``maps`` has one entry per axis of ``root``, or per axis of ``fold``'s shape where the view
+    is one of a reshaped array; ``shape`` holds an i8 operand per axis of the view.  A view axis in no map is broadcast.
     """
 
     root: Operand
     maps: tuple[At | Along, ...]
     shape: tuple[Operand, ...]
     source: Source | None = None
+    fold: Fold | None = None
 
     @property
     def dtype(self) -> str:
@@ -103,8 +113,10 @@ class View:
     @property
     def whole(self) -> bool:
         """Whether the view is its root, axis for axis."""
-        return len(self.maps) == len(self.shape) and all(
-            isinstance(m, Along) and m.whole and m.axis == k for k, m in enumerate(self.maps)
+        return (
+            self.fold is None
+            and len(self.maps) == len(self.shape)
+            and all(isinstance(m, Along) and m.whole and m.axis == k for k, m in enumerate(self.maps))
         )
 
 
@@ -112,7 +124,8 @@ class View:
 class Elementwise:
     """An array expression not yet computed: ``at(indices)`` appends the operations of one element.
 
-    ``shares`` is the array whose elements numpy would have made this a view of (``z.real``).
+    ``shares`` is the array whose elements numpy would have made this a view of (``z.real``).  ``regular`` says
+    that numpy lays the result out as the operands are.
 
     Lives on the value stack only; whoever keeps it computes it first, so that
     fusing never moves a read past a write.
@@ -123,6 +136,7 @@ class Elementwise:
     at: Callable[[tuple[Operand, ...]], Operand]
     reads: tuple[View, ...] = ()
     shares: View | None = None
+    regular: bool = False
 
     @property
     def ndim(self) -> int:

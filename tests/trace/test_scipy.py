@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,8 @@ from revtrace.config import override
 from tests.trace.agree import agrees
 
 special = pytest.importorskip("scipy.special")
+integrate = pytest.importorskip("scipy.integrate")
+stats = pytest.importorskip("scipy.stats")
 
 X = np.array([[0.3, 1.2, -0.7], [0.9, 0.1, 2.3]])
 
@@ -112,3 +115,27 @@ def test_a_complex_lambert_is_refused() -> None:
         assert revtrace.wrap(f)(-2.0) == f(-2.0)
         with pytest.raises(revtrace.UnsupportedError):
             revtrace.grad(f)(-2.0)
+
+
+def of_arrays_of_any_library(x, y):
+    """These first ask which libraries are imported, to find whose arrays they are given."""
+    return integrate.trapezoid(x, y) + integrate.simpson(y, x=x) + stats.zscore(x)[1] * stats.gmean(y)
+
+
+def test_functions_that_ask_which_modules_there_are() -> None:
+    agrees(of_arrays_of_any_library, np.array([0.1, 0.5, 0.7, 1.2]), np.array([0.4, 1.9, 0.8, 2.2]))
+
+
+def asking(x, name):
+    import sys
+
+    return x * 2 if name in sys.modules else x * 3
+
+
+def test_a_module_imported_later_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    with override(interpret=True, cache=False):
+        gradient = revtrace.grad(asking)
+        assert gradient(1.0, "there_is_none_such") == 3.0
+        monkeypatch.setitem(sys.modules, "there_is_none_such", sys)
+        assert gradient(1.0, "there_is_none_such") == 2.0
+        assert gradient(1.0, "numpy") == 2.0
