@@ -132,9 +132,10 @@ def write_through_real(x: Any) -> Any:
 FOLLOWED = (
     diagonal_sees_writes, copied_diagonal_does_not, column_and_its_reverse, broadcast_sees_writes, rows_in_a_loop,
     overlapping_parts, columns_unpacked, shifted_onto_itself, out_into_views, views_with_new_axes, halves,
-    parts_assigned, rows_exchanged,
+    parts_assigned, rows_exchanged, flat_write, reshaped_write,
+    reshaped_in_one_branch,
 )  # fmt: skip
-REFUSED = (flat_write, reshaped_write, reshaped_in_one_branch, real_part_sees_writes, write_through_real)
+REFUSED = (real_part_sees_writes, write_through_real)
 
 
 @pytest.mark.parametrize("function", FOLLOWED, ids=lambda f: f.__name__)
