@@ -6,8 +6,8 @@ against it; where that fails, `widen` assumes less and the body is traced again.
 
 Arrays are references.  Names that trade places (``u, v = v, u``) become array
 parameters.  A name bound to a new array in every iteration gets storage of its own
-before the loop, into which the new array is copied: this is what assignment means
-as long as no second name shares the array and writes through it, which is checked.
+before the loop (`revtrace.trace.carried_arrays`); a list that grows is kept in buffers
+(`revtrace.trace.carried_lists`).
 """
 
 from __future__ import annotations
@@ -15,15 +15,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from revtrace.calls.core import parts
 from revtrace.program.nodes import Operand, Var, const
 from revtrace.program.types import BOOL, INT, Array, Scalar
+from revtrace.trace.carried_arrays import Storage
+from revtrace.trace.carried_lists import GrownLists
 from revtrace.trace.external import attribute_of
-from revtrace.trace.growing import items_form, length_of, make, move, note_appended, put, visible
-from revtrace.trace.hoist import hoisted
+from revtrace.trace.growing import items_form
 from revtrace.trace.join import _either_misses, number_in, substitute
-from revtrace.trace.lengths import bound, difference, likely_differ
-from revtrace.trace.numbers import _promoted, as_num, fold
+from revtrace.trace.numbers import _promoted, as_num
 from revtrace.trace.sameness import (
     DEAD,
     fields,
@@ -38,7 +37,7 @@ from revtrace.trace.sameness import (
     with_ints,
 )
 from revtrace.trace.signals import Growth, NeedStatic
-from revtrace.trace.state import Form, Growing, IterBox, ListBox, ObjectBox, State
+from revtrace.trace.state import IterBox, ObjectBox, State
 from revtrace.trace.values import UNDEF, Bound, Conflict, Maybe, Num, Ref, Static, Tup, Undef, View, is_number
 
 if TYPE_CHECKING:
@@ -47,9 +46,6 @@ if TYPE_CHECKING:
 __all__ = ["Carried"]
 
 Slot = tuple[Any, ...]
-
-#: Room for a list that grows in a loop whose trip count is found by running it.
-UNKNOWN_ROOM = 1 << 16
 
 
 class _Misfit(Exception):
@@ -76,25 +72,20 @@ class Carried:
         self.live = live
         self.state = entry.fork()
         self.yields: list[Operand] = []
-        self._mine: set[Var] = set()
-        self._storage: set[Var] = set()
+        self.mine: set[Var] = set()
         self._templates: set[int] = set()
         self._no_swap: set[Var] = set()
         self._misfits: list[tuple[Slot, Any, Any]] = []
-        self._copies: list[tuple[Var, View]] = []
         self._back = entry
         self.spans: Callable[[], dict[Var, tuple[Operand, Operand]]] = dict
         """The least and the greatest index of the loop, by the index."""
-        self._resized: set[Var] = set()
-        self._around = t.lists_around
-        self._before: dict[int, ListBox | Growing] = {}
-        self._each: dict[int, Operand | None] = {}
-        self._exact: set[int] = set()
+        self.lists = GrownLists(self)
+        self.storage = Storage(self)
         for name in stored:
             # Numbers assigned in the body change more often than not.
             value = entry.locals.get(name)
             if name in live and value is not None and _numeric(value):
-                self.state.locals[name] = self._number(*_kind(t, value), name)
+                self.state.locals[name] = self.number(*_kind(t, value), name)
 
     @property
     def params(self) -> list[Var]:
@@ -102,7 +93,7 @@ class Carried:
         found: dict[Var, None] = {}
         for slot in self._slots(self.state):
             for x in self._operands(self._get(self.state, slot)):
-                if x in self._mine:
+                if x in self.mine:
                     found[x] = None
         return list(found)
 
@@ -167,7 +158,7 @@ class Carried:
     def fits(self, back: State) -> bool:
         """Check the state at the end of the body; on success set `yields`."""
         self._back = back
-        self._misfits, self._copies = [], []
+        self._misfits, self.storage.copies = [], []
         found: dict[Var, Operand] = {}
         slots = dict.fromkeys(self._slots(self.state) + self._slots(back))
         if len(self.state.stack) != len(back.stack):
@@ -188,7 +179,8 @@ class Carried:
                     self._misfits.append((slot, self._get(self.entry, slot), b))
         if self._misfits:
             return False
-        self._copy()
+        ends = (self._get(back, slot) for slot in self._slots(back))
+        self.storage.copy([view.root for end in ends for view in _views(end, back)])
         self.yields = [found[p] for p in self.params]
         return True
 
@@ -204,11 +196,11 @@ class Carried:
     def inits(self) -> list[Operand]:
         """Return the parameters' values on entry."""
         found: dict[Var, Operand] = {}
-        copies, self._copies = self._copies, []
+        copies, self.storage.copies = self.storage.copies, []
         self._read_on_entry()
         for slot in self._slots(self.state):
             self._fit(self._get(self.state, slot), self._get(self.entry, slot), found, self.entry)
-        self._copies = copies
+        self.storage.copies = copies
         return [found[p] for p in self.params]
 
     def after(self, outs: dict[Var, Var]) -> State:
@@ -231,7 +223,7 @@ class Carried:
     def _fit(self, h: Any, b: Any, found: dict[Var, Operand], back: State) -> None:
         if b is DEAD:
             for x in self._operands(h):
-                if x in self._mine:
+                if x in self.mine:
                     assert isinstance(x, Var)
                     if not isinstance(x.type, Scalar):
                         found.setdefault(x, x)
@@ -257,7 +249,7 @@ class Carried:
             if misfit:
                 raise _Misfit
             return
-        if isinstance(h, Num) and h.operand in self._mine:
+        if isinstance(h, Num) and h.operand in self.mine:
             b = number_in(self.t, b)
             if not _numeric(b):
                 raise _Misfit
@@ -296,7 +288,7 @@ class Carried:
             raise _Misfit
         else:
             value, flag = b, const(True)
-        if h.flag in self._mine:
+        if h.flag in self.mine:
             assert isinstance(h.flag, Var)
             found[h.flag] = flag
         elif not same_operand(h.flag, flag):
@@ -304,80 +296,22 @@ class Carried:
         self._fit(h.value, value, found, back)
 
     def _fit_view(self, h: View, b: View, found: dict[Var, Operand]) -> None:
-        if h.root in self._resized:
-            self._fit_resized(h, b, found)
-            return
-        if h.root in self._storage and h.whole:
-            if b.root is not h.root or not b.whole:
-                if b.dtype != h.dtype or b.ndim != h.ndim:
-                    raise _Misfit
-                assert isinstance(h.root, Var)
-                self._copies.append((h.root, b))
+        if self.storage.holds(h):
+            if not self.storage.fits(h, b, found):
+                raise _Misfit
             return
         if not same_form(h, b):
             raise _Misfit
-        if h.root in self._mine:
+        if h.root in self.mine:
             assert isinstance(h.root, Var)
             found[h.root] = b.root
         elif h.root is not b.root:
             raise _Misfit
         for x, y in zip(view_ints(h), view_ints(b), strict=True):
-            if x in self._mine:
+            if x in self.mine:
                 found[x] = y
             elif not same_operand(x, y):
                 raise _Misfit
-
-    def _fit_resized(self, h: View, b: View, found: dict[Var, Operand]) -> None:
-        if b.dtype != h.dtype or b.ndim != h.ndim:
-            raise _Misfit
-        assert isinstance(h.root, Var)
-        for m, n in zip(h.shape, b.shape, strict=True):
-            if m in self._mine:
-                assert isinstance(m, Var)
-                found[m] = n
-        if not same(h, b):
-            self._copies.append((h.root, b))
-
-    def _copy(self) -> None:
-        """Append the copies into storage at the end of the body."""
-        from revtrace.trace.arrays import copy_into, distinct, materialise, resize_into, roots
-
-        if not self._copies:
-            return
-        t = self.t
-        written: set[Operand] = set()
-        for x in t.statements_here():
-            if x.name in ("store", "fill", "copyto"):
-                written |= roots(t, x.args[0])
-            elif x.name == "call":
-                written = written.union(*(roots(t, out) for out in parts(x)[0]))
-        names = [v.root for slot in self._slots(self._back) for v in _views(self._get(self._back, slot), self._back)]
-        targets = {s for s, _ in self._copies}
-        pending = []
-        for storage, b in self._copies:
-            mine = roots(t, b.root)
-            others = list(names)
-            others.remove(b.root)
-            shared = [r for r in others if not distinct(t, r, b.root)]
-            touched = {storage, *mine}.union(*(roots(t, r) for r in shared))
-            listed = mine & set(t.aliases)
-            if listed and storage in written:
-                # The array is in a list by now, and the next iteration writes to it.
-                raise NeedStatic(
-                    tuple(x for x in (t.aliases[r] for r in listed) if x is not None),
-                    "an array in a list is written to",
-                    t.b.loc,
-                )
-            self._also_aliased(storage, listed)
-            if shared and touched & written:
-                raise NeedStatic((), "two names share an array that the loop writes to", t.b.loc)
-            # What is copied may be overwritten by another of these copies.
-            pending.append((storage, materialise(t, b) if mine & targets else b))
-        for storage, b in pending:
-            if storage in self._resized:
-                resize_into(t, storage, b)
-            else:
-                copy_into(t, storage, b)
 
     # widening -----------------------------------------------------------------------------
 
@@ -392,19 +326,21 @@ class Carried:
         self._swapped: dict[Operand, Var] = {}
         if swap:
             for root in moves:
-                self._swapped[root] = self._param(root.type, getattr(root, "name", ""))
+                self._swapped[root] = self.param(root.type, getattr(root, "name", ""))
             group: dict[Operand, Operand] = {p: root for root, p in self._swapped.items()}
             self.t.swaps.update(dict.fromkeys(group, group))
         for slot, h, b in self._misfits:
             self._set(slot, self._generalise(h, b, slot))
 
-    def _param(self, type: Any, hint: str) -> Var:
+    def param(self, type: Any, hint: str) -> Var:
+        """Return a new parameter of the loop."""
         var = Var(type, hint)
-        self._mine.add(var)
+        self.mine.add(var)
         return var
 
-    def _number(self, dtype: str, weak: bool, hint: str) -> Num:
-        return Num(self._param(Scalar(dtype), hint), weak)
+    def number(self, dtype: str, weak: bool, hint: str) -> Num:
+        """Return a number that is a new parameter."""
+        return Num(self.param(Scalar(dtype), hint), weak)
 
     def _generalise(self, h: Any, b: Any, slot: Slot) -> Any:
         hint = slot[1] if slot[0] == "local" else "exit" if slot[0] == "tag" else ""
@@ -417,14 +353,14 @@ class Carried:
         kinds = _kind_in(self.t, h), _kind_in(self.t, b)
         if kinds[0] is not None and kinds[1] is not None and (_numeric(h) or _numeric(b)):
             dtype, weak = _promoted(kinds[0], kinds[1])
-            return self._number(dtype, weak, hint)
+            return self.number(dtype, weak, hint)
         for missing in (UNDEF, Static(None)):
             if _either_misses(h, b, missing):
                 x, y = _part(h, missing), _part(b, missing)
                 value = self._generalise(x, y, slot) if not same(x, y) or _numeric(x) else x
                 if isinstance(value, Conflict):
                     return value
-                return Maybe(value, self._param(BOOL, ""), missing)
+                return Maybe(value, self.param(BOOL, ""), missing)
         if isinstance(h, Tup) and isinstance(b, Tup) and h.cls is b.cls and len(h.items) == len(b.items):
             items = []
             for x, y in zip(h.items, b.items, strict=True):
@@ -444,7 +380,7 @@ class Carried:
         return Conflict(h, b, loops=(self.key,))
 
     def _changes(self, x: Any) -> bool:
-        return any(o in self._mine for o in self._operands(x))
+        return any(o in self.mine for o in self._operands(x))
 
     def _generalise_box(self, h: _Fields, b: Any, slot: Slot) -> _Fields:
         x, y = h.box, b.box
@@ -453,7 +389,7 @@ class Carried:
             h, b = _Fields(x), _Fields(y)
         if not same_shape(x, y):
             form = items_form(self.t, (self.state, x), (self._back, y)) if slot[0] == "box" else None
-            if form is None or not self.grow(Growth(slot[1], form), y):
+            if form is None or not self.lists.grow(Growth(slot[1], form), y):
                 raise NeedStatic((), "a container gets a different structure in each iteration", self.t.b.loc)
             return _Fields(self.state.heap[slot[1]])
         values = []
@@ -462,84 +398,12 @@ class Carried:
             values.append(p if keep else self._generalise(p, q, slot))
         return _Fields(rebuild(x, values))
 
-    def may_grow(self, kind: Growth) -> bool:
-        """Whether a list is one that this loop could keep in buffers."""
-        box = self.entry.heap.get(kind.id)
-        return isinstance(box, ListBox) and box.source is None
-
-    def grow(self, kind: Growth, back: Any = None) -> bool:
-        """Keep a list that grows in the loop in buffers; `make_room` corrects their size."""
-        box = self.entry.heap.get(kind.id)
-        form = visible(self.t, kind.form)
-        if not isinstance(box, ListBox) or box.source is not None or form is None:
-            return False
-        if isinstance(back, ListBox) and len(back.items) < len(box.items):
-            return False
-        self._before[kind.id] = box
-        self._buffer(kind.id, form, const(kind.each, "i8"))
-        return True
-
-    def _buffer(self, id: int, form: Form, each: Operand | None) -> None:
-        """Make a list's buffers, with room for so many items (None: nobody knows) in an iteration."""
-        t, box = self.t, self._before[id]
-        length = const(len(box.items), "i8") if isinstance(box, ListBox) else length_of(box)
-        self._each[id] = each
-        if each is None or self.trips is None:
-            more: Operand = const(UNKNOWN_ROOM, "i8")
-        else:
-            more = fold(t, "mul", self.trips(), each, "i8")
-        buffer = make(t, form, fold(t, "add", more, length, "i8"))
-        if isinstance(box, ListBox):
-            for k, item in enumerate(box.items):
-                put(t, self.entry, buffer, form, const(k, "i8"), item, length)
-        else:
-            move(t, box, buffer)
-        self.entry.heap[id] = Growing(buffer, Num(length, True), form)
-        self.state.heap[id] = Growing(buffer, self._number("i8", True, "length"), form)
-
-    def lacks_room(self, appended: dict[int, Operand | None]) -> bool:
-        """Whether a list's buffers were made for other numbers of items than the body appends."""
-        return bool(self._wanting(appended))
-
-    def _wanting(self, appended: dict[int, Operand | None]) -> list[int]:
-        found = []
-        for id, n in appended.items():
-            if id in self._around and id not in self._before:
-                # The loop around makes room for all.
-                continue
-            if id in self._exact or not isinstance(self.entry.heap.get(id), Growing):
-                continue
-            each = self._each.get(id, const(0, "i8"))
-            if each is not n and not (each is not None and n is not None and same_operand(each, n)):
-                found.append(id)
-        return found
-
-    def make_room(self, appended: dict[int, Operand | None]) -> None:
-        """Make those lists' buffers again for what the body was seen to append."""
-        spans = self.spans()
-        for id in self._wanting(appended):
-            n = appended[id]
-            box = self.entry.heap[id]
-            assert isinstance(box, Growing)
-            self._before.setdefault(id, box)
-            self._buffer(id, box.form, None if n is None else bound(self.t, n, spans))
-            self._exact.add(id)
-
-    def tell_appended(self, appended: dict[int, Operand | None]) -> None:
-        """Tell the loop around how many items all iterations append."""
-        spans = self.spans()
-        for id, n in appended.items():
-            if isinstance(self.entry.heap.get(id), Growing):
-                each = None if n is None or self.trips is None else bound(self.t, n, spans)
-                total = None if each is None or self.trips is None else fold(self.t, "mul", self.trips(), each, "i8")
-                note_appended(self.t, id, total)
-
     def _generalise_view(self, h: View, b: View, hint: str) -> Any:
         if h.root is not b.root:
             if h.root in self._swapped and same_form(h, b):
                 root: Operand = self._swapped[h.root]
             else:
-                return self._store(h, b, hint)
+                return self.storage.store(h, b, hint) if h.ndim == b.ndim else Conflict(h, b, loops=(self.key,))
         else:
             root = h.root
         if not same_form(h, b):
@@ -548,70 +412,20 @@ class Carried:
                 return Conflict(h, b, loops=(self.key,))
         ints = []
         for x, y in zip(view_ints(h), view_ints(b), strict=True):
-            ints.append(x if same_operand(x, y) else self._param(INT, ""))
+            ints.append(x if same_operand(x, y) else self.param(INT, ""))
         return with_ints(h, root, ints)
-
-    def _store(self, h: View, b: View, hint: str) -> Any:
-        """Give a name that is bound to new arrays storage of its own, holding the entry value."""
-        from revtrace.trace.arrays import copy_of, roots
-
-        if h.ndim != b.ndim:
-            return Conflict(h, b, loops=(self.key,))
-        if h.dtype != b.dtype:
-            raise self.t.unsupported(
-                "an array variable changes its dtype in a loop", f"from {h.dtype} to {b.dtype}", "use one dtype"
-            )
-        changing = [likely_differ(self.t, m, n) for m, n in zip(h.shape, b.shape, strict=True)]
-        out = self._resizable(h, b, changing, hint) if any(changing) else copy_of(self.t, h, hint)
-        assert isinstance(out.root, Var)
-        self._storage.add(out.root)
-        self._also_aliased(out.root, roots(self.t, h.root))
-        return out
-
-    def _resizable(self, h: View, b: View, changing: list[bool], hint: str) -> View:
-        """Storage for arrays whose lengths change from one iteration to the next, holding the entry value."""
-        from revtrace.trace.arrays import new_array, part, resize_into
-
-        t = self.t
-        spans = self.spans()
-        shape, sizes = [], []
-        for m, n, changes in zip(h.shape, b.shape, changing, strict=True):
-            most = [m]
-            by = difference(t, n, m)
-            if changes and by is None:
-                top = bound(t, n, spans)
-                if top is None:
-                    raise NeedStatic((n,), "an array gets another length in each iteration", t.b.loc)
-                most.append(top)
-            elif changes and by is not None and by > 0:
-                if self.trips is None:
-                    most.append(const(UNKNOWN_ROOM, "i8"))
-                else:
-                    most.append(fold(t, "add", m, fold(t, "mul", self.trips(), const(by, "i8"), "i8"), "i8"))
-            shape.append(most[0] if len(most) == 1 else t.b.op("max", *most))
-            sizes.append(self._param(INT, "length") if changes else m)
-        out = new_array(t, h.dtype, shape, hint=hint)
-        assert isinstance(out.root, Var)
-        self._resized.add(out.root)
-        resize_into(t, out.root, h)
-        return part(out, sizes)
-
-    def _also_aliased(self, storage: Operand, standing_for: set[Operand]) -> None:
-        """Storage of an array that has a second name must not be written to either."""
-        for root in standing_for & set(self.t.aliases):
-            self.t.alias(storage, root, self.t.aliases[root])
 
     def _fresh(self, b: Any, hint: str) -> Any:
         """A form for a value that is made in the body and read after it."""
         if _numeric(b):
-            return self._number(*_kind(self.t, b), hint)
+            return self.number(*_kind(self.t, b), hint)
         match b:
             case Tup():
                 return Tup(tuple(self._fresh(v, hint) for v in b.items), b.cls)
             case Maybe():
-                return Maybe(self._fresh(b.value, hint), self._param(BOOL, ""), b.missing)
+                return Maybe(self._fresh(b.value, hint), self.param(BOOL, ""), b.missing)
             case View():
-                return self._fresh_view(b, hint)
+                return self.storage.fresh(b, hint)
             case Ref():
                 if b.id in self.entry.heap or b.id in self.t.originals:
                     return b
@@ -622,33 +436,6 @@ class Carried:
             case Bound():
                 return Bound(b.function, self._fresh(b.self, hint))
         return b
-
-    def _fresh_view(self, b: View, hint: str) -> Any:
-        from revtrace.trace.arrays import part, whole
-
-        t = self.t
-        if isinstance(b.root, Var) and t.b.visible(b.root):
-            ints = [x if not isinstance(x, Var) or t.b.visible(x) else self._param(INT, "") for x in view_ints(b)]
-            return with_ints(b, b.root, ints)
-        shape = hoisted(t, b.shape)
-        resized = shape is None
-        if resized:
-            spans = self.spans()
-            bounds = [bound(t, n, spans) for n in b.shape]
-            shape = None if None in bounds else tuple(n for n in bounds if n is not None)
-        if shape is not None:
-            out = whole(t, t.b.alloc(b.dtype, *shape, zeros=True, hint=hint), shape)
-            assert isinstance(out.root, Var)
-            self._storage.add(out.root)
-            if not resized:
-                return out
-            self._resized.add(out.root)
-            return part(out, [self._param(INT, "length") for _ in shape])
-        raise NeedStatic(
-            tuple(n for n in b.shape if isinstance(n, Var)),
-            "the shape of an array made in a loop is needed after it",
-            t.b.loc,
-        )
 
 
 class _Fields:

@@ -301,7 +301,7 @@ def _rolled(t: Tracer, fr: Frame, loop: Loop, carried: Carried, rolled: Rolled |
             try:
                 exits = t.run(fr, start, body, loop.stops, inside=True)
             except NeedStatic as need:
-                if need.grows is None or not carried.may_grow(need.grows):
+                if need.grows is None or not carried.lists.may_grow(need.grows):
                     raise
                 exits, grows = [], need.grows
             t.b.loc = loc
@@ -324,14 +324,14 @@ def _rolled(t: Tracer, fr: Frame, loop: Loop, carried: Carried, rolled: Rolled |
                 flag = t.b.compare("ne", tag.operand, const(0, "i8"))
             elif tag != 0:
                 flag = const(True)
-        if settled and not carried.lacks_room(appended):
+        if settled and not carried.lists.lacks_room(appended):
             break
         t.restore(saved)
         if settled:
-            carried.make_room(appended)
+            carried.lists.make_room(appended)
         elif grows is None:
             carried.widen()
-        elif not carried.grow(grows):
+        elif not carried.lists.grow(grows):
             raise NeedStatic((), "a list grows in a way that cannot be foreseen", loc)
     else:
         raise t.unsupported("a loop whose variables keep changing their form", "their types do not settle")
@@ -371,7 +371,7 @@ def _rolled(t: Tracer, fr: Frame, loop: Loop, carried: Carried, rolled: Rolled |
             While(tuple(carried.params), tuple(inits), cond, inner, tuple(outs.values()), count, tested is None, loc)
         )
     if appended:
-        carried.tell_appended(appended)
+        carried.lists.tell_appended(appended)
     for p in carried.params:
         t.loop_keys[p] = (fr.shape.code, loop.header)
     after = carried.after(outs)
