@@ -45,7 +45,7 @@ def _outer_shape(x: Any, split: Split, transposed: bool, which: str) -> tuple[in
     return tuple(rows if which == "rows" else columns)
 
 
-def _run(x: Any, y: Any, *, a: Split, b: Split, c: Split, ta: bool, tb: bool) -> Any:
+def _product(x: Any, y: Any, *, a: Split, b: Split, c: Split, ta: bool, tb: bool) -> Any:
     product = np.matmul(_matrices(x, a, ta), _matrices(y, b, tb))
     stack = x.shape[: a[0]] if a[0] else y.shape[: b[0]]
     if not c[0] and stack:
@@ -77,4 +77,4 @@ def _tangents(settings: Settings) -> tuple[Term, ...]:
     )
 
 
-enter(Row("dot", _run, terms=_terms, tangents=_tangents))
+enter(Row("dot", _product, terms=_terms, tangents=_tangents))

@@ -19,7 +19,7 @@ def transform_settings(axes: tuple[int, ...], inverse: bool, norm: str | None) -
     return (("axes", axes), ("inverse", inverse), ("norm", norm))
 
 
-def _run(x: Any, *, axes: tuple[int, ...], inverse: bool, norm: Any) -> Any:
+def _transform(x: Any, *, axes: tuple[int, ...], inverse: bool, norm: Any) -> Any:
     if not x.size:
         return x
     return (np.fft.ifftn if inverse else np.fft.fftn)(x, axes=axes, norm=norm)
@@ -28,7 +28,7 @@ def _run(x: Any, *, axes: tuple[int, ...], inverse: bool, norm: Any) -> Any:
 enter(
     Row(
         "fft",
-        _run,
+        _transform,
         terms=lambda settings: (Term(0, "fft", (("bar", 0),), settings),),
         tangents=lambda settings: (Term(0, "fft", (("dot", 0),), settings),),
     )

@@ -181,7 +181,7 @@ def _det_push() -> Function:
 enter(Row("det", np.linalg.det, pull=_det_pull, push=_det_push, raises=True))
 
 
-def _slogdet(a: Any) -> Any:
+def _slogdet(a: Any, complex: bool) -> Any:
     return tuple(np.linalg.slogdet(a))
 
 
@@ -206,7 +206,7 @@ def _slogdet_push(complex: bool) -> Function:
     return push
 
 
-enter(Row("slogdet", lambda a, complex: _slogdet(a), pull=_slogdet_pull, push=_slogdet_push, raises=True))
+enter(Row("slogdet", _slogdet, pull=_slogdet_pull, push=_slogdet_push, raises=True))
 
 
 # factorisations ------------------------------------------------------------------------------------
@@ -323,7 +323,7 @@ def _eigh_push() -> Function:
 enter(Row("eigh", _eigh, pull=_eigh_pull, push=_eigh_push, raises=True))
 
 
-def _svd(a: Any) -> Any:
+def _svd(a: Any, complex: bool) -> Any:
     return tuple(np.linalg.svd(a, full_matrices=False))
 
 
@@ -376,7 +376,7 @@ def _svd_push(complex: bool) -> Function:
     return push
 
 
-enter(Row("svd", lambda a, complex: _svd(a), pull=_svd_pull, push=_svd_push, raises=True))
+enter(Row("svd", _svd, pull=_svd_pull, push=_svd_push, raises=True))
 
 
 def _pinv_pull(rcond: float | None, hermitian: bool) -> Function:
@@ -442,10 +442,14 @@ def _lstsq_push(rcond: float | None) -> Function:
 enter(Row("lstsq", _lstsq, pull=_lstsq_pull, push=_lstsq_push, raises=True))
 
 
+def _matrix_rank(a: Any, tol: Any) -> Any:
+    return np.asarray(np.linalg.matrix_rank(a, tol=tol), np.int64)
+
+
 enter(
     Row(
         "matrix_rank",
-        lambda a, tol: np.asarray(np.linalg.matrix_rank(a, tol=tol), np.int64),
+        _matrix_rank,
         why_zero="a rank is an integer",
         raises=True,
     )

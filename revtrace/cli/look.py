@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import revtrace
-from revtrace.cli.target import Target, add_target, resolved
-from revtrace.cli.terminal import put
+from revtrace.cli.target import Target, add_target, resolved, wrong
+from revtrace.cli.terminal import put, width
 from revtrace.dumps import Dump
 from revtrace.dumps.difference import difference
 from revtrace.dumps.dump import dump
+from revtrace.dumps.words import total
 from revtrace.handle import Handle
 from revtrace.progress import counter
 from revtrace.runs.browser import Browser
@@ -32,7 +33,7 @@ _FORMS: dict[str, tuple[str, Callable[[Dump], str]]] = {
     "asm": ("the machine code", lambda d: d.asm),
     "json": (
         "everything, for programs; revtrace.dumps.Dump.load reads it",
-        lambda d: json.dumps(d.to_json(), indent=1),
+        lambda d: json.dumps(d.to_json(), separators=(",", ":")),
     ),
     "html": ("a page with source, forward and backward side by side", lambda d: d.html()),
 }
@@ -94,12 +95,12 @@ def _show(arguments: argparse.Namespace) -> int:
             try:
                 return _written(seen.after(arguments.after), arguments.output)
             except ValueError as error:
-                raise SystemExit(str(error)) from None
+                raise wrong(str(error)) from None
         if arguments.form != "table":
             return _written(_FORMS[arguments.form][1](seen), arguments.output)
         if arguments.output is not None:
             return _written(str(seen), arguments.output)
-        put(seen.segments())
+        put(seen.segments(width()))
     return 0
 
 
@@ -108,18 +109,20 @@ def _written(text: str, path: Path | None) -> int:
     if path is None:
         sys.stdout.write(text)
     else:
-        path.write_text(text)
+        try:
+            path.write_text(text)
+        except OSError as error:
+            raise wrong(f"{path} cannot be written: {error.strerror}") from None
         print(f"wrote {path}, {len(text)} characters")
     return 0
 
 
 def _plan(seen: Dump) -> str:
-    rows = [(a.name, a.answer, str(a.bytes), str(a.loc), a.why) for a in seen.answers]
-    lines = [
-        f"{name:16} {answer:10} {size:>6}  {where}  {why}".rstrip()
-        for name, answer, size, where, why in [("value", "answer", "bytes", "place", "why"), *rows]
-    ]
-    return "\n".join(lines) + "\n"
+    rows = [(f"{a.loc.short}:{a.loc.line}", a.name, a.answer, str(a.bytes or ""), a.why) for a in seen.answers]
+    rows = [("line", "value", "answer", "bytes", "why"), *rows]
+    widths = [max(len(row[k]) for row in rows) for k in range(4)]
+    lines = ["  ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[4]]).rstrip() for row in rows]
+    return "\n".join([*lines, "", total(seen.answers, seen.kept)])
 
 
 def _recording(target: Target, of: str | None = None) -> Recording:
@@ -147,7 +150,9 @@ def _diff(arguments: argparse.Namespace) -> int:
     for path in (arguments.before, arguments.after):
         try:
             dumps.append(Dump.load(path))
-        except (OSError, ValueError) as error:
-            raise SystemExit(f"{path}: {error}") from None
+        except OSError as error:
+            raise wrong(f"{path} cannot be read: {error.strerror}") from None
+        except ValueError as error:
+            raise wrong(f"{path} is no dump: {error}") from None
     print(difference(*dumps))
     return 0

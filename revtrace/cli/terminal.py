@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 
 from revtrace.dumps.columns import Segment, painted, plain
 
-__all__ = ["colours", "put"]
+__all__ = ["colours", "put", "width"]
+
+
+def width() -> int | None:
+    """Return how many characters a line of the terminal has; None in a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def colours() -> bool:
@@ -30,6 +36,6 @@ def put(lines: Sequence[Sequence[Segment]]) -> None:
     from rich.console import Console
 
     console = Console()
-    width = max((sum(len(s.text) for s in line) for line in lines), default=0)
-    # Too wide a table is for the terminal to wrap or clip: rich would fold its columns.
-    console.print(painted(lines), width=max(width, console.width), crop=False, overflow="ignore", soft_wrap=True)
+    # Too wide a line is for the terminal to wrap or clip: rich would fold it.
+    longest = max((sum(len(s.text) for s in line) for line in lines), default=0)
+    console.print(painted(lines), width=max(longest, console.width), crop=False, overflow="ignore", soft_wrap=True)

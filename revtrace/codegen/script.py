@@ -1,7 +1,7 @@
 """Generated code as a script that runs on its own: plain Python and numpy, no numba, no revtrace.
 
 Accesses are written as subscripts, lengths as shapes; what else generated code calls is copied in.  For
-reading, and for stepping through with a debugger.
+reading, and for stepping through with a debugger.  What SciPy computes for the function it computes for the script.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ import ast
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
+from revtrace.calls.bridge import Spec
+from revtrace.calls.core import row_named
 from revtrace.codegen import plain
 from revtrace.codegen.emit import Source
 from revtrace.codegen.expressions import NUMPY
@@ -23,39 +26,77 @@ from revtrace.rules.runtime import NAMES
 __all__ = ["script"]
 
 
-def script(source: Source) -> str:
-    """Return generated code as the text of a script that defines the same function.
+def script(*sources: Source) -> str:
+    """Return generated code as the text of a script that defines the same functions.
 
     Parameters
     ----------
-    source : Source
-        What `revtrace.codegen.emit` wrote.
+    *sources : Source
+        What `revtrace.codegen.emit` wrote; the second with other names than the first.
     """
+    trees = [_tree(source) for source in sources]
+    words = {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    calls = [_call(name, spec) for name, spec in dict(call for source in sources for call in source.calls).items()]
+    copied = _functions(words, calls)
+    parts = ["import cmath\nimport math\nfrom math import inf, nan\nfrom typing import Any\n\nimport numpy as np"]
+    for name, meaning in (("Bail", "What Python would raise an exception for."), ("Deopt", "Not as was assumed.")):
+        parts += [f'class {name}(Exception):\n    """{meaning}"""'] if name in words else []
+    types = sorted({name for name in NUMPY.values() if name in words})
+    if types:
+        parts.append("\n".join(f"{name} = np.{name}" for name in types))
+    constants = {name: f"{name} = np.{NUMPY[dtype]}({value!r})" for s in sources for name, dtype, value in s.constants}
+    if constants:
+        parts.append("\n".join(constants.values()))
+    parts += [*copied, *(call.text for call in calls), *map(ast.unparse, trees)]
+    return "from __future__ import annotations\n\n" + "\n\n\n".join(parts) + "\n"
+
+
+def _tree(source: Source) -> ast.Module:
     tree = ast.parse(source.text)
     if source.outputs and isinstance(tree.body[0], ast.FunctionDef):
         # What the caller lends for the results is made in the script.
         del tree.body[0].args.args[0]
-    tree = _Plainer().visit(tree)
-    body = ast.unparse(ast.fix_missing_locations(tree))
-    words = set(re.findall(r"[A-Za-z_]\w*", body))
-    copied = _functions(words)
-    parts = ["import cmath\nimport math\nfrom math import inf, nan\nfrom typing import Any\n\nimport numpy as np"]
-    parts += [f"class {name}(Exception):\n    pass" for name in ("Bail", "Deopt") if name in words]
-    types = sorted({name for name in NUMPY.values() if name in words})
-    if types:
-        parts.append("\n".join(f"{name} = np.{name}" for name in types))
-    constants = [f"{name} = np.{NUMPY[dtype]}({value!r})" for name, dtype, value in source.constants]
-    if constants:
-        parts.append("\n".join(constants))
-    return "from __future__ import annotations\n\n" + "\n\n\n".join([*parts, *copied, body]) + "\n"
+    _Plainer().visit(tree)
+    return ast.fix_missing_locations(tree)
 
 
-def _functions(words: Iterable[str]) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call of a row: the definition of the function that generated code calls, and what that needs."""
+
+    text: str
+    needs: tuple[Callable[..., Any], ...] = ()
+
+
+def called(run: Any, settings: dict[str, Any], adds: bool, outs: Any, ins: Any) -> bool:
+    """Write the results of a function of arrays, or add them; always true: what it raises comes out."""
+    found = run(*ins, **settings)
+    for out, result in zip(outs, found if isinstance(found, tuple) else (found,), strict=True):
+        out[...] = out + result if adds else result
+    return True
+
+
+def _call(name: str, spec: Spec) -> _Call:
+    row = row_named(spec.row)
+    if not row.fixed:
+        refusal = f"{row.name} has a rule of yours, whose code is not in this script"
+        return _Call(f"def {name}(*arrays):\n    raise NotImplementedError({refusal!r})")
+    run = row.run
+    copied = isinstance(run, FunctionType) and run.__module__.startswith("revtrace.")
+    function = run.__name__ if copied else f"{run.__module__}.{run.__name__}".replace("numpy.", "np.", 1)
+    settings = f"dict({', '.join(f'{key}={value!r}' for key, value in spec.settings)})"
+    arguments = f"{function}, {settings}, {spec.adds}, arrays[:{spec.outs}], arrays[{spec.outs}:]"
+    return _Call(f"def {name}(*arrays):\n    return called({arguments})", (called, *((run,) if copied else ())))
+
+
+def _functions(words: Iterable[str], calls: Sequence[_Call]) -> list[str]:
     """Return the source of functions that are called, and of those that these call."""
     known: dict[str, Callable[..., Any]] = {**_globals(vars(plain)), **NAMES}
+    needed = {function.__name__: function for call in calls for function in call.needs}
+    known |= needed
     found: dict[str, str] = {}
     constants: dict[str, str] = {}
-    work = sorted(word for word in words if word in known)
+    work = sorted({*needed, *(word for word in words if word in known)})
     while work:
         name = work.pop()
         if name in found:

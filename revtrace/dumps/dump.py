@@ -95,9 +95,15 @@ class Dump:
         """The program as `revtrace.program.show` writes it, which `revtrace.program.parse` reads back."""
         return show(self.program)
 
-    def segments(self) -> list[list[Segment]]:
-        """Return the lines of the table with the styles of their parts."""
-        lines = columns(self.rows, self.source)
+    def segments(self, width: int | None = None) -> list[list[Segment]]:
+        """Return the lines of the table with the styles of their parts.
+
+        Parameters
+        ----------
+        width : int, optional
+            Of the terminal that it is for; cells are folded to fit.
+        """
+        lines = columns(self.rows, self.source, self.here, width)
         ending = [Segment(total(self.answers, self.kept))] if self.primal is not None else []
         return [*lines, [Segment("")], ending] if ending else lines
 
@@ -112,7 +118,7 @@ class Dump:
 
     def explain(self) -> str:
         """Return in sentences what is kept and why, with lines."""
-        return explained(self.function, self.answers, self.kept, self.primal is not None)
+        return explained(self.function, self.answers, self.kept, self.primal is not None, self.source)
 
     # data -----------------------------------------------------------------------------
 

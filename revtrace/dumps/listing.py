@@ -10,16 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from revtrace.calls.core import parts, row_of, settings_of
 from revtrace.loc import NOWHERE, Loc
 from revtrace.passes.origins import numbered
 from revtrace.passes.plan import Answer
 from revtrace.program.nodes import Block, For, If, Op, Program, Stmt, While
-from revtrace.program.show import Printer
+from revtrace.program.show import Printer, setting
 
 __all__ = ["Line", "Row", "Texts", "backward", "listing"]
 
 FORWARD, BACKWARD = "forward", "backward"
 _SILENT = {"safe", "again"}
+_SEEN = {("dot", "a"), ("dot", "b"), ("dot", "c")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +135,20 @@ class Texts:
 
     def op(self, op: Op) -> str:
         """Return an operation, without what only the compiler cares for."""
+        if op.name == "call":
+            return self.call(op)
         attrs = tuple((k, v) for k, v in op.attrs if k not in _SILENT and (k, v) != ("zeros", False))
         return self.printer.op(Op(op.name, op.args, op.out, attrs))
+
+    def call(self, op: Op) -> str:
+        """Return a call of a row as an assignment to its outputs."""
+        outs, ins = parts(op)
+        row, printer = row_of(op).name, self.printer
+        # How a product sees its operands follows from their types, but for the transposed ones.
+        told = [(k, v) for k, v in settings_of(op) if v not in (False, None) and (row, k) not in _SEEN]
+        settings = "".join(f" {key}={setting(value)}" for key, value in told)
+        sign = "+=" if op.attr("adds") else "="
+        return f"{', '.join(f'{printer.operand(x)}[...]' for x in outs)} {sign} {row} {printer.operands(ins)}{settings}"
 
     def results(self, block: Block, word: str, exits: bool = False) -> list[str]:
         """Return the line that hands the results of a block on, if there are any."""

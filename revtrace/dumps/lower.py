@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from revtrace import codegen
 from revtrace.codegen.script import script
+from revtrace.program.nodes import Program
 from revtrace.runs.call import Call
 
 __all__ = ["lowered"]
@@ -15,13 +18,21 @@ def lowered(call: Call, form: str) -> str:
     """Return the program of a call as ``"python"``, ``"llvm"`` or ``"asm"``."""
     program = call.traced.program
     if form == "python":
-        source = codegen.emit(program)
-        return script(source) + "\n\n" + _example(call, source.name)
+        return _script(call, program)
     library = codegen.build(program).library
     return str(library.get_llvm_str() if form == "llvm" else library.get_asm_str())
 
 
-def _example(call: Call, name: str) -> str:
+def _script(call: Call, program: Program) -> str:
+    source = codegen.emit(program)
+    if "raise Deopt" not in source.text:
+        return script(source) + "\n\n" + _example(call, source.name)
+    # What runs where an assumption on sizes and indices does not hold.
+    careful = codegen.emit(replace(program, name=f"{program.name}_careful"), careful=True)
+    return script(source, careful) + "\n\n" + _example(call, source.name, careful.name)
+
+
+def _example(call: Call, name: str, otherwise: str = "") -> str:
     """Return the lines that run the script on the call's inputs, where these are short."""
     lines = ['if __name__ == "__main__":']
     names = []
@@ -35,5 +46,11 @@ def _example(call: Call, name: str) -> str:
         else:
             text = repr(value.item() if isinstance(value, np.generic) else value)
         lines.append(f"    input{k} = {text}")
-    lines.append(f"    print({name}({', '.join(names)}))")
+    given = ", ".join(names)
+    if otherwise:
+        lines += ["    try:", f"        print({name}({given}))", "    except Deopt:"]
+        lines += ["        # What is assumed on sizes and indices does not hold for these."]
+        lines += [f"        print({otherwise}({given}))"]
+    else:
+        lines.append(f"    print({name}({given}))")
     return "\n".join(lines) + "\n"

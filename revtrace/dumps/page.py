@@ -44,9 +44,9 @@ def page(dump: Dump, recording: Recording | None = None, *, whole: bool = True) 
     title = f"{dump.function} ({dump.here.short}:{dump.here.line})"
     says = total(dump.answers, dump.kept) if dump.primal is not None else "Nothing runs backward."
     parts = [f"<h1>{escape(title)}</h1>", f'<div class="soft">{escape(says)}</div>', _LEGEND]
-    panes = [_pane("Source", _source(dump, recording)), _pane("Forward", _column(forward))]
+    panes = [_pane("Source", _source(dump, recording)), _pane("Forward", _column(forward, dump.here.file))]
     if reverse:
-        panes.append(_pane("Backward", _column(reverse)))
+        panes.append(_pane("Backward", _column(reverse, dump.here.file)))
     parts.append(f'<div class="panes">{"".join(panes)}</div>')
     if recording is not None:
         parts.append(_pictures(recording))
@@ -147,9 +147,9 @@ def _source(dump: Dump, recording: Recording | None) -> str:
             code = f'<span class="number">{number}</span>{gauge}<span class="code">{escape(text) or " "}</span>'
             out.append(f'<div class="line" data-line="{escape(_key(loc))}">{code}</div>')
             if fact is not None and fact.variable and fact.value is not None:
-                value = f"{fact.variable} = {value_text(fact.value, 24)} at last"
+                value = f"{fact.variable} = {value_text(fact.value, 24)}"
                 if fact.adjoint is not None:
-                    value += f", its adjoint {value_text(fact.adjoint, 16)}"
+                    value += f", adjoint {value_text(fact.adjoint, 16)}"
                 indent = " " * (len(text) - len(text.lstrip()))
                 fill = '<span class="number"></span><span class="gauge"></span>'
                 content = f'{fill}<span class="code fact">{indent}{escape(value)}</span>'
@@ -172,13 +172,21 @@ class _Text:
     back: bool
 
 
-def _column(lines: list[_Text]) -> str:
+def _column(lines: list[_Text], file: str) -> str:
     out = []
+    before = ("", 0)
     for line in lines:
-        code = f'<span class="code {line.loc.role}">{escape("  " * line.depth + line.text)}</span>'
-        out.append(
-            f'<div class="line" data-line="{escape(_key(line.loc))}" data-origin="{line.loc.origin}">{code}</div>'
-        )
+        loc = line.loc
+        here = loc.file, loc.line
+        # The source line is written out where it changes.
+        number = str(loc.line) if loc.line and loc.file == file and here != before else ""
+        before = here if loc.line else before
+        marks = f' data-line="{escape(_key(loc))}"' if loc.line else ""
+        marks += f" data-origin={loc.origin}" if loc.origin else ""
+        # Style sheets add the number: a long program's page stays small.
+        marks += f" data-n={number}" if number else ""
+        code = escape("  " * line.depth + line.text)
+        out.append(f'<div class="line op {loc.role}"{marks}>{code}</div>'.replace('op "', 'op"'))
     return "".join(out)
 
 

@@ -26,6 +26,7 @@ body.revtrace { margin: 0; padding: 18px 22px 40px; }
 .revtrace .line { white-space: pre; padding: 0 10px; border-left: 3px solid transparent; display: flex; gap: 10px; }
 .revtrace .line .code { flex: 1; }
 .revtrace .line .number { color: var(--soft); min-width: 3ch; text-align: right; user-select: none; }
+.revtrace .line.op::before { content: attr(data-n); color: var(--soft); min-width: 3ch; text-align: right; }
 .revtrace .line .fact { color: var(--soft); }
 .revtrace .line.on { background: var(--mark); border-left-color: var(--bar); }
 .revtrace .line.same { background: var(--same); }

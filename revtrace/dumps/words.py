@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from revtrace.dumps.source import Excerpt
 from revtrace.loc import Loc
 from revtrace.passes.plan import Answer
 from revtrace.runs.report import amount
 
 __all__ = ["explained", "total"]
+
+_KINDS = {"b1": "a truth value", "i8": "an integer", "f8": "a number", "c16": "a complex number"}
 
 
 def total(answers: Sequence[Answer], kept: int | None) -> str:
@@ -16,17 +19,19 @@ def total(answers: Sequence[Answer], kept: int | None) -> str:
     per = sum(answer.bytes for answer in answers)
     if kept == 0 and not per:
         return "Nothing is kept for the backward sweep."
-    here = "" if kept is None else f" {amount(kept)} are kept in this call,"
+    here = "" if kept is None else f" {amount(kept)} {'is' if kept == 1 else 'are'} kept in this call,"
     values = sum(1 for answer in answers if answer.bytes)
-    return f"For the backward sweep{here} {amount(per)} per innermost iteration, of {values} values."
+    return f"For the backward sweep{here} {amount(per)} per innermost iteration, of {_counted(values, 'value')}."
 
 
-def explained(function: str, answers: Sequence[Answer], kept: int | None, backward: bool) -> str:
+def explained(
+    function: str, answers: Sequence[Answer], kept: int | None, backward: bool, source: Sequence[Excerpt] = ()
+) -> str:
     """Return in sentences where the values come from that the backward sweep reads."""
     if not backward:
         return f"Nothing in {function} runs backward: a gradient by one number runs forward, and keeps nothing."
     lines = [f"{function}: {total(answers, kept)}"]
-    lines += [_kept(answer) for answer in answers if answer.bytes or answer.answer in ("keep", "restore")]
+    lines += [_kept(answer, source) for answer in answers if answer.bytes or answer.answer in ("keep", "restore")]
     free = [answer for answer in answers if not answer.bytes and answer.answer not in ("keep", "restore")]
     for word, sentence in (
         ("walk", "handed from iteration to iteration on the way back, nothing is kept for them"),
@@ -36,23 +41,41 @@ def explained(function: str, answers: Sequence[Answer], kept: int | None, backwa
     ):
         found = [answer for answer in free if answer.answer == word]
         if found:
-            places = sorted({_at(answer.loc) for answer in found if answer.loc.line})
-            values = "1 value is" if len(found) == 1 else f"{len(found)} values are"
+            values = f"{_counted(len(found), 'value')} {'is' if len(found) == 1 else 'are'}"
             sentence = sentence if len(found) > 1 else sentence.replace("them", "it").replace("they are", "it is")
-            where = f" ({', '.join(places)})" if places else ""
-            lines.append(f"{values} {sentence}{where}.")
+            where = _places(answer.loc for answer in found if answer.loc.line)
+            lines.append(f"{values} {sentence}{f' ({where})' if where else ''}.")
     return "\n".join(lines)
 
 
-def _at(loc: Loc) -> str:
-    return f"{loc.short} line {loc.line}"
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def _kept(answer: Answer) -> str:
-    what = answer.name or f"a value of type {answer.type}"
+def _places(locs: Iterable[Loc]) -> str:
+    """Return some places, their lines gathered by file."""
+    files: dict[str, set[int]] = {}
+    for loc in locs:
+        files.setdefault(loc.short, set()).add(loc.line)
+    return "; ".join(f"{file} line{'s' if len(lines) > 1 else ''} {_listed(lines)}" for file, lines in files.items())
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    *most, last = map(str, sorted(numbers))
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _kept(answer: Answer, source: Sequence[Excerpt]) -> str:
+    loc = answer.loc
+    where, what = _places([loc]), answer.name
+    if not what:
+        # Without a name, the line says what it is.
+        text = next((t for e in source if e.file == loc.file and (t := e.line(loc.line)) is not None), "")
+        where += f", `{text.strip()}`" if text else ""
+        what = _KINDS.get(str(answer.type), f"a value of type {answer.type}")
     reader = f" The reversal of line {answer.reader.line} reads it." if answer.reader.line else ""
-    often = "once" if not answer.loops else f"in each iteration of {answer.loops} nested loops"
-    often = often.replace("1 nested loops", "its loop")
+    often = ("once", "in each iteration of its loop")[answer.loops > 0]
+    often = f"in each iteration of {answer.loops} nested loops" if answer.loops > 1 else often
     verb = "restored" if answer.answer == "restore" else "kept"
-    size = f", {answer.bytes} bytes {often}" if answer.bytes else ""
-    return f"{_at(answer.loc)}: {what} is {verb}{size}: {answer.why}.{reader}"
+    size = f", {amount(answer.bytes)} {often}" if answer.bytes else ""
+    return f"{where}: {what} is {verb}{size}: {answer.why}.{reader}"

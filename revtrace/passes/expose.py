@@ -102,7 +102,7 @@ class _Writer:
                 return
             known[_name(op)] = op.out
             self.added.add(op.out)
-            early.append(op)
+            early.append(Op(op.name, op.args, op.out, op.attrs, op.loc.acting("keep")))
 
         selects: dict[Var, Op] = {}
         for raw in text.ops:

@@ -130,6 +130,9 @@ class Browser(cmd.Cmd):
         """Print EXPRESSION: evaluate an expression of the variables; values by their names in dumps work too."""
         try:
             value = eval(argument, {"np": np}, {**self.run.values(), **self.run.variables()})
+        except NameError as error:
+            known = ", ".join(name for name in self.run.variables() if name.isidentifier())
+            self._say(f"{error}; there {'are' if ',' in known else 'is'} {known or 'nothing'}")
         except Exception as error:
             self._say(f"{type(error).__name__}: {error}")
         else:
@@ -229,10 +232,10 @@ class Browser(cmd.Cmd):
             self._say(str(self.run.failure()))
 
     def _source(self, loc: Loc) -> None:
-        for number in range(max(1, loc.line - _AROUND), loc.line + _AROUND + 1):
+        first, last = self.run.summary.names.function(loc)
+        for number in range(max(first, loc.line - _AROUND), min(last, loc.line + _AROUND) + 1):
             text = linecache.getline(loc.file, number).rstrip("\n")
-            if text or number <= loc.line:
-                self._say(f"{'>' if number == loc.line else ' '} {number:>4} {text}")
+            self._say(f"{'>' if number == loc.line else ' '} {number:>4} {text}".rstrip())
             if number == loc.line and loc.end_column > loc.column:
                 self._say(" " * (7 + loc.column) + "^" * max(1, min(loc.end_column, len(text)) - loc.column))
 

@@ -125,7 +125,7 @@ class Recording:
             Told the number of steps now and then.
         """
         program = call.traced.program
-        names = Names()
+        names = Names.of_program(program)
         summary = Summary.of(program, call.plan, names)
         stepper = Stepper.start(program, call.inputs(), summary.owners)
         made = cls(program, call, Printer.of(program), stepper, names, summary)

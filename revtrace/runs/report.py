@@ -21,7 +21,7 @@ def amount(count: int) -> str:
     for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= size:
             return f"{count / size:.3g} {unit}"
-    return f"{count} bytes"
+    return f"{count} bytes" if count != 1 else "1 byte"
 
 
 def value_text(value: Any, width: int = 40) -> str:
@@ -40,6 +40,18 @@ def value_text(value: Any, width: int = 40) -> str:
         return text
     text = str(value)
     return text if len(text) <= width else text[: width - 2] + ".."
+
+
+def _bad(recording: Recording) -> str:
+    """Return where the first NaN or infinity comes from; the recording stays where it is."""
+    here = recording.moment().step
+    moment = recording.first_bad()
+    assert moment is not None
+    reads = ", ".join(f"{name} = {value_text(value, 24)}" for name, value in moment.reads)
+    made = moment.after if moment.after is not None else moment.result
+    recording.at(here)
+    line = f"line {moment.loc.line}: {linecache.getline(moment.loc.file, moment.loc.line).strip()}"
+    return f"{line}\n    {moment.text}{f', with {reads}' if reads else ''}, gives {value_text(made, 24)}"
 
 
 def report(summary: Summary, recording: Recording) -> str:
@@ -70,7 +82,7 @@ def report(summary: Summary, recording: Recording) -> str:
     turn = f", the backward sweep begins at step {summary.turn + 1}" if summary.turn is not None else ""
     lines.append(f"\n{recording.length} steps{turn}; at most {amount(summary.most)} kept at once.")
     if summary.bad is not None:
-        lines.append(f"The first NaN or infinity comes up at step {summary.bad + 1}: `first_bad()` goes there.")
+        lines.append(f"The first NaN or infinity comes up at step {summary.bad + 1}, {_bad(recording)}")
     if recording.failed is not None:
         lines.append(f"The run stops there: {recording.failed.reason}.")
     if not recording.complete:

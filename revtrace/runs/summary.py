@@ -16,6 +16,7 @@ import numpy as np
 from revtrace.loc import Loc
 from revtrace.passes.plan import Plan
 from revtrace.program.nodes import Block, For, If, Op, Program, Stmt, Var, While, walk
+from revtrace.program.types import Scalar
 from revtrace.replay.interpret import Event
 from revtrace.runs.locals import Names
 from revtrace.runs.stepper import Stepper
@@ -71,8 +72,12 @@ class LineFacts:
         Operations executed.
     kept : int
         Bytes put aside for the backward sweep.
+    target : str
+        What the line assigns, where it is one thing, as it is written.
     variable : str
-        What the line assigns, where it is one variable.
+        The same with the numbers of its element, where an array is written.
+    array : str
+        The target, where it is an array.
     value : object
         What was assigned last.
     adjoint : object
@@ -84,7 +89,9 @@ class LineFacts:
     forward: int = 0
     backward: int = 0
     kept: int = 0
+    target: str = ""
     variable: str = ""
+    array: str = ""
     value: Any = None
     adjoint: Any = None
     largest: float = 0.0
@@ -150,21 +157,36 @@ class Summary:
             facts.backward += 1
         else:
             facts.forward += 1
-            variable = self.names.of(stmt)
-            if variable:
-                facts.variable, facts.value = variable, event.out
+            self._assigned(event, stmt, facts)
         if isinstance(event.out, float | complex):
             self._finite(event, event.out)
-        if loc.role == "bar" and facts.variable and self.names.at(loc) == facts.variable:
+        if loc.role == "bar" and facts.target and self.names.target(loc) == facts.target:
             facts.adjoint = event.out
         if loc.role in ("adjoint", "bar"):
             self._adjoint(event, stmt, facts)
 
+    def _assigned(self, event: Event, stmt: Op, facts: LineFacts) -> None:
+        """Note what an operation assigns: a variable, an attribute, or an element."""
+        target = self.names.target(stmt.loc)
+        if not target or stmt.out in self.names.tested:
+            return
+        base = target.partition("[")[0]
+        if stmt.name == "store":
+            # The element that was written, whether the line names it or the array.
+            index = ", ".join(map(str, event.args[2:]))
+            facts.target, facts.variable, facts.value = target, f"{base}[{index}]" if index else base, event.args[1]
+        elif stmt.name == "call":
+            facts.target, facts.variable, facts.value = target, base, event.args[0].copy()
+        elif stmt.out is not None and not isinstance(stmt.out.type, Scalar):
+            # An array that is filled later.
+            facts.array = target
+        elif stmt.out is not None and target != facts.array and not target.endswith("]"):
+            facts.target, facts.variable, facts.value = target, target, event.out
+
     def _keep(self, event: Event, stmt: Op, facts: LineFacts) -> None:
-        value = event.args[1] if stmt.name in ("store", "push") else event.out
         if stmt.name not in ("store", "push", "load", "pop", "copy"):
             return
-        size = value.nbytes if isinstance(value, np.ndarray) else 16 if isinstance(value, complex) else 8
+        size = _size(event, stmt)
         if stmt.loc.role == "fetch":
             self.held -= size
         elif stmt.name != "load":
@@ -201,6 +223,16 @@ class Summary:
         from revtrace.runs.report import report
 
         return report(self, recording)
+
+
+def _size(event: Event, stmt: Op) -> int:
+    """Return the bytes of a value that is kept or fetched."""
+    if stmt.name in ("store", "load"):
+        return int(event.args[0].itemsize)
+    value = event.args[1] if stmt.name == "push" else event.out
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    return 1 if isinstance(value, bool | np.bool_) else 16 if isinstance(value, complex) else 8
 
 
 def _named(program: Program, names: Names) -> Iterator[tuple[str, Var]]:

@@ -32,17 +32,19 @@ class Shape:
     freevars: tuple[str, ...]
 
 
-_shapes: dict[CodeType, Shape] = {}
+_shapes: dict[tuple[str, CodeType], Shape] = {}
 
 
 def shape_of(code: CodeType) -> Shape:
     """Decode and analyse a code object, once."""
-    found = _shapes.get(code)
+    # Code objects of two files are equal where their text is: places would be those of the first.
+    key = code.co_filename, code
+    found = _shapes.get(key)
     if found is None:
         decoded = decode(code)
         flow = analyse(decoded)
         found = Shape(code, flow, live_in(flow), _raising(flow), tuple(decoded.cells), tuple(decoded.freevars))
-        _shapes[code] = found
+        _shapes[key] = found
     return found
 
 

@@ -52,7 +52,7 @@ def test_demo(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "form, word", [("program", "norm2_grad("), ("source", "def norm2(x, power)"), ("plan", "value            answer")]
+    "form, word", [("program", "norm2_grad("), ("source", "def norm2(x, power)"), ("plan", "line  value  answer")]
 )
 def test_show(file: str, form: str, word: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", f"{file}:norm2", "--args", "START", "--form", form]) == 0
@@ -77,10 +77,10 @@ def test_what_is_refused_exits_with_one(file: str, capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize("name", ["norm2", "nowhere.py:norm2", "math:nothing"])
-def test_unknown_functions(name: str) -> None:
+def test_unknown_functions(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["check", name])
-    assert isinstance(caught.value.code, str)
+    assert caught.value.code == 2 and capsys.readouterr().err.startswith("revtrace: ")
 
 
 def test_info_lists_versions_and_every_setting(capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,7 +27,7 @@ from tests.programs.corpus import corpus
 GOLDEN = """\
 source line                      | forward ops                | plan | backward ops, from below | bytes/iter
 ---------------------------------+----------------------------+------+--------------------------+-----------
-                                 | norm_grad(x: f8[:])        |      | return out1, x_bar       |
+   1 def norm(x):                | norm_grad(x: f8[:])        |      | return out1, x_bar       |
                                  | v0: i8 = dim x axis=0      |      |                          |
    3     for i in range(len(x)): | for i in range(0, v0, 1) { |      |                          |
                                  |   carry out: f8 = 0.0      |      |                          |
@@ -184,6 +184,44 @@ def test_notebooks_show_handles_programs_and_plans() -> None:
             assert word in each._repr_html_(), type(each)
 
 
+def test_scripts_hold_what_programs_call(tmp_path: Path) -> None:
+    def fitted(a: Any, b: Any) -> Any:
+        w = np.linalg.solve(a.T @ a + np.eye(a.shape[1]), a.T @ b)
+        return np.linalg.slogdet(a.T @ a)[1] + np.sum(np.abs(np.fft.fft(w)) ** 2)
+
+    rng = np.random.default_rng(3)
+    a, b = rng.random((5, 3)), rng.random(5)
+    seen = revtrace.wrap(fitted).dump(a, b)
+    assert "[...] = solve " in str(seen) and "ta=true" in str(seen)
+    path = tmp_path / "script.py"
+    path.write_text(seen.python)
+    assert "revtrace" not in seen.python
+    done = subprocess.run([sys.executable, "-I", str(path)], capture_output=True, text=True, check=True)
+    value, *gradients = eval(done.stdout, {"array": np.array, "np": np})
+    assert value == pytest.approx(fitted(a, b), rel=1e-12)
+    for k, gradient in enumerate(gradients):
+        # Oracle: central differences.
+        given = [a, b]
+        for index in np.ndindex(given[k].shape):
+            ahead, behind = [np.copy(x) for x in given], [np.copy(x) for x in given]
+            ahead[k][index] += 1e-6
+            behind[k][index] -= 1e-6
+            assert gradient[index] == pytest.approx((fitted(*ahead) - fitted(*behind)) / 2e-6, rel=1e-6, abs=1e-7)
+
+
+def test_scripts_fall_back_where_an_assumption_does_not_hold() -> None:
+    def ends(x: Any, k: Any) -> Any:
+        return x[k] * x[-k]
+
+    args = (np.arange(1.0, 6.0), 3)
+    text = revtrace.wrap(ends).dump(*args).python
+    assert "raise Deopt" in text and "def ends_grad_careful(" in text
+    printed: list[Any] = []
+    exec(compile(text, "script", "exec"), {"__name__": "__main__", "print": printed.append})
+    ((value, gradient),) = printed
+    assert value == 12.0 and list(gradient) == [0.0, 0.0, 4.0, 3.0, 0.0]
+
+
 QUICK = [p for k, p in enumerate(corpus()) if k % 9 == 0 and "slow" not in p.tags]
 REST = [p for p in corpus() if p not in QUICK]
 
@@ -194,3 +232,6 @@ def test_programs_of_the_corpus(program: Any) -> None:
     assert str(Dump.from_json(seen.to_json())) == str(seen)
     assert seen.explain()
     assert seen.html(record=False).startswith("<!DOCTYPE html>")
+    printed: list[Any] = []
+    exec(compile(seen.python, "script", "exec"), {"__name__": "__main__", "print": printed.append})
+    assert len(printed) == 1

@@ -51,7 +51,7 @@ def test_lines() -> None:
         ("goto x", "goto:"),
         ("until x", "number of a source line"),
         ("until 100000", "is not reached"),
-        ("print nothing", "NameError"),
+        ("print nothing", "is not defined; there is x"),
         ("adjoints", "nothing yet"),
         ("bad", "no NaN"),
         ("help", "until"),

@@ -13,7 +13,6 @@ from revtrace.replay import run
 from revtrace.runs import Recording, Stepper
 from revtrace.runs import recording as recording_module
 from revtrace.runs.call import call_of
-from revtrace.runs.locals import Names
 from tests import oracles
 from tests.dumps.functions import CALLS, grown, line_of, recurrent, smooth, squares
 from tests.programs.corpus import corpus
@@ -179,6 +178,38 @@ def test_curves() -> None:
     assert max(value for _, value in made.summary.adjoints.steps()) > 0.1
 
 
+class Particle:
+    def __init__(self, v: Any) -> None:
+        self.v = v
+
+
+def moved(x: Any) -> Any:
+    one = Particle(x)
+    out = np.zeros(3)
+    for i in range(3):
+        one.v = math.exp(one.v) * 0.1
+        out[i] = max(one.v, x)
+    return np.sum(out)
+
+
+def test_attributes_and_elements_have_their_values_and_adjoints() -> None:
+    made = recorded(moved, (0.2,))
+    v = [0.2]
+    for _ in range(3):
+        v.append(math.exp(v[-1]) * 0.1)
+    text = str(made)
+    assert f"one.v = {v[-1]:.6g}" in text
+    assert "out[2] = 0.2 " in text and "True" not in text and "False" not in text
+    turn = made.summary.turn
+    assert turn is not None and made.at(turn).step == turn and made.variables()["one.v"] == v[-1]
+
+
+def test_what_only_checks_read_has_no_name() -> None:
+    made = recorded(lambda x: math.sin(x) * 2.0, (0.5,))
+    assert made.names.tested
+    assert not any(made.names.of(stmt) for stmt in made.program.body.stmts)
+
+
 NAMED = """def f(a):
     b, c = a * a, a + 1.0
     b -= c
@@ -195,7 +226,7 @@ def test_names_are_read_off_assignments(tmp_path: Any) -> None:
     made = recorded(names["f"], (3.0,))
     assert made.at(made.summary.turn or 0).step
     assert {k: v for k, v in made.variables().items()} == {"a": 3.0, "b": 5.0, "c": 4.0, "d": 20.0, "e": 60.0}
-    assert Names().of(made.program.body.stmts[0]) == "b"
+    assert made.names.of(made.program.body.stmts[0]) == "b"
 
 
 QUICK = [p for k, p in enumerate(corpus()) if k % 11 == 5 and "slow" not in p.tags]
