@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -142,9 +142,12 @@ class Specialisation:
     changed : callable
         Called when the trampoline is replaced.
     closer : callable
-        Called when only a specialisation for the call's very lengths can serve it.
+        Called when only a specialisation for the call's very lengths can serve it, or one that finds out what is
+        tested at some places.
     sized : bool
-        Whether this is one.
+        Whether this is one for the call's very lengths.
+    failed : set of Loc
+        The places where it knows what is tested.
     """
 
     traced: Traced
@@ -157,8 +160,9 @@ class Specialisation:
     primal: bool = False
     extra: bool = False
     changed: Callable[[], None] = lambda: None
-    closer: Callable[[], None] = lambda: None
+    closer: Callable[[bool, frozenset[Loc]], None] = lambda sized, failed: None
     sized: bool = field(init=False, default=False)
+    failed: frozenset[Loc] = field(init=False, default=frozenset())
     plan: Plan | None = field(init=False, default=None)
     _seen: tuple[Any, ...] | None = field(init=False, default=None)
     _kept: int | None = field(init=False, default=None)
@@ -398,7 +402,7 @@ class Specialisation:
             self.function(*args, **kwargs)
         finally:
             restore()
-        if raised is not None:
+        if raised is not None and self.traced.catches is None:
             raise raised
         return self.unexplained(inputs)
 
@@ -419,18 +423,24 @@ class Specialisation:
 
         Where an axis of length one was met that stands for a longer one, the call needs a specialisation of its own.
         """
-        if self.traced.catches is not None:
-            raise UnsupportedError(
-                "an exception is raised and caught here",
-                "the gradient through an except block is not computed",
-                "test the condition with if before the operation that fails",
-                self.traced.catches,
-            )
         failed = self.failed_check(inputs)
         kind = "" if failed is None else str(failed.attr("kind", failed.name))
+        caught = self.traced.catches is not None and kind != "broadcast"
+        if failed is not None and (caught or kind.startswith("unsupported: ")):
+            place = replace(failed.loc, origin=0, role="")
+            if place not in self.failed:
+                self.closer(self.sized, self.failed | {place})
+                return OTHER
+        if caught and not kind.startswith("unsupported: "):
+            raise UnsupportedError(
+                "an exception is raised and caught here",
+                "which exception is caught could not be found out while tracing",
+                "test the condition with if before the operation that fails",
+                failed.loc if failed is not None else self.traced.catches or Loc(),
+            )
         if failed is not None and kind == "broadcast":
             if not self.sized:
-                self.closer()
+                self.closer(True, self.failed)
                 return OTHER
             raise UnsupportedError(
                 "lengths computed while running that agree only by broadcasting",

@@ -117,6 +117,7 @@ class Table:
         self.hosted = all(step.kind == "gradient" for step in steps)
         self._lock = threading.RLock()
         self._sized = False
+        self._failed: frozenset[Loc] = frozenset()
         # Calls with hosts' values, by structure; what `revtrace.interop` remembers.
         self.calls: dict[Any, Any] = {}
         watchers.add(self)
@@ -180,6 +181,7 @@ class Table:
         found = None
         while found is None:
             known = self.specialisations
+            self._sized, self._failed = False, frozenset()
             for k, entry in enumerate(self.entries):
                 out = entry(*front, *args, **kwargs)
                 if out is not OTHER:
@@ -205,8 +207,8 @@ class Table:
                 # What the function itself raises while it is traced, it raises again.
                 return self.function(*args, **kwargs)
         out = found.trampoline.call(*front, *args, **kwargs)
-        if out is OTHER and self._sized:
-            # The general program met an axis of length one that stands for a longer one.
+        while out is OTHER and (self._sized or self._failed):
+            # The general program met an axis of length one that stands for a longer one, or what a handler catches.
             out = self.add(args, kwargs).trampoline.call(*front, *args, **kwargs)
         if out is OTHER:
             raise InternalError(
@@ -235,13 +237,14 @@ class Table:
                 traced, plan = self.traced(args, kwargs)
             except UnsupportedError:
                 if not self.primal:
+                    self._sized, self._failed = False, frozenset()
                     raise
                 specialisation = self._plain(args, kwargs)
             else:
                 specialisation = self._compiled(traced)
-                specialisation.plan, specialisation.sized = plan, self._sized
+                specialisation.plan, specialisation.sized, specialisation.failed = plan, self._sized, self._failed
                 specialisation.remember(args, kwargs)
-            self._sized = False
+            self._sized, self._failed = False, frozenset()
             self.counted.specialisations += 1
             self.reasons.append(reason)
             if "call" in self.settings.dump.split(","):
@@ -249,8 +252,9 @@ class Table:
             limit = max(1, self.settings.specialisations)
             for old in self.specialisations[limit - 1 :]:
                 self._past_calls += old.calls
-            self.specialisations = (specialisation, *self.specialisations)[:limit]
-            self.refresh()
+            if not specialisation.traced.once:
+                self.specialisations = (specialisation, *self.specialisations)[:limit]
+                self.refresh()
             return specialisation
 
     def refresh(self) -> None:
@@ -262,9 +266,9 @@ class Table:
         for subscriber in list(self.subscribers):
             subscriber.follow(self.front())
 
-    def closer(self) -> None:
-        """Make the next specialisation for the very lengths of its call."""
-        self._sized = True
+    def closer(self, sized: bool, failed: frozenset[Loc]) -> None:
+        """Make the next specialisation for the very lengths of its call, or find out what is tested at some places."""
+        self._sized, self._failed = sized or self._sized, failed | self._failed
 
     def _to_front(self, k: int) -> None:
         with self._lock:
@@ -286,7 +290,8 @@ class Table:
         try:
             positional, named = whole_call(self.function, arguments)
             oracle = None if self.primal else Partial
-            found = trace(self.function, positional, named, oracle, sized=self._sized, arrays=arrays)
+            sized, failed = self._sized, self._failed
+            found = trace(self.function, positional, named, oracle, sized=sized, arrays=arrays, failed=failed)
             traced = by_parameter(found, self.function, arguments)
             self._verify(traced.program)
             plan = None
@@ -361,7 +366,7 @@ class Table:
     def _compiled(self, traced: Traced) -> Specialisation:
         given = {"boxed": boxed(traced), "form": form(traced)}
         settings = self.settings
-        if traced.pinned and _straight(traced.program.body) > _LONG:
+        if traced.once or (traced.pinned and _straight(traced.program.body) > _LONG):
             # It serves calls that take this way only: compiling would cost more than it saves.
             settings = replace(settings, interpret=True)
 

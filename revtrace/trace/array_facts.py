@@ -120,6 +120,13 @@ def _issubdtype(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | No
 
 @on(np.errstate, warnings_catch := __import__("warnings").catch_warnings)
 def _errstate(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    for value in (*args, *kwargs.values()):
+        if isinstance(value, Static) and value.value in ("raise", "call"):
+            raise t.unsupported(
+                f"np.errstate(...={value.value!r})",
+                "whether a floating-point operation raises there is not followed",
+                "test the numbers with if, or leave np.errstate out",
+            )
     return Static(NOTHING)
 
 

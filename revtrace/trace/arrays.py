@@ -142,15 +142,24 @@ def _normal(t: Tracer, i: Operand, n: Operand) -> Operand:
     return j
 
 
+def _reached(t: Tracer, view: View, indices: tuple[Operand, ...]) -> None:
+    """Note that indices may be out of range; find out where that is caught."""
+    if t.decides or t.b.loc in t.failed:
+        for i, n in zip(indices, view.shape, strict=True):
+            _normal(t, i, n)
+    else:
+        t.may_raise()
+
+
 def element(t: Tracer, view: View, indices: tuple[Operand, ...]) -> Num:
     """Read one element at raw Python indices."""
-    t.may_raise()
+    _reached(t, view, indices)
     return Num(t.b.load(view.root, *_raw(t, view, indices)), False)
 
 
 def store_element(t: Tracer, view: View, indices: tuple[Operand, ...], value: Operand) -> None:
     """Write one element at raw Python indices."""
-    t.may_raise()
+    _reached(t, view, indices)
     t.b.store(view.root, value, *_raw(t, view, indices))
 
 

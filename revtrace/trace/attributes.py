@@ -285,6 +285,8 @@ def _of_object(t: Tracer, st: State, ref: Ref, box: ObjectBox, name: str) -> Any
                     st.set_field(ref, key, attribute_of(t, st, box, key))
             box = st.box(ref)  # type: ignore[assignment]
         return st.new(DictBox(box.fields, owner=ref))
+    if issubclass(cls, BaseException) and box.get(name) is not None:
+        return box.get(name)
     in_class = _lookup(cls, name)
     data = (
         in_class is not None

@@ -15,7 +15,7 @@ from revtrace.trace.attributes import Super, get_attribute, set_attribute, store
 from revtrace.trace.functions import on
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import CellBox, DictBox, Growing, ListBox, ObjectBox, SetBox, State
-from revtrace.trace.texts import is_text, run_time_text
+from revtrace.trace.texts import is_message, run_time_text
 from revtrace.trace.values import NONE, Bound, Num, Ref, Static, Tup
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def _texts() -> None:
 
         def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None, f: Any = f) -> Any:
             known = [containers.as_static(t, st, a) for a in args]
-            if any(is_text(k) or not isinstance(k, Static) for k in known):
+            if any(is_message(k) or not isinstance(k, Static) for k in known):
                 if f in (str, repr, ascii, format):
                     return run_time_text(t, *known)
                 integers = tuple(k.operand for k in known if isinstance(k, Num) and k.dtype[0] in "iub")

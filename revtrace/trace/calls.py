@@ -20,7 +20,7 @@ from revtrace.trace.external import external
 from revtrace.trace.record import Cell, Fixed, Item
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import CellBox, DictBox, IterBox, ListBox, ObjectBox, State
-from revtrace.trace.values import UNDEF, Bound, Num, Ref, Static, Tup, View
+from revtrace.trace.values import NONE, UNDEF, Bound, Num, Ref, Static, Tup, View
 
 if TYPE_CHECKING:
     from types import CodeType
@@ -176,6 +176,10 @@ def call(
         wrapped, types.FunctionType
     ):
         return _plain(t, st, wrapped, Static(wrapped), args, kwargs)
+    if isinstance(f, types.WrapperDescriptorType) and f.__name__ == "__init__":
+        if issubclass(f.__objclass__, BaseException) and isinstance(args[0], Ref):
+            st.set_field(args[0], "args", Tup(args[1:]))
+            return NONE
     if isinstance(f, type):
         return functions.construct(t, st, f, args, kwargs)
     ready = functions.evaluate(t, st, f, args, kwargs)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from revtrace.program.nodes import Const, Operand, Var
 from revtrace.program.types import BOOL, Scalar, real_dtype
 from revtrace.rules import RULES
 from revtrace.rules.callables import CallableEntry
@@ -197,12 +199,28 @@ def _math(t: Tracer, st: State, f: Any, entry: CallableEntry, args: tuple[Any, .
     if entry.domain is not None:
         fine = entry.domain(*(Expr(t.b, x) for x in operands), out=Expr(t.b, out))
         if isinstance(fine, Expr):
-            t.check(fine.operand, "ValueError", soft=True)
+            _in_domain(t, f, operands, out, fine.operand)
         elif not fine:
             raise PythonRaise(ValueError("math domain error"))
     if entry.result == "int":
         return numbers.whole(t, out, soft=True)
     return Num(out, True)
+
+
+def _in_domain(t: Tracer, f: Any, operands: Sequence[Operand], out: Var, fine: Operand) -> None:
+    """Append the check behind what a function of ``math`` raises."""
+    known = t.decided(fine)
+    if not isinstance(known, Const):
+        t.check(fine, "ValueError", soft=True)
+    elif not known.value:
+        # An overflow and an argument out of range are told apart by the result.
+        nan = t.decided(t.b.compare("ne", out, out))
+        overflow = isinstance(nan, Const) and not nan.value and f.__name__ in _OVERFLOWS
+        raise t.raised("OverflowError" if overflow else "ValueError")
+
+
+_OVERFLOWS = frozenset(("cosh", "exp", "exp2", "expm1", "ldexp", "sinh"))
+"""Functions of ``math`` with an infinite result for finite arguments only where it is too large."""
 
 
 def _math_known(t: Tracer, st: State, f: Any, entry: CallableEntry, args: tuple[Any, ...]) -> Any:

@@ -45,6 +45,7 @@ def trace(
     *,
     sized: bool = False,
     arrays: bool = False,
+    failed: frozenset[Loc] = frozenset(),
 ) -> Traced:
     """Trace a function for the types of example arguments.
 
@@ -61,6 +62,8 @@ def trace(
         Whether the program is for these very lengths and integers only.
     arrays : bool
         Whether arrays made in both ways of a condition decide the structure of what follows.
+    failed : set of Loc
+        Where an earlier program of the call failed though the plain function goes on, by a handler or otherwise.
 
     Returns
     -------
@@ -76,7 +79,7 @@ def trace(
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
     try:
-        return _specialise(fn, args, kwargs or {}, limit, oracle, sized, arrays)
+        return _specialise(fn, args, kwargs or {}, limit, oracle, sized, arrays, failed)
     finally:
         sys.setrecursionlimit(limit)
 
@@ -89,6 +92,7 @@ def _specialise(
     oracle: Callable[[], Oracle] | None,
     sized: bool,
     arrays: bool,
+    failed: frozenset[Loc],
 ) -> Traced:
     fixed: set[Source] = set()
     unroll: set[Any] = set()
@@ -99,6 +103,7 @@ def _specialise(
         t.static_sources = set(fixed)
         t.sized = sized
         t.unroll, t.sharing = set(unroll), sharing
+        t.failed = failed
         try:
             return _trace(t, fn, args, kwargs)
         except NeedSharing:
@@ -219,7 +224,7 @@ def _trace(t: Tracer, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     written = {r for r in t.written_roots() if isinstance(r, Var)}
     inputs = tuple(i if var not in written else type(i)(i.source, i.kind, i.python_type, True) for _, (var, i) in order)
     return Traced(
-        program, inputs, built, tuple(t.guards.values()), tuple(t.codes), t.side_effects, t.catches, t.pins.used
+        program, inputs, built, tuple(t.guards.values()), tuple(t.codes), t.side_effects, t.catches, t.pins.used, t.once
     )
 
 

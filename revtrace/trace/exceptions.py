@@ -10,14 +10,17 @@ from revtrace.trace.attributes import get_attribute
 from revtrace.trace.calls import call
 from revtrace.trace.handlers import on, pop_n
 from revtrace.trace.signals import PythonRaise
-from revtrace.trace.state import State
-from revtrace.trace.values import NONE, NULL, Static
+from revtrace.trace.state import ObjectBox, State
+from revtrace.trace.values import NONE, NULL, Ref, Static, Value
 
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
     from revtrace.trace.machine import Tracer
 
 __all__: list[str] = []
+
+HANDLED = ".handled"
+"""Where a frame's state holds the exception that is being handled."""
 
 
 @on("LOAD_ASSERTION_ERROR")
@@ -28,49 +31,71 @@ def _load_assertion(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
 @on("RAISE")
 def _raise(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     if instr.arg == 0:
-        raise PythonRaise(RuntimeError("No active exception to reraise"))
-    parts = pop_n(st, instr.arg)
-    error = parts[0]
-    if isinstance(error, Static):
-        value = error.value
-        if isinstance(value, type) and issubclass(value, BaseException):
-            value = value()
-        if isinstance(value, BaseException):
-            raise PythonRaise(value)
-    raise PythonRaise(Exception("an exception"))
+        handled = st.locals.get(HANDLED)
+        raise PythonRaise(RuntimeError("No active exception to reraise")) if handled is None else _signal(st, handled)
+    error = pop_n(st, instr.arg)[0]
+    if isinstance(error, Static) and isinstance(error.value, type) and issubclass(error.value, BaseException):
+        error = call(t, st, error, (), {}, fr)
+    raise _signal(st, error)
 
 
 @on("RERAISE")
 def _reraise(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
-    error = st.stack.pop()
-    raise PythonRaise(error.value if isinstance(error, Static) else RuntimeError("reraised"))
+    raise _signal(st, st.stack.pop())
+
+
+def _signal(st: State, error: Value) -> PythonRaise:
+    """Return what to raise for a traced exception."""
+    if isinstance(error, Static) and isinstance(error.value, BaseException):
+        return PythonRaise(error.value)
+    if isinstance(error, Ref):
+        box = st.box(error)
+        if isinstance(box, ObjectBox) and issubclass(box.cls, BaseException):
+            return PythonRaise(box.cls.__new__(box.cls), error)
+    return PythonRaise(TypeError("exceptions must derive from BaseException"))
+
+
+def _class_of(st: State, error: Value) -> type:
+    if isinstance(error, Static):
+        return type(error.value)
+    assert isinstance(error, Ref)
+    box = st.box(error)
+    assert isinstance(box, ObjectBox)
+    return box.cls
 
 
 @on("PUSH_EXC_INFO")
 def _push_exc_info(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
-    st.stack[-1:] = [NONE, st.stack[-1]]
+    error = st.stack[-1]
+    st.stack[-1:] = [st.locals.get(HANDLED, NONE), error]
+    st.locals[HANDLED] = error
 
 
 @on("POP_EXCEPT")
 def _pop_except(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
-    st.stack.pop()
+    before = st.stack.pop()
+    if before is NONE:
+        st.locals.pop(HANDLED, None)
+    else:
+        st.locals[HANDLED] = before
 
 
 @on("CHECK_EXC_MATCH")
 def _check_exc_match(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     kind = containers.as_static(t, st, st.stack.pop())
     error = st.stack[-1]
-    if not isinstance(kind, Static) or not isinstance(error, Static):
-        raise t.unsupported("an except clause decided while running", "", "")
-    st.stack.append(Static(isinstance(error.value, kind.value)))
+    if not isinstance(kind, Static):
+        raise t.unsupported(
+            "an except clause decided while running", "what it catches must be known", "name the exceptions"
+        )
+    st.stack.append(Static(issubclass(_class_of(st, error), kind.value)))
 
 
 @on("WITH_EXCEPT_START")
 def _with_except(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     # Below the exception lie the one handled before it and the place it was raised at.
     leave, error = st.stack[-4], st.stack[-1]
-    cls = Static(type(error.value)) if isinstance(error, Static) else NONE
-    st.stack.append(call(t, st, leave, (cls, error, NONE), {}, fr))
+    st.stack.append(call(t, st, leave, (Static(_class_of(st, error)), error, NONE), {}, fr))
 
 
 @on("BEFORE_WITH")

@@ -79,7 +79,7 @@ class Frame:
     on_yield: Callable[[State, Value], None] | None = None
     imports: dict[str, Any] = field(default_factory=dict)
     trying: bool = False
-    """Whether the instruction being traced is inside a ``try`` whose handlers may go on."""
+    """Whether the instruction being traced is inside a ``try`` or ``with``."""
 
     @property
     def flow(self) -> Flow:

@@ -17,7 +17,7 @@ import numpy as np
 
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import ObjectBox, State
-from revtrace.trace.texts import is_text, run_time_text
+from revtrace.trace.texts import is_message, run_time_text
 from revtrace.trace.values import Num, Ref, Static, Tup
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ def construct(t: Tracer, st: State, cls: type, args: tuple[Any, ...], kwargs: di
     from revtrace.trace.calls import call
 
     if issubclass(cls, BaseException):
-        return _exception(t, st, cls, args)
+        return _exception(t, st, cls, args, kwargs)
     from revtrace.trace import sparse
 
     if sparse.is_sparse_class(cls):
@@ -284,16 +284,24 @@ def _member(t: Tracer, st: State, cls: type, args: tuple[Any, ...]) -> Static:
         raise PythonRaise(error) from None
 
 
-def _exception(t: Tracer, st: State, cls: type, args: tuple[Any, ...]) -> Any:
+def _exception(t: Tracer, st: State, cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    from revtrace.trace.attributes import class_source
+    from revtrace.trace.calls import call
     from revtrace.trace.containers import as_static
 
+    init = getattr(cls, "__init__")  # noqa: B009
+    if isinstance(init, types.FunctionType):
+        ref = st.new(ObjectBox(cls, (("args", Tup(args)),)))
+        call(t, st, Static(init, class_source(cls, "__init__")), (ref, *args), kwargs)
+        return ref
     known = [as_static(t, st, a) for a in args]
-    known = [None if is_text(k) else k for k in known]
+    if kwargs or not all(isinstance(k, Static) for k in known):
+        return st.new(ObjectBox(cls, (("args", Tup(args)), *kwargs.items())))
     try:
         # The plain function is what makes the message a user sees.
-        return Static(cls(*(k.value if isinstance(k, Static) else "..." for k in known)))
-    except Exception:
-        return Static(Exception("..."))
+        return Static(cls(*(k.value for k in known)))
+    except Exception as error:
+        raise PythonRaise(error) from None
 
 
 def _named_tuple(t: Tracer, st: State, cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tup:
@@ -349,7 +357,7 @@ def evaluate(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dict[s
             "draw them outside and pass them as an argument",
         )
     given = (*known, *named.values())
-    if any(is_text(a) or not isinstance(a, Static) for a in given):
+    if any(is_message(a) or not isinstance(a, Static) for a in given):
         return run_time_text(t, *given) if isinstance(self, str) and f.__name__ in ("format", "join") else None
     try:
         with np.errstate(all="ignore"):

@@ -20,7 +20,7 @@ from revtrace.trace.record import Global
 from revtrace.trace.sameness import DEAD
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import CellBox, ListBox, State
-from revtrace.trace.texts import is_text, run_time_text
+from revtrace.trace.texts import is_message, is_text, run_time_text
 from revtrace.trace.values import NONE, NULL, UNDEF, Maybe, Null, Ref, Slice, Static, Tup, Undef
 
 if TYPE_CHECKING:
@@ -341,7 +341,7 @@ def _format(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     conversion, has_spec = instr.arg
     spec = st.stack.pop() if has_spec else Static("")
     value = containers.as_static(t, st, st.stack.pop())
-    if not isinstance(value, Static) or not isinstance(spec, Static) or is_text(value) or is_text(spec):
+    if not isinstance(value, Static) or not isinstance(spec, Static) or is_message(value) or is_text(spec):
         st.stack.append(run_time_text(t, value, spec))
         return
     converted = value.value if conversion is None else _CONVERSIONS[conversion](value.value)
@@ -354,7 +354,7 @@ def _format(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
 @on("CONVERT")
 def _convert(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     value = containers.as_static(t, st, st.stack.pop())
-    if not isinstance(value, Static) or is_text(value):
+    if not isinstance(value, Static) or is_message(value):
         st.stack.append(run_time_text(t, value))
         return
     st.stack.append(Static(_CONVERSIONS[instr.arg](value.value)))

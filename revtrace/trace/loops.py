@@ -20,6 +20,7 @@ from revtrace.program.nodes import Block, For, Operand, Var, While, const
 from revtrace.program.types import INT
 from revtrace.trace.calls import collect
 from revtrace.trace.carry import Carried
+from revtrace.trace.frames import RETURN, Exit, Stop
 from revtrace.trace.iterators import Rolled, advance, iterate, roll
 from revtrace.trace.rotate import tested_first
 from revtrace.trace.sameness import DEAD
@@ -28,7 +29,7 @@ from revtrace.trace.state import IterBox, State
 from revtrace.trace.values import NONE, Ref, Static
 
 if TYPE_CHECKING:
-    from revtrace.trace.frames import Exit, Frame, Stop
+    from revtrace.trace.frames import Frame
     from revtrace.trace.machine import Tracer
 
 __all__ = ["trace_loop"]
@@ -51,8 +52,6 @@ class Loop:
 
 def trace_loop(t: Tracer, fr: Frame, header: int, st: State, stops: Mapping[int, Stop]) -> list[Exit]:
     """Trace a loop from its header; returns the exits of the code after it."""
-    from revtrace.trace.frames import Stop
-
     t.settle_stack(st)
     info = fr.flow.loops[header]
     block = fr.flow.blocks[header]
@@ -80,7 +79,7 @@ def trace_loop(t: Tracer, fr: Frame, header: int, st: State, stops: Mapping[int,
     key = (fr.shape.code, header)
     mark, t.fork_mark = t.fork_mark, t.latest()
     try:
-        after: State | None
+        after: State | Exit | None
         if counted:
             after = _counted(t, fr, loop, st, key)
         else:
@@ -90,6 +89,8 @@ def trace_loop(t: Tracer, fr: Frame, header: int, st: State, stops: Mapping[int,
     t.b.loc = loc
     if after is None:
         return []
+    if isinstance(after, Exit):
+        return [after]
     tag = after.tag
     after.tag = outer_tag
     return _leave(t, fr, loop, after, tag, stops)
@@ -97,7 +98,6 @@ def trace_loop(t: Tracer, fr: Frame, header: int, st: State, stops: Mapping[int,
 
 def _leave(t: Tracer, fr: Frame, loop: Loop, st: State, tag: Any, stops: Mapping[int, Stop]) -> list[Exit]:
     """Go on after a loop, the way its tag says."""
-    from revtrace.trace.frames import RETURN, Exit
     from revtrace.trace.machine import TRUE
 
     def fix(way: int) -> Callable[[State], None]:
@@ -147,7 +147,7 @@ def _leave(t: Tracer, fr: Frame, loop: Loop, st: State, tag: Any, stops: Mapping
 # unrolled ------------------------------------------------------------------------------
 
 
-def _unrolled(t: Tracer, fr: Frame, loop: Loop, st: State) -> State | None:
+def _unrolled(t: Tracer, fr: Frame, loop: Loop, st: State) -> State | Exit | None:
     """Walk the iterations one after another."""
     for k in range(MAX_UNROLL):
         if loop.counted:
@@ -165,6 +165,9 @@ def _unrolled(t: Tracer, fr: Frame, loop: Loop, st: State) -> State | None:
         if not exits:
             return None
         (end,) = exits
+        if end.label == RETURN:
+            # A handler outside of the loop went on to the function's end.
+            return end
         st = end.state
         st.locals = {name: v for name, v in st.locals.items() if v is not DEAD}
         tag = st.tag
@@ -184,9 +187,8 @@ def _unrolled(t: Tracer, fr: Frame, loop: Loop, st: State) -> State | None:
     )
 
 
-def _maybe_more(t: Tracer, fr: Frame, loop: Loop, st: State, tag: Any) -> State | None:
+def _maybe_more(t: Tracer, fr: Frame, loop: Loop, st: State, tag: Any) -> State | Exit | None:
     """Go on unrolling under the condition that the loop was not left."""
-    from revtrace.trace.frames import Exit
     from revtrace.trace.machine import TRUE
 
     if not loop.counted:
@@ -205,6 +207,8 @@ def _maybe_more(t: Tracer, fr: Frame, loop: Loop, st: State, tag: Any) -> State 
         except PythonRaise:
             t.dead_end()
             rest = None
+    if isinstance(rest, Exit):
+        raise NeedStatic((tag.operand,), "an exception that leaves the loop must be known", t.b.loc)
     a = [] if rest is None else [Exit("end", rest, TRUE)]
     exits = t.combine(go_on, left, a, [], [Exit("end", st, TRUE)])
     t.fork_mark = mark
@@ -214,7 +218,7 @@ def _maybe_more(t: Tracer, fr: Frame, loop: Loop, st: State, tag: Any) -> State 
 # rolled -------------------------------------------------------------------------------
 
 
-def _counted(t: Tracer, fr: Frame, loop: Loop, st: State, key: Any) -> State | None:
+def _counted(t: Tracer, fr: Frame, loop: Loop, st: State, key: Any) -> State | Exit | None:
     ref = st.stack[-1]
     if not isinstance(ref, Ref):
         raise t.unsupported(f"iterating over {t.describe(ref)}", "it is not an iterable revtrace knows")
@@ -242,7 +246,7 @@ def _counted(t: Tracer, fr: Frame, loop: Loop, st: State, key: Any) -> State | N
         return _unrolled(t, fr, loop, entry)
 
 
-def _uncounted(t: Tracer, fr: Frame, loop: Loop, st: State, key: Any) -> State | None:
+def _uncounted(t: Tracer, fr: Frame, loop: Loop, st: State, key: Any) -> State | Exit | None:
     if key in t.unroll:
         return _unrolled(t, fr, loop, st)
     saved = t.save()
@@ -258,6 +262,25 @@ def _uncounted(t: Tracer, fr: Frame, loop: Loop, st: State, key: Any) -> State |
     except _NotALoop:
         t.restore(saved)
         return _unrolled(t, fr, loop, entry)
+    except _Endless as endless:
+        handled = any(fr.flow.blocks[k].handler is not None for k in fr.flow.loops[loop.header].blocks)
+        if t.pins.oracle is None or not (handled or any(frame.trying for frame in t.frames[:-1])):
+            raise endless.refusal from None
+        t.restore(saved)
+        if t.pins.rolling:
+            raise NeedStatic((), "an exception that leaves the loop must be known", t.b.loc) from None
+        before, t.decides = t.decides, True
+        try:
+            return _unrolled(t, fr, loop, entry)
+        finally:
+            t.decides = before
+
+
+class _Endless(Exception):
+    """Nothing but an exception can leave the loop."""
+
+    def __init__(self, refusal: BaseException) -> None:
+        self.refusal = refusal
 
 
 class _NotALoop(Exception):
@@ -340,7 +363,7 @@ def _rolled(t: Tracer, fr: Frame, loop: Loop, carried: Carried, rolled: Rolled |
             # Every way through the body raises.
             t.dead_end()
             return None
-        raise t.unsupported("a loop without an end", "nothing in it can leave it")
+        raise _Endless(t.unsupported("a loop without an end", "nothing in it can leave it", "give it a condition"))
     inits = carried.inits()
     outs = {p: Var(p.type, p.name) for p in carried.params}
     results: tuple[Operand, ...] = tuple(yields) + (() if flag is None else (flag,))

@@ -8,10 +8,13 @@ are in `revtrace.trace.loops`, instructions in `revtrace.trace.instructions`.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import CodeType
 from typing import Any
+
+import numpy as np
 
 from revtrace.decode import Instr
 from revtrace.errors import InternalError, UnsupportedError
@@ -63,6 +66,12 @@ class Tracer:
         self.pinned: Loc | None = None
         """The user's place while a definition of revtrace's own is walked, see `revtrace.trace.definitions`."""
         self.catches: Loc | None = None
+        self.failed: frozenset[Loc] = frozenset()
+        """Where an earlier run failed though the plain function goes on: what is tested there is found out."""
+        self.decides = False
+        """Whether what is tested is found out everywhere: in a loop that only an exception leaves."""
+        self.once = False
+        """Whether the program holds for this call only."""
         self.side_effects: Loc | None = None
         self.unroll: set[Any] = set()
         self.loop_keys: dict[Var, Any] = {}
@@ -170,6 +179,10 @@ class Tracer:
 
     def check(self, cond: Operand, kind: str, soft: bool = False) -> None:
         """Append a condition without which the plain function raises."""
+        if not isinstance(cond, Const):
+            cond = self.decided(cond)
+            if isinstance(cond, Const) and not cond.value:
+                raise self.raised(kind)
         if isinstance(cond, Const):
             if cond.value:
                 return
@@ -177,6 +190,22 @@ class Tracer:
             return
         self.may_raise()
         self.b.do("check", cond, kind=kind, soft=soft)
+
+    def decided(self, cond: Operand) -> Operand:
+        """Return a condition, as a constant where an earlier run failed at this place."""
+        return self.pins.outcome(self, cond) if self.decides or self.b.loc in self.failed else cond
+
+    def raised(self, kind: str) -> BaseException:
+        """Return what a failed check raises."""
+        error = getattr(builtins, kind, None) or getattr(np.linalg, kind, None)
+        if error is None:
+            return self.unsupported(
+                kind.removeprefix("unsupported: "),
+                "the numbers of this call take a way that the program does not have",
+                "keep the numbers in the range where this line gives a real number of one kind",
+            )
+        # The plain function is what makes the message.
+        return PythonRaise(error(RunTimeText(self.b.loc, ())))
 
     def guard(self, source: Source | None, kind: str, value: Any = None) -> None:
         """Note a fact the program relies on."""
@@ -257,9 +286,16 @@ class Tracer:
             raise value.value.refusal()
         return value
 
-    def dead_end(self) -> None:
-        """Append that this path raises."""
+    def dead_end(self, caught: bool = False) -> None:
+        """Append that the arm being recorded raises; ``caught`` says that its own function may handle it."""
+        if self.b.loc in self.failed:
+            why = "whether an exception is raised and caught must be known"
+            raise NeedStatic(tuple(self.pins.under), why, self.b.loc)
         self.check(FALSE, "raise")
+        if caught:
+            self.catches = self.catches or self.b.loc
+        else:
+            self.may_raise()
 
     # walking ---------------------------------------------------------------------------
 
@@ -283,7 +319,7 @@ class Tracer:
                 return exits
             inside = False
             current = fr.flow.blocks[block]
-            fr.trying = current.handler is not None and current.handler not in fr.shape.raising
+            fr.trying = current.handler is not None
             if self.b.appended > MAX_STATEMENTS:
                 raise self.unsupported(
                     "the program gets too large",
@@ -299,7 +335,7 @@ class Tracer:
                 handler = current.handler
                 if handler is None:
                     raise
-                self.enter_handler(fr, st, instr, signal.error)
+                self.enter_handler(fr, st, instr, signal)
                 block = handler
                 continue
             if outcome is None:
@@ -326,21 +362,24 @@ class Tracer:
     def stopped(self, fr: Frame, block: int, st: State, stop: Stop) -> Exit:
         """Return the exit for a path that reached a stop; forgets variables nobody reads again."""
         live = fr.shape.live[block if stop.block is None else stop.block]
-        st.locals = {k: v if k in live or k == ".acc" else DEAD for k, v in st.locals.items()}
+        st.locals = {k: v if k in live or k[0] == "." else DEAD for k, v in st.locals.items()}
         if stop.label == "end":
             st.tag = stop.tag
             # What is left above the loop's own stack is inner loops' iterators.
             del st.stack[stop.depth :]
         return Exit(stop.label, st, TRUE)
 
-    def enter_handler(self, fr: Frame, st: State, instr: Instr, error: BaseException) -> None:
+    def enter_handler(self, fr: Frame, st: State, instr: Instr, signal: PythonRaise) -> None:
         """Unwind the stack for an exception known when tracing."""
         assert instr.handler is not None
+        # What was changed before, in a function called from here, stays changed.
+        st.heap = self.current.heap
+        self.current = st
         handler = fr.flow.decoded.handlers[instr.handler]
         del st.stack[handler.depth :]
         if handler.push_lasti:
             st.stack.append(Static(0))
-        st.stack.append(Static(error))
+        st.stack.append(Static(signal.error) if signal.value is None else signal.value)
 
     def branch(
         self, fr: Frame, outcome: Any, successors: tuple[int, ...], st: State, stops: Mapping[int, Stop]
@@ -360,7 +399,7 @@ class Tracer:
         """Walk two blocks under a condition; ``fix`` adjusts the state of a way first."""
         self.settle_stack(st)
         (t, fix_t), (f, fix_f) = ways
-        cond = self.pins.condition(self, cond, ("fork", fr.shape.code, t, f))
+        cond = self.decided(self.pins.condition(self, cond, ("fork", fr.shape.code, t, f)))
         if isinstance(cond, Const):
             block, fix = ways[0] if cond.value else ways[1]
             if fix is not None:
@@ -399,9 +438,7 @@ class Tracer:
             try:
                 exits = self.resume(fr, self.run(fr, block, st, stops), stops)
             except PythonRaise:
-                self.dead_end()
-                if any(frame.trying for frame in self.frames) or fr.flow.blocks[block].handler is not None:
-                    self.catches = self.catches or self.b.loc
+                self.dead_end(fr.flow.blocks[block].handler is not None)
                 exits = []
         return stmts, exits
 

@@ -195,9 +195,22 @@ def python_int(t: Tracer, name: str, *args: Operand, dtype: str = "i8") -> Opera
 
 def whole(t: Tracer, x: Operand, *, soft: bool = False) -> Num:
     """Return a float that is a whole number as a Python int; NaN and infinity raise as Python does."""
-    size = t.b.op("abs", x)
-    t.check(t.b.compare("lt", size, const(2.0**62, x.type.dtype)), TOO_LARGE, soft=soft)
+    fits = t.b.compare("lt", t.b.op("abs", x), const(2.0**62, x.type.dtype))
+    known = t.decided(fits)
+    if isinstance(known, Const) and not known.value:
+        _no_integer(t, x)
+    t.check(fits, TOO_LARGE, soft=soft)
     return Num(t.b.op("cast", x, type=Scalar("i8"), exact=True), True)
+
+
+def _no_integer(t: Tracer, x: Operand) -> None:
+    """Raise what Python raises for NaN and infinity as an int."""
+    nan = t.decided(t.b.compare("ne", x, x))
+    if isinstance(nan, Const) and nan.value:
+        raise PythonRaise(ValueError("cannot convert float NaN to integer"))
+    finite = t.decided(t.b.op("isfinite", x, type=BOOL))
+    if isinstance(finite, Const) and not finite.value:
+        raise PythonRaise(OverflowError("cannot convert float infinity to integer"))
 
 
 def _beyond(x: Any) -> bool:
@@ -269,7 +282,11 @@ def _power(t: Tracer, a: Num, b: Num) -> Num:
         if not isinstance(exponent, Const):
             fractional = t.b.compare("ne", t.b.op("floor", power), power)
             negative = t.b.op("and", negative, fractional, type=BOOL)
-        t.check(t.b.op("not", negative, type=BOOL), "unsupported: complex result of a real power", soft=True)
+        real = t.b.op("not", negative, type=BOOL)
+        known = t.decided(real)
+        if isinstance(known, Const) and not known.value:
+            return _power(t, Num(t.b.cast(base, "c16"), True), b)
+        t.check(real, "unsupported: complex result of a real power", soft=True)
     if isinstance(exponent, Const) and exponent.value == 0.5 and not weak:
         return Num(t.b.op("sqrt", base), weak)
     out = t.b.op("pow", base, power)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from revtrace.calls.core import failure
 from revtrace.program.nodes import Const, For, If, Operand, Stmt, Var, While, const
 from revtrace.program.types import BOOL, Scalar
 from revtrace.trace.signals import NeedStatic, PythonRaise
@@ -91,6 +92,29 @@ class Pins:
         """Return what to raise where numbers used at the line being traced must be known."""
         discrete = all(isinstance(x.type, Scalar) and x.type.dtype[0] in "biu" for x in numbers)
         return NeedStatic(numbers, why, t.b.loc, place=_use(t) if discrete else None)
+
+    def outcome(self, t: Tracer, cond: Operand) -> Operand:
+        """Return a condition as a constant, or have the loops around unrolled; as it is in a loop over elements."""
+        why = "whether an exception is raised and caught must be known"
+        if isinstance(cond, Const) or self.oracle is None:
+            return cond
+        if self.rolling:
+            raise NeedStatic((), why, t.b.loc)
+        return self._pinned(t, cond, why)
+
+    def failing(self, t: Tracer) -> BaseException | None:
+        """Return what the call of a library's function that was recorded last raises, or None."""
+        if self.oracle is None:
+            return None
+        why = "whether an exception is raised and caught must be known"
+        if self.rolling:
+            raise NeedStatic((), why, t.b.loc)
+        if t.b.nested:
+            if self.under:
+                raise NeedStatic(tuple(self.under), why, t.b.loc)
+            return None
+        failure()
+        return failure() if self.oracle.value(self.values, t.b.recorded(), const(True)) is None else None
 
     def _pinned(self, t: Tracer, x: Operand, why: str) -> Operand:
         if isinstance(x, Const):

@@ -221,6 +221,8 @@ class Traced:
         Where a ``try`` block's handlers were not traced.
     pinned : bool
         Whether the program holds for some numbers only, which it checks (`revtrace.trace.pins`).
+    once : bool
+        Whether it holds for the call that was traced only: a library's function raised there, and was caught.
     """
 
     program: Program
@@ -231,3 +233,4 @@ class Traced:
     side_effects: Loc | None = None
     catches: Loc | None = None
     pinned: bool = False
+    once: bool = False

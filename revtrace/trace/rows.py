@@ -11,6 +11,7 @@ from revtrace.program.types import Array
 from revtrace.trace import arrays
 from revtrace.trace.numbers import as_num
 from revtrace.trace.record import SHORT
+from revtrace.trace.signals import PythonRaise
 from revtrace.trace.values import Along, Num, View
 
 if TYPE_CHECKING:
@@ -54,7 +55,14 @@ def call_row(
         t.touch(x)
     if row_named(row).raises:
         t.may_raise()
+    recorded = len(t.b.stmts)
     t.b.do("call", *(v.root for v in made), *operands, row=row, outs=len(made), settings=settings)
+    if row_named(row).raises and (t.decides or t.b.loc in t.failed):
+        error = t.pins.failing(t)
+        if error is not None:
+            del t.b.stmts[recorded:]
+            t.once = True
+            raise PythonRaise(error)
     return made
 
 

@@ -17,11 +17,15 @@ __all__ = ["Growth", "NeedSharing", "NeedStatic", "PythonRaise"]
 
 
 class PythonRaise(BaseException):
-    """The traced code raises ``error`` at this point, whatever the numbers are."""
+    """The traced code raises ``error`` at this point, whatever the numbers are.
 
-    def __init__(self, error: BaseException) -> None:
-        super().__init__(repr(error))
+    ``value`` is the traced exception, where it holds more than can be known when tracing.
+    """
+
+    def __init__(self, error: BaseException, value: Any = None) -> None:
+        super().__init__(type(error).__name__)
         self.error = error
+        self.value = value
 
 
 class NeedSharing(BaseException):

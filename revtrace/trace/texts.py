@@ -17,7 +17,7 @@ from revtrace.trace.values import Num, Static
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
-__all__ = ["RunTimeText", "is_text", "run_time_text"]
+__all__ = ["RunTimeText", "is_message", "is_text", "run_time_text"]
 
 
 class RunTimeText:
@@ -48,6 +48,8 @@ def run_time_text(t: Tracer, *parts: Any) -> Static:
             operands.append(part.operand)
         elif is_text(part):
             operands += part.value.operands
+        elif is_message(part):
+            return Static(RunTimeText(t.b.loc, ()))
         elif not isinstance(part, Static):
             # Fixing the integers would not make it known.
             return Static(RunTimeText(t.b.loc, ()))
@@ -57,3 +59,12 @@ def run_time_text(t: Tracer, *parts: Any) -> Static:
 def is_text(value: Any) -> bool:
     """Whether a traced value is such a string."""
     return isinstance(value, Static) and isinstance(value.value, RunTimeText)
+
+
+def is_message(value: Any) -> bool:
+    """Whether a traced value is such a string, or an exception whose message is one."""
+    return is_text(value) or (
+        isinstance(value, Static)
+        and isinstance(value.value, BaseException)
+        and any(isinstance(x, RunTimeText) for x in value.value.args)
+    )

@@ -109,3 +109,51 @@ def raised_in_helper(x):
         return v * v
 
     return inner(x) + inner(x / 2)
+
+
+@case(-1.5, argnums=0, smooth=True)
+def caught_domain(x):
+    try:
+        y = math.sqrt(x)
+    except ValueError:
+        y = -x * x
+    finally:
+        x = 2 * x
+    return x + y
+
+
+@case(normal(4, seed=3), smooth=True)
+def caught_in_a_loop(x):
+    total = 0.0
+    for v in x:
+        try:
+            total += math.log(v)
+        except ValueError:
+            total += v * v
+    return total
+
+
+@case(np.array([[1.0, 2.0], [2.0, 1.5]]), smooth=True)
+def caught_factorisation(a):
+    jitter = 0.0
+    while True:
+        try:
+            c = np.linalg.cholesky(a + jitter * np.eye(2))
+            break
+        except np.linalg.LinAlgError:
+            jitter = 3.0 if jitter == 0.0 else 2 * jitter
+    return np.sum(c)
+
+
+def _inside(x, limit):
+    if x > limit:
+        raise ConvergenceError("too large", x - limit)
+    return x * limit
+
+
+@case(3.0, 2.0, argnums=(0, 1), smooth=True)
+def caught_outside_of_a_helper(x, limit):
+    try:
+        return _inside(x, limit)
+    except ConvergenceError as error:
+        return error.residual * x

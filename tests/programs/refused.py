@@ -161,17 +161,6 @@ def address_of_a_number(x):
     return x * (id(x) % 2)  # refused
 
 
-@refuse(0.5, says="try|except|handler")
-def swallows_everything(x):
-    try:
-        y = math.sqrt(x - 1)  # refused
-    except:  # noqa: E722
-        y = 0.0
-    finally:
-        x = 2 * x
-    return x + y
-
-
 @refuse(0.5, says="time|clock|call")
 def reads_the_clock(x):
     import time
