@@ -55,6 +55,7 @@ def obtain(
     careful: bool = False,
     boxed: frozenset[int] = frozenset(),
     form: Any = None,
+    native: bool = False,
 ) -> Found:
     """Return the kernel of a program.
 
@@ -67,8 +68,10 @@ def obtain(
         Which of the two builds, see `revtrace.codegen.emit`.
     boxed, form
         Which results are numpy scalars, and how all are returned.
+    native : bool
+        Whether C calls it.
     """
-    source = codegen.emit(program, careful=careful, boxed=boxed, form=form)
+    source = codegen.emit(program, careful=careful, boxed=boxed, form=form, native=native)
     key = key_of(source, program, careful=careful)
     if not all(row_named(spec.row).fixed for _, spec in source.calls):
         # It calls a function of this process's.

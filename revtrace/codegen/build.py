@@ -23,6 +23,7 @@ def emit(
     vector: bool = True,
     boxed: Iterable[int] = (),
     form: Any = None,
+    native: bool = False,
 ) -> Source:
     """Return the Python source of a program.
 
@@ -41,13 +42,15 @@ def emit(
         Positions of the results that the kernel returns as numpy scalars; others are Python's numbers.
     form : int or nested tuple of int, optional
         What the kernel returns, see `Source`; one tuple of all results without it.
+    native : bool
+        Whether it is called from C; it returns nothing of use then.
     """
     if vector:
         program = split(program)
     plan = analyse(program, careful=careful)
     if not vector:
         plan.vector.clear()
-    return write(program, plan, careful=careful, boxed=boxed, form=form)
+    return write(program, plan, careful=careful, boxed=boxed, form=form, native=native)
 
 
 def build(program: Program, *, careful: bool = False, source: Source | None = None) -> Kernel:

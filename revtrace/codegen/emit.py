@@ -62,6 +62,8 @@ class Source:
         Rows it calls, by the names it gives them.
     form : int or nested tuple of int or None
         What to return: positions of the results, in order, a number alone or in tuples; None for one tuple of all.
+    native : bool
+        Whether it is called from C, see `revtrace.codegen.native`, rather than from Python.
     """
 
     text: str
@@ -75,13 +77,21 @@ class Source:
     boxed: tuple[int, ...] = ()
     calls: tuple[tuple[str, Spec], ...] = ()
     form: Any = None
+    native: bool = False
 
 
 def write(
-    program: Program, plan: Plan, *, careful: bool = False, boxed: Iterable[int] = (), form: Any = None
+    program: Program,
+    plan: Plan,
+    *,
+    careful: bool = False,
+    boxed: Iterable[int] = (),
+    form: Any = None,
+    native: bool = False,
 ) -> Source:
     """Return the source of a program for which everything was decided."""
-    return replace(_Writer(program, plan, careful).source(), boxed=tuple(sorted(boxed)), form=form)
+    source = _Writer(program, plan, careful).source()
+    return replace(source, boxed=tuple(sorted(boxed)), form=form, native=native)
 
 
 class _Writer(Memory):

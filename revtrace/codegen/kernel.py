@@ -24,7 +24,7 @@ from numba.core.registry import cpu_target
 from numba.core.runtime.nrt import rtsys
 from numba.np.numpy_support import from_dtype
 
-from revtrace.codegen.door import write
+from revtrace.codegen import door, native
 from revtrace.codegen.emit import Source
 from revtrace.codegen.expressions import NUMPY
 from revtrace.codegen.external import linked, register
@@ -66,11 +66,11 @@ class Kernel:
     dispatch : callable
         A builtin function: takes the program's inputs, returns a tuple of its results,
         raises `Bail` or `Deopt`.  Arguments of other types than it was compiled for
-        raise TypeError.
+        raise TypeError.  Of a kernel that C calls, something that cannot be called.
     library : CodeLibrary
         Its machine code.
-    door : str
-        The symbol of the builtin's code.
+    symbol : str
+        That of the builtin's code, or of the function that C calls.
     address : int
         Where that is.
     """
@@ -78,7 +78,7 @@ class Kernel:
     source: Source
     dispatch: Callable[..., tuple[Any, ...]]
     library: Any
-    door: str
+    symbol: str
     address: int
 
     def __call__(self, *args: Any) -> tuple[Any, ...]:
@@ -95,7 +95,7 @@ class Kernel:
     def save(self) -> bytes:
         """Return the machine code for `load`; valid for this numba, interpreter and CPU only."""
         return pickle.dumps(
-            (self.source, calls_vectors(self.source), self.door, self.library.serialize_using_object_code())
+            (self.source, calls_vectors(self.source), self.symbol, self.library.serialize_using_object_code())
         )
 
 
@@ -126,13 +126,13 @@ def compile_source(source: Source, signature: tuple[Any, ...]) -> Kernel:
         # As the flags made it: with reference counting.
         context = result.target_context
         with context.push_code_library(library):
-            door = write(context, library, result.fndesc, source)
-        return _opened(source, library, door)
+            symbol = (native if source.native else door).write(context, library, result.fndesc, source)
+        return _opened(source, library, symbol)
 
 
 def load(data: bytes) -> Kernel:
     """Return a kernel that `Kernel.save` wrote."""
-    source, vectors, door, state = pickle.loads(data)
+    source, vectors, symbol, state = pickle.loads(data)
     if vectors and not available():
         raise ValueError("the kernel calls vector functions that this machine's C library lacks")
     if source.calls:
@@ -145,15 +145,20 @@ def load(data: bytes) -> Kernel:
         # Nothing has done this in a process that compiles nothing; reading numba's registries, which takes
         # half a second, is needed for compiling only.
         rtsys.initialize(context)
-        return _opened(source, context.codegen().unserialize_library(state), door)
+        return _opened(source, context.codegen().unserialize_library(state), symbol)
 
 
-def _opened(source: Source, library: Any, door: str) -> Kernel:
+def _opened(source: Source, library: Any, symbol: str) -> Kernel:
     """Return the kernel in a library, whose code is made executable now."""
-    address = library.get_pointer_to_function(door)
+    address = library.get_pointer_to_function(symbol)
     if not address:
-        raise ValueError(f"no symbol {door}")
-    return Kernel(source, builtin(source.name, address, (library,))[0], library, door, address)
+        raise ValueError(f"no symbol {symbol}")
+    dispatch = _not_from_python if source.native else builtin(source.name, address, (library,))[0]
+    return Kernel(source, dispatch, library, symbol, address)
+
+
+def _not_from_python(*args: Any) -> tuple[Any, ...]:
+    raise TypeError("this kernel is called from C")
 
 
 def prepare_calls(source: Source) -> None:

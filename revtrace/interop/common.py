@@ -458,8 +458,13 @@ class Batched(Flat):
         self.inner, self.size, self.ins, self.outs = inner, size, ins, outs
         self.linear = inner.linear
 
-    def _inner_specs(self, specs: Sequence[Spec]) -> list[Spec]:
+    def inside(self, specs: Sequence[Spec]) -> list[Spec]:
+        """Return what one run takes."""
         return [Spec(s.shape[1:], s.dtype) if b else s for s, b in zip(specs, self.ins, strict=True)]
+
+    def stacked(self, specs: Sequence[Spec]) -> tuple[bool, ...]:
+        """Return which outputs get the axis."""
+        return self._stacked(len(self.inner.outputs(self.inside(specs))))
 
     def _stacked(self, count: int) -> tuple[bool, ...]:
         return (True,) * count if self.outs is None else self.outs
@@ -479,7 +484,7 @@ class Batched(Flat):
 
     def outputs(self, specs: Sequence[Spec]) -> tuple[Spec, ...]:
         """See `Flat.outputs`."""
-        inner = self.inner.outputs(self._inner_specs(specs))
+        inner = self.inner.outputs(self.inside(specs))
         stacked = self._stacked(len(inner))
         return tuple(Spec((self.size, *s.shape), s.dtype) if b else s for s, b in zip(inner, stacked, strict=True))
 

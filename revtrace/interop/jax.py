@@ -5,10 +5,10 @@ any primitive has: the tangent is again the primitive, with the pushforward, whi
 transpose is the primitive with the pullback; a batched call runs the function for every entry, one after the other.
 Forward and reverse mode nest in any order, which ``custom_vjp`` around a callback does not allow.
 
-With concrete arrays compiled code is called at once. Under ``jit`` the compiled XLA program calls back into Python,
-with shapes that are known while tracing; there, what revtrace refuses is raised while JAX traces and compiles. An
-exception of the function itself (a division by zero, say) inside the callback comes out of JAX as JAX's own runtime
-error, with the original message.
+With concrete arrays compiled code is called at once. Under ``jit`` the compiled XLA program calls it directly, see
+`revtrace.interop.xla`; on platforms and versions of JAX without that, it calls back into Python. Shapes are known while
+tracing; what revtrace refuses is raised while JAX traces and compiles. An exception of the function itself (a division
+by zero, say) inside a compiled program comes out of JAX as an exception of JAX's, with the original message.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from jax.interpreters import ad, batching, mlir
 
 from revtrace.errors import UnsupportedError
 from revtrace.handle import handle
+from revtrace.interop import xla
 from revtrace.interop.common import Batched, Flat, call_of, together
 from revtrace.interop.shapes import Spec
 from revtrace.table import Table
@@ -117,6 +118,9 @@ def _abstract(*avals: Any, flat: Flat) -> list[Any]:
 def _lower(ctx: Any, *operands: Any, flat: Flat) -> Any:
     # Compiled now, so that what is refused is raised here and not inside the callback.
     flat.prepare(_specs(ctx.avals_in))
+    direct = xla.lower(ctx, operands, flat)
+    if direct is not None:
+        return direct
 
     def callback(*values: Any) -> tuple[np.ndarray, ...]:
         return tuple(_canonical(out) for out in flat.run(values))
