@@ -66,13 +66,29 @@ def is_instance(t: Tracer, st: State, value: Any, cls: type) -> bool:
 
 @on(isinstance)
 def _isinstance(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    kinds = containers.as_static(t, st, args[1])
+    kinds = _classes(t, st, args[1])
     value = t.use(args[0])
-    if isinstance(value, Static):
-        return Static(isinstance(value.value, kinds.value))
+    try:
+        if isinstance(value, Static):
+            return Static(isinstance(value.value, kinds))
+    except TypeError as error:
+        raise PythonRaise(error) from None
     cls = python_type(t, st, value)
-    options = kinds.value if isinstance(kinds.value, tuple) else (kinds.value,)
+    options = kinds if isinstance(kinds, tuple) else (kinds,)
     return Static(any(_is_subclass(cls, k) for k in options))
+
+
+def _classes(t: Tracer, st: State, value: Any) -> Any:
+    """Return the class or classes that are asked for, among them such as ``typing.Sequence``, which is an object."""
+    value = containers.as_static(t, st, value)
+    if isinstance(value, Tup):
+        return tuple(_classes(t, st, v) for v in value.items)
+    if isinstance(value, Static):
+        return value.value
+    box = st.box(value) if isinstance(value, Ref) else None
+    if isinstance(box, ObjectBox) and box.source is not None:
+        return box.original
+    raise t.unsupported(f"{t.describe(value)} used as a class", "classes must be known when tracing", "")
 
 
 def _is_subclass(cls: type, kind: Any) -> bool:
@@ -87,9 +103,9 @@ def _is_subclass(cls: type, kind: Any) -> bool:
 
 @on(issubclass)
 def _issubclass(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    kinds = containers.as_static(t, st, args[1])
+    kinds = _classes(t, st, args[1])
     try:
-        return Static(issubclass(args[0].value, kinds.value))
+        return Static(issubclass(args[0].value, kinds))
     except TypeError as error:
         raise PythonRaise(error) from None
 

@@ -21,7 +21,7 @@ from revtrace.trace.carried_arrays import Storage
 from revtrace.trace.carried_lists import GrownLists
 from revtrace.trace.external import attribute_of
 from revtrace.trace.growing import items_form
-from revtrace.trace.join import _either_misses, number_in, substitute
+from revtrace.trace.join import _either_misses, number_in, references, substitute
 from revtrace.trace.numbers import _promoted, as_num
 from revtrace.trace.sameness import (
     DEAD,
@@ -37,7 +37,7 @@ from revtrace.trace.sameness import (
     with_ints,
 )
 from revtrace.trace.signals import Growth, NeedStatic
-from revtrace.trace.state import IterBox, ObjectBox, State
+from revtrace.trace.state import Growing, IterBox, ObjectBox, State
 from revtrace.trace.values import UNDEF, Bound, Conflict, Maybe, Num, Ref, Static, Tup, Undef, View, is_number
 
 if TYPE_CHECKING:
@@ -145,12 +145,15 @@ class Carried:
         elif isinstance(value, Ref):
             if value.id in self._templates:
                 found += self._operands(_Fields(self.state.heap[value.id]))
+        elif isinstance(value, Tup):
+            for v in value.items:
+                found += self._operands(v)
+        elif isinstance(value, Maybe):
+            found += [*self._operands(value.value), value.flag]
+        elif isinstance(value, Bound):
+            found += self._operands(value.function) + self._operands(value.self)
         else:
             substitute(value, note)
-            if isinstance(value, Tup):
-                for v in value.items:
-                    if isinstance(v, Ref):
-                        found += self._operands(v)
         return found
 
     # fitting ------------------------------------------------------------------------------
@@ -180,9 +183,18 @@ class Carried:
         if self._misfits:
             return False
         ends = (self._get(back, slot) for slot in self._slots(back))
-        self.storage.copy([view.root for end in ends for view in _views(end, back)])
+        self.storage.copy([view.root for end in ends for view in self._named(end)])
         self.yields = [found[p] for p in self.params]
         return True
+
+    def _named(self, value: Any) -> list[View]:
+        """The arrays that a value at the end of the body names, also those in objects made in the body."""
+        found = _views(value)
+        inside = value.values if isinstance(value, _Fields) else [value]
+        for id in [r for v in inside for r in references(v)]:
+            if id in self._back.heap and id not in self.entry.heap and id not in self.t.originals:
+                found += self._named(_Fields(self._back.heap[id]))
+        return found
 
     def _read_on_entry(self) -> None:
         """Give the caller's objects, in the state on entry, the attributes that the body is the first to read."""
@@ -319,7 +331,7 @@ class Carried:
         """Assume less: give the misfits a form that fits both ends."""
         moves: dict[Operand, Operand] = {}
         for _, h, b in self._misfits:
-            for x, y in zip(_views(h, self.state), _views(b, self._back), strict=False):
+            for x, y in zip(_views(h), _views(b), strict=False):
                 if x.root is not y.root:
                     moves[x.root] = y.root
         swap = set(moves) == set(moves.values()) and not (set(moves) & self._no_swap)
@@ -387,6 +399,9 @@ class Carried:
         if isinstance(x, ObjectBox) and isinstance(y, ObjectBox) and x.cls is y.cls and x.source is not None:
             x, y = self.t.same_fields(x, y)
             h, b = _Fields(x), _Fields(y)
+        if isinstance(x, Growing) and isinstance(y, Growing) and slot[0] == "box" and not same_shape(x, y):
+            self.lists.change_form(slot[1], x, y)
+            return _Fields(self.state.heap[slot[1]])
         if not same_shape(x, y):
             form = items_form(self.t, (self.state, x), (self._back, y)) if slot[0] == "box" else None
             if form is None or not self.lists.grow(Growth(slot[1], form), y):
@@ -473,14 +488,14 @@ def _part(value: Any, missing: Any) -> Any:
     return DEAD if same(value, missing) else value
 
 
-def _views(value: Any, st: State) -> list[View]:
+def _views(value: Any) -> list[View]:
     match value:
         case View():
             return [value]
         case Tup():
-            return [v for item in value.items for v in _views(item, st)]
+            return [v for item in value.items for v in _views(item)]
         case Maybe():
-            return _views(value.value, st)
+            return _views(value.value)
         case _Fields():
-            return [v for item in value.values for v in _views(item, st)]
+            return [v for item in value.values for v in _views(item)]
     return []

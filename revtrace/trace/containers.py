@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Const, Operand, const
-from revtrace.trace import arrays, assignment, growing, numbers, subscripts
+from revtrace.trace import arrays, assignment, growing, lists, numbers, subscripts
 from revtrace.trace.iterators import drain
 from revtrace.trace.record import Item, Source
 from revtrace.trace.signals import PythonRaise
@@ -214,6 +214,10 @@ def _sequence_item(t: Tracer, st: State, value: Any, key: Any) -> Any:
             raise PythonRaise(error) from None
     if items and all(_numeric(v) for v in items):
         return element_of(t, items, index)
+    if isinstance(value, Ref):
+        made = lists.tabled(t, st, value)
+        if made is not None:
+            return growing.item_at(t, st, made, index)
     from revtrace.trace.selection import choose
 
     return choose(t, st, items, index)
@@ -228,11 +232,7 @@ def element_of(t: Tracer, items: list[Any], index: Operand) -> Num:
 def own(t: Tracer, box: ListBox) -> None:
     """Refuse to change a list that stands for one of several."""
     if box.borrowed:
-        raise t.unsupported(
-            "changing a list chosen by a run-time index",
-            "which of the lists it is is known only when running",
-            "use a two-dimensional array, or write with both indices at once: x[i][j] = v becomes x[i, j] = v",
-        )
+        raise lists.itemwise(t, box, "a list chosen by a run-time index changes")
     if box.source is not None:
         t.side_effects = t.side_effects or t.b.loc
 
@@ -349,7 +349,7 @@ def set_item(t: Tracer, st: State, target: Any, key: Any, value: Any) -> None:
             _set_list_item(t, st, target, box, key, value)
             return
         if isinstance(box, Growing):
-            growing.set_item(t, st, box, numbers.integer(t, key), value)
+            growing.set_item(t, st, target, numbers.integer(t, key), value)
             return
         if isinstance(box, ObjectBox):
             from revtrace.trace.calls import call_method
@@ -480,7 +480,7 @@ def unpack(t: Tracer, st: State, value: Any, count: int) -> list[Any]:
         grown = st.box(value)
         assert isinstance(grown, Growing)
         arrays.agree(t, growing.length_of(grown), const(count, "i8"))
-        return [growing.get(t, st, grown.buffer, grown.form, const(k, "i8")) for k in range(count)]
+        return [growing.get_item(t, st, grown, const(k, "i8")) for k in range(count)]
     items = items_of(t, st, value)
     if len(items) > count:
         raise PythonRaise(ValueError(f"too many values to unpack (expected {count})"))

@@ -13,10 +13,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Const, Operand, const
-from revtrace.trace import arrays, numbers, subscripts
+from revtrace.trace import arrays, lists, numbers, subscripts
 from revtrace.trace.hoist import hoisted
 from revtrace.trace.sameness import same_operand
-from revtrace.trace.state import Arrays, Form, Growing, ListBox, Numbers, Rows, State
+from revtrace.trace.state import Arrays, Form, Growing, ListBox, Lists, Numbers, Rows, State
 from revtrace.trace.values import Along, Num, Ref, Static, Tup, View, is_number
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ def form_of(t: Tracer, st: State, value: Any) -> Form | None:
     if isinstance(value, Ref):
         box = st.box(value)
         if isinstance(box, ListBox) and box.source is None:
-            return _rows(t, st, box.items, None, True)
+            return lists.form_of_list(t, st, box) or _rows(t, st, box.items, None, True)
+        if isinstance(box, Growing):
+            return lists.form_of_growing(box)
     return None
 
 
@@ -58,17 +60,23 @@ def common(a: Form | None, b: Form | None) -> Form | None:
     if isinstance(a, Arrays) and isinstance(b, Arrays):
         if a.dtype != b.dtype or len(a.shape) != len(b.shape):
             return None
-        shape = [_one_length(m, n) for m, n in zip(a.shape, b.shape, strict=True)]
+        shape = [one_length(m, n) for m, n in zip(a.shape, b.shape, strict=True)]
         return None if None in shape else Arrays(a.dtype, tuple(n for n in shape if n is not None))
     if isinstance(a, Rows) and isinstance(b, Rows):
         if a.cls is not b.cls or a.is_list != b.is_list or len(a.items) != len(b.items):
             return None
         items = [common(x, y) for x, y in zip(a.items, b.items, strict=True)]
         return None if None in items else replace(a, items=tuple(f for f in items if f is not None))
+    if isinstance(a, Lists) and isinstance(b, Lists):
+        return lists.common(a, b)
+    if isinstance(a, Lists) and isinstance(b, Rows):
+        return common(lists.as_rows(a), b)
+    if isinstance(a, Rows) and isinstance(b, Lists):
+        return common(a, lists.as_rows(b))
     return None
 
 
-def _one_length(m: Operand, n: Operand) -> Operand | None:
+def one_length(m: Operand, n: Operand) -> Operand | None:
     """One of two lengths, unless they are known to differ; `put` checks that they are the same."""
     if isinstance(m, Const) and isinstance(n, Const):
         return m if same_operand(m, n) else None
@@ -94,7 +102,7 @@ def items_form(t: Tracer, *lists: tuple[State, Any]) -> Form | None:
 
 
 def _holds_arrays(form: Form) -> bool:
-    return isinstance(form, Arrays) or (isinstance(form, Rows) and any(map(_holds_arrays, form.items)))
+    return isinstance(form, (Arrays, Lists)) or (isinstance(form, Rows) and any(map(_holds_arrays, form.items)))
 
 
 def visible(t: Tracer, form: Form) -> Form | None:
@@ -106,21 +114,26 @@ def visible(t: Tracer, form: Form) -> Form | None:
         case Rows():
             items = [visible(t, f) for f in form.items]
             return None if None in items else replace(form, items=tuple(f for f in items if f is not None))
+        case Lists():
+            item, width = visible(t, form.item), hoisted(t, (form.width,))
+            return None if item is None or width is None else Lists(item, width[0])
     return form
 
 
 # buffers ------------------------------------------------------------------------------------
 
 
-def make(t: Tracer, form: Form, room: Operand) -> Any:
-    """Append the buffers of a list with room for so many items."""
+def make(t: Tracer, form: Form, *room: Operand) -> Any:
+    """Append the buffers of a list with room for so many items, and items of so many."""
     match form:
         case Numbers():
-            return arrays.new_array(t, form.dtype, (room,))
+            return arrays.new_array(t, form.dtype, room)
         case Arrays():
-            return arrays.new_array(t, form.dtype, (room, *form.shape))
+            return arrays.new_array(t, form.dtype, (*room, *form.shape))
         case Rows():
-            return Tup(tuple(make(t, f, room) for f in form.items))
+            return Tup(tuple(make(t, f, *room) for f in form.items))
+        case Lists():
+            return make(t, form.item, *room, form.width)
 
 
 def room_of(buffer: Any) -> Operand | None:
@@ -149,6 +162,8 @@ def put(t: Tracer, st: State, buffer: Any, form: Form, index: Operand, value: An
                 raise t.pins.need(t, (length,), "a list holds items of different structure")
             for b, f, x in zip(buffer.items, form.items, parts, strict=True):
                 put(t, st, b, f, index, x, length)
+        case Lists():
+            lists.put(t, st, buffer, form, index, value, length)
 
 
 def _parts(st: State, value: Any, form: Rows) -> list[Any] | None:
@@ -210,6 +225,18 @@ def get(t: Tracer, st: State, buffer: Any, form: Form, index: Operand) -> Any:
         case Rows():
             parts = tuple(get(t, st, b, f, index) for b, f in zip(buffer.items, form.items, strict=True))
             return st.new(ListBox(parts, borrowed=True)) if form.is_list else Tup(parts, form.cls)
+        case Lists():
+            return st.new(lists.item(t, buffer, form, index))
+
+
+def get_item(t: Tracer, st: State, box: Growing, index: Operand) -> Any:
+    """Return a list's item at an index that is inside."""
+    if box.order is not None:
+        index = arrays.load_at(t, box.order, (index,))  # type: ignore[arg-type]
+    found = get(t, st, box.buffer, box.form, index)
+    if isinstance(found, Ref):
+        st.set(found, replace(st.box(found), made=box.made))  # type: ignore[arg-type]
+    return found
 
 
 # lists --------------------------------------------------------------------------------------
@@ -226,7 +253,10 @@ def settled(t: Tracer, st: State, ref: Ref, why: str) -> ListBox:
     box = st.box(ref)
     if isinstance(box, Growing):
         length = int(t.pins.known(t, length_of(box), why).value)  # type: ignore[arg-type]
-        box = ListBox(tuple(get(t, st, box.buffer, box.form, const(k, "i8")) for k in range(length)))
+        items = tuple(get_item(t, st, box, const(k, "i8")) for k in range(length))
+        if box.within:
+            return ListBox(items, borrowed=True)
+        box = ListBox(items)
         st.set(ref, box)
     assert isinstance(box, ListBox)
     return box
@@ -236,7 +266,7 @@ def settle_here(t: Tracer, st: State, ref: Ref) -> Growing | ListBox:
     """Return a list, as one of known length if what is done with it here needs that."""
     box = st.box(ref)
     assert isinstance(box, (Growing, ListBox))
-    return settled(t, st, ref, "the length of a list") if t.pins.wants(t) else box
+    return settled(t, st, ref, "the length of a list") if t.pins.wants(t) and not getattr(box, "within", False) else box
 
 
 def note_appended(t: Tracer, id: int, count: Operand | None) -> None:
@@ -249,11 +279,14 @@ def append(t: Tracer, st: State, target: Ref, value: Any) -> None:
     """``target.append(value)``."""
     box = st.box(target)
     assert isinstance(box, Growing)
+    lists.may_resize(t, box)
     length = length_of(box)
     room = room_of(box.buffer)
     if room is not None:
         t.check(t.b.compare("lt", length, room), "unsupported: list longer than foreseen")
     put(t, st, box.buffer, box.form, length, value, length)
+    if box.order is not None:
+        arrays.store_at(t, box.order, (length,), length)  # type: ignore[arg-type]
     more = numbers.fold(t, "add", length, const(1, "i8"), "i8")
     st.set(target, replace(box, length=Num(more, True)))
     note_appended(t, target.id, const(1, "i8"))
@@ -263,6 +296,7 @@ def pop(t: Tracer, st: State, target: Ref, index: Any) -> Any:
     """``target.pop()``."""
     box = st.box(target)
     assert isinstance(box, Growing)
+    lists.may_resize(t, box)
     length = length_of(box)
     last = isinstance(index, Static) and index.value == -1
     if not last or _holds_arrays(box.form):
@@ -276,12 +310,17 @@ def pop(t: Tracer, st: State, target: Ref, index: Any) -> Any:
 
 def item_at(t: Tracer, st: State, box: Growing, index: Operand) -> Any:
     """``box[index]`` for a raw Python index."""
-    return get(t, st, box.buffer, box.form, arrays._normal(t, index, length_of(box)))
+    return get_item(t, st, box, arrays._normal(t, index, length_of(box)))
 
 
-def set_item(t: Tracer, st: State, box: Growing, index: Operand, value: Any) -> None:
-    """``box[index] = value``."""
+def set_item(t: Tracer, st: State, target: Ref, index: Operand, value: Any) -> None:
+    """``target[index] = value``."""
+    box = lists.widened(t, st, target, value)
+    lists.note_write(t, box)
     length = length_of(box)
+    if isinstance(box.form, Lists):
+        lists.set_item(t, st, target, index, value)
+        return
     if _holds_arrays(box.form):
         # The array that was there may have other names.
         raise t.pins.need(t, (length,), "an array in a list of unknown length is replaced")
@@ -302,7 +341,7 @@ def move(t: Tracer, box: Growing, buffer: Any) -> None:
     one(box.buffer, buffer)
 
 
-def _live_part(buffer: View, length: Operand) -> View:
+def live_part(buffer: View, length: Operand) -> View:
     if buffer.shape[0] is length:
         return buffer
     maps = tuple(replace(m, whole=False) if isinstance(m, Along) and m.axis == 0 else m for m in buffer.maps)
@@ -315,7 +354,7 @@ def slice_of(t: Tracer, st: State, box: Growing, key: Any) -> Ref:
     def one(buffer: Any) -> Any:
         if isinstance(buffer, Tup):
             return Tup(tuple(one(b) for b in buffer.items))
-        return arrays.copy_of(t, subscripts.subscript(t, _live_part(buffer, length_of(box)), key))
+        return arrays.copy_of(t, subscripts.subscript(t, live_part(buffer, length_of(box)), key))
 
     if _holds_arrays(box.form) or not _leaves(box.form):
         raise t.pins.need(t, (length_of(box),), "a slice of a list of arrays needs its length")
@@ -326,15 +365,21 @@ def slice_of(t: Tracer, st: State, box: Growing, key: Any) -> Ref:
 
 
 def _leaves(form: Form) -> int:
+    if isinstance(form, Lists):
+        return _leaves(form.item)
     return sum(map(_leaves, form.items)) if isinstance(form, Rows) else 1
 
 
 def as_array(t: Tracer, box: Growing, dtype: str | None) -> View | None:
     """Return a list of numbers, of arrays, or of equally long rows of numbers as an array; None for others."""
     form = box.form
-    if isinstance(form, (Numbers, Arrays)):
+    if isinstance(form, (Numbers, Arrays)) or (isinstance(form, Lists) and isinstance(box.buffer, View)):
         assert isinstance(box.buffer, View)
-        return arrays.materialise(t, _live_part(box.buffer, length_of(box)), dtype)
+        if box.order is not None:
+            return lists.in_order(t, box, dtype)
+        return arrays.materialise(t, live_part(box.buffer, length_of(box)), dtype)
+    if isinstance(form, Lists):
+        return None
     columns = [f for f in form.items if isinstance(f, Numbers)]
     if not columns or len(columns) != len(form.items):
         return None

@@ -293,8 +293,8 @@ def _span(t: Tracer, st: State, ref: Ref) -> Span | None:
         case "growing":
             grown = st.box(box.parts[0])  # type: ignore[arg-type]
             assert isinstance(grown, Growing) and isinstance(grown.length, Num)
-            buffer, form = grown.buffer, grown.form
-            return Span(grown.length.operand, lambda t, st, k: growing.get(t, st, buffer, form, k))
+            walked = box.parts[0]
+            return Span(grown.length.operand, lambda t, st, k: growing.get_item(t, st, st.box(walked), k))  # type: ignore[arg-type]
         case "zip":
             spans = [_span(t, st, p) for p in box.parts if isinstance(p, Ref)]
             if any(s is None for s in spans) or not spans:

@@ -65,8 +65,9 @@ class Joiner:
         from revtrace.trace.growing import items_form
 
         form = items_form(self.t, (self.states[0], x), (self.states[1], y))
-        counts = [len(box.items) for box in (x, y) if isinstance(box, ListBox)]
-        return None if form is None else Growth(id, form, max(counts) - min(counts) if len(counts) > 1 else 1)
+        counts = [_count(box) for box in (x, y)]
+        known = [n for n in counts if n is not None]
+        return None if form is None else Growth(id, form, max(known) - min(known) if len(known) > 1 else 1)
 
     def operand(self, a: Operand, b: Operand, type: Any, hint: str = "") -> Operand:
         """Join two operands of one type."""
@@ -312,6 +313,14 @@ def prune(st: State, t: Tracer) -> None:
         seen.add(id)
         todo += [r for v in fields(st.heap[id]) or [] for r in references(v)]
     st.heap = {k: v for k, v in st.heap.items() if k in seen or k <= t.fork_mark or k in t.originals}
+
+
+def _count(box: Any) -> int | None:
+    """How many items a list has, if that is known."""
+    if isinstance(box, ListBox):
+        return len(box.items)
+    length = getattr(box, "length", None)
+    return int(length.operand.value) if isinstance(length, Num) and isinstance(length.operand, Const) else None  # type: ignore[arg-type]
 
 
 class _Unexportable(Exception):

@@ -294,9 +294,11 @@ def _roll(t: Tracer, fr: Frame, loop: Loop, st: State, rolled: Rolled | None) ->
     carried.key = (fr.shape.code, loop.header)
     t.lists_around = around | set(carried.entry.heap)
     t.pins.rolling += 1
+    t.rolling.append(carried.key)
     try:
         return _rolled(t, fr, loop, carried, rolled)
     finally:
+        t.rolling.pop()
         t.pins.rolling -= 1
         t.lists_around = around
 

@@ -89,6 +89,10 @@ class Tracer:
         """Buffers whose elements numpy too has in C order, without gaps."""
         self.swaps: dict[Operand, dict[Operand, Operand]] = {}
         self.tables: dict[Any, View] = {}
+        self.rolling: list[Any] = []
+        """The loops being rolled, outermost first."""
+        self.callers_lists: set[Operand] = set()
+        """Buffers that hold lists of the caller's."""
         self.global_cells: dict[tuple[int, str], Ref] = {}
         """The global variables the function assigns, each as a closure cell."""
         self.current = State(originals=self.originals)

@@ -6,7 +6,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Const, Operand, const
-from revtrace.trace.state import CellBox, DictBox, Growing, IterBox, ListBox, ObjectBox, SetBox
+from revtrace.trace.state import (
+    Arrays,
+    CellBox,
+    DictBox,
+    Form,
+    Growing,
+    IterBox,
+    ListBox,
+    Lists,
+    Numbers,
+    ObjectBox,
+    Rows,
+    SetBox,
+)
 from revtrace.trace.values import (
     Along,
     At,
@@ -27,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEAD",
+    "alike",
     "fields",
     "filler_of",
     "is_filler",
@@ -197,7 +211,7 @@ def fields(box: Any) -> list[Value] | None:
         case ListBox():
             return list(box.items)
         case Growing():
-            return [box.buffer, box.length]
+            return [box.buffer, box.length] if box.order is None else [box.buffer, box.length, box.order]
         case DictBox():
             return [v for _, v in box.items]
         case ObjectBox():
@@ -217,7 +231,7 @@ def rebuild(box: Any, values: list[Value]) -> Any:
         case ListBox():
             return replace(box, items=tuple(values))
         case Growing():
-            return replace(box, buffer=values[0], length=values[1])
+            return replace(box, buffer=values[0], length=values[1], order=values[2] if len(values) > 2 else None)
         case DictBox():
             return replace(box, items=tuple((k, v) for (k, _), v in zip(box.items, values, strict=True)))
         case ObjectBox():
@@ -244,4 +258,36 @@ def same_shape(a: Any, b: Any) -> bool:
             return a.kind == b.kind and a.position == b.position and len(a.parts) == len(b.parts)
         case SetBox():
             return bool(a.items == b.items)
+        case Growing():
+            return (
+                bool(a.within == b.within)
+                and (a.order is None) == (b.order is None)
+                and alike(a.form, b.form)
+                and kinds(a.form) == kinds(b.form)
+            )
     return True
+
+
+def alike(a: Form, b: Form) -> bool:
+    """Whether items of two forms have the same structure, whatever the numbers in them are."""
+    match a:
+        case Rows():
+            same_class = isinstance(b, Rows) and a.cls is b.cls and a.is_list == b.is_list
+            return same_class and len(a.items) == len(b.items) and all(map(alike, a.items, b.items))  # type: ignore[union-attr]
+        case Lists():
+            return isinstance(b, Lists) and alike(a.item, b.item)
+        case Arrays():
+            return isinstance(b, Arrays) and len(a.shape) == len(b.shape)
+    return isinstance(b, Numbers)
+
+
+def kinds(form: Form) -> tuple[object, ...]:
+    """List the kinds of numbers in an item."""
+    match form:
+        case Rows():
+            return tuple(k for f in form.items for k in kinds(f))
+        case Lists():
+            return kinds(form.item)
+        case Arrays():
+            return (form.dtype,)
+    return ((form.dtype, form.weak),)

@@ -23,6 +23,7 @@ __all__ = [
     "Growing",
     "IterBox",
     "ListBox",
+    "Lists",
     "Numbers",
     "ObjectBox",
     "Rows",
@@ -39,6 +40,8 @@ class ListBox:
     source: Source | None = None
     borrowed: bool = False
     """Whether it was chosen among others by a run-time index, so that writing to it would be lost."""
+    made: tuple[Any, ...] = ()
+    """The loops for which those others lie in buffers; were they unrolled, the list itself would be known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,15 @@ class Rows:
     is_list: bool
 
 
-Form = Numbers | Arrays | Rows
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """The form of items that are lists of one length with items of one form: one more axis of their buffers."""
+
+    item: Form
+    width: Operand
+
+
+Form = Numbers | Arrays | Rows | Lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +87,12 @@ class Growing:
     buffer: Value
     length: Value
     form: Form
+    within: bool = False
+    """Whether the buffers are a part of those of a list that this one is an item of, so that its length stays."""
+    made: tuple[Any, ...] = ()
+    """The loops that need the buffers; were they unrolled, the list would consist of single items."""
+    order: Value | None = None
+    """Where in the buffers each item lies, for a list whose items trade places."""
 
     @property
     def weak(self) -> bool:
