@@ -2,7 +2,8 @@
 
 Each peer's value and gradient is timed in turns with the function compiled by numba, in one process; also its first
 call, and the memory that a call takes at its peak.  Gradients are compared before anything is timed.  What is not
-installed is skipped, and said so.  ``--write`` writes README's table.
+installed is skipped, and said so; a call that takes longer than ``--patience`` is given up.  ``--write`` writes
+README's tables.
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ import argparse
 import gc
 import importlib.metadata
 import math
+import os
 import resource
+import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,9 +43,9 @@ class Figures:
     Attributes
     ----------
     seconds, ratio : float
-        Of a call; over the compiled function, timed in turns.
+        Of a call; over the compiled function, timed in turns.  Infinite where a call was given up.
     first : float
-        Seconds of the first call.
+        Seconds of the first call, or after which it was given up.
     peak : int or None
         Bytes that the process grew by at the peak of a call; None where the system does not tell.
     """
@@ -52,6 +56,26 @@ class Figures:
     ratio: float
     first: float
     peak: int | None
+
+
+class _TooSlowError(Exception):
+    """A call takes longer than it is worth."""
+
+
+@contextmanager
+def patience(seconds: float) -> Iterator[None]:
+    """Give up what is in the block after some seconds; code that does not come back to Python is waited for."""
+
+    def give_up(*_: object) -> None:
+        raise _TooSlowError
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def primal(name: str) -> Callable[..., Any]:
@@ -92,7 +116,7 @@ def agree(ours: Any, theirs: Any, name: str, peer: str) -> None:
             raise SystemExit(f"{peer} and revtrace disagree on {name} by {worst:.1e}")
 
 
-def measure(name: str, peers: Sequence[Peer], small: bool, repeats: int) -> list[Figures]:
+def measure(name: str, peers: Sequence[Peer], small: bool, repeats: int, longest: float = 60.0) -> list[Figures]:
     """Measure all peers on one kernel."""
     active, rest = problem(name, small)
     compiled = primal(name)
@@ -104,7 +128,13 @@ def measure(name: str, peers: Sequence[Peer], small: bool, repeats: int) -> list
         if call is None:
             continue
         start = time.perf_counter()
-        result = call()
+        try:
+            # Zero seconds: for ever.
+            with patience(0.0 if peer.compiles else longest):
+                result = call()
+        except _TooSlowError:
+            found.append(Figures(name, peer.name, math.inf, math.inf, longest, None))
+            continue
         first = time.perf_counter() - start
         single = result[1] if isinstance(result[1], tuple | list) else (result[1],)
         result = (result[0], tuple(single))
@@ -114,7 +144,7 @@ def measure(name: str, peers: Sequence[Peer], small: bool, repeats: int) -> list
             agree(result, reference, name, peer.name)
         start = time.perf_counter()
         call()
-        times = 3 if time.perf_counter() - start > _SLOW else repeats
+        times = 1 if time.perf_counter() - start > _SLOW else repeats
         ours, function_ = least_times(call, lambda: compiled(*active, *rest), repeats=times)  # type: ignore[no-untyped-call]
         found.append(Figures(name, peer.name, ours, ours / function_, first, peak_of(call)))
     order = [peer.name for peer in peers]
@@ -125,35 +155,43 @@ def measure(name: str, peers: Sequence[Peer], small: bool, repeats: int) -> list
 
 
 def _size(count: int | None) -> str:
-    if count is None:
-        return "?"
-    return f"{count / 1e6:.0f} MB" if count >= 5e5 else "0 MB"
+    return "?" if count is None else f"{count / 1e6:.1f}"
 
 
 def _ratio(value: float) -> str:
     return f"{value:.2f}" if value < 100 else f"{value:.0f}"
 
 
+def _spent(seconds: float) -> str:
+    return f"{seconds * 1e6:.3g} us" if seconds < 1e-3 else f"{seconds * 1e3:.3g} ms"
+
+
 def table(figures: Sequence[Figures], peers: Sequence[Peer]) -> str:
-    """Return the table in Markdown: ratio to the compiled function, first call, memory."""
-    lines = [
-        f"| kernel | {' | '.join(peer.name for peer in peers)} |",
-        f"| --- |{' ---: |' * len(peers)}",
-    ]
+    """Return two tables in Markdown: ratio to the compiled function and time; first call and memory."""
     by = {(f.kernel, f.peer): f for f in figures}
-    for name in dict.fromkeys(f.kernel for f in figures):
-        cells = []
-        for peer in peers:
-            f = by.get((name, peer.name))
-            cells.append("" if f is None else f"{_ratio(f.ratio)}, {f.first:.2f} s, {_size(f.peak)}")
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+    names = list(dict.fromkeys(f.kernel for f in figures))
+
+    def tabled(corner: str, cell: Callable[[Figures], str], *more: tuple[str, list[str]]) -> list[str]:
+        rows = [(corner, [peer.name for peer in peers])]
+        rows += [(name, [cell(by[name, p.name]) if (name, p.name) in by else "" for p in peers]) for name in names]
+        lines = [f"| {head} | {' | '.join(cells)} |" for head, cells in (*rows, *more)]
+        return [lines[0], f"| --- |{' ---: |' * len(peers)}", *lines[1:]]
+
     means = []
     for peer in peers:
-        ratios = [f.ratio for f in figures if f.peer == peer.name]
+        ratios = [f.ratio for f in figures if f.peer == peer.name and math.isfinite(f.ratio)]
         mean = math.exp(sum(map(math.log, ratios)) / len(ratios)) if ratios else math.nan
         means.append(f"{_ratio(mean)} over {len(ratios)}" if ratios else "")
-    lines.append(f"| geometric mean | {' | '.join(means)} |")
-    lines.append(f"| changed in the code | {' | '.join(peer.rewritten for peer in peers)} |")
+    lines = tabled(
+        "over the function",
+        lambda f: f"{_ratio(f.ratio)} ({_spent(f.seconds)})" if math.isfinite(f.ratio) else f"over {f.first:.0f} s",
+        ("geometric mean", means),
+        ("changed in the code", [peer.rewritten for peer in peers]),
+    )
+    lines += [
+        "",
+        *tabled("first call, s; MB", lambda f: f"{f.first:.2f}; {_size(f.peak)}" if f.seconds < math.inf else ""),
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -169,7 +207,9 @@ def plot(figures: Sequence[Figures], path: Path) -> bool:
     axes = figure.subplots()
     markers = ["_", "o", "s", "^", "D"]
     for k, peer in enumerate(peers):
-        points = [(names.index(f.kernel), f.ratio) for f in figures if f.peer == peer]
+        points = [(names.index(f.kernel), f.ratio) for f in figures if f.peer == peer and math.isfinite(f.ratio)]
+        if not points:
+            continue
         style: dict[str, Any] = {"s": 300} if markers[k % 5] == "_" else {"s": 40}
         axes.scatter(*zip(*points, strict=True), label=peer, marker=markers[k % 5], zorder=3, **style)
     axes.set_yscale("log")
@@ -188,6 +228,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("kernels", nargs="*", metavar="kernel", help=", ".join(NAMES))
     parser.add_argument("--quick", action="store_true", help="small sizes, few repeats: whether it works")
     parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--patience", type=float, default=60.0, help="seconds after which a first call is given up")
     parser.add_argument("--plot", type=Path, help="draw a picture of the ratios")
     parser.add_argument("--write", action="store_true", help="write README's table")
     arguments = parser.parse_args(argv)
@@ -200,12 +241,16 @@ def main(argv: Sequence[str] | None = None) -> None:
             print(f"{peer.name} is skipped: {', '.join(peer.missing())} not installed")
     chosen = arguments.kernels or list(NAMES)
     figures: list[Figures] = []
+    loads = [os.getloadavg()[0]]
     for name in tracked(chosen, "kernels"):
-        found = measure(name, peers, arguments.quick, 2 if arguments.quick else arguments.repeats)
+        repeats = 2 if arguments.quick else arguments.repeats
+        found = measure(name, peers, arguments.quick, repeats, arguments.patience)
         print(f"{name}: {', '.join(f'{f.peer} {_ratio(f.ratio)}' for f in found)}", flush=True)
         figures += found
+        loads.append(os.getloadavg()[0])
+    load = f"Load of the machine {min(loads):.1f} to {max(loads):.1f}."
     versions = [f"{m} {importlib.metadata.version(m)}" for p in peers for m in p.modules if m not in ("numba",)]
-    text = f"{machine()[:-1]}{''.join(f', {v}' for v in versions)}.\n\n{table(figures, peers)}"
+    text = f"{machine()[:-1]}{''.join(f', {v}' for v in versions)}. {load}\n\n{table(figures, peers)}"
     print(text)
     print(f"largest memory of the process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
     if arguments.plot is not None:

@@ -43,6 +43,8 @@ class Overhead:
 
     params = tuple(_CALLS)
     param_names = ("arguments",)
+    timeout = 300
+    version = "1"
 
     def setup(self, arguments):
         self.function, self.args, self.named = _CALLS[arguments]
@@ -67,6 +69,9 @@ class Overhead:
 class Specialisations:
     """Calls that alternate between argument types keep their specialisations."""
 
+    timeout = 300
+    version = "1"
+
     def setup(self):
         self.gradient = revtrace.grad(square)
         self.args = (1.5, np.float64(1.5), np.float32(1.5))
@@ -84,6 +89,11 @@ def timeraw_import_revtrace():
 
 def timeraw_import_numba():
     return "import numba"
+
+
+for _import in (timeraw_import_revtrace, timeraw_import_numba):
+    _import.timeout = 300
+    _import.version = "1"
 
 
 _FUNCTION = """
@@ -119,7 +129,8 @@ _END = "print(time.process_time() - begin)"
 class WarmProcess:
     """A new process that finds its compiled code on disk; processor seconds, which other load changes least."""
 
-    timeout = 120
+    timeout = 300
+    version = "1"
 
     def setup(self):
         self.folder = tempfile.TemporaryDirectory()

@@ -72,7 +72,8 @@ class Deriving:
 
     params = (tuple(KINDS), (50, 200, 400))
     param_names = ("kind", "statements")
-    timeout = 120
+    timeout = 300
+    version = "1"
     number = 1
     repeat = (1, 3, 30.0)
 

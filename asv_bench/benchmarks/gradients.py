@@ -20,6 +20,7 @@ class Ratios:
     params = kernels.NAMES
     param_names = ("kernel",)
     timeout = 300
+    version = "1"
 
     def setup(self, name):
         self.active, self.rest = kernels.problem(name)
@@ -50,6 +51,9 @@ class Ratios:
 class GradientAlone:
     """The gradient of a sum of squares needs no forward sweep."""
 
+    timeout = 300
+    version = "1"
+
     def setup(self):
         (self.x,), _ = kernels.problem("norm2_1k")
         self.gradient = revtrace.grad(kernels.norm2)
@@ -68,6 +72,7 @@ class FirstCall:
     params = kernels.NAMES
     param_names = ("kernel",)
     timeout = 300
+    version = "1"
     number = 1
 
     def setup(self, name):
@@ -92,6 +97,7 @@ class SecondOrder:
     params = ("logsumexp", "lotka", "rnn", "gmm")
     param_names = ("kernel",)
     timeout = 300
+    version = "1"
 
     def setup(self, name):
         active, rest = kernels.problem(name)

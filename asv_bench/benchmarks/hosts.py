@@ -24,7 +24,7 @@ def _needs(module):
 class Scipy:
     """A minimisation with gradients by revtrace, over one with differences, and over the calls alone."""
 
-    timeout = 120
+    timeout = 300
     version = "1"
 
     def setup(self):
@@ -60,7 +60,7 @@ class Host:
 
     params = ("jax", "torch", "autograd")
     param_names = ("host",)
-    timeout = 120
+    timeout = 300
     version = "1"
 
     def setup(self, host):

@@ -31,6 +31,7 @@ class Kept:
     params = kernels.NAMES
     param_names = ("kernel",)
     timeout = 300
+    version = "1"
 
     def track_bytes(self, name):
         active, rest = kernels.problem(name)
@@ -46,6 +47,8 @@ class KeptPerIteration:
 
     params = ("tanh recurrence", "branches")
     param_names = ("loop",)
+    timeout = 300
+    version = "1"
 
     def track_bytes(self, loop):
         x = np.linspace(-1, 1, 10_000)
@@ -61,3 +64,7 @@ class KeptPerIteration:
 
 def peakmem_gradient_of_long_recurrence():
     revtrace.grad(tanh_recurrence, argnums=(0, 3))(0.9, 0.5, 0.1, np.linspace(-1, 1, 1_000_000))
+
+
+peakmem_gradient_of_long_recurrence.timeout = 300
+peakmem_gradient_of_long_recurrence.version = "1"

@@ -98,7 +98,7 @@ class Programs:
 
     params = tuple(programs())
     param_names = ("program",)
-    timeout = 120
+    timeout = 300
     version = "1"
 
     def setup(self, name):

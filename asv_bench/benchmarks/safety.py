@@ -35,6 +35,7 @@ class IndexTests:
     params = kernels.NAMES
     param_names = ("kernel",)
     timeout = 300
+    version = "1"
 
     def track_over_untested(self, name):
         active, rest = kernels.problem(name)

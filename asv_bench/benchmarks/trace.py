@@ -32,7 +32,7 @@ class Trace:
 
     params = kernels.NAMES
     param_names = ("kernel",)
-    timeout = 120
+    timeout = 300
     version = "1"
 
     def setup(self, name):
@@ -59,7 +59,7 @@ class Generate:
 
     params = kernels.NAMES
     param_names = ("kernel",)
-    timeout = 120
+    timeout = 300
     version = "1"
 
     def setup(self, name):

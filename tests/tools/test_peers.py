@@ -43,3 +43,17 @@ def test_every_problem_is_there(name: str) -> None:
 def test_unknown_kernels() -> None:
     with pytest.raises(SystemExit):
         peers.main(["nothing"])
+
+
+def test_a_call_without_an_end_is_given_up() -> None:
+    def endless(name: str, active: tuple[object, ...], rest: tuple[object, ...]) -> object:
+        def call() -> None:
+            while True:
+                pass
+
+        return call
+
+    slow = Peer("slow", (), "", endless, compiles=False)  # type: ignore[arg-type]
+    (found,) = peers.measure("scan", [slow], small=True, repeats=1, longest=0.05)
+    assert found.ratio == np.inf
+    assert "| scan | over 0 s |" in peers.table([found], [slow])
