@@ -353,7 +353,7 @@ def _class_attribute(t: Tracer, st: State, cls: type, self: Any, name: str, star
         return Bound(Static(found.__func__, _part(source, "__func__")), Static(cls))
     if isinstance(found, staticmethod):
         return Static(found.__func__, source)
-    if isinstance(found, types.FunctionType):
+    if isinstance(found, (types.FunctionType, functools._lru_cache_wrapper)):
         return Bound(Static(found, source), self)
     if type(found).__module__.startswith(("numba", "revtrace.")) and hasattr(found, "py_func"):
         return Bound(Static(found), self)

@@ -14,7 +14,7 @@ import numpy as np
 from revtrace.calls import users
 from revtrace.program.nodes import Const
 from revtrace.rules import callables
-from revtrace.trace import elementwise, functions, stand_ins
+from revtrace.trace import elementwise, functions, memo, stand_ins
 from revtrace.trace.attributes import Method, class_source, get_attribute
 from revtrace.trace.external import external
 from revtrace.trace.record import Cell, Fixed, Item
@@ -102,6 +102,8 @@ def call(
                 from revtrace.trace.library import call_partial
 
                 return call_partial(t, st, box, args, kwargs, fr)
+            if box.cls is memo.Memoised:
+                return memo.call_memoised(t, st, function.id, box.get("__wrapped__"), args, kwargs)
             if box.cls is np.vectorize:
                 from revtrace.trace.array_algorithms import call_vectorized
 
@@ -172,10 +174,11 @@ def call(
     if isinstance(f, types.MethodType):
         owner = external(t, st, f.__self__, None, "const")
         return call(t, st, Static(f.__func__), (owner, *args), kwargs, fr)
-    if type(f).__name__ in ("_ArrayFunctionDispatcher", "_lru_cache_wrapper") and isinstance(
-        wrapped, types.FunctionType
-    ):
-        return _plain(t, st, wrapped, Static(wrapped), args, kwargs)
+    if isinstance(wrapped, types.FunctionType):
+        if isinstance(f, functools._lru_cache_wrapper):
+            return memo.call_memoised(t, st, f, Static(wrapped), args, kwargs)
+        if type(f).__name__ == "_ArrayFunctionDispatcher":
+            return _plain(t, st, wrapped, Static(wrapped), args, kwargs)
     if isinstance(f, types.WrapperDescriptorType) and f.__name__ == "__init__":
         if issubclass(f.__objclass__, BaseException) and isinstance(args[0], Ref):
             st.set_field(args[0], "args", Tup(args[1:]))

@@ -64,6 +64,13 @@ def _class_of(st: State, error: Value) -> type:
     return box.cls
 
 
+@on("STOPITERATION_ERROR")
+def _stop_iteration_error(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    """A generator does not let a ``StopIteration`` out."""
+    if issubclass(_class_of(st, st.stack[-1]), StopIteration):
+        st.stack[-1] = Static(RuntimeError("generator raised StopIteration"))
+
+
 @on("PUSH_EXC_INFO")
 def _push_exc_info(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     error = st.stack[-1]

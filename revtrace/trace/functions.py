@@ -113,6 +113,7 @@ _MODULES = (
     "definitions",
     "extremes",
     "library",
+    "memo",
     "linalg",
     "matrix_functions",
     "methods",

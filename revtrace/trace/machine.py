@@ -89,6 +89,8 @@ class Tracer:
         """Buffers whose elements numpy too has in C order, without gaps."""
         self.swaps: dict[Operand, dict[Operand, Operand]] = {}
         self.tables: dict[Any, View] = {}
+        self.memo: dict[Any, Any] = {}
+        """What memoised functions returned, by the function and its arguments."""
         self.rolling: list[Any] = []
         """The loops being rolled, outermost first."""
         self.callers_lists: set[Operand] = set()
@@ -113,6 +115,7 @@ class Tracer:
         length, stmts, self.catches, self.side_effects, frames, self.appended = saved
         self.b.reopen(stmts)
         del stmts[length:]
+        self.memo = {}
         del self.frames[frames:]
 
     def statements_here(self) -> list[Any]:

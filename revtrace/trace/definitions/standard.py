@@ -1,0 +1,159 @@
+"""Functions of the standard library that are written in C, or compute with fractions: `heapq` and `statistics`."""
+
+from __future__ import annotations
+
+import heapq
+import math
+import statistics
+from typing import Any
+
+from revtrace.trace.definitions.register import define
+
+__all__: list[str] = []
+
+
+# heapq: a list whose item k is not greater than items 2k+1 and 2k+2 -----------------------------
+
+
+def _rise(heap: Any, top: int, place: int) -> None:
+    """Let the item at a place change places with the ones above it while it is less, not above ``top``."""
+    while place > top:
+        above = (place - 1) >> 1
+        if not heap[place] < heap[above]:
+            break
+        heap[place], heap[above] = heap[above], heap[place]
+        place = above
+
+
+def _sink(heap: Any, top: int) -> None:
+    """Let the lesser of the two items below follow into the place of each, then the item rise from the bottom.
+
+    Equal items stay in the order in which heapq leaves them.
+    """
+    n, place = len(heap), top
+    below = 2 * place + 1
+    while below < n:
+        if below + 1 < n and not heap[below] < heap[below + 1]:
+            below += 1
+        heap[place], heap[below] = heap[below], heap[place]
+        place = below
+        below = 2 * place + 1
+    _rise(heap, top, place)
+
+
+@define(heapq.heappush)
+def heappush(heap: Any, item: Any) -> None:
+    """Put an item into a heap."""
+    heap.append(item)
+    _rise(heap, 0, len(heap) - 1)
+
+
+@define(heapq.heappop)
+def heappop(heap: Any) -> Any:
+    """Take the least item out of a heap."""
+    last = heap.pop()
+    if not heap:
+        return last
+    least = heap[0]
+    heap[0] = last
+    _sink(heap, 0)
+    return least
+
+
+@define(heapq.heapify)
+def heapify(x: Any) -> None:
+    """Make a heap of a list."""
+    for k in range(len(x) // 2 - 1, -1, -1):
+        _sink(x, k)
+
+
+@define(heapq.heapreplace)
+def heapreplace(heap: Any, item: Any) -> Any:
+    """Take the least item out of a heap, then put one into it."""
+    least = heap[0]
+    heap[0] = item
+    _sink(heap, 0)
+    return least
+
+
+@define(heapq.heappushpop)
+def heappushpop(heap: Any, item: Any) -> Any:
+    """Put an item into a heap, then take the least out of it."""
+    if len(heap) > 0 and heap[0] < item:
+        least = heap[0]
+        heap[0] = item
+        _sink(heap, 0)
+        return least
+    return item
+
+
+@define(heapq.nsmallest)
+def nsmallest(n: Any, iterable: Any, key: Any = None) -> Any:
+    """The least items, in order."""
+    return sorted(iterable, key=key)[: max(n, 0)]
+
+
+@define(heapq.nlargest)
+def nlargest(n: Any, iterable: Any, key: Any = None) -> Any:
+    """The greatest items, the greatest first."""
+    return sorted(iterable, key=key, reverse=True)[: max(n, 0)]
+
+
+# statistics: rounded more often than there, where sums are fractions ---------------------------------
+
+
+def _numbers(data: Any, least: int, name: str) -> Any:
+    values = list(data)
+    if len(values) < least:
+        raise statistics.StatisticsError(f"{name} requires at least {least} data point{'s' if least > 1 else ''}")
+    return values
+
+
+def _squares(values: Any, around: Any) -> Any:
+    if around is None:
+        mean = math.fsum(values) / len(values)
+        rest = math.fsum([v - mean for v in values])
+        return math.fsum([(v - mean) * (v - mean) for v in values]) - rest * rest / len(values)
+    return math.fsum([(v - around) * (v - around) for v in values])
+
+
+@define(statistics.mean)
+def mean(data: Any) -> Any:
+    """The sum over the number."""
+    values = _numbers(data, 1, "mean")
+    return math.fsum(values) / len(values)
+
+
+@define(statistics.variance)
+def variance(data: Any, xbar: Any = None) -> Any:
+    """The mean square of the distances from the mean, of a sample."""
+    values = _numbers(data, 2, "variance")
+    return _squares(values, xbar) / (len(values) - 1)
+
+
+@define(statistics.pvariance)
+def pvariance(data: Any, mu: Any = None) -> Any:
+    """The mean square of the distances from the mean."""
+    values = _numbers(data, 1, "pvariance")
+    return _squares(values, mu) / len(values)
+
+
+@define(statistics.stdev)
+def stdev(data: Any, xbar: Any = None) -> Any:
+    """The root of the variance of a sample."""
+    return math.sqrt(variance(data, xbar))
+
+
+@define(statistics.pstdev)
+def pstdev(data: Any, mu: Any = None) -> Any:
+    """The root of the variance."""
+    return math.sqrt(pvariance(data, mu))
+
+
+@define(statistics.harmonic_mean)
+def harmonic_mean(data: Any, weights: Any = None) -> Any:
+    """The number over the sum of the reciprocals."""
+    values = _numbers(data, 1, "harmonic mean")
+    if weights is None:
+        return len(values) / math.fsum([1 / v for v in values])
+    return math.fsum(weights) / math.fsum([w / v for w, v in zip(weights, values, strict=True)])
