@@ -90,6 +90,8 @@ class Executor:
     enter : callable or None
         Makes a ``run`` for a function and its code that refuses calls, with TypeError, once the function has other
         code; returns it with an array whose first element counts its calls.
+    key : str
+        Under which its machine code is on disk; empty where it is not.
     """
 
     run: Callable[..., Any]
@@ -100,6 +102,7 @@ class Executor:
     boxed: frozenset[int] = frozenset()
     form: Any = None
     enter: Callable[[FunctionType, CodeType], tuple[Callable[..., Any], Any]] | None = None
+    key: str = ""
 
     def __call__(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
         """Run on inputs and return the results as a tuple."""
@@ -131,7 +134,7 @@ class Specialisation:
     executor : Executor or None
         None calls the plain function.
     careful : callable
-        Makes the careful executor when it is first needed.
+        Makes the careful executor of the program when it is first needed.
     count : callable
         Makes the executor of the program that counts what is kept.
     primal : bool
@@ -144,6 +147,10 @@ class Specialisation:
     closer : callable
         Called when only a specialisation for the call's very lengths can serve it, or one that finds out what is
         tested at some places.
+    rest : callable or None
+        Returns the program and the plan where ``traced`` has an outline of the program only.
+    keeping : bool
+        Whether the program keeps anything for a backward sweep; found out where it is not said.
     sized : bool
         Whether this is one for the call's very lengths.
     failed : set of Loc
@@ -153,7 +160,7 @@ class Specialisation:
     traced: Traced
     function: FunctionType
     executor: Executor | None
-    careful: Callable[[], Executor]
+    careful: Callable[[Program], Executor]
     count: Callable[[Program], Executor]
     settings: Settings
     stats: Stats
@@ -161,6 +168,8 @@ class Specialisation:
     extra: bool = False
     changed: Callable[[], None] = lambda: None
     closer: Callable[[bool, frozenset[Loc]], None] = lambda sized, failed: None
+    rest: Callable[[], tuple[Program, Plan | None]] | None = None
+    keeping: bool | None = None
     sized: bool = field(init=False, default=False)
     failed: frozenset[Loc] = field(init=False, default=frozenset())
     plan: Plan | None = field(init=False, default=None)
@@ -176,7 +185,16 @@ class Specialisation:
 
     def __post_init__(self) -> None:
         self._code = self.function.__code__
+        if self.keeping is None:
+            self.keeping = keeps(self.traced.program)
         self.open()
+
+    def whole(self) -> Program:
+        """Return the program with all its statements."""
+        if self.rest is not None:
+            program, self.plan = self.rest()
+            self.traced, self.rest = replace(self.traced, program=program), None
+        return self.traced.program
 
     def open(self) -> None:
         """Make the way into the executor."""
@@ -218,7 +236,7 @@ class Specialisation:
 
     def remember(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Remember the call that the specialisation is made for, without keeping its arrays alive."""
-        if self.primal or not keeps(self.traced.program):
+        if self.primal or not self.keeping:
             self._kept = 0
             return
         inputs = self.inputs_of(args, kwargs)
@@ -234,9 +252,9 @@ class Specialisation:
             fitted = self.fitting(inputs) if known else None
             if fitted is not None:
                 self._kept = int(
-                    self.count(counting(self.traced.program))(
-                        [x.copy() if isinstance(x, np.ndarray) else x for x in fitted]
-                    )[0]
+                    self.count(counting(self.whole()))([x.copy() if isinstance(x, np.ndarray) else x for x in fitted])[
+                        0
+                    ]
                 )
         return self._kept
 
@@ -371,7 +389,7 @@ class Specialisation:
             self.stats.deopts += 1
             self._misses += 1
             if self._careful is None:
-                self._careful = self.careful()
+                self._careful = self.careful(self.whole())
             if self._misses >= _PATIENCE and self.executor is not self._careful:
                 self._past = self.calls
                 self.executor = self._careful
@@ -394,7 +412,7 @@ class Specialisation:
             failed = self.failed_check(inputs)
             if failed is None:
                 # Compiled code rounds otherwise than the interpreter, which found the numbers.
-                return self.run(_stepped(self.traced.program), inputs, args, kwargs)
+                return self.run(_stepped(self.whole()), inputs, args, kwargs)
             if failed.attr("kind", "") == "pinned":
                 return OTHER
         restore = snapshot(args, kwargs, inputs)
@@ -475,7 +493,7 @@ class Specialisation:
 
         given = [x.copy() if isinstance(x, np.ndarray) else x for x in inputs]
         try:
-            run(self.traced.program, given)
+            run(self.whole(), given)
         except Bail as bail:
             return bail.op
         return None

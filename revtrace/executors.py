@@ -13,7 +13,7 @@ from revtrace.dispatch import Executor, Stats
 from revtrace.program.nodes import Program
 from revtrace.program.show import show
 
-__all__ = ["executor"]
+__all__ = ["executor", "stored"]
 
 
 def executor(
@@ -48,17 +48,31 @@ def executor(
     start = time.perf_counter()
     found = kernels.obtain(program, settings, careful=careful, boxed=boxed, form=form)
     stats.compile_seconds += time.perf_counter() - start
-    stats.disk_hits += found.where == "disk"
     if "source" in dump:
         print(found.kernel.source.text, file=sys.stderr)
+    return _running(found, stats, careful)
+
+
+def stored(key: str, name: str, settings: Settings, stats: Stats) -> Executor | None:
+    """Return how to run the program whose machine code has a key; None where that is not there."""
+    start = time.perf_counter()
+    found = kernels.stored(key, name, settings)
+    stats.compile_seconds += time.perf_counter() - start
+    return None if found is None else _running(found, stats, careful=False)
+
+
+def _running(found: kernels.Found, stats: Stats, careful: bool) -> Executor:
+    stats.disk_hits += found.where == "disk"
+    source = found.kernel.source
     return Executor(
         run=found.kernel.dispatch,
         bail=(codegen.Bail,),
         deopt=() if careful else (codegen.Deopt,),
-        source=found.kernel.source.text,
-        boxed=boxed,
-        form=form,
+        source=source.text,
+        boxed=frozenset(source.boxed),
+        form=source.form,
         enter=found.kernel.enter,
+        key=found.key,
     )
 
 

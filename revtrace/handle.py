@@ -166,7 +166,7 @@ class Handle(Derived, functools.partial):  # type: ignore[type-arg]
 
     def program(self, /, *args: Any, **kwargs: Any) -> Program:
         """Return the program that serves a call with these arguments; it is not run."""
-        return self._found(args, kwargs).traced.program  # type: ignore[no-any-return]
+        return self._found(args, kwargs).whole()  # type: ignore[no-any-return]
 
     def dump(self, /, *args: Any, **kwargs: Any) -> Dump:
         """Return how a call with these arguments is computed, forward and backward; nothing is compiled or run.
@@ -215,7 +215,9 @@ class Handle(Derived, functools.partial):  # type: ignore[type-arg]
         number runs forward.
         """
         target = self if self.steps else self.value_and_grad
-        found: Plan | None = target._found(args, kwargs).plan
+        specialisation = target._found(args, kwargs)
+        specialisation.whole()
+        found: Plan | None = specialisation.plan
         return Plan() if found is None else found
 
     def source(self, /, *args: Any, **kwargs: Any) -> str:

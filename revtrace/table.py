@@ -19,6 +19,7 @@ from weakref import WeakSet
 import numpy as np
 
 from revtrace import derive, interop
+from revtrace.cache import kernels, specialisations
 from revtrace.callee import by_parameter, locate, whole_call
 from revtrace.calls.users import watchers
 from revtrace.config import Settings
@@ -27,7 +28,7 @@ from revtrace.dispatch import Executor, Specialisation, Stats
 from revtrace.dispatch_signature import compile_binder, passed
 from revtrace.dispatch_source import OTHER, Trampoline, boxed, form
 from revtrace.errors import InternalError, RevtraceError, UnsupportedError
-from revtrace.executors import executor
+from revtrace.executors import executor, stored
 from revtrace.loc import Loc
 from revtrace.passes import prepared
 from revtrace.passes.plan import Plan
@@ -234,17 +235,11 @@ class Table:
         with self._lock:
             reason = again(self.specialisations, self.function, self.bind(args, kwargs))
             try:
-                traced, plan = self.traced(args, kwargs)
-            except UnsupportedError:
-                if not self.primal:
-                    self._sized, self._failed = False, frozenset()
-                    raise
-                specialisation = self._plain(args, kwargs)
-            else:
-                specialisation = self._compiled(traced)
-                specialisation.plan, specialisation.sized, specialisation.failed = plan, self._sized, self._failed
-                specialisation.remember(args, kwargs)
-            self._sized, self._failed = False, frozenset()
+                found = self._stored(args, kwargs)
+                specialisation = self._made(args, kwargs) if found is None else found
+            finally:
+                self._sized, self._failed = False, frozenset()
+            specialisation.remember(args, kwargs)
             self.counted.specialisations += 1
             self.reasons.append(reason)
             if "call" in self.settings.dump.split(","):
@@ -256,6 +251,77 @@ class Table:
                 self.specialisations = (specialisation, *self.specialisations)[:limit]
                 self.refresh()
             return specialisation
+
+    def _made(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Specialisation:
+        """Trace, derive and compile for a call."""
+        try:
+            traced, plan = self.traced(args, kwargs)
+        except UnsupportedError:
+            if not self.primal:
+                raise
+            return self._plain(args, kwargs)
+        made = self._compiled(traced)
+        made.plan, made.sized, made.failed = plan, self._sized, self._failed
+        self._keep(made, args, kwargs)
+        return made
+
+    # on disk --------------------------------------------------------------------------
+
+    def _key(self, arguments: Mapping[str, Any]) -> str:
+        """Return where traces for a call are on disk; empty where they are not kept there."""
+        settings = self.settings
+        special = self._sized or self._failed
+        if special or not settings.cache or settings.interpret or settings.verify or settings.dump:
+            return ""
+        return specialisations.key_of_call(self.function, repr((self.steps, self.skipped)), arguments)
+
+    def _stored(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Specialisation | None:
+        """Return the specialisation for a call that another process left on disk."""
+        start = time.perf_counter()
+        arguments = self.bind(args, kwargs)
+        key = self._key(arguments)
+        if not key:
+            return None
+        answer = "not there"
+        try:
+            for found, why in specialisations.find(kernels.store(self.settings), key, self.function, arguments):
+                answer = why
+                if found is None:
+                    continue
+                answer = "its machine code is not there"
+                run = stored(found.kernel, found.traced.program.name, self.settings, self.counted)
+                if run is not None:
+                    made = self._specialisation(found.traced, run, found.whole, found.keeps)
+                    answer = "it is for another call"
+                    if made.inputs_of(args, kwargs) is not None:
+                        answer = "disk"
+                        return made
+        finally:
+            self._explain(answer)
+            self.counted.trace_seconds += time.perf_counter() - start
+        return None
+
+    def _keep(self, made: Specialisation, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Write a specialisation to disk if another process could use it."""
+        arguments = self.bind(args, kwargs)
+        key = self._key(arguments)
+        if not key or made.executor is None or not made.executor.key:
+            return
+        why = specialisations.keep(
+            kernels.store(self.settings),
+            key,
+            made.traced,
+            made.plan,
+            kernel=made.executor.key,
+            keeps=bool(made.keeping),
+            function=self.function,
+            arguments=arguments,
+        )
+        self._explain(f"not kept: {why}" if why else "kept")
+
+    def _explain(self, what: str) -> None:
+        if self.settings.explain_cache:
+            print(f"revtrace cache: the trace of {self.function.__qualname__}: {what}", file=sys.stderr)
 
     def refresh(self) -> None:
         """Take the trampolines of the specialisations over."""
@@ -370,16 +436,23 @@ class Table:
             # It serves calls that take this way only: compiling would cost more than it saves.
             settings = replace(settings, interpret=True)
 
-        def careful() -> Executor:
-            return executor(traced.program, settings, self.counted, careful=True, **given)
-
         # Effects on the caller's objects happen only when the plain function runs.
         lost = self.primal and traced.side_effects is not None
         fast = None if lost else executor(traced.program, settings, self.counted, **given)
+        return self._specialisation(traced, fast)
+
+    def _specialisation(
+        self, traced: Traced, run: Executor | None, rest: Any = None, keeping: bool | None = None
+    ) -> Specialisation:
+        given: dict[str, Any] = {} if run is None else {"boxed": run.boxed, "form": run.form}
+
+        def careful(program: Program) -> Executor:
+            return executor(program, self.settings, self.counted, careful=True, **given)
+
         return Specialisation(
             traced,
             self.function,
-            fast,
+            run,
             careful,
             self._counter,
             self.settings,
@@ -388,6 +461,8 @@ class Table:
             extra=self.extra,
             changed=self.refresh,
             closer=self.closer,
+            rest=rest,
+            keeping=keeping,
         )
 
     def _counter(self, program: Program) -> Executor:
@@ -403,7 +478,7 @@ class Table:
         program = Program(self.function.__name__, (), Block(()))
         traced = Traced(program, (), StaticLeaf(None), tuple(guards))
 
-        def careful() -> Executor:
+        def careful(program: Program) -> Executor:
             raise InternalError("a plain function has no kernel")
 
         return Specialisation(

@@ -52,7 +52,7 @@ def special(
         traced,
         f,
         Executor(run, (Bail,), (Deopt,)),
-        lambda: Executor(careful, (Bail,)),
+        lambda program: Executor(careful, (Bail,)),
         lambda program: Executor(careful, ()),
         Settings(),
         Stats(),
@@ -258,7 +258,7 @@ def test_scalars_are_taken_by_exact_type() -> None:
     program = Program("f", (n,), b.close(b.cast(n, "f8")))
     traced = Traced(program, (Input(Arg("x"), "int", int),), Leaf(0, float), ())
     run = Executor(lambda n: (float(n),), ())
-    s = Specialisation(traced, plain, run, lambda: run, lambda program: run, Settings(), Stats())
+    s = Specialisation(traced, plain, run, lambda program: run, lambda program: run, Settings(), Stats())
     assert s.trampoline.call(3) == 3.0
     for x in (True, 3.0, np.int64(3)):
         assert s.trampoline.call(x) is OTHER

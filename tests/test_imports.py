@@ -30,7 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "passes": LEAVES | {"program", "rules", "calls"},
     "replay": LEAVES | {"program", "rules", "calls"},
     "codegen": LEAVES | {"program", "rules", "calls"},
-    "cache": LEAVES | {"config", "program", "codegen", "calls"},
+    "cache": LEAVES | {"config", "program", "codegen", "calls", "passes", "trace"},
     "runs": LEAVES | {"program", "passes", "replay", "trace", "table", "derive", "callee", "dispatch_signature"},
     "dumps": LEAVES | {"program", "passes", "replay", "codegen", "runs", "kept"},
     "interop": LEAVES

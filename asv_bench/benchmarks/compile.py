@@ -6,6 +6,7 @@ import types
 
 import revtrace
 from revtrace.cache import kernels as disk
+from revtrace.cache.store import KERNEL
 
 from . import kernels
 from .interleaved import first_call
@@ -63,6 +64,6 @@ class CompiledSize:
         with tempfile.TemporaryDirectory() as folder, revtrace.config.override(cache=True, cache_dir=folder):
             disk.forget()
             revtrace.value_and_grad(kernels.FUNCTIONS[name], argnums=tuple(range(len(active))))(*active, *rest)
-            return sum(entry.size for entry in disk.store(revtrace.config.current()).entries())
+            return sum(entry.size for entry in disk.store(revtrace.config.current()).entries(KERNEL))
 
     track_bytes.unit = "bytes"

@@ -21,15 +21,16 @@ from revtrace.program.nodes import Program
 if TYPE_CHECKING:
     from revtrace.codegen.kernel import Kernel
 
-__all__ = ["Found", "forget", "obtain", "store"]
+__all__ = ["Found", "forget", "obtain", "store", "stored"]
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A kernel and where it was found: ``"memory"``, ``"disk"`` or ``"built"``."""
+    """A kernel, where it was found (``"memory"``, ``"disk"`` or ``"built"``), and its key if it may be on disk."""
 
     kernel: Kernel
     where: str
+    key: str = ""
 
 
 _LIMIT = 1024
@@ -76,24 +77,43 @@ def obtain(
     if not all(row_named(spec.row).fixed for _, spec in source.calls):
         # It calls a function of this process's.
         settings = replace(settings, cache=False)
+    found = stored(key, program.name, settings)
+    if found is not None:
+        return found
+    kernel = codegen.build(program, careful=careful, source=source)
+    _keep(key, kernel, settings)
+    _remember(key, kernel)
+    return _explained(Found(kernel, "built", key if settings.cache else ""), key, program.name, settings)
+
+
+def stored(key: str, name: str, settings: Settings) -> Found | None:
+    """Return the kernel of a key from this process or from disk; None where it is in neither.
+
+    Parameters
+    ----------
+    key : str
+    name : str
+        The program's, for messages.
+    settings : Settings
+    """
+    where = "memory"
     with _lock:
         kernel = _kernels.get(key)
         if kernel is not None:
             _kernels.move_to_end(key)
-    if kernel is not None:
-        return _explained(Found(kernel, "memory"), key, program, settings)
-    kernel = _loaded(key, settings)
-    if kernel is not None:
-        found = Found(kernel, "disk")
-    else:
-        kernel = codegen.build(program, careful=careful, source=source)
-        found = Found(kernel, "built")
-        _keep(key, kernel, settings)
+    if kernel is None:
+        kernel, where = _loaded(key, settings), "disk"
+        if kernel is None:
+            return None
+        _remember(key, kernel)
+    return _explained(Found(kernel, where, key if settings.cache else ""), key, name, settings)
+
+
+def _remember(key: str, kernel: Kernel) -> None:
     with _lock:
         _kernels[key] = kernel
         while len(_kernels) > _LIMIT:
             _kernels.popitem(last=False)
-    return _explained(found, key, program, settings)
 
 
 def _loaded(key: str, settings: Settings) -> Kernel | None:
@@ -131,7 +151,7 @@ def _keep(key: str, kernel: Kernel, settings: Settings) -> None:
     store(settings).put(key, data)
 
 
-def _explained(found: Found, key: str, program: Program, settings: Settings) -> Found:
+def _explained(found: Found, key: str, name: str, settings: Settings) -> Found:
     if settings.explain_cache:
-        print(f"revtrace cache: {program.name} {key[:12]}: {found.where}", file=sys.stderr)
+        print(f"revtrace cache: {name} {key[:12]}: {found.where}", file=sys.stderr)
     return found

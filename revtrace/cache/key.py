@@ -1,8 +1,7 @@
 """What a kernel's machine code depends on, as one hash.
 
-Tracing and deriving run in every process: they take milliseconds, and the generated source they
-end in says everything that the function, its globals, its closures and the arguments' types
-contribute.  The key hashes that source and what turns it into machine code, so that nothing can
+The generated source says everything that the function, its globals, its closures and the arguments'
+types contribute.  The key hashes that source and what turns it into machine code, so that nothing can
 be stale.
 """
 
@@ -11,12 +10,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from revtrace.codegen import Source
 from revtrace.program.nodes import Program
 
-__all__ = ["key_of", "own_text"]
+__all__ = ["digest_of", "key_of", "own_text", "surroundings"]
 
 
 @functools.cache
@@ -42,18 +42,21 @@ def key_of(source: Source, program: Program, *, careful: bool) -> str:
     careful : bool
         Which of the two builds.
     """
+    types = repr([str(v.type) for v in program.inputs])
+    return digest_of((own_text(), *surroundings(), repr(source), types, repr(careful)))
+
+
+def surroundings() -> tuple[str, ...]:
+    """Return what compiled code depends on besides its source: versions, the CPU, numba's switches."""
     # numba takes a third of a second to import, and is needed when a key is.
     from revtrace.codegen.machine import machine
 
     switches = sorted(f"{name}={value}" for name, value in os.environ.items() if name.startswith("NUMBA_"))
-    parts = (
-        own_text(),
-        *machine(),
-        *switches,
-        repr(source),
-        repr([str(v.type) for v in program.inputs]),
-        repr(careful),
-    )
+    return (*machine(), *switches)
+
+
+def digest_of(parts: Iterable[str]) -> str:
+    """Return one hash of several texts."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(len(part).to_bytes(8, "little") + part.encode())

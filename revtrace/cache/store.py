@@ -1,7 +1,7 @@
 """The store on disk: private files named by key, safe against everything that happens to files.
 
 Concurrent writers, killed writers, a full or read-only disk and corrupt files all end in a miss,
-never in a wrong answer or an error.  Files hold machine code, so a directory or file that
+never in a wrong answer or an error.  Files hold machine code and traces, so a directory or file that
 someone else could have written is never read.
 """
 
@@ -20,10 +20,12 @@ import platformdirs
 
 from revtrace.errors import CacheError
 
-__all__ = ["Entry", "Store", "location"]
+__all__ = ["KERNEL", "TRACE", "Entry", "Store", "location"]
+
+KERNEL, TRACE = ".kernel", ".trace"
+"""Endings of files with machine code and with traces."""
 
 _MAGIC = b"revtrace-kernel-1\n"
-_SUFFIX = ".kernel"
 _TEMPORARY = ".writing"
 _ABANDONED_SECONDS = 3600.0
 # Dating every hit would write to disk at every start.
@@ -64,9 +66,9 @@ class Store:
     directory: Path
     limit: int
 
-    def get(self, key: str) -> bytes | None:
+    def get(self, key: str, suffix: str = KERNEL) -> bytes | None:
         """Return what was stored under a key; None where there is nothing sound."""
-        path = self.directory / (key + _SUFFIX)
+        path = self.directory / (key + suffix)
         try:
             self.check()
             with open(path, "rb") as file:
@@ -82,7 +84,7 @@ class Store:
             return None
         return payload
 
-    def put(self, key: str, payload: bytes) -> bool:
+    def put(self, key: str, payload: bytes, suffix: str = KERNEL) -> bool:
         """Store bytes under a key; False where the disk does not take them."""
         temporary = None
         try:
@@ -91,7 +93,7 @@ class Store:
             handle, temporary = tempfile.mkstemp(suffix=_TEMPORARY, prefix=key[:16] + "-", dir=self.directory)
             with os.fdopen(handle, "wb") as file:
                 file.write(_sealed(payload))
-            os.replace(temporary, self.directory / (key + _SUFFIX))
+            os.replace(temporary, self.directory / (key + suffix))
             self.evict()
         except OSError:
             if temporary is not None:
@@ -99,13 +101,14 @@ class Store:
             return False
         return True
 
-    def discard(self, key: str) -> None:
+    def discard(self, key: str, suffix: str = KERNEL) -> None:
         """Forget a key."""
-        _remove(self.directory / (key + _SUFFIX))
+        _remove(self.directory / (key + suffix))
 
-    def entries(self) -> list[Entry]:
-        """Return the stored files, the least recently used first."""
-        return sorted(self._files(_SUFFIX), key=lambda entry: entry.used)
+    def entries(self, *suffixes: str) -> list[Entry]:
+        """Return the stored files, of some kinds or all, the least recently used first."""
+        files = (entry for suffix in suffixes or (KERNEL, TRACE) for entry in self._files(suffix))
+        return sorted(files, key=lambda entry: entry.used)
 
     def evict(self) -> int:
         """Remove the least recently used files beyond the limit, and what killed writers left; return how many."""
@@ -124,7 +127,7 @@ class Store:
 
     def clear(self) -> int:
         """Remove everything; return how many files there were."""
-        return sum(_remove(entry.path) for suffix in (_SUFFIX, _TEMPORARY) for entry in self._files(suffix))
+        return sum(_remove(entry.path) for suffix in (KERNEL, TRACE, _TEMPORARY) for entry in self._files(suffix))
 
     def check(self) -> None:
         """Refuse a directory that someone else may write.

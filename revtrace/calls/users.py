@@ -27,6 +27,7 @@ __all__ = [
     "Marker",
     "NotImplementedTangent",
     "UserRule",
+    "any_rules",
     "by_partials",
     "by_residuals",
     "find",
@@ -140,6 +141,11 @@ def opt_out(f: Any) -> None:
     _rules.pop(plain_of(f), None)
     _opted_out.add(plain_of(f))
     _changed()
+
+
+def any_rules() -> bool:
+    """Whether there are rules of users, or functions for which rules are not to be used."""
+    return bool(_rules or _opted_out)
 
 
 def find(f: Any) -> UserRule | None:

@@ -12,7 +12,7 @@ from typing import Any
 import revtrace
 from revtrace import config
 from revtrace.cache.kernels import store
-from revtrace.cache.store import location
+from revtrace.cache.store import KERNEL, TRACE, Store, location
 from revtrace.errors import CacheError
 
 __all__ = ["add"]
@@ -72,7 +72,11 @@ def _state(settings: config.Settings) -> str:
         disk.check()
     except CacheError as error:
         return f" (not usable: {error.what})"
-    return f" ({len(disk.entries())} kernels)"
+    return f" ({_counted(disk)})"
+
+
+def _counted(disk: Store) -> str:
+    return f"{len(disk.entries(KERNEL))} kernels, {len(disk.entries(TRACE))} traces"
 
 
 def _cache(arguments: argparse.Namespace) -> int:
@@ -84,7 +88,6 @@ def _cache(arguments: argparse.Namespace) -> int:
     if arguments.what == "clear":
         print(f"removed {disk.clear()} files from {disk.directory}")
         return 0
-    entries = disk.entries()
-    size = sum(entry.size for entry in entries)
-    print(f"{disk.directory}: {len(entries)} kernels, {size / 2**20:.1f} MiB of at most {disk.limit / 2**20:.0f} MiB")
+    size = sum(entry.size for entry in disk.entries())
+    print(f"{disk.directory}: {_counted(disk)}, {size / 2**20:.1f} MiB of at most {disk.limit / 2**20:.0f} MiB")
     return 0

@@ -84,7 +84,7 @@ def returned(
                     "pass it as a Python number, or keep it out of the host's traced arguments",
                     here,
                 )
-    program = traced.program
+    program = found.whole()
     mystery = {
         var
         for var, x in zip(program.inputs, inputs, strict=True)

@@ -47,12 +47,18 @@ __all__ = [
     "Stmt",
     "Var",
     "While",
+    "fresh_id",
     "regions",
     "walk",
 ]
 
 
 _ids = itertools.count()
+
+
+def fresh_id() -> int:
+    """Return a number that no value of this process has."""
+    return next(_ids)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -64,6 +64,9 @@ _STEADY = frozenset(
     {"numpy", "math", "cmath", "scipy", "numba", "builtins", "operator", "functools", "itertools", "typing"}
 )
 
+#: Attributes of functions and classes that are no part of what the disk cache compares.
+_UNTOLD = frozenset({"__annotations__", "__subclasses__", "__code__", "__globals__", "__closure__", "__type_params__"})
+
 
 def get_attribute(t: Tracer, st: State, value: Any, name: str) -> Any:
     """``value.name``."""
@@ -224,10 +227,14 @@ def _of_static(t: Tracer, st: State, value: Static, name: str) -> Any:
             t.guard(Attr(Fixed(obj), name), "absent")
             raise PythonRaise(error) from None
         if obj.__name__.partition(".")[0] in _STEADY:
+            t.reliance.steady[obj.__name__, name] = found
             if isinstance(found, (int, float, complex)):
                 return Static(found)
             return external(t, st, found, None, "const") if isinstance(found, np.ndarray) else Static(found)
         return external(t, st, found, Global(vars(obj), name), "const")
+    t.reliance.touch(obj)
+    if name in _UNTOLD:
+        t.reliance.hide(f"{name} is read")
     if isinstance(obj, type):
         found = None
         for base in obj.__mro__:
@@ -271,6 +278,7 @@ def _of_static(t: Tracer, st: State, value: Static, name: str) -> Any:
 
 def _of_object(t: Tracer, st: State, ref: Ref, box: ObjectBox, name: str) -> Any:
     cls = box.cls
+    t.reliance.touch(cls)
     if name == "__class__":
         return Static(cls)
     from revtrace.trace import sparse
@@ -329,6 +337,7 @@ def _class_attribute(t: Tracer, st: State, cls: type, self: Any, name: str, star
     """Look a name up in a class (after ``start`` in its order) and bind it."""
     from revtrace.trace.calls import call
 
+    t.reliance.touch(cls)
     mro = cls.__mro__
     if start is not None:
         mro = mro[mro.index(start) + 1 :]
@@ -480,6 +489,7 @@ def super_attribute(t: Tracer, st: State, cls: Any, self: Any, name: str) -> Any
     """``super(cls, self).name``."""
     start = cls.value
     if isinstance(self, Static) and isinstance(self.value, type):
+        t.reliance.touch(self.value)
         found = _lookup_after(self.value, start, name)
         if name == "__new__" or isinstance(found, staticmethod):
             return Static(getattr(found, "__func__", found))

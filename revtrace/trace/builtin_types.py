@@ -70,11 +70,13 @@ def _isinstance(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | No
     value = t.use(args[0])
     try:
         if isinstance(value, Static):
+            t.reliance.compare(type(value.value), kinds)
             return Static(isinstance(value.value, kinds))
     except TypeError as error:
         raise PythonRaise(error) from None
     cls = python_type(t, st, value)
     options = kinds if isinstance(kinds, tuple) else (kinds,)
+    t.reliance.compare(cls, options)
     return Static(any(_is_subclass(cls, k) for k in options))
 
 
@@ -104,6 +106,7 @@ def _is_subclass(cls: type, kind: Any) -> bool:
 @on(issubclass)
 def _issubclass(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     kinds = _classes(t, st, args[1])
+    t.reliance.compare(args[0].value, kinds)
     try:
         return Static(issubclass(args[0].value, kinds))
     except TypeError as error:

@@ -115,6 +115,9 @@ def call(
     f = function.value
     if isinstance(f, TracedFunction):
         return _traced(t, st, f, args, kwargs)
+    for value in (function, *args, *kwargs.values()):
+        if isinstance(value, Static):
+            t.reliance.touch(value.value)
     rule = users.find(users.plain_of(f))
     if rule is not None:
         from revtrace.trace.user_rules import call_rule
@@ -245,6 +248,7 @@ def _plain(
     t: Tracer, st: State, f: types.FunctionType, value: Static, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     source = value.source if value.source is not None else Fixed(f)
+    t.reliance.touch(f)
     if f.__module__ and f.__module__.partition(".")[0] == "revtrace" and not f.__module__.startswith(_TRACED):
         raise t.unsupported(
             f"calling {f.__module__}.{f.__qualname__}",
@@ -346,7 +350,7 @@ def _enter(
     if sum(frame.shape.code is code for frame in t.frames) > MAX_RECURSION:
         _fix_recursion(t, bound)
     shape = shape_of(code)
-    t.codes.setdefault(code)
+    t.reliance.codes.setdefault(code)
     inner = State(bound, [], st.heap, 0, t.originals)
     for name in shape.cells:
         inner.locals[name] = inner.new(CellBox(inner.locals.get(name, UNDEF)))

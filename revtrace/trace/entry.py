@@ -224,7 +224,7 @@ def _trace(t: Tracer, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     written = {r for r in t.written_roots() if isinstance(r, Var)}
     inputs = tuple(i if var not in written else type(i)(i.source, i.kind, i.python_type, True) for _, (var, i) in order)
     return Traced(
-        program, inputs, built, tuple(t.guards.values()), tuple(t.codes), t.side_effects, t.catches, t.pins.used, t.once
+        program, inputs, built, tuple(t.guards.values()), t.reliance, t.side_effects, t.catches, t.pins.used, t.once
     )
 
 

@@ -329,6 +329,9 @@ _PURE_MODULES = frozenset(
     "collections enum dataclasses numpy.dtypes copy abc importlib _abc keyword textwrap _functools _struct".split()
 )
 
+#: Those of them whose functions look at more than their arguments' values.
+_LOOKING = frozenset("inspect types typing dataclasses copy abc importlib _abc".split())
+
 
 def evaluate(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call a function with arguments that are all known; returns None where that is not possible."""
@@ -344,6 +347,8 @@ def evaluate(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dict[s
         root = self.__name__.partition(".")[0]
     if root not in _PURE_MODULES:
         return None
+    if root in _LOOKING:
+        t.reliance.hide(f"{root}.{getattr(f, '__name__', f)} is called")
     if isinstance(self, str) and f.__name__ == "join" and len(args) == 1:
         from revtrace.trace.containers import items_of
         from revtrace.trace.values import Tup as Joined

@@ -460,8 +460,10 @@ def _import_name(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     try:
         module = __import__(instr.arg, fr.globals, None, names.value, level.value)
     except ImportError as error:
+        t.reliance.hide(f"{instr.arg} cannot be imported")
         raise PythonRaise(error) from None
     del package
+    t.reliance.touch(module)
     st.stack.append(Static(module))
 
 
@@ -474,5 +476,6 @@ def _import_from(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
         try:
             value = importlib.import_module(f"{module.__name__}.{instr.arg}")
         except ImportError as error:
+            t.reliance.hide(f"{instr.arg} cannot be imported")
             raise PythonRaise(error) from None
     st.stack.append(external(t, st, value, Global(vars(module), instr.arg), role="const"))

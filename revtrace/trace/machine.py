@@ -11,7 +11,6 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from revtrace.trace.frames import RETURN, Exit, Frame, Stop
 from revtrace.trace.join import Joiner
 from revtrace.trace.pins import Pins
 from revtrace.trace.record import Guard, Input, Source
+from revtrace.trace.reliance import Reliance
 from revtrace.trace.sameness import DEAD
 from revtrace.trace.signals import NeedSharing, NeedStatic, PythonRaise
 from revtrace.trace.state import State
@@ -53,7 +53,7 @@ class Tracer:
         self.inputs: dict[Source, tuple[Var, Input]] = {}
         self.views: dict[Source, View] = {}
         self.guards: dict[tuple[Source, str], Guard] = {}
-        self.codes: dict[CodeType, None] = {}
+        self.reliance = Reliance()
         self.originals: dict[int, Any] = {}
         self.externals: dict[int, tuple[Any, Ref]] = {}
         self.static_sources: set[Any] = set()

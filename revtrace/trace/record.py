@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from revtrace.program.nodes import Loc, Program
+from revtrace.trace.reliance import Reliance
 
 __all__ = [
     "Arg",
@@ -212,8 +213,8 @@ class Traced:
     result : Leaf, StaticLeaf or Made
         How to build the Python result from the program's outputs.
     guards : tuple of Guard
-    codes : tuple of code objects
-        Every code object traced into, for the disk cache's key.
+    reliance : Reliance or None
+        What was read without a guard, for the disk cache.
     side_effects : Loc or None
         Where the function changes something other than array arguments (an
         attribute or list of the caller's), if it does: calling the compiled primal would lose it.
@@ -229,7 +230,7 @@ class Traced:
     inputs: tuple[Input, ...]
     result: Result
     guards: tuple[Guard, ...]
-    codes: tuple[Any, ...] = ()
+    reliance: Reliance | None = None
     side_effects: Loc | None = None
     catches: Loc | None = None
     pinned: bool = False
