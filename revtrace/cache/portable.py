@@ -55,6 +55,9 @@ class _Writer(pickle.Pickler):
         kind = type(obj)
         if kind is dict and ("__builtins__" in obj or "__spec__" in obj):
             return "namespace", self._namespace(obj)
+        if kind is record.Fixed and type(obj.value) in _DATA:
+            # A copy of it would be another object.
+            raise NotPortableError("an object that is known by its identity only")
         if kind in _DATA or obj is _var or (kind is type and obj in _DATA and obj.__module__ in _MODULES):
             return None
         if obj is self._function:
