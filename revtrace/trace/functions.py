@@ -122,6 +122,7 @@ _MODULES = (
     "python_math",
     "reductions",
     "running",
+    "seeded",
     "selection",
     "shaping",
     "sorting",

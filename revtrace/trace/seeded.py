@@ -1,0 +1,198 @@
+"""Random generators made inside of a function from a seed known when tracing: the same numbers in each call.
+
+The numbers are drawn while tracing and are constants of the program.  A generator's state is a field of its record,
+so that paths that part draw each on its own, and a loop that draws is unrolled.  Draws whose location
+or scale is known only when running are made of standard ones, in the way of the generator's own code.
+"""
+
+from __future__ import annotations
+
+import pickle
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from revtrace.trace import containers, operators
+from revtrace.trace.external import external
+from revtrace.trace.functions import on
+from revtrace.trace.signals import PythonRaise
+from revtrace.trace.state import ListBox, ObjectBox, State
+from revtrace.trace.values import NONE, Num, Ref, Static
+
+if TYPE_CHECKING:
+    from revtrace.trace.frames import Frame
+    from revtrace.trace.machine import Tracer
+
+__all__ = ["Seeded"]
+
+Args = tuple[Any, ...]
+Kwargs = dict[str, Any]
+
+_STATE, _KIND = "state", "kind"
+
+
+class Seeded:
+    """The class of a generator made while tracing; its field holds the pickled generator as it is by now."""
+
+
+def _make(t: Tracer, st: State, maker: Any, args: Args, kwargs: Kwargs) -> Any:
+    known = [_known(t, st, a) for a in args]
+    named = {k: _known(t, st, v) for k, v in kwargs.items()}
+    given = [*known, *named.values()]
+    if not given or not all(isinstance(a, Static) and a.value is not None for a in given):
+        raise t.unsupported(
+            f"a random generator without a seed known when tracing ({maker.__name__})",
+            "each call would draw other numbers, and the compiled function would repeat those of the first",
+            "draw them outside and pass them as an argument",
+        )
+    try:
+        generator = maker(*(a.value for a in known), **{k: a.value for k, a in named.items()})
+    except Exception as error:
+        raise PythonRaise(error) from None
+    return st.new(ObjectBox(Seeded, ((_STATE, Static(pickle.dumps(generator))), (_KIND, Static(type(generator))))))
+
+
+def _draw(t: Tracer, st: State, self: Any, draw: Callable[[Any], Any]) -> Any:
+    """Draw from a generator as it is here, and leave it as it is afterwards."""
+    box = st.box(self)
+    assert isinstance(box, ObjectBox)
+    generator = pickle.loads(t.use(box.get(_STATE)).value)
+    try:
+        found = draw(generator)
+    except Exception as error:
+        raise PythonRaise(error) from None
+    st.set_field(self, _STATE, Static(pickle.dumps(generator)))
+    if isinstance(found, np.ndarray):
+        from revtrace.trace.convert import as_array
+
+        return as_array(t, Static(found), st)
+    return external(t, st, found, None, "const")
+
+
+# location and scale known only when running: what the generators compute of a standard draw
+
+
+def _plus_times(t: Tracer, st: State, a: Any, b: Any, drawn: Any) -> Any:
+    return operators.binary(t, st, "+", a, operators.binary(t, st, "*", b, drawn))
+
+
+def _between(t: Tracer, st: State, a: Any, b: Any, drawn: Any) -> Any:
+    return _plus_times(t, st, a, operators.binary(t, st, "-", b, a), drawn)
+
+
+def _times(t: Tracer, st: State, a: Any, drawn: Any) -> Any:
+    return operators.binary(t, st, "*", a, drawn)
+
+
+#: For a method: its parameters by which the draw is moved, with defaults, the standard draw, and how it is moved.
+_MOVED: dict[str, tuple[tuple[tuple[str, Any], ...], str, Any]] = {
+    "gauss": ((("mu", 0.0), ("sigma", 1.0)), "gauss", _plus_times),
+    "normalvariate": ((("mu", 0.0), ("sigma", 1.0)), "normalvariate", _plus_times),
+    "normal": ((("loc", 0.0), ("scale", 1.0)), "standard_normal", _plus_times),
+    "uniform": ((("low", 0.0), ("high", 1.0)), "random", _between),
+    "exponential": ((("scale", 1.0),), "standard_exponential", _times),
+}
+
+_METHODS = (
+    "random gauss normalvariate uniform expovariate betavariate gammavariate lognormvariate triangular randint "
+    "randrange getrandbits choice choices sample shuffle normal standard_normal exponential standard_exponential "
+    "integers rand randn permutation poisson binomial beta gamma standard_gamma lognormal chisquare standard_t "
+    "random_sample"
+).split()
+
+
+def _method(name: str) -> Any:
+    def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+        self, *rest = args
+        if name in ("shuffle", "choice", "sample"):
+            picked = _picked(t, st, self, name, rest, kwargs)
+            if picked is not None:
+                return picked
+        known = [_known(t, st, a) for a in rest]
+        named = {k: _known(t, st, v) for k, v in kwargs.items()}
+        if all(isinstance(a, Static) for a in (*known, *named.values())):
+            values, given = [a.value for a in known], {k: a.value for k, a in named.items()}
+            return _draw(t, st, self, lambda g: getattr(g, name)(*values, **given))
+        if name in _MOVED:
+            parameters, standard, move = _MOVED[name]
+            given = dict(zip([*(k for k, _ in parameters), "size"], rest, strict=False)) | kwargs
+            moves = [given.pop(k, None) or Static(default) for k, default in parameters]
+            size = _known(t, st, given.pop("size", NONE))
+            if not given and isinstance(size, Static):
+                shape = () if size.value is None else (size.value,)
+                drawn = _draw(t, st, self, lambda g: getattr(g, standard)(*shape))
+                return move(t, st, *moves, drawn)
+        raise t.unsupported(
+            f"random numbers whose distribution is known only when running ({name})",
+            "they are drawn when tracing",
+            "draw standard ones, and compute yours of them",
+        )
+
+    return handler
+
+
+def _picked(t: Tracer, st: State, self: Any, name: str, rest: list[Any], kwargs: Kwargs) -> Any:
+    """Shuffle or choose items of a list, whatever they are; None for other arguments."""
+    target = t.use(rest[0]) if rest else None
+    box = st.box(target) if isinstance(target, Ref) else None
+    more = [_known(t, st, a) for a in rest[1:]]
+    of_numpy = name != "shuffle" and _kind(st, self) is not random.Random
+    if (
+        not isinstance(target, Ref)
+        or not isinstance(box, ListBox)
+        or kwargs
+        or of_numpy
+        or not all(isinstance(a, Static) for a in more)
+    ):
+        return None
+    places = list(range(len(box.items)))
+
+    def draw(generator: Any) -> Any:
+        found = getattr(generator, name)(places, *(a.value for a in more))
+        return tuple(places) if name == "shuffle" else found if name == "choice" else tuple(found)
+
+    found = containers.as_static(t, st, _draw(t, st, self, draw)).value
+    if name == "choice":
+        return box.items[found]
+    moved = tuple(box.items[k] for k in found)
+    if name == "sample":
+        return st.new(ListBox(moved))
+    containers.own(t, box)
+    st.set(target, ListBox(moved, box.source))
+    return NONE
+
+
+def _kind(st: State, self: Any) -> type:
+    box = st.box(self)
+    assert isinstance(box, ObjectBox)
+    kind = box.get(_KIND)
+    assert isinstance(kind, Static)
+    return kind.value  # type: ignore[no-any-return]
+
+
+def _known(t: Tracer, st: State, value: Any) -> Any:
+    """Return an argument as a static object if it is known when tracing, as an integer can be."""
+    value = t.use(value)
+    if isinstance(value, Num) and value.dtype[0] in "iu":
+        return Static(containers.as_known_int(t, value))
+    return containers.as_static(t, st, value)
+
+
+def _enter() -> None:
+    def made_by(maker: Any) -> Any:
+        return lambda t, st, args, kwargs, fr: _make(t, st, maker, args, kwargs)
+
+    for maker in (random.Random, np.random.default_rng, np.random.RandomState):
+        on(maker)(made_by(maker))
+    for name in _METHODS:
+
+        def stub(self: Any, *args: Any, **kwargs: Any) -> None:
+            """Stand for a method; what it does is entered as its handler."""
+
+        setattr(Seeded, name, stub)
+        on(stub)(_method(name))
+
+
+_enter()
