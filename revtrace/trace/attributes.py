@@ -16,7 +16,7 @@ from revtrace.trace.external import attribute_of, external, lacks
 from revtrace.trace.numbers import as_num
 from revtrace.trace.record import Attr, Fixed, Global, Source
 from revtrace.trace.signals import PythonRaise
-from revtrace.trace.state import CellBox, DictBox, Growing, ListBox, ObjectBox, SetBox, State
+from revtrace.trace.state import CellBox, DictBox, Growing, IterBox, ListBox, ObjectBox, SetBox, State
 from revtrace.trace.values import Bound, Elementwise, Num, Ref, Static, Tup, View, is_number
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class Super:
 #: What a heap record may stand for.
 _CONTAINERS = {
     "list": (list, collections.deque), "dict": (dict, collections.OrderedDict, collections.defaultdict), "set": (set,),
+    "generator": (types.GeneratorType,),
 }  # fmt: skip
 
 #: Packages whose modules do not change under a program's feet.
@@ -76,6 +77,8 @@ def get_attribute(t: Tracer, st: State, value: Any, name: str) -> Any:
         if isinstance(box, ObjectBox):
             return _of_object(t, st, value, box, name)
         kind = {ListBox: "list", Growing: "list", DictBox: "dict", SetBox: "set"}.get(type(box))
+        if isinstance(box, IterBox) and box.kind in ("generator", "suspended"):
+            kind = "generator"
         if kind is None or not any(hasattr(c, name) for c in _CONTAINERS[kind]):
             raise PythonRaise(AttributeError(f"no attribute {name!r}"))
         return Bound(Static(Method(kind, name)), value)

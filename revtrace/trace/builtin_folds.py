@@ -189,7 +189,7 @@ def fold(t: Tracer, st: State, source: Any, init: Any, combine: Any) -> Any:
     """Fold an iterable into one value or tuple, with a loop where its length is known only when running."""
     from revtrace.trace.calls import fold_generator
     from revtrace.trace.convert import as_array
-    from revtrace.trace.iterators import Span
+    from revtrace.trace.iterators import Span, used_up
 
     if is_generator(st, source):
         return fold_generator(t, st, source, init, combine)
@@ -204,7 +204,9 @@ def fold(t: Tracer, st: State, source: Any, init: Any, combine: Any) -> Any:
     if isinstance(box, IterBox) and isinstance(source, Ref):
         rolled = _span_of(t, st, source)
         if rolled is not None:
-            return _fold_span(t, st, rolled, init, combine)
+            found = _fold_span(t, st, rolled, init, combine)
+            used_up(st, source)
+            return found
     acc = init
     for item in containers.items_of(t, st, source):
         acc = combine(st, acc, item)

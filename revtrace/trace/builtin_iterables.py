@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from revtrace.program.nodes import Const, const
 from revtrace.trace import arrays, containers, growing, numbers, operators, subscripts
 from revtrace.trace.builtin_functions import is_generator
-from revtrace.trace.functions import on
-from revtrace.trace.iterators import iterate
+from revtrace.trace.functions import method_handler, on
+from revtrace.trace.iterators import iterate, taken
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, Numbers, State
 from revtrace.trace.values import NONE, Num, Ref, Static, Tup
@@ -41,23 +41,15 @@ def _range(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -
     return st.new(IterBox("range", tuple(values)))
 
 
-def _taken(t: Tracer, st: State, source: Any) -> Ref:
-    """Return an iterator; a generator is run to its end first."""
-    from revtrace.trace.calls import collect
-
-    source = t.use(source)
-    return iterate(t, st, collect(t, st, source) if is_generator(st, source) else source)
-
-
 @on(enumerate)
 def _enumerate(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     start = args[1] if len(args) > 1 else kwargs.get("start", Static(0))
-    return st.new(IterBox("enumerate", (_taken(t, st, args[0]), start)))
+    return st.new(IterBox("enumerate", (taken(t, st, args[0]), start)))
 
 
 @on(zip)
 def _zip(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    parts = tuple(_taken(t, st, a) for a in args)
+    parts = tuple(taken(t, st, a) for a in args)
     strict = kwargs.get("strict")
     if isinstance(strict, Static) and strict.value:
         lengths = [containers.length(t, st, a) for a in args]
@@ -68,7 +60,7 @@ def _zip(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> 
 
 @on(map)
 def _map(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    return st.new(IterBox("map", (args[0], *(_taken(t, st, a) for a in args[1:]))))
+    return st.new(IterBox("map", (args[0], *(taken(t, st, a) for a in args[1:]))))
 
 
 @on(filter)
@@ -117,6 +109,11 @@ def _number(x: Any) -> Any:
 
 @on(iter)
 def _iter(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    if len(args) == 2:
+        from revtrace.trace.definitions.iterating import until
+        from revtrace.trace.definitions.register import traced
+
+        return traced(t, st, until, args, {})
     return iterate(t, st, args[0])
 
 
@@ -125,16 +122,36 @@ def _next(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
     from revtrace.trace.iterators import advance
 
     ref = t.use(args[0])
-    if is_generator(st, ref):
-        items = containers.items_of(t, st, ref)
-        made = iterate(t, st, st.new(ListBox(tuple(items))))
-        st.set(ref, st.box(made))
     item = advance(t, st, ref)
     if item is None:
         if len(args) > 1:
             return args[1]
         raise PythonRaise(StopIteration())
     return item
+
+
+@method_handler("generator", "__next__")
+def _generator_next(t: Tracer, st: State, self: Ref) -> Any:
+    return _next(t, st, (self,), {}, None)
+
+
+@method_handler("generator", "send")
+def _send(t: Tracer, st: State, self: Ref, value: Any) -> Any:
+    from revtrace.trace.suspended import resume, suspend
+
+    if is_generator(st, self):
+        suspend(st, self)
+    item = resume(t, st, self, value)
+    if item is None:
+        raise PythonRaise(StopIteration())
+    return item
+
+
+@method_handler("generator", "close")
+def _close(t: Tracer, st: State, self: Ref) -> Any:
+    # What is left of it is not run; a finally clause in it computes nothing that is used.
+    st.set(self, IterBox("items", ()))
+    return NONE
 
 
 @on(list)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import types
 import typing
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -229,28 +230,45 @@ def _texts() -> None:
 _texts()
 
 
-@on(copy.copy, copy.deepcopy)
+@on(copy.copy)
 def _copy(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    return copied(t, st, t.use(args[0]), fr is not None)
+    return copied(t, st, t.use(args[0]), False)
 
 
-def copied(t: Tracer, st: State, value: Any, deep: bool) -> Any:
-    """Copy a container, its arrays too if ``deep``."""
+@on(copy.deepcopy)
+def _deepcopy(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    return copied(t, st, t.use(args[0]), True)
+
+
+def copied(t: Tracer, st: State, value: Any, deep: bool, memo: dict[int, Ref] | None = None) -> Any:
+    """Copy a container, what is in it too if ``deep``."""
+    memo = {} if memo is None else memo
     if arrays.is_array(value):
         return arrays.copy_of(t, value)
     if isinstance(value, Ref):
+        if value.id in memo:
+            return memo[value.id]
+        if isinstance(st.box(value), ObjectBox):
+            own = getattr(st.box(value).cls, "__deepcopy__" if deep else "__copy__", None)  # type: ignore[union-attr]
+            if isinstance(own, types.FunctionType):
+                from revtrace.trace.calls import call
+
+                return call(t, st, Static(own), (value, st.new(DictBox(()))) if deep else (value,), {})
+            # All attributes are read now: the copy has no place of its own to read them from later.
+            get_attribute(t, st, value, "__dict__")
         from revtrace.trace.sameness import fields, rebuild
 
         box = st.box(value)
-        values = [copied(t, st, v, deep) if deep else v for v in fields(box) or []]
+        values = [copied(t, st, v, deep, memo) if deep else v for v in fields(box) or []]
         made = rebuild(box, values)
         if isinstance(made, (ListBox, DictBox, ObjectBox)) and made.source is not None:
             from dataclasses import replace
 
             made = replace(made, source=None)
-        return st.new(made)
+        memo[value.id] = st.new(made)
+        return memo[value.id]
     if isinstance(value, Tup) and deep:
-        return Tup(tuple(copied(t, st, v, deep) for v in value.items), value.cls)
+        return Tup(tuple(copied(t, st, v, deep, memo) for v in value.items), value.cls)
     return value
 
 

@@ -11,6 +11,7 @@ from revtrace.trace.calls import TracedFunction, call
 from revtrace.trace.handlers import keep, on, pop_n
 from revtrace.trace.iterators import iterate
 from revtrace.trace.state import State
+from revtrace.trace.suspended import resume, returned, returns, suspend
 from revtrace.trace.values import NONE, NULL, Null, Static, Tup
 
 if TYPE_CHECKING:
@@ -106,7 +107,15 @@ def _yield_from(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
             "it is used in a way that keeps it beyond the place where it is made",
             "use it up in one loop",
         )
-    for item in containers.items_of(t, st, st.stack.pop()):
+    source = iterate(t, st, st.stack.pop())
+    if returns(st, source):
+        # Item by item, for what it returns.
+        suspend(st, source)
+        while (item := resume(t, st, source)) is not None:
+            fr.on_yield(st, item)
+        st.stack.append(source)
+        return
+    for item in containers.items_of(t, st, source):
         fr.on_yield(st, keep(t, item))
     # What is left to SEND is an iterator that has ended.
     st.stack.append(iterate(t, st, Tup(())))
@@ -115,7 +124,15 @@ def _yield_from(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
 @on("SEND")
 def _send(t: Tracer, fr: Frame, st: State, instr: Instr) -> Any:
     st.stack.pop()
+    last = returned(st, st.stack[-1])
     if instr.arg:
         st.stack.pop()
-    st.stack.append(NONE)
+    st.stack.append(last)
     return "jump"
+
+
+@on("STOPITERATION_ERROR")
+def _stop_iteration_error(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
+    error = st.stack[-1]
+    if isinstance(error, Static) and isinstance(error.value, StopIteration):
+        st.stack[-1] = Static(RuntimeError("generator raised StopIteration"))

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from revtrace.errors import UnsupportedError
 from revtrace.program.nodes import Const, Operand, const
 from revtrace.trace import growing
 from revtrace.trace.numbers import as_num, binary, fold
-from revtrace.trace.signals import PythonRaise
+from revtrace.trace.signals import EndlessError, NeedStatic, PythonRaise
 from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, ObjectBox, SetBox, State
 from revtrace.trace.subscripts import row
 from revtrace.trace.values import Elementwise, Num, Ref, Static, Tup, View
@@ -17,7 +18,7 @@ from revtrace.trace.values import Elementwise, Num, Ref, Static, Tup, View
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
-__all__ = ["Rolled", "advance", "drain", "iterate", "roll"]
+__all__ = ["Rolled", "advance", "drain", "iterate", "roll", "taken", "used_up"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,9 @@ def iterate(t: Tracer, st: State, value: Any) -> Ref:
     if isinstance(value, Ref):
         box = st.box(value)
         match box:
+            case IterBox("range"):
+                # A range is no iterator: each loop over it begins anew.
+                return st.new(replace(box, kind="counting"))
             case IterBox():
                 return value
             case ListBox():
@@ -77,7 +81,7 @@ def iterate(t: Tracer, st: State, value: Any) -> Ref:
     if isinstance(value, Static):
         if isinstance(value.value, range):
             r = value.value
-            return st.new(IterBox("range", (Static(r.start), Static(r.stop), Static(r.step))))
+            return st.new(IterBox("counting", (Static(r.start), Static(r.stop), Static(r.step))))
         if isinstance(value.value, (str, bytes, frozenset, type({}.keys()), type({}.items()))) or hasattr(
             type(value.value), "__iter__"
         ):
@@ -125,10 +129,36 @@ def _int(x: Any) -> int | None:
 _WALKED = "a list of unknown length is walked"
 
 
+def taken(t: Tracer, st: State, source: Any) -> Ref:
+    """Return an iterator; a generator is run to its end first, if it has one: then a loop over it can be rolled."""
+    from revtrace.trace.calls import collect
+    from revtrace.trace.suspended import suspend
+
+    source = t.use(source)
+    box = st.box(source) if isinstance(source, Ref) else None
+    if not isinstance(box, IterBox) or box.kind != "generator":
+        return iterate(t, st, source)
+    saved, trial = t.save(), st.fork()
+    try:
+        made = collect(t, trial, source)
+    except UnsupportedError as refusal:
+        if t.pins.oracle is None or not isinstance(refusal, EndlessError):
+            raise
+        t.restore(saved)
+        t.current = st
+        suspend(st, source)
+        return source
+    st.heap = trial.heap
+    t.current = st
+    return iterate(t, st, made)
+
+
 def advance(t: Tracer, st: State, ref: Ref) -> Any | None:
     """Take the next item, or return None at the end; everything needed must be known."""
     box = st.box(ref)
     assert isinstance(box, IterBox)
+    if ref.id in t.lists_around:
+        raise NeedStatic((), "an iterator made before a loop is taken from in it", t.b.loc)
     k = box.position
     item: Any
     match box.kind:
@@ -144,7 +174,7 @@ def advance(t: Tracer, st: State, ref: Ref) -> Any | None:
             if k >= len(source.items):
                 return None
             item = source.items[k]
-        case "range":
+        case "range" | "counting":
             if any(_int(p) is None for p in box.parts):
                 ends = t.pins.all_known(t, [as_num(t, p).operand for p in box.parts], "the loop's bounds must be known")
                 box = replace(box, parts=tuple(Static(e.value) for e in ends))
@@ -207,11 +237,22 @@ def advance(t: Tracer, st: State, ref: Ref) -> Any | None:
                 args.append(x)
             item = call(t, st, function, tuple(args), {})
         case "generator":
-            # Run to its end at once; what it yields is then walked.
-            from revtrace.trace.calls import collect
+            from revtrace.trace.suspended import suspend
 
-            st.set(ref, IterBox("list", (collect(t, st, ref),)))
+            suspend(st, ref)
             return advance(t, st, ref)
+        case "spent":
+            (cond,) = box.parts
+            assert isinstance(cond, Num)
+            raise NeedStatic((cond.operand,), "how far an iterator was taken on one of two ways must be known", t.b.loc)
+        case "left":
+            left = NeedStatic((), "how far a loop went in an iterator that is used again must be known", t.b.loc)
+            left.loops = [p.value for p in box.parts if isinstance(p, Static)]
+            raise left
+        case "suspended":
+            from revtrace.trace.suspended import resume
+
+            return resume(t, st, ref)
         case _:
             raise t.unsupported(f"an iterator of kind {box.kind} taken step by step", "it can only be used up at once")
     walked = st.box(ref)
@@ -231,6 +272,26 @@ def drain(t: Tracer, st: State, value: Any) -> list[Any]:
     return items
 
 
+def used_up(st: State, ref: Ref, loop: Any = None, complete: bool = True) -> None:
+    """Note that a rolled loop has taken an iterator's items; unless ``complete``, it may have left some."""
+    box = st.box(ref)
+    assert isinstance(box, IterBox)
+    for part in box.parts:
+        if isinstance(part, Ref) and isinstance(st.box(part), IterBox):
+            used_up(st, part, loop, complete and len(box.parts) <= 2 and box.kind != "zip")
+    st.set(ref, IterBox("items", ()) if complete else IterBox("left", (Static(loop),)))
+
+
+def _repeats(st: State, ref: Ref, seen: set[int]) -> bool:
+    """Whether an iterator takes from the same one at two places."""
+    if ref.id in seen:
+        return True
+    seen.add(ref.id)
+    box = st.box(ref)
+    parts = [p for p in box.parts if isinstance(p, Ref)] if isinstance(box, IterBox) else []
+    return any(isinstance(st.box(p), IterBox) and _repeats(st, p, seen) for p in parts)
+
+
 # as a function of the index ----------------------------------------------------------------
 
 
@@ -248,7 +309,7 @@ def roll(t: Tracer, st: State, ref: Ref) -> Rolled | None:
     assert isinstance(box, IterBox)
     if box.position != 0:
         return None
-    if box.kind == "range":
+    if box.kind in ("range", "counting"):
         start, stop, step = box.parts
         known = all(_int(p) is not None for p in box.parts)
         by = _int(step)
@@ -280,10 +341,12 @@ def _operand(x: Any) -> Operand:
 def _span(t: Tracer, st: State, ref: Ref) -> Span | None:
     box = st.box(ref)
     assert isinstance(box, IterBox)
-    if box.position != 0:
+    if box.position != 0 or _repeats(st, ref, set()):
         return None
+    if ref.id in t.lists_around:
+        raise NeedStatic((), "an iterator made before a loop is taken from in it", t.b.loc)
     match box.kind:
-        case "range":
+        case "range" | "counting":
             start, stop, step = (_operand(p) for p in box.parts)
             return Span(range_length(t, start, stop, step), lambda t, st, k: Num(_affine(t, start, step, k), True))
         case "array":

@@ -255,7 +255,7 @@ class Joiner:
                 x, y = self.t.same_fields(x, y)
             if isinstance(x, IterBox) and isinstance(y, IterBox) and not same_shape(x, y):
                 # An iterator that was left at different places; nothing sensible goes on with it.
-                heap[id] = IterBox("spent", ())
+                heap[id] = IterBox("spent", (Num(self.cond, True),))
                 continue
             if not same_shape(x, y):
                 raise NeedStatic(

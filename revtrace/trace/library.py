@@ -7,7 +7,9 @@ import collections
 import functools
 import inspect
 import itertools
+import logging
 import operator
+import types
 from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Const
@@ -15,7 +17,7 @@ from revtrace.trace import containers
 from revtrace.trace.attributes import get_attribute
 from revtrace.trace.builtin_folds import fold
 from revtrace.trace.functions import evaluate, on, refused, signature
-from revtrace.trace.iterators import iterate
+from revtrace.trace.iterators import advance, iterate
 from revtrace.trace.numbers import integer
 from revtrace.trace.operators import compare, truth
 from revtrace.trace.sameness import DEAD
@@ -174,7 +176,16 @@ def _pairwise(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None
 @on(itertools.islice)
 def _islice(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     ends = [None if _is_none(a) else containers.as_known_int(t, a) for a in args[1:]]
-    return iterate(t, st, Tup(tuple(itertools.islice(containers.items_of(t, st, args[0]), *ends))))
+    source = iterate(t, st, t.use(args[0]))
+    items = iter(lambda: advance(t, st, source), None)
+    return iterate(t, st, Tup(tuple(itertools.islice(items, *ends))))
+
+
+@on(itertools.tee)
+def _tee(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    count = containers.as_known_int(t, args[1]) if len(args) > 1 else 2
+    items = Tup(tuple(containers.items_of(t, st, args[0])))
+    return Tup(tuple(iterate(t, st, items) for _ in range(count)))
 
 
 @on(itertools.starmap)
@@ -219,11 +230,18 @@ def _decided(t: Tracer, st: State, function: Any, item: Any) -> bool:
 
     flag = truth(t, st, item if _is_none(function) else call(t, st, function, (item,), {}))
     if not isinstance(flag, Static):
-        raise NeedStatic((flag.operand,), "how many items are taken must be known", t.b.loc)
+        return bool(t.pins.known(t, flag.operand, "how many items are taken must be known").value)
     return bool(flag.value)
 
 
-for _function in (itertools.takewhile, itertools.dropwhile, itertools.filterfalse):
+@on(itertools.takewhile)
+def _takewhile(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    source = iterate(t, st, t.use(args[1]))
+    items = iter(lambda: advance(t, st, source), None)
+    return iterate(t, st, Tup(tuple(itertools.takewhile(lambda item: _decided(t, st, args[0], item), items))))
+
+
+for _function in (itertools.dropwhile, itertools.filterfalse):
 
     def _some(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None, choose: Any = _function) -> Any:
         items = containers.items_of(t, st, args[1])
@@ -323,10 +341,21 @@ def _defaultdict(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | N
 @on(collections.deque)
 def _deque(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     if len(args) > 1 or not _is_none(kwargs.get("maxlen", NONE)):
-        raise t.unsupported(
-            "a deque with a greatest length", "what falls out of it is not followed", "use an array and an index"
-        )
+        from revtrace.trace.calls import call
+        from revtrace.trace.definitions.deques import BoundedDeque
+
+        return call(t, st, Static(BoundedDeque), args, kwargs)
     return st.new(ListBox(tuple(containers.items_of(t, st, args[0])) if args else ()))
+
+
+@on(types.SimpleNamespace)
+def _namespace(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    return st.new(ObjectBox(types.SimpleNamespace, tuple(kwargs.items())))
+
+
+@on(logging.getLogger)
+def _logger(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    return Static(logging.getLogger(*(containers.as_static(t, st, a).value for a in args)))
 
 
 # what the code says of itself ---------------------------------------------------------------------

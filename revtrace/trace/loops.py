@@ -18,13 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Block, For, Operand, Var, While, const
 from revtrace.program.types import INT
-from revtrace.trace.calls import collect
 from revtrace.trace.carry import Carried
 from revtrace.trace.frames import RETURN, Exit, Stop
-from revtrace.trace.iterators import Rolled, advance, iterate, roll
+from revtrace.trace.iterators import Rolled, advance, roll, taken, used_up
 from revtrace.trace.rotate import tested_first
 from revtrace.trace.sameness import DEAD
-from revtrace.trace.signals import Growth, NeedStatic, PythonRaise
+from revtrace.trace.signals import EndlessError, Growth, NeedStatic, PythonRaise
 from revtrace.trace.state import IterBox, State
 from revtrace.trace.values import NONE, Ref, Static
 
@@ -187,11 +186,21 @@ def _unrolled(t: Tracer, fr: Frame, loop: Loop, st: State) -> State | Exit | Non
     )
 
 
+def _lazy(st: State, ref: Any) -> bool:
+    """Whether an iterator has a generator in it that may have no end."""
+    box = st.box(ref) if isinstance(ref, Ref) else None
+    if not isinstance(box, IterBox):
+        return False
+    return box.kind in ("suspended", "count", "cycle") or (
+        box.kind in ("zip", "enumerate", "map") and any(_lazy(st, part) for part in box.parts)
+    )
+
+
 def _maybe_more(t: Tracer, fr: Frame, loop: Loop, st: State, tag: Any) -> State | Exit | None:
     """Go on unrolling under the condition that the loop was not left."""
     from revtrace.trace.machine import TRUE
 
-    if not loop.counted:
+    if not loop.counted or _lazy(st, st.stack[-1]):
         raise NeedStatic(
             (tag.operand,),
             "the end of a while loop must be known, in whose body something changes structure",
@@ -222,18 +231,17 @@ def _counted(t: Tracer, fr: Frame, loop: Loop, st: State, key: Any) -> State | E
     ref = st.stack[-1]
     if not isinstance(ref, Ref):
         raise t.unsupported(f"iterating over {t.describe(ref)}", "it is not an iterable revtrace knows")
-    box = st.box(ref)
-    if isinstance(box, IterBox) and box.kind == "generator":
-        # Run to its end first: what it yields does not depend on the loop that takes it.
-        ref = iterate(t, st, collect(t, st, ref))
-        st.stack[-1] = ref
+    ref = st.stack[-1] = taken(t, st, ref)
     rolled = None if key in t.unroll else roll(t, st, ref)
     if rolled is None:
         return _unrolled(t, fr, loop, st)
     saved = t.save()
     entry = st.fork()
     try:
-        return _roll(t, fr, loop, st, rolled)
+        after = _roll(t, fr, loop, st, rolled)
+        if after is not None:
+            used_up(after, ref, key, complete=len(loop.ways) == 1)
+        return after
     except NeedStatic as need:
         need.loops.append(key)
         if need.operands and not t.depends(need.operands, loop.params):
@@ -262,10 +270,11 @@ def _uncounted(t: Tracer, fr: Frame, loop: Loop, st: State, key: Any) -> State |
     except _NotALoop:
         t.restore(saved)
         return _unrolled(t, fr, loop, entry)
-    except _Endless as endless:
+    except EndlessError:
         handled = any(fr.flow.blocks[k].handler is not None for k in fr.flow.loops[loop.header].blocks)
-        if t.pins.oracle is None or not (handled or any(frame.trying for frame in t.frames[:-1])):
-            raise endless.refusal from None
+        handled = handled or any(frame.trying for frame in t.frames[:-1])
+        if t.pins.oracle is None or fr.on_yield is not None or not handled:
+            raise
         t.restore(saved)
         if t.pins.rolling:
             raise NeedStatic((), "an exception that leaves the loop must be known", t.b.loc) from None
@@ -274,13 +283,6 @@ def _uncounted(t: Tracer, fr: Frame, loop: Loop, st: State, key: Any) -> State |
             return _unrolled(t, fr, loop, entry)
         finally:
             t.decides = before
-
-
-class _Endless(Exception):
-    """Nothing but an exception can leave the loop."""
-
-    def __init__(self, refusal: BaseException) -> None:
-        self.refusal = refusal
 
 
 class _NotALoop(Exception):
@@ -365,7 +367,7 @@ def _rolled(t: Tracer, fr: Frame, loop: Loop, carried: Carried, rolled: Rolled |
             # Every way through the body raises.
             t.dead_end()
             return None
-        raise _Endless(t.unsupported("a loop without an end", "nothing in it can leave it", "give it a condition"))
+        raise EndlessError("a loop without an end", "nothing in it can leave it", "give it a condition", t.b.loc)
     inits = carried.inits()
     outs = {p: Var(p.type, p.name) for p in carried.params}
     results: tuple[Operand, ...] = tuple(yields) + (() if flag is None else (flag,))

@@ -9,11 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from revtrace.errors import UnsupportedError
 from revtrace.loc import NOWHERE, Loc
 from revtrace.program.nodes import Operand
 from revtrace.trace.state import Form
 
-__all__ = ["Growth", "NeedSharing", "NeedStatic", "PythonRaise"]
+__all__ = ["EndlessError", "Growth", "NeedSharing", "NeedStatic", "PythonRaise"]
+
+
+class EndlessError(UnsupportedError):
+    """A loop that nothing but an exception or the taker of what it yields can leave."""
 
 
 class PythonRaise(BaseException):
