@@ -18,7 +18,7 @@ from revtrace.trace.values import Elementwise, Num, Ref, Static, Tup, View
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
-__all__ = ["Rolled", "advance", "drain", "iterate", "roll", "taken", "used_up"]
+__all__ = ["Rolled", "advance", "drain", "iterate", "parts_of", "roll", "taken", "used_up"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,25 +132,32 @@ _WALKED = "a list of unknown length is walked"
 def taken(t: Tracer, st: State, source: Any) -> Ref:
     """Return an iterator; a generator is run to its end first, if it has one: then a loop over it can be rolled."""
     from revtrace.trace.calls import collect
-    from revtrace.trace.suspended import suspend
+    from revtrace.trace.suspended import Shared, suspend
 
     source = t.use(source)
     box = st.box(source) if isinstance(source, Ref) else None
     if not isinstance(box, IterBox) or box.kind != "generator":
         return iterate(t, st, source)
+    shared = Shared(t, st, source)
     saved, trial = t.save(), st.fork()
     try:
         made = collect(t, trial, source)
+        early = not shared.ran(trial) or t.pins.oracle is None
     except UnsupportedError as refusal:
         if t.pins.oracle is None or not isinstance(refusal, EndlessError):
             raise
+        early = False
+    if not early:
         t.restore(saved)
         t.current = st
+        assert isinstance(source, Ref)
         suspend(st, source)
         return source
     st.heap = trial.heap
     t.current = st
-    return iterate(t, st, made)
+    walked = iterate(t, st, made)
+    t.early[walked.id] = shared
+    return walked
 
 
 def advance(t: Tracer, st: State, ref: Ref) -> Any | None:
@@ -270,6 +277,14 @@ def drain(t: Tracer, st: State, value: Any) -> list[Any]:
         if len(items) > 100_000:
             raise t.unsupported("a very long iterable is used up at once", "each of its items is recorded on its own")
     return items
+
+
+def parts_of(st: State, ref: Ref) -> list[Ref]:
+    """List an iterator and those that it takes from."""
+    box = st.box(ref)
+    parts = box.parts if isinstance(box, IterBox) else ()
+    inner = [p for p in parts if isinstance(p, Ref) and isinstance(st.box(p), IterBox)]
+    return [ref, *(q for p in inner for q in parts_of(st, p))]
 
 
 def used_up(st: State, ref: Ref, loop: Any = None, complete: bool = True) -> None:

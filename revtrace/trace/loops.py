@@ -20,11 +20,12 @@ from revtrace.program.nodes import Block, For, Operand, Var, While, const
 from revtrace.program.types import INT
 from revtrace.trace.carry import Carried
 from revtrace.trace.frames import RETURN, Exit, Stop
-from revtrace.trace.iterators import Rolled, advance, roll, taken, used_up
+from revtrace.trace.iterators import Rolled, advance, parts_of, roll, taken, used_up
 from revtrace.trace.rotate import tested_first
 from revtrace.trace.sameness import DEAD
 from revtrace.trace.signals import EndlessError, Growth, NeedStatic, PythonRaise
 from revtrace.trace.state import IterBox, State
+from revtrace.trace.suspended import suspend
 from revtrace.trace.values import NONE, Ref, Static
 
 if TYPE_CHECKING:
@@ -231,7 +232,44 @@ def _counted(t: Tracer, fr: Frame, loop: Loop, st: State, key: Any) -> State | E
     ref = st.stack[-1]
     if not isinstance(ref, Ref):
         raise t.unsupported(f"iterating over {t.describe(ref)}", "it is not an iterable revtrace knows")
-    ref = st.stack[-1] = taken(t, st, ref)
+    box = st.box(ref)
+    if isinstance(box, IterBox) and box.kind == "generator":
+        return _generated(t, fr, loop, st, ref, key)
+    return _known_parts(t, fr, loop, st, ref, key)
+
+
+def _generated(t: Tracer, fr: Frame, loop: Loop, st: State, ref: Ref, key: Any) -> State | Exit | None:
+    """Walk a loop over a generator: over what it yields, unless the two work on the same things."""
+    why = "a generator and the loop over it change the same things"
+    if key in t.unroll:
+        suspend(st, ref)
+        return _taking(t, fr, loop, st, ref, key)
+    loc = t.b.loc
+    walked = st.stack[-1] = taken(t, st, ref)
+    after = _taking(t, fr, loop, st, walked, key)
+    shared = t.early.get(walked.id)
+    if shared is not None and isinstance(after, State) and shared.looped(after):
+        need = NeedStatic((), why, loc)
+        need.loops = [key]
+        raise need
+    return after
+
+
+def _known_parts(t: Tracer, fr: Frame, loop: Loop, st: State, ref: Ref, key: Any) -> State | Exit | None:
+    """Walk a loop over an iterator that may take from generators, which were run to their end when it was made."""
+    shared = [t.early[p.id] for p in parts_of(st, ref) if p.id in t.early]
+    after = _taking(t, fr, loop, st, ref, key)
+    if isinstance(after, State) and any(s.looped(after) for s in shared):
+        raise t.unsupported(
+            "a generator and the loop over it change the same things",
+            "the generator was run to its end before the loop",
+            "loop over the generator itself, or collect what it yields in a list first",
+        )
+    return after
+
+
+def _taking(t: Tracer, fr: Frame, loop: Loop, st: State, ref: Ref, key: Any) -> State | Exit | None:
+    """Walk a loop over an iterator."""
     rolled = None if key in t.unroll else roll(t, st, ref)
     if rolled is None:
         return _unrolled(t, fr, loop, st)

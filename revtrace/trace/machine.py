@@ -60,6 +60,10 @@ class Tracer:
         self.sized = False
         """Whether every length and integer of the arguments is known."""
         self.written: set[Var] = set()
+        self.early: dict[int, Any] = {}
+        """What generators that were run to their end share with the loops over what they yielded."""
+        self.writes: list[Operand] = []
+        """The buffers written to, in order."""
         self.fork_mark = 0
         self.depth = 0
         self.frames: list[Frame] = []
@@ -231,6 +235,7 @@ class Tracer:
                 "copy the array (x.copy()) where it gets its second name",
             )
         self.written.add(view.root)  # type: ignore[arg-type]
+        self.writes.append(view.root)
         self.touch(view.root, written=True)
 
     def twin(self, base: Operand, copy: Operand) -> None:

@@ -15,14 +15,15 @@ from revtrace.trace.frames import Frame
 from revtrace.trace.handlers import keep
 from revtrace.trace.iterators import advance, iterate
 from revtrace.trace.join import references
+from revtrace.trace.sameness import fields
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import IterBox, State
-from revtrace.trace.values import NONE, Ref, Static
+from revtrace.trace.values import NONE, Ref, Static, Tup, View
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
-__all__ = ["Suspended", "resume", "returned", "returns", "suspend"]
+__all__ = ["Shared", "Suspended", "resume", "returned", "returns", "suspend"]
 
 MAX_BLOCKS = 20_000
 
@@ -60,9 +61,11 @@ def resume(t: Tracer, st: State, ref: Ref, sent: Any = NONE) -> Any | None:
     """Walk a suspended generator to its next ``yield`` and return what it yields, or None at its end."""
     box = st.box(ref)
     assert isinstance(box, IterBox)
-    kept: Suspended = box.parts[0].value  # type: ignore[union-attr]
+    kept: Any = box.parts[0].value  # type: ignore[union-attr]
     if kept.frame is None:
         return None
+    if ref.id in t.lists_around:
+        raise NeedStatic((), "a generator made before a loop is taken from in it", t.b.loc)
     inner = State(dict(kept.locals), list(kept.stack), st.heap, 0, t.originals)
     if kept.started:
         inner.stack.append(sent)
@@ -101,6 +104,58 @@ def returns(st: State, ref: Ref) -> bool:
     blocks = made.frame.flow.blocks
     ends = [block.instrs for block in blocks if block.instrs and block.instrs[-1].name == "RETURN"]
     return any(len(i) < 2 or i[-2].name != "LOAD_CONST" or i[-2].arg is not None for i in ends)
+
+
+class Shared:
+    """What a generator that is run to its end first shares with the loop over it, which must not change it."""
+
+    def __init__(self, t: Tracer, st: State, ref: Ref) -> None:
+        self.t = t
+        self.before = dict(st.heap)
+        self.ids, self.roots = _held(st, [ref])
+        self.others = _held(st, [*st.locals.values(), *(Ref(k) for k in st.heap)])[1]
+        self.writes = len(t.writes)
+        self.effects = t.side_effects
+
+    def ran(self, st: State) -> bool:
+        """Whether running the generator changed something that was there before it."""
+        written = any(root in self.others for root in self.t.writes[self.writes :])
+        self.writes = len(self.t.writes)
+        changed = any(self._changed(st, k) for k in self.before if not isinstance(self.before[k], IterBox))
+        self.before = dict(st.heap)
+        return written or changed
+
+    def looped(self, st: State) -> bool:
+        """Whether the loop changed something that the generator refers to."""
+        written = any(root in self.roots for root in self.t.writes[self.writes :])
+        return written or any(self._changed(st, k) for k in self.ids if k in self.before)
+
+    def _changed(self, st: State, k: int) -> bool:
+        box, now = self.before[k], st.heap.get(k)
+        if now is None or now == box:
+            return False
+        # Attributes of the caller's objects are entered when they are first read.
+        return getattr(now, "source", None) is None or self.t.side_effects is not self.effects
+
+
+def _held(st: State, values: list[Any]) -> tuple[set[int], set[Operand]]:
+    """Return the objects and buffers that values refer to, directly or through others."""
+    ids: set[int] = set()
+    roots: set[Operand] = set()
+    todo = list(values)
+    while todo:
+        value = todo.pop()
+        if isinstance(value, View):
+            roots.add(value.root)
+        elif isinstance(value, Tup):
+            todo += value.items
+        elif isinstance(value, Static) and hasattr(value.value, "locals"):
+            todo += value.value.locals.values()
+        for k in references(value):
+            if k not in ids:
+                ids.add(k)
+                todo += fields(st.box(Ref(k))) or []
+    return ids, roots
 
 
 @dataclass(frozen=True, slots=True)

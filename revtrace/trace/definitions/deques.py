@@ -81,7 +81,7 @@ class BoundedDeque:
         return iter(self.items)
 
     def __reversed__(self) -> Iterator[Any]:
-        return reversed(self.items)
+        yield from self.items[::-1]
 
     def __contains__(self, value: Any) -> bool:
         return value in self.items
