@@ -121,9 +121,9 @@ def _issubdtype(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | No
 @on(np.errstate, warnings_catch := __import__("warnings").catch_warnings)
 def _errstate(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     for value in (*args, *kwargs.values()):
-        if isinstance(value, Static) and value.value in ("raise", "call"):
+        if isinstance(value, Static) and value.value == "raise" and any(frame.trying for frame in t.frames):
             raise t.unsupported(
-                f"np.errstate(...={value.value!r})",
+                "np.errstate(...='raise') inside of try",
                 "whether a floating-point operation raises there is not followed",
                 "test the numbers with if, or leave np.errstate out",
             )

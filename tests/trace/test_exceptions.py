@@ -264,7 +264,10 @@ def test_a_power_that_is_complex_at_some_numbers() -> None:
 
 def test_raising_floating_point_errors_is_refused() -> None:
     def f(x: float) -> Any:
-        with np.errstate(divide="raise"):
-            return np.float64(1.0) / x
+        try:
+            with np.errstate(divide="raise"):
+                return np.float64(1.0) / x
+        except FloatingPointError:
+            return x
 
     refuses(f, 2.0, match="errstate")
