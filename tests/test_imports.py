@@ -32,7 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     "codegen": LEAVES | {"program", "rules", "calls"},
     "cache": LEAVES | {"config", "program", "codegen", "calls", "passes", "trace"},
     "runs": LEAVES | {"program", "passes", "replay", "trace", "table", "derive", "callee", "dispatch_signature"},
-    "dumps": LEAVES | {"program", "passes", "replay", "codegen", "runs", "kept"},
+    "dumps": LEAVES | {"program", "calls", "passes", "replay", "codegen", "runs", "kept"},
     "interop": LEAVES
     | {"callee", "containers", "cotangents", "derived", "dispatch", "dispatch_signature", "handle", "matrices"}
     | {"products", "table"}
