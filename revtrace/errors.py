@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import linecache
 import os
+import sysconfig
 
 from revtrace.loc import NOWHERE, Loc
 
@@ -22,27 +23,44 @@ __all__ = [
 ]
 
 
-def _render(what: str, why: str, instead: str, loc: Loc) -> str:
-    lines = []
-    if loc != NOWHERE and loc.line:
-        where = f" in {loc.function}" if loc.function else ""
-        lines.append(f'File "{loc.file}", line {loc.line}{where}')
-        source = linecache.getline(loc.file, loc.line).rstrip("\n")
-        if source.strip():
-            stripped = source.lstrip()
-            indent = len(source) - len(stripped)
-            # Columns are byte offsets in UTF-8.
-            start = len(source.encode()[: loc.column].decode(errors="ignore")) - indent
-            end = len(source.encode()[: loc.end_column].decode(errors="ignore")) - indent
-            start = max(0, start)
-            width = max(1, min(end, len(stripped)) - start)
-            lines += [f"    {stripped}", "    " + " " * start + "^" * width]
-    lines.append(what)
+def _view(loc: Loc) -> list[str]:
+    """A place, and its source line with a caret."""
+    if loc == NOWHERE or not loc.line:
+        return []
+    where = f" in {loc.function}" if loc.function else ""
+    lines = [f'File "{loc.file}", line {loc.line}{where}']
+    source = linecache.getline(loc.file, loc.line).rstrip("\n")
+    if source.strip():
+        stripped = source.lstrip()
+        indent = len(source) - len(stripped)
+        # Columns are byte offsets in UTF-8.
+        start = len(source.encode()[: loc.column].decode(errors="ignore")) - indent
+        end = len(source.encode()[: loc.end_column].decode(errors="ignore")) - indent
+        start = max(0, start)
+        width = max(1, min(end, len(stripped)) - start)
+        lines += [f"    {stripped}", "    " + " " * start + "^" * width]
+    return lines
+
+
+def _render(what: str, why: str, instead: str, loc: Loc, inside: Loc = NOWHERE) -> str:
+    lines = [*_view(loc), what]
     if why:
         lines.append(f"why: {why}")
     if instead:
         lines.append(f"try: {instead}")
+    if inside != NOWHERE:
+        first, *rest = _view(inside)
+        lines += [f"inside: {first}", *rest]
     return "\n".join(lines)
+
+
+def _installed_in(file: str) -> str | None:
+    """The installed package or standard module that a file belongs to, None for the user's own."""
+    path = file.replace(os.sep, "/")
+    for folder in ("/site-packages/", "/dist-packages/", sysconfig.get_path("stdlib").replace(os.sep, "/") + "/"):
+        if folder in path:
+            return path.partition(folder)[2].partition("/")[0]
+    return None
 
 
 def source_view(error: BaseException, package: str = "") -> str:
@@ -83,14 +101,29 @@ class RevtraceError(Exception):
         What to write instead.
     loc : Loc
         The place in the user's source.
+    inside : Loc
+        The place in a library that the user's line calls, where it is there.
     """
 
-    def __init__(self, what: str, why: str = "", instead: str = "", loc: Loc = NOWHERE) -> None:
-        self.what, self.why, self.instead, self.loc = what, why, instead, loc
-        super().__init__(_render(what, why, instead, loc))
+    def __init__(self, what: str, why: str = "", instead: str = "", loc: Loc = NOWHERE, inside: Loc = NOWHERE) -> None:
+        self.what, self.why, self.instead, self.loc, self.inside = what, why, instead, loc, inside
+        self.calls: list[Loc] = []
+        super().__init__(_render(what, why, instead, loc, inside))
 
-    def __reduce__(self) -> tuple[type, tuple[str, str, str, Loc]]:
-        return type(self), (self.what, self.why, self.instead, self.loc)
+    def name_users_line(self) -> None:
+        """Name the user's line rather than one in a library that it calls.
+
+        ``calls`` has the calls that lead to the place, innermost first.  A library whose function is
+        differentiated itself counts as the user's.
+        """
+        places = [self.loc, *self.calls]
+        own = {None, _installed_in(places[-1].file)}
+        loc = next(place for place in places if _installed_in(place.file) in own)
+        if loc != self.loc:
+            type(self).__init__(self, self.what, self.why, self.instead, loc, self.loc)
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, str, Loc, Loc]]:
+        return type(self), (self.what, self.why, self.instead, self.loc, self.inside)
 
 
 class UnsupportedError(RevtraceError, NotImplementedError):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from revtrace.calls import users
+from revtrace.errors import UnsupportedError
 from revtrace.program.nodes import Const
 from revtrace.rules import callables
 from revtrace.trace import elementwise, functions, memo, stand_ins
@@ -397,6 +398,10 @@ def run_frame(t: Tracer, st: State, frame: Frame, inner: State) -> Any:
     t.frames.append(frame)
     try:
         exits = t.resume(frame, t.run(frame, 0, inner, {}), {})
+    except (UnsupportedError, NeedStatic) as stop:
+        if len(t.frames) > 1:
+            stop.calls.append(loc)
+        raise
     finally:
         t.depth -= 1
         t.frames.pop()

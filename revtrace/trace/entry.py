@@ -126,15 +126,21 @@ def _specialise(
                     continue
                 loops = set(need.loops) - unroll if oracle is not None else set()
             if not more and not loops:
-                raise UnsupportedError(
+                refusal = UnsupportedError(
                     f"the structure of the program depends on run-time numbers: {need.why}",
                     "what the program consists of must be known when tracing; it may depend on types, shapes and "
                     "integer arguments, not on the numbers computed",
                     "use an array of fixed shape, or decide by an integer or boolean argument",
                     need.loc,
-                ) from None
+                )
+                refusal.calls = need.calls
+                refusal.name_users_line()
+                raise refusal from None
             unroll |= loops
             fixed |= more
+        except UnsupportedError as error:
+            error.name_users_line()
+            raise
         except PythonRaise as signal:
             raise _genuine(fn, args, kwargs, signal, t.b.loc, limit) from None
         except RecursionError:

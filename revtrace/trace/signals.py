@@ -50,8 +50,9 @@ class NeedStatic(BaseException):
     """The value of ``operands`` decides the structure of what follows, so it must be known when tracing.
 
     ``grows`` names a list whose length differs on two ways: a loop around may keep it in buffers instead.
-    ``place`` is where the first operand is used, for `revtrace.trace.pins`.  ``loops`` are those that were
-    being rolled, innermost first.  ``otherwise`` are conditions that decide instead where the operands are known.
+    ``place`` is where the first operand is used, for `revtrace.trace.pins`.  ``otherwise`` are conditions that
+    decide instead where the operands are known.  ``loops`` are those that were being rolled and ``calls`` the
+    places of the calls that lead here, both innermost first.
     """
 
     def __init__(
@@ -71,3 +72,4 @@ class NeedStatic(BaseException):
         self.place = place
         self.otherwise = otherwise
         self.loops: list[Any] = []
+        self.calls: list[Loc] = []

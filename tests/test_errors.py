@@ -1,0 +1,79 @@
+"""Messages name the user's line, and the place in a library that it leads to."""
+
+import importlib
+import pickle
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import revtrace
+from revtrace.errors import UnsupportedError
+
+LIBRARY = """
+def outer(x):
+    return inner(x)
+
+
+def inner(x):
+    return x * open(__file__).fileno()
+
+"""
+
+USER = """
+import some_library
+
+
+def direct(x):
+    return some_library.outer(2.0 * x)
+
+
+def helper(x):
+    return 1.0 + direct(x)
+
+"""
+
+
+@pytest.fixture
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
+    """A user's module and an installed one that it imports."""
+    installed = tmp_path / "lib" / "site-packages"
+    installed.mkdir(parents=True)
+    (installed / "some_library.py").write_text(textwrap.dedent(LIBRARY))
+    (tmp_path / "user_module.py").write_text(textwrap.dedent(USER))
+    monkeypatch.syspath_prepend(str(installed))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    names = ("user_module", "some_library")
+    yield tuple(importlib.import_module(name) for name in names)
+    for name in names:
+        monkeypatch.delitem(importlib.sys.modules, name)
+
+
+def _refused(f: Any) -> UnsupportedError:
+    with pytest.raises(UnsupportedError) as caught:
+        revtrace.grad(f)(1.5)
+    return caught.value
+
+
+@pytest.mark.parametrize("name", ["direct", "helper"])
+def test_library(modules: Any, name: str) -> None:
+    error = _refused(getattr(modules[0], name))
+    first, source, caret, *rest = str(error).splitlines()
+    assert first.endswith('user_module.py", line 6 in direct')
+    assert source.strip() == "return some_library.outer(2.0 * x)"
+    assert source[caret.index("^") : caret.rindex("^") + 1] == "some_library.outer(2.0 * x)"
+    assert rest[-3].startswith("inside: File ") and rest[-3].endswith('some_library.py", line 7 in inner')
+    assert error.loc.short == "user_module.py" and error.inside.line == 7
+
+
+def test_a_library_function_itself(modules: Any) -> None:
+    error = _refused(modules[1].outer)
+    assert (error.loc.short, error.loc.line, error.inside.line) == ("some_library.py", 7, 0)
+    assert "inside:" not in str(error)
+
+
+def test_pickled(modules: Any) -> None:
+    error = _refused(modules[0].helper)
+    again = pickle.loads(pickle.dumps(error))
+    assert str(again) == str(error) and again.inside == error.inside
