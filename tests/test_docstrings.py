@@ -12,7 +12,7 @@ import pytest
 import revtrace
 from revtrace.config import override
 
-HOSTS = {f"revtrace.interop.{host}" for host in ("autograd", "dask", "jax", "pytensor", "torch")}
+HOSTS = {f"revtrace.interop.{host}" for host in ("autograd", "dask", "jax", "pytensor", "torch", "xla")}
 """Modules that import what may not be installed; `tests.interop` runs their examples."""
 
 MODULES = sorted(

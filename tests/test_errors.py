@@ -18,7 +18,6 @@ def outer(x):
 
 def inner(x):
     return x * open(__file__).fileno()
-
 """
 
 USER = """
@@ -31,7 +30,6 @@ def direct(x):
 
 def helper(x):
     return 1.0 + direct(x)
-
 """
 
 
