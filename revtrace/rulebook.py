@@ -104,7 +104,8 @@ class _Rule:
             not traced, it is called.
         adjoint : callable, optional
             ``adjoint(ct, out, *args)``: the cotangents of the arguments, as a tuple with one
-            for each (or alone where there is one argument).  Each has its argument's shape and structure, or is
+            for each (or alone where there is one argument).  Where it can be traced it gives the tangent too,
+            and the tangent gives it.  Each has its argument's shape and structure, or is
             None, `zero`, `no_tangent` or `not_implemented` ``(why)``.  ``ct`` has the structure of
             ``out``.  Complex cotangents follow ``dL = Re(sum(ct * dz))``, as in JAX.
         tangent : callable, optional

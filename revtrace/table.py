@@ -372,7 +372,10 @@ class Table:
         except BranchArrayError:
             if arrays or self.primal:
                 raise
-        except RevtraceError:
+        except RevtraceError as error:
+            if error.__cause__ is not None and not self.primal:
+                # What a function with a rule raised, which the whole may raise too.
+                self._run_plain(args, kwargs)
             raise
         except Exception as error:
             # Tracing hands on what the function raises.
@@ -385,17 +388,21 @@ class Table:
 
     def _confirm(self, error: Exception, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> NoReturn:
         """Raise what the plain function raises where tracing ended in an exception, else report a defect."""
-        restore = snapshot(args, kwargs)
-        try:
-            self.function(*args, **kwargs)
-        finally:
-            restore()
+        self._run_plain(args, kwargs)
         raise InternalError(
             f"{type(error).__name__}: {error}",
             f"raised while {self.function.__qualname__} was traced and differentiated",
             "report it with the function, its arguments and the output of `revtrace info`",
             self.here,
         ) from error
+
+    def _run_plain(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Call the plain function for what it raises."""
+        restore = snapshot(args, kwargs)
+        try:
+            self.function(*args, **kwargs)
+        finally:
+            restore()
 
     def _verify(self, program: Program) -> None:
         if self.settings.verify:

@@ -61,12 +61,14 @@ LATE = {
     ("program", "rules"),
     ("passes", "trace"),
     ("calls", "trace"),
+    ("calls", "api"),
     ("runs", "dumps"),
     ("runs", "handle"),
     ("dumps", "handle"),
 }
 """Imports allowed inside functions, or for types, only: the verifier reads the table of rules, derivatives of calls are
-traced, those of users' rules may be calls, a recording shows itself as a page, dumps are of handles."""
+traced, those of users' rules may be calls and are transposed by gradients, a recording shows itself as a page, dumps
+are of handles."""
 
 
 @dataclass(frozen=True)

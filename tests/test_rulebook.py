@@ -189,15 +189,19 @@ def test_exceptions_are_the_functions_own(registered):
         g(2.0)
 
 
-def test_a_function_without_an_adjoint_is_refused_by_line(registered):
+def test_a_function_without_derivatives_is_refused_by_line(registered):
     def f(x):
         return x * x
 
-    rule(f, tangent=lambda dots, out, x: 2 * x * dots[0])
-    registered(f)
-    assert revtrace.jvp(lambda x: f(x), (3.0,), (1.0,)) == (9.0, 6.0)
+    registered(rule(f, like=lambda x: 1.0))
+    assert revtrace.wrap(lambda x: f(x))(3.0) == 9.0
     with pytest.raises(revtrace.UnsupportedError, match="reverse"):
         revtrace.grad(lambda x: f(x[0]))(X)
+    with pytest.raises(revtrace.UnsupportedError, match="forward"):
+        revtrace.jvp(lambda x: f(x[0]), (X,), (X,))
+    rule(f, tangent=lambda dots, out, x: 2 * x * dots[0])
+    assert revtrace.jvp(lambda x: f(x), (3.0,), (1.0,)) == (9.0, 6.0)
+    np.testing.assert_allclose(revtrace.grad(lambda x: f(x[0]))(X), [2 * X[0], 0.0, 0.0])
 
 
 def test_other_shapes_and_other_static_arguments(registered):
@@ -329,3 +333,103 @@ def test_a_tangent_that_disagrees_is_found(registered):
     registered(f)
     with pytest.raises(revtrace.GradientError, match="disagree"):
         testing.test_rule(f, X, hosts=False)
+
+
+def test_one_direction_gives_the_other(registered):
+    def soft(x):
+        return np.log1p(np.exp(x))
+
+    def pair(a, b):
+        return a * b, a + b
+
+    registered(rule(soft, adjoint=lambda ct, out, x: ct / (1.0 + np.exp(-x))))
+    registered(rule(pair, tangent=lambda dots, out, a, b: tangent_of_pair(dots, a, b)))
+    x = np.array([0.3, -0.2])
+    slope = 1.0 / (1.0 + np.exp(-x))
+
+    def total(x):
+        return np.sum(soft(x) ** 2)
+
+    value, dot = revtrace.jvp(total, (x,), (np.ones(2),))
+    np.testing.assert_allclose(dot, np.sum(2.0 * soft(x) * slope))
+    np.testing.assert_allclose(
+        revtrace.hessian(total)(x), np.diag(2.0 * slope**2 + 2.0 * soft(x) * slope * (1.0 - slope)), atol=1e-14
+    )
+    np.testing.assert_allclose(revtrace.jacfwd(soft)(x), np.diag(slope), atol=1e-14)
+
+    def mixed(a, b):
+        product, total = pair(a, b)
+        return np.sum(product * total)
+
+    for found, expected in zip(revtrace.grad(mixed, (0, 1))(x, 2.0 * x + 1.0), by_hand(x, 2.0 * x + 1.0), strict=True):
+        np.testing.assert_allclose(found, expected)
+
+
+def tangent_of_pair(dots, a, b):
+    da = 0.0 * a if dots[0] is None else dots[0]
+    db = 0.0 * b if dots[1] is None else dots[1]
+    return da * b + a * db, da + db
+
+
+def by_hand(a, b):
+    """Return the derivatives of ``a * b * (a + b)``."""
+    return 2.0 * a * b + b**2, a**2 + 2.0 * a * b
+
+
+def test_defaults_and_keywords(registered):
+    def scaled(x, s=2.0):
+        return s * x
+
+    registered(rule(scaled, adjoint=lambda ct, out, x, s=2.0: (10.0 * s * ct, 0.0)))
+
+    def total(x):
+        out = 0.0
+        for i in range(3):
+            out += scaled(x, s=float(i)) if i > 0 else scaled(x)
+        return out
+
+    assert revtrace.grad(total)(1.0) == 10.0 * (2.0 + 1.0 + 2.0)
+
+
+def test_wrong_rules_are_refused_by_name(registered):
+    class Box:
+        def __init__(self, x):
+            self.x = x
+
+    def plain(x):
+        return x
+
+    def boxed(x):
+        return Box(x)
+
+    def raising(ct, out, x):
+        raise KeyError("no such thing")
+
+    def differentiated(x):
+        return plain(x) * x
+
+    for adjoint, message in (
+        (lambda ct, out, x: (ct, ct), "plain returns 2 cotangents for 1 arguments"),
+        (lambda ct, out, x: np.ones(3), "plain returns 1 axes for an argument of 0"),
+        (raising, "plain raises KeyError"),
+        (lambda ct, out, x: rule.not_implemented("later"), "plain does not give this derivative: later"),
+    ):
+        registered(rule(plain, adjoint=adjoint))
+        with pytest.raises(revtrace.errors.GradientError, match=message):
+            revtrace.grad(differentiated)(0.5)
+    registered(rule(boxed, adjoint=lambda ct, out, x: ct))
+    with pytest.raises(revtrace.errors.UnsupportedError, match="Box in what .*boxed returns"):
+        revtrace.grad(lambda x: boxed(x).x)(2.0)
+
+
+def test_what_a_function_with_a_rule_raises_is_raised(registered):
+    def bounded(x):
+        if x > 1.0:
+            raise ValueError("too large")
+        return x
+
+    registered(rule(bounded, adjoint=lambda ct, out, x: ct))
+    gradient = revtrace.grad(lambda x: bounded(x) * x)
+    with pytest.raises(ValueError, match="too large"):
+        gradient(2.5)
+    assert gradient(0.5) == 1.0

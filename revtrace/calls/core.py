@@ -98,6 +98,8 @@ class Row:
         Whether the row is the same in every process; kernels that call others are not kept on disk.
     foreign : callable, optional
         What stands for ``pull`` where that cannot be traced.
+    transposed : bool
+        Whether ``push`` is made from ``pull``, which takes longer than running in reverse.
     """
 
     name: str
@@ -110,6 +112,7 @@ class Row:
     raises: bool = False
     fixed: bool = True
     foreign: Callable[..., Callable[..., Any]] | None = None
+    transposed: bool = False
 
 
 ROWS: dict[str, Row] = {}

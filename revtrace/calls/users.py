@@ -7,6 +7,7 @@ where it is not (JAX, PyTorch, C), it is called.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import itertools
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ import numpy as np
 
 from revtrace.calls.core import Row, enter
 from revtrace.calls.structure import LEAVES, Spec, flat, leaves, rebuilt
+from revtrace.calls.transposed import transposed_pull, transposed_push
 from revtrace.errors import GradientError
 
 __all__ = [
@@ -63,7 +65,7 @@ ZERO = Marker("zero")
 NO_TANGENT = Marker("no_tangent")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class UserRule:
     """A user's rule.
 
@@ -93,6 +95,17 @@ class UserRule:
     why_zero: str = ""
     foreign: bool = False
     rows: dict[Any, Row] = field(default_factory=dict)
+
+    @functools.cached_property
+    def most(self) -> int:
+        """How many arguments the function may get."""
+        try:
+            kinds = [parameter.kind for parameter in inspect.signature(self.function).parameters.values()]
+        except (TypeError, ValueError):
+            return 0
+        return sum(
+            kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD) for kind in kinds
+        )
 
 
 class _Watcher(Protocol):
@@ -200,6 +213,12 @@ def _made(rule: UserRule, args: Spec, out: Spec) -> Row:
         pull = _foreign_pull(rule, name, args, out) if rule.foreign else _traced_pull(rule, args, out, count, outs)
     if rule.tangent is not None and not rule.foreign:
         push = _traced_push(rule, args, out, count, outs)
+    floats = [k for k, leaf in enumerate(leaves(args)) if leaf[2][0] in "fc"]
+    if all(leaf[2][0] in "fc" for leaf in leaves(out)):
+        if pull is None and push is not None:
+            pull = transposed_push(push, count, outs, floats)
+        elif push is None and pull is not None and not rule.foreign:
+            push = transposed_pull(pull, count, outs, NotImplementedTangent)
     return Row(
         name,
         run,
@@ -209,6 +228,7 @@ def _made(rule: UserRule, args: Spec, out: Spec) -> Row:
         raises=True,
         fixed=False,
         foreign=None if rule.adjoint is None or rule.foreign else _foreign_pull(rule, name, args, out),
+        transposed=rule.tangent is None,
     )
 
 
@@ -226,7 +246,7 @@ def _traced_pull(rule: UserRule, args: Spec, out: Spec, count: int, outs: int) -
             given = rebuilt(args, xs[:count])
             result = rebuilt(out, xs[count : count + outs])
             bar = rebuilt(out, xs[count + outs :])
-            return tuple(_cotangents(args, adjoint(bar, result, *given)))  # type: ignore[misc]
+            return tuple(_cotangents(rule, args, adjoint(bar, result, *given)))  # type: ignore[misc]
 
         return derivative
 
@@ -248,19 +268,24 @@ def _traced_push(rule: UserRule, args: Spec, out: Spec, count: int, outs: int) -
     return push
 
 
-def _cotangents(args: Spec, found: Any) -> list[Any]:
-    """A cotangent for each leaf of the arguments, None for none."""
+def _cotangents(rule: UserRule, args: Spec, found: Any) -> list[Any]:
+    """A cotangent for each leaf of the arguments, None for none.
+
+    There may be more of them than arguments: for parameters with defaults that were not passed.
+    """
     parts = args[1]
     given = found if isinstance(found, (tuple, list)) else (found,)
-    if len(given) != len(parts):
-        raise GradientError("a rule's adjoint returns another number of cotangents than there are arguments")
+    if len(given) < len(parts) or len(given) > max(rule.most, len(parts)):
+        raise GradientError(
+            f"the adjoint of the rule of {rule.name} returns {len(given)} cotangents for {len(parts)} arguments"
+        )
     flat_parts: list[Any] = []
-    for part, x in zip(parts, given):  # noqa: B905 - lengths are compared above
-        flat_parts += _share(part, x)
+    for part, x in zip(parts, given):  # noqa: B905 - the rest belongs to no argument
+        flat_parts += _share(rule, part, x)
     return flat_parts
 
 
-def _share(spec: Spec, x: Any) -> list[Any]:
+def _share(rule: UserRule, spec: Spec, x: Any) -> list[Any]:
     kind = spec[0]
     if kind == "static":
         return []
@@ -269,11 +294,16 @@ def _share(spec: Spec, x: Any) -> list[Any]:
     if isinstance(x, NotImplementedTangent):
         return [x] * len(leaves(spec))
     if kind in ("array", "number", "scalar"):
-        return [np.asarray(x)]
+        share = np.asarray(x)
+        if share.ndim > spec[1]:
+            raise GradientError(
+                f"the adjoint of the rule of {rule.name} returns {share.ndim} axes for an argument of {spec[1]}"
+            )
+        return [share]
     values = [x[k] for k in spec[2]] if kind == "dict" else [x[k] for k in range(len(spec[1]))]
     shares: list[Any] = []
     for part, value in zip(spec[1], values):  # noqa: B905 - one for each part by construction
-        shares += _share(part, value)
+        shares += _share(rule, part, value)
     return shares
 
 
@@ -291,7 +321,7 @@ def _foreign_pull(rule: UserRule, name: str, args: Spec, out: Spec) -> Callable[
         given = rebuilt(args, ready[:count])
         result = rebuilt(out, ready[count : count + outs])
         bar = rebuilt(out, ready[count + outs :])
-        shares = _cotangents(args, rule.adjoint(bar, result, *given))
+        shares = _cotangents(rule, args, rule.adjoint(bar, result, *given))
         return tuple(_array(shares[k], xs[k], rule.name) for k in wanted)
 
     row = enter(Row(f"{name}:adjoint", run, raises=True, fixed=False))

@@ -15,7 +15,7 @@ import numpy as np
 
 from revtrace.calls.core import ROWS, Row, Settings, Term, parts, row_of, settings_of
 from revtrace.calls.users import NotImplementedTangent
-from revtrace.errors import GradientError, InternalError, UnsupportedError
+from revtrace.errors import GradientError, InternalError, RevtraceError, UnsupportedError
 from revtrace.passes import memory
 from revtrace.passes.scopes import is_array
 from revtrace.program.build import Builder
@@ -92,14 +92,20 @@ def push_text(op: Op, on: Callable[[Operand], bool]) -> Text:
 
 
 def runs_forward(program: Program) -> bool:
-    """Whether all calls of a program have tangents."""
+    """Whether all calls of a program have tangents of their own."""
     rows = [row_of(s) for s in walk(program.body) if isinstance(s, Op) and s.name == "call"]
-    return all(r.why_zero or r.tangents is not None or r.push is not None for r in rows)
+    return all(r.why_zero or r.tangents is not None or (r.push is not None and not r.transposed) for r in rows)
+
+
+def _spoken(row: Row) -> str:
+    """Return how messages call a row: users' rules have numbers in their names."""
+    kind, _, rest = row.name.partition(":")
+    return f"the rule of {rest.partition(':')[0]}" if kind == "rule" else row.name
 
 
 def _unknown(op: Op, mode: str) -> UnsupportedError:
     return UnsupportedError(
-        f"revtrace has no {mode}-mode derivative of {op.attr('row')}",
+        f"revtrace has no {mode}-mode derivative of {_spoken(row_of(op))}",
         "its row gives none",
         "give one with revtrace.rule, or compute it by other operations",
         op.loc,
@@ -167,7 +173,14 @@ def _traced(
 
     samples = tuple(tuple(_sample(t) for t in types) for types in (ins, outs))
     seeds = tuple(_sample(t) if flag else None for t, flag in zip(given, flags, strict=True))
-    traced = trace(derivative, (*samples, seeds))
+    try:
+        traced = trace(derivative, (*samples, seeds))
+    except RevtraceError:
+        raise
+    except Exception as error:
+        raise GradientError(
+            f"the {'adjoint' if mode == 'pull' else 'tangent'} of {_spoken(row)} raises {type(error).__name__}: {error}"
+        ) from error
     wrong = next((g for g in traced.guards if g.kind in ("shape", "short")), None)
     if wrong is not None:
         raise InternalError(f"the derivative of {row.name} depends on the lengths of {wrong.source}")
@@ -180,7 +193,7 @@ def _traced(
     for k, (_, leaf) in enumerate(fields):
         marker = getattr(leaf, "value", None)
         if wanted[k] and isinstance(marker, NotImplementedTangent):
-            raise GradientError(f"the rule of {row.name} does not give this derivative: {marker.why}")
+            raise GradientError(f"{_spoken(row)} does not give this derivative: {marker.why}")
     targets = [k for k, (_, leaf) in enumerate(fields) if wanted[k] and hasattr(leaf, "index")]
     results = tuple(traced.program.body.results[fields[k][1].index] for k in targets)
     program = Program(row.name, traced.program.inputs, Block(traced.program.body.stmts, results))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from revtrace.calls.structure import Spec, leaves, spec_of
+from revtrace.calls.structure import LEAVES, Spec, leaves, spec_of
 from revtrace.calls.users import NotImplementedTangent, UserRule, arguments_of, not_implemented, row_for
 from revtrace.program.nodes import Const, Var, const
 from revtrace.trace import arrays, numbers
@@ -36,6 +36,13 @@ def call_rule(t: Tracer, st: State, f: Any, rule: UserRule, args: tuple[Any, ...
     spec: Spec = ("tuple", tuple(_spec(t, st, t.use(x), operands) for x in given), None)
     sample = _sample(t, rule, spec, operands)
     out = spec_of(sample)
+    strange = _strange(out) if operands else None
+    if strange is not None:
+        raise t.unsupported(
+            f"{type(strange).__name__} in what {rule.name} returns",
+            "it has a rule, and its result is made of numbers, arrays and containers of them",
+            "return numbers, or arrays",
+        )
     row = row_for(rule, spec, out)
     shapes = [(leaf[2], _lengths(x)) for leaf, x in zip(leaves(out), _arrays(sample), strict=True)]
     made = call_row(t, row.name, operands, shapes)
@@ -70,6 +77,15 @@ def _spec(t: Tracer, st: State, x: Any, operands: list[Any]) -> Spec:
     raise t.unsupported(
         f"{t.describe(x)} as an argument of a function with a rule", "numbers, arrays and containers of them are", ""
     )
+
+
+def _strange(spec: Spec) -> Any:
+    """Return an object in a result that may hold numbers of its own, or None."""
+    if spec[0] in LEAVES:
+        return None
+    if spec[0] == "static":
+        return None if spec[1] is None or isinstance(spec[1], (str, bytes, type)) else spec[1]
+    return next((found for part in spec[1] if (found := _strange(part)) is not None), None)
 
 
 def _sample(t: Tracer, rule: UserRule, spec: Spec, operands: Sequence[Any]) -> Any:
