@@ -13,7 +13,7 @@ from revtrace.trace.functions import method_handler, on, refused, signature
 from revtrace.trace.iterators import iterate
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
-from revtrace.trace.values import NONE, Num, Static, Tup, View
+from revtrace.trace.values import NONE, Num, Static, Tup, Vectorized, View
 
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
@@ -86,6 +86,16 @@ on(np.convolve)(_slider(True, "full"))
 on(np.correlate)(_slider(False, "valid"))
 
 
+@on(np.may_share_memory, np.shares_memory)
+def _may_share_memory(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    a, b = (arrays.settle(t, as_array(t, x, st)) for x in args[:2])
+    if a.root is b.root and not (a.whole and b.whole):
+        raise t.unsupported(
+            "whether two parts of an array overlap", "where numbers lie is not computed", "leave the question out"
+        )
+    return Static(arrays.may_overlap(t, a, b))
+
+
 @on(np.fromiter)
 def _fromiter(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     from revtrace.trace.calls import call
@@ -118,10 +128,33 @@ def _ndindex(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None)
     return iterate(t, st, Tup(tuple(Static(ix) for ix in np.ndindex(shape))))
 
 
-def call_vectorized(t: Tracer, st: State, function: Any, args: Args) -> Any:
-    """Call ``np.vectorize(function)``: the function at each element, in a loop."""
-    from revtrace.trace.calls import call
+@on(np.vectorize)
+def _vectorize(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    bind = signature("pyfunc", otypes=NONE, doc=NONE, excluded=NONE, cache=NONE, signature=NONE)
+    function, _, _, excluded, _, cores = bind(args, kwargs)
+    left_out = not (isinstance(excluded, Static) and not excluded.value)
+    return Static(Vectorized(t.use(function), getattr(cores, "value", None), left_out))
 
+
+def call_vectorized(t: Tracer, st: State, f: Vectorized | np.vectorize, args: Args, kwargs: Kwargs) -> Any:
+    """Call ``np.vectorize(function)``: the function at each element or each part, in a loop."""
+    from revtrace.trace.calls import call
+    from revtrace.trace.definitions.register import traced
+    from revtrace.trace.definitions.windows import by_parts
+
+    if isinstance(f, np.vectorize):
+        f = Vectorized(Static(f.pyfunc), f.signature, bool(f.excluded))
+    if f.excluded or kwargs:
+        raise t.unsupported(
+            "np.vectorize with excluded or keyword arguments", "it has no rule", "write the loop, or use a lambda"
+        )
+    if f.signature is not None:
+        takes, _, gives = f.signature.replace(" ", "").partition("->")
+        if gives.count("(") != 1:
+            raise t.unsupported("np.vectorize with several results", "it has no rule", "write the loop")
+        cores = tuple(len([n for n in part.split(",") if n]) for part in takes.strip("()").split("),("))
+        return traced(t, st, by_parts, (f.function, Static(cores), *args), {})
+    function = f.function
     values = [as_array_or_number(t, st, a) for a in args]
     found = arrays.apply(t, lambda *xs: call(t, st, function, xs, {}), values)
     if arrays.is_array(found):
@@ -152,7 +185,13 @@ def _refusals() -> None:
 _refusals()
 
 
-@method_handler("array", "dump", "dumps", "tobytes", "tofile", "byteswap", "newbyteorder", "setflags", "__array_wrap__")
+@method_handler("array", "setflags")
+def _setflags(t: Tracer, st: State, self: Any, *args: Any, **kwargs: Any) -> Any:
+    # Whether an array may be written to decides what raises, no number.
+    return NONE
+
+
+@method_handler("array", "dump", "dumps", "tobytes", "tofile", "byteswap", "newbyteorder", "__array_wrap__")
 @refused
 def _layout(t: Tracer, st: State, self: Any, *args: Any, **kwargs: Any) -> Any:
     raise t.unsupported(

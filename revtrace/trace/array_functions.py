@@ -124,6 +124,8 @@ def _arange(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) 
     dtype = kwargs.get("dtype")
     ends = [t.use(a) for a in args]
     ends += [t.use(kwargs[name]) for name in ("start", "stop", "step") if name in kwargs]
+    if len(ends) > 1 and is_none(ends[1]):
+        ends = [ends[0], *ends[2:]] if len(ends) == 2 else [Static(0), ends[0], *ends[2:]]
     if len(ends) == 4:
         dtype = ends.pop()
     start, stop, step = (Static(0), ends[0], Static(1)) if len(ends) == 1 else (*ends, Static(1))[:3]

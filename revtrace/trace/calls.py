@@ -15,13 +15,13 @@ from revtrace.calls import users
 from revtrace.errors import UnsupportedError
 from revtrace.program.nodes import Const
 from revtrace.rules import callables
-from revtrace.trace import elementwise, functions, memo, stand_ins
+from revtrace.trace import elementwise, functions, libraries, memo
 from revtrace.trace.attributes import Method, class_source, get_attribute
 from revtrace.trace.external import external
 from revtrace.trace.record import Cell, Fixed, Item
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import CellBox, DictBox, IterBox, ListBox, ObjectBox, State
-from revtrace.trace.values import NONE, UNDEF, Bound, Num, Ref, Static, Tup, View
+from revtrace.trace.values import NONE, UNDEF, Bound, Num, Ref, Static, Tup, Vectorized, View
 
 if TYPE_CHECKING:
     from types import CodeType
@@ -105,10 +105,6 @@ def call(
                 return call_partial(t, st, box, args, kwargs, fr)
             if box.cls is memo.Memoised:
                 return memo.call_memoised(t, st, function.id, box.get("__wrapped__"), args, kwargs)
-            if box.cls is np.vectorize:
-                from revtrace.trace.array_algorithms import call_vectorized
-
-                return call_vectorized(t, st, box.get("pyfunc"), args)
             return call_method(t, st, function, "__call__", args, kwargs)
         raise PythonRaise(TypeError("object is not callable"))
     if not isinstance(function, Static):
@@ -154,10 +150,10 @@ def call(
         from revtrace.trace.library import call_getter
 
         return call_getter(t, st, f, args[0])
-    if isinstance(f, np.vectorize) and f.signature is None and not f.excluded:
+    if isinstance(f, (Vectorized, np.vectorize)):
         from revtrace.trace.array_algorithms import call_vectorized
 
-        return call_vectorized(t, st, Static(f.pyfunc), args)
+        return call_vectorized(t, st, f, args, kwargs)
     by_code = users.is_opted_out(f)
     handler = None if by_code else functions.find(f)
     if handler is not None:
@@ -170,9 +166,11 @@ def call(
         from revtrace.trace.library import dispatched
 
         return call(t, st, Static(dispatched(t, st, f, args)), args, kwargs, fr)
-    stand_in = stand_ins.find(f)
+    stand_in = libraries.find(f)
     if stand_in is not None:
-        return _plain(t, st, stand_in, Static(stand_in), args, kwargs)  # type: ignore[arg-type]
+        from revtrace.trace.definitions.register import traced
+
+        return traced(t, st, stand_in, args, kwargs)
     if isinstance(f, types.FunctionType):
         return _plain(t, st, f, function, args, kwargs)
     if isinstance(f, types.MethodType):
@@ -192,7 +190,7 @@ def call(
     ready = functions.evaluate(t, st, f, args, kwargs)
     if ready is not None:
         return ready
-    own = type(f).__dict__.get("__call__")
+    own = next((vars(cls)["__call__"] for cls in type(f).__mro__ if "__call__" in vars(cls)), None)
     if isinstance(own, types.FunctionType):
         return call(t, st, Static(own), (external(t, st, f, None, "const"), *args), kwargs)
     name = (

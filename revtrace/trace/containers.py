@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from revtrace.program.nodes import Const, Operand, const
 from revtrace.trace import arrays, assignment, growing, lists, numbers, subscripts
 from revtrace.trace.iterators import drain
@@ -151,6 +153,8 @@ def get_item(t: Tracer, st: State, value: Any, key: Any) -> Any:
             from revtrace.trace.calls import call_method
 
             return call_method(t, st, value, "__getitem__", (key,))
+    if isinstance(value, Static) and (value.value is np.r_ or value.value is np.c_):
+        return _joined(t, st, value.value, key)
     if isinstance(value, Static):
         known = as_static(t, st, key)
         if isinstance(known, Static):
@@ -173,6 +177,24 @@ def get_item(t: Tracer, st: State, value: Any, key: Any) -> Any:
             return subscripts.subscript(t, as_array(t, value, st), key)
         raise PythonRaise(TypeError("'float' object is not subscriptable"))
     raise PythonRaise(TypeError(f"{t.describe(value)} is not subscriptable"))
+
+
+def _joined(t: Tracer, st: State, joiner: Any, key: Any) -> Any:
+    """``np.r_[...]`` and ``np.c_[...]``."""
+    from revtrace.trace.definitions import windows
+    from revtrace.trace.definitions.register import traced
+
+    keys = list(key.items) if isinstance(key, Tup) else [key]
+    if isinstance(key, Static) and isinstance(key.value, tuple):
+        keys = [Static(k) for k in key.value]
+    parts = []
+    for k in map(t.use, keys):
+        if isinstance(k, Slice):
+            k = traced(t, st, windows.run, (k.start, k.stop, k.step), {})
+        elif isinstance(k, Static) and isinstance(k.value, slice):
+            k = traced(t, st, windows.run, tuple(map(Static, (k.value.start, k.value.stop, k.value.step))), {})
+        parts.append(k)
+    return traced(t, st, windows.lines if joiner is np.r_ else windows.columns, tuple(parts), {})
 
 
 def module_asked(t: Tracer, table: Static, name: Static) -> Source | None:

@@ -68,9 +68,9 @@ def external(t: Tracer, st: State, value: Any, source: Source | None, role: str)
 
     if is_sparse_class(type(value)):
         return _object(t, st, value, source)
-    if isinstance(
-        value, (type, types.ModuleType, types.BuiltinFunctionType, range, slice, np.ufunc, np.dtype)
-    ) or _is_callable_only(value):
+    if isinstance(value, (type, types.ModuleType, types.BuiltinFunctionType, range, slice, np.ufunc, np.dtype)) or (
+        _is_callable_only(value) and not _holds_arrays(value)
+    ):
         t.guard(source, "equal" if isinstance(value, (range, slice, np.dtype)) else "is", value)
         return Static(value, source)
     return _object(t, st, value, source)
@@ -78,6 +78,16 @@ def external(t: Tracer, st: State, value: Any, source: Source | None, role: str)
 
 def _attr(source: Source | None, name: str) -> Source | None:
     return None if source is None else Attr(source, name)
+
+
+def _holds_arrays(value: Any, depth: int = 2) -> bool:
+    """Whether an object has arrays among its attributes, or theirs, as an interpolator has its coefficients."""
+    if isinstance(value, (types.FunctionType, types.ModuleType, type)):
+        return False
+    return any(
+        isinstance(entry, np.ndarray) or (depth > 1 and _holds_arrays(entry, depth - 1))
+        for entry in getattr(value, "__dict__", {}).values()
+    )
 
 
 def _is_callable_only(value: Any) -> bool:
@@ -101,6 +111,7 @@ def _is_callable_only(value: Any) -> bool:
             ),
         )
         or find_instance(value) is not None
+        or type(value).__name__ in ("cython_function_or_method", "fused_cython_function")
         or type(value).__module__.partition(".")[0] in ("numpy", "numba", "scipy", "functools", "builtins", "_thread")
     )
 

@@ -327,7 +327,8 @@ def _named_tuple(t: Tracer, st: State, cls: Any, args: tuple[Any, ...], kwargs: 
 #: Packages whose C functions are evaluated by calling them when all arguments are known.
 _PURE_MODULES = frozenset(
     "builtins math cmath operator numpy _operator itertools functools string re fractions decimal inspect types typing "
-    "collections enum dataclasses numpy.dtypes copy abc importlib _abc keyword textwrap _functools _struct".split()
+    "collections enum dataclasses numpy.dtypes copy abc importlib _abc keyword textwrap _functools _struct posix "
+    "posixpath".split()
 )
 
 #: Those of them whose functions look at more than their arguments' values.

@@ -19,7 +19,7 @@ from revtrace.trace.builtin_folds import fold
 from revtrace.trace.functions import evaluate, on, refused, signature
 from revtrace.trace.iterators import advance, iterate
 from revtrace.trace.numbers import integer
-from revtrace.trace.operators import compare, truth
+from revtrace.trace.operators import compare, inplace, truth
 from revtrace.trace.sameness import DEAD
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import CellBox, DictBox, IterBox, ListBox, ObjectBox, State
@@ -115,6 +115,20 @@ def call_getter(t: Tracer, st: State, f: Any, value: Any) -> Any:
 @on(operator.getitem)
 def _getitem(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     return containers.get_item(t, st, *args)
+
+
+def _in_place(symbol: str) -> Any:
+    def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+        return inplace(t, st, symbol, *args)
+
+    return handler
+
+
+for _symbol, _f in (
+    ("+", operator.iadd), ("-", operator.isub), ("*", operator.imul), ("/", operator.itruediv),
+    ("//", operator.ifloordiv), ("%", operator.imod), ("**", operator.ipow), ("@", operator.imatmul),
+):  # fmt: skip
+    on(_f)(_in_place(_symbol))
 
 
 @on(operator.setitem)

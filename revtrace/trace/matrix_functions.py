@@ -78,8 +78,10 @@ def number_or_array(t: Tracer, view: View) -> Any:
 
 def flag(t: Tracer, value: Any, what: str) -> Any:
     """Return an argument that must be known when tracing."""
-    if isinstance(value, Num):
+    if isinstance(value, Num) and value.dtype[0] in "iub":
         return as_known_int(t, value)
+    if isinstance(value, Num):
+        return t.pins.known(t, value.operand, f"{what} must be known when tracing").value
     if not isinstance(value, Static):
         raise t.unsupported(f"{what} that is not known when tracing", "it decides what is computed", "write it out")
     return value.value

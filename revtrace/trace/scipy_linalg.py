@@ -271,22 +271,6 @@ on(L.svdvals)(_same_as(np.linalg.svdvals if hasattr(np.linalg, "svdvals") else n
 on(L.pinv)(_same_as(np.linalg.pinv, "rtol"))
 
 
-@on(L.eigh)
-def _eigh(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    from revtrace.trace.calls import call
-
-    a, b, lower = given(t, signature("a", b=NONE, lower=TRUE), args, _cleaned(kwargs))
-    if not (isinstance(b, Static) and b.value is None):
-        raise t.unsupported("the generalised eigenvalue problem", "it has no rule", "use a Cholesky factor of b")
-    uplo = Static("L" if flag(t, lower, "lower") else "U")
-    return Tup(tuple(items_of(t, st, call(t, st, Static(np.linalg.eigh), (a, uplo), {}))))
-
-
-@on(L.eigvalsh)
-def _eigvalsh(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    return items_of(t, st, _eigh(t, st, args, kwargs, fr))[0]
-
-
 # matrices put together ----------------------------------------------------------------------------------
 
 

@@ -248,7 +248,9 @@ def register(module: Any) -> None:
         if f is not None:
 
             def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-                return how(t, st, args, {("a" if k == "x" else k): v for k, v in kwargs.items()}, *more)
+                # How SciPy is to compute says nothing of what.
+                named = {("a" if k == "x" else k): v for k, v in kwargs.items() if k not in ("overwrite_x", "workers")}
+                return how(t, st, args, named, *more)
 
             on(f)(handler)
 

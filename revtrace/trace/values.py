@@ -32,6 +32,7 @@ __all__ = [
     "Tup",
     "Undef",
     "Value",
+    "Vectorized",
     "View",
 ]
 
@@ -174,6 +175,15 @@ class Bound:
 
     function: Value
     self: Value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Vectorized:
+    """What a `Static` holds for an ``np.vectorize`` made while tracing."""
+
+    function: Value
+    signature: str | None
+    excluded: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,6 @@ A form without a rule is refused by `register.refuse`, which must not stand unde
 condition known only when running; for numbers without a rule there is `register.require`.
 """
 
-from revtrace.trace.definitions import axes, calculus, choosing, joining, nans, standard, statistics, ufuncs
+from revtrace.trace.definitions import axes, calculus, choosing, joining, nans, standard, statistics, ufuncs, windows
 
-__all__ = ["axes", "calculus", "choosing", "joining", "nans", "standard", "statistics", "ufuncs"]
+__all__ = ["axes", "calculus", "choosing", "joining", "nans", "standard", "statistics", "ufuncs", "windows"]

@@ -1,22 +1,23 @@
-"""Plain functions traced in place of library functions whose own code is no plain Python.
-
-They compute the same in NumPy's terms.  A library is looked at only when something else has imported it.
-"""
+"""``scipy.special``: sums of exponentials, Lambert's function, orthogonal polynomials."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from revtrace.rules.scipy_calls import lambertw_lower, lambertw_upper
+from revtrace.trace.definitions.register import refuse
+from revtrace.trace.libraries.register import stands_for
 
-__all__ = ["find"]
+__all__: list[str] = []
 
 
-def _logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False) -> Any:
+@stands_for("scipy.special.logsumexp")
+def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: Any = False, return_sign: Any = False) -> Any:
+    """The logarithm of a sum of exponentials."""
+    if return_sign:
+        refuse("scipy.special.logsumexp with return_sign", instead="use np.log and np.sum, and np.sign of the sum")
     a = np.asarray(a)
     if b is not None:
         a, b = np.broadcast_arrays(a, b)
@@ -31,19 +32,25 @@ def _logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False) 
     return np.squeeze(total, axis=axis)[()]
 
 
-def _softmax(x: Any, axis: Any = None) -> Any:
+@stands_for("scipy.special.softmax")
+def softmax(x: Any, axis: Any = None) -> Any:
+    """Exponentials, divided by their sum."""
     x = np.asarray(x)
     terms = np.exp(x - np.max(x, axis=axis, keepdims=True))
     return terms / np.sum(terms, axis=axis, keepdims=True)
 
 
-def _log_softmax(x: Any, axis: Any = None) -> Any:
+@stands_for("scipy.special.log_softmax")
+def log_softmax(x: Any, axis: Any = None) -> Any:
+    """The logarithm of `softmax`."""
     x = np.asarray(x)
     gap = x - np.max(x, axis=axis, keepdims=True)
     return gap - np.log(np.sum(np.exp(gap), axis=axis, keepdims=True))
 
 
-def _lambertw(z: Any, k: int = 0, tol: float = 1e-8) -> Any:
+@stands_for("scipy.special.lambertw")
+def lambertw(z: Any, k: int = 0, tol: float = 1e-8) -> Any:
+    """The inverse of ``w * exp(w)``, where that is real."""
     if k not in (0, -1):
         raise NotImplementedError("only the branches with real values")
     if not np.all(z >= -np.exp(-1.0)):
@@ -51,19 +58,3 @@ def _lambertw(z: Any, k: int = 0, tol: float = 1e-8) -> Any:
     if k == -1 and not np.all(np.less(z, 0)):
         raise NotImplementedError("the value is a complex number")
     return (lambertw_upper(z) if k == 0 else lambertw_lower(z)) + 0j
-
-
-_SPECIAL: dict[str, Callable[..., Any]] = {
-    "logsumexp": _logsumexp, "softmax": _softmax, "log_softmax": _log_softmax, "lambertw": _lambertw,
-}  # fmt: skip
-
-
-def find(function: Any) -> Callable[..., Any] | None:
-    """Return the plain function to trace in place of a library's, or None."""
-    name = getattr(function, "__name__", "")
-    if name not in _SPECIAL:
-        return None
-    special = sys.modules.get("scipy.special")
-    if special is None or getattr(special, name, None) is not function:
-        return None
-    return _SPECIAL[name]

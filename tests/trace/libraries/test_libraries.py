@@ -1,0 +1,200 @@
+"""Functions of SciPy whose own code is compiled: values are SciPy's, gradients those of differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import revtrace
+from revtrace.config import override
+from revtrace.trace.libraries import find
+from revtrace.trace.libraries.register import STAND_INS
+from tests.trace.agree import agrees, refuses
+
+pytest.importorskip("scipy")
+from scipy import fft, integrate, interpolate, linalg, ndimage, optimize, signal, special, stats
+from scipy.spatial import distance
+
+A = 0.73
+X = np.array([0.61, -0.43, 1.37, 0.07, -1.21, 0.83, 0.29, -0.71])
+Y = np.array([0.52, 1.31, 0.73, 2.11, 0.34, 0.91, 1.74, 0.66])
+T = np.linspace(0.0, 1.0, 8)
+W = np.array([0.22, 0.81, 0.35, 0.47])
+P = np.array([[0.3, -1.2, 0.7], [0.8, 0.5, -0.6], [1.4, 0.2, 0.9], [-0.7, 0.1, 0.4]])
+Q = P[:, [1, 0, 2]][:3] * 0.7 + 0.2
+IMAGE = np.cos(np.arange(30.0)).reshape(5, 6)
+KERNEL = np.array([[0.3, -0.2, 0.5], [0.7, 0.1, -0.4]])
+S = np.array([[4.0, 1.0, 0.3], [1.0, 3.0, -0.5], [0.3, -0.5, 5.0]])
+GRID = (np.arange(5.0), np.arange(6.0))
+
+
+def of_metrics(p, q):
+    return [distance.cdist(p, q, m).sum() for m in (
+        "euclidean", "sqeuclidean", "cityblock", "chebyshev", "cosine", "correlation", "canberra", "braycurtis"
+    )]  # fmt: skip
+
+
+def of_pairs(p):
+    return distance.squareform(distance.pdist(p)) @ p
+
+
+def of_filters(x, a):
+    forward = signal.lfilter([0.5, a], np.array([1.0, -0.3, 0.1]), x)
+    both = signal.filtfilt([1.0, 0.5], [1.0, -0.3], np.concatenate((x, x, x)))
+    sections = signal.sosfilt(np.array([[1.0, 0.5, 0.1, 1.0, -0.3, 0.1], [0.4, 0.2, 0.0, 1.0, 0.2, 0.0]]), x)
+    return forward, both, sections, np.abs(signal.hilbert(x)), signal.savgol_filter(x, 5, 2)
+
+
+def of_images(image, kernel):
+    return [
+        signal.convolve2d(image, kernel), signal.convolve2d(image, kernel, mode="valid"),
+        signal.convolve2d(image, kernel, mode="same", boundary="symm"),
+        signal.correlate2d(image, kernel, mode="same", boundary="wrap"), ndimage.gaussian_filter(image, 0.8),
+        ndimage.convolve(image, kernel, mode="constant", cval=0.5), ndimage.correlate(image, kernel, mode="mirror"),
+        ndimage.uniform_filter(image, 3), ndimage.laplace(image, mode="wrap"), ndimage.sobel(image, mode="nearest"),
+    ]  # fmt: skip
+
+
+def of_cosines(x, image):
+    one = fft.dct(x), fft.dct(x, norm="ortho"), fft.idct(x, norm="forward"), fft.dct(x, 3), fft.idct(x, norm="ortho")
+    return one, fft.dctn(image, norm="ortho"), fft.idctn(image), fft.dct(x, n=5)
+
+
+def of_splines(x, w, a):
+    smooth, natural = interpolate.CubicSpline(T, x), interpolate.CubicSpline(T, x, bc_type="natural")
+    spline = interpolate.BSpline(np.arange(12.0), x, 3)
+    return (
+        smooth(w), smooth(w, 1), natural(a), interpolate.PchipInterpolator(T, x)(w), spline(3.0 + w * 4.0),
+        spline.derivative()(3.5 + a), interpolate.Akima1DInterpolator(T, x)(w),
+    )  # fmt: skip
+
+
+CONSTANT = interpolate.CubicSpline(T, np.sin(5.0 * T))
+
+
+def of_a_constant_spline(w):
+    return CONSTANT(w) * CONSTANT(w, 1)
+
+
+def of_a_grid(image, w):
+    places = np.stack((w * 3.0, w[::-1] * 4.0), axis=-1)
+    return interpolate.RegularGridInterpolator(GRID, image)(places), interpolate.interpn(GRID, image, places)
+
+
+def of_integrals(a):
+    return (
+        integrate.quad(lambda s: np.exp(-a * s * s), 0.0, 1.0 + a)[0], integrate.quad(lambda s: a * s, a, 2)[0],
+        integrate.quad(lambda s, k: np.exp(-k * s), 0.0, np.inf, args=(a,))[0],
+        integrate.quad(lambda s: np.exp(-a * s * s), -np.inf, np.inf)[0],
+    )  # fmt: skip
+
+
+def of_equations(a, p):
+    found = integrate.solve_ivp(lambda s, y: -a * y, (0.0, 1.0), p, t_eval=np.array([0.3, 1.0]))
+    return found.y * found["y"][0]
+
+
+def of_roots(a, p):
+    return (
+        optimize.brentq(lambda s: s**3 - a, 0.0, 2.0), optimize.bisect(lambda s, k: np.cos(s) - k * s, 0, 2, args=(a,)),
+        optimize.newton(lambda s: s * s - a, 1.0), optimize.newton(lambda s: s * s - a, 1.0, fprime=lambda s: 2 * s),
+        optimize.brentq(lambda s: np.sum(np.tanh(p * s)) - a, -1.0, 1.9),
+        optimize.root_scalar(lambda s: s**3 - a, bracket=[0.0, 2.0]).root,
+    )  # fmt: skip
+
+
+def of_matrices(s, p):
+    u, d, vh = linalg.svd(p, full_matrices=False)
+    q, r = linalg.qr(s)
+    return (
+        (u * d) @ vh, q @ r, linalg.lstsq(p, p[:, 0] * p[:, 1])[0], linalg.eigh(s, np.diag(s[0] * s[0]) + s)[0],
+        linalg.eigvalsh(s, lower=False), linalg.eigh_tridiagonal(s[0], s[1, :2], eigvals_only=True),
+        linalg.circulant(p[0]), linalg.hankel(p[0], p[1]), linalg.solve_toeplitz(s[0], p[1]),
+        linalg.solve_sylvester(s, s.T + np.eye(3), p[:3]), linalg.solve_continuous_lyapunov(s, p[1:]),
+    )  # fmt: skip
+
+
+def of_given_parameters(x, y, a):
+    return stats.norm(a, 1.0 + a).logpdf(x), stats.gamma(1.9, scale=a).logpdf(y).sum(), stats.norm(a, scale=2.0).cdf(a)
+
+
+CASES = [
+    (of_metrics, (P, Q)), (of_pairs, (P,)), (of_filters, (X, A)), (of_images, (IMAGE, KERNEL)),
+    (of_cosines, (X, IMAGE[:3, :4])), (of_splines, (X, W, A)), (of_a_constant_spline, (W,)), (of_a_grid, (IMAGE, W)),
+    (of_integrals, (A,)), (of_equations, (A, W)), (of_roots, (A, W)), (of_matrices, (S, P)),
+    (of_given_parameters, (X, Y, A)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("function", "args"), CASES, ids=lambda x: getattr(x, "__name__", ""))
+def test_values_and_gradients(function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    value = function(*args)
+    with override(interpret=True, cache=False):
+        ours = revtrace.vjp(function, *args)[0]
+    for a, b in zip(leaves(ours), leaves(value), strict=True):
+        assert type(a) is type(b)
+        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-12)
+        assert np.asarray(a).dtype == np.asarray(b).dtype
+    agrees(lambda *xs: weighted(function(*xs)), *args, approx=1e-11)
+
+
+def weighted(value: Any) -> Any:
+    return sum(np.sum(np.cos(np.arange(np.size(v)).reshape(np.shape(v))) * v) for v in leaves(value))
+
+
+def leaves(value: Any) -> list[Any]:
+    return [v for part in value for v in leaves(part)] if isinstance(value, (tuple, list)) else [value]
+
+
+def test_roots_have_second_derivatives() -> None:
+    with override(interpret=True, cache=False):
+        second = revtrace.grad(revtrace.grad(lambda a: optimize.brentq(lambda s: s**3 - a, 0.0, 2.0)))(A)
+    assert second == pytest.approx(-2 / 9 * A ** (-5 / 3), rel=1e-9)
+
+
+def test_compiled_equals_interpreted() -> None:
+    def f(a, x):
+        return (
+            optimize.brentq(lambda s: s**3 - a, 0.0, 2.0) + CONSTANT(a) + signal.lfilter([0.5, a], [1.0, -0.3], x)[-1]
+        )
+
+    found = []
+    for interpret in (True, False):
+        with override(interpret=interpret, cache=False):
+            found.append(revtrace.value_and_grad(f, argnums=(0, 1))(A, X))
+    assert found[0][0] == pytest.approx(found[1][0], rel=1e-14)
+    for a, b in zip(found[0][1], found[1][1], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+@pytest.mark.parametrize("n", range(1, 200, 7))
+def test_good_lengths(n: int) -> None:
+    from revtrace.trace.libraries.fft import next_fast_len
+
+    assert [next_fast_len(n), next_fast_len(n, True)] == [fft.next_fast_len(n), fft.next_fast_len(n, True)]
+
+
+def test_names_are_those_of_functions_there_are() -> None:
+    import importlib
+
+    seen = 0
+    for name, places in STAND_INS.items():
+        for module, stand_in in places:
+            function = getattr(importlib.import_module(module), name)
+            assert find(function) is stand_in
+            seen += 1
+    assert seen > 40
+    assert find(np.sin) is None
+    assert find(special.logsumexp).__module__ == "revtrace.trace.libraries.special"
+
+
+def test_refusals_name_a_way_out() -> None:
+    refuses(lambda p: optimize.minimize(lambda s: np.sum((s - p) ** 2), p * 0).x, W, match="solver of scipy.optimize")
+    refuses(lambda p: integrate.odeint(lambda y, s: -y, p, T), W, match="odeint")
+    refuses(lambda x: fft.dct(x, 1), X, match="cosine transform of type 1")
+    refuses(lambda x: special.logsumexp(x, return_sign=True)[0], X, match="return_sign")
+    refuses(lambda p: distance.pdist(p, "jaccard"), P, match="jaccard")
+    refuses(lambda p: linalg.qr(p, pivoting=True)[1], P, match="pivoting")
