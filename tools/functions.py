@@ -22,6 +22,7 @@ import numpy as np
 
 from revtrace.rules import RULES, callables
 from revtrace.trace import functions
+from revtrace.trace.libraries.register import STAND_INS
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "FUNCTIONS.md"
@@ -95,6 +96,16 @@ def _traced_through() -> list[str]:
     return [f"`{name}`" for name in sorted(found, key=str.lower)]
 
 
+def _stood_for() -> list[str]:
+    """Functions of libraries that have a stand-in, those of private modules as what calls them."""
+    return sorted(
+        f"`{module}.{name}`"
+        for name, places in STAND_INS.items()
+        for module, stand_in in places
+        if "._" not in module and not name.startswith("_") and not stand_in.__name__.startswith("refused")
+    )
+
+
 def _ufunc_methods() -> list[str]:
     known = functions.known()
     found = []
@@ -125,6 +136,7 @@ def page() -> str:
                  "scipy.signal", "scipy.stats", "scipy.sparse"):  # fmt: skip
         scipy = _names(importlib.import_module(name), name)
         rows += [(f"{name}, {label}", found) for label, found in _elementwise(scipy)] + [(name, _whole(scipy))]
+    rows.append(("by plain functions in place of SciPy's compiled ones", _stood_for()))
     parts.append(_section("scipy", rows))
     rows = []
     for module in (math, cmath):

@@ -84,9 +84,10 @@ def _holds_arrays(value: Any, depth: int = 2) -> bool:
     """Whether an object has arrays among its attributes, or theirs, as an interpolator has its coefficients."""
     if isinstance(value, (types.FunctionType, types.ModuleType, type)):
         return False
+    slots = [getattr(value, name, None) for cls in type(value).__mro__ for name in getattr(cls, "__slots__", ())]
     return any(
         isinstance(entry, np.ndarray) or (depth > 1 and _holds_arrays(entry, depth - 1))
-        for entry in getattr(value, "__dict__", {}).values()
+        for entry in (*getattr(value, "__dict__", {}).values(), *slots)
     )
 
 

@@ -88,7 +88,7 @@ def quad(
 
 
 @stands_for("scipy.integrate.odeint")
-def odeint(*args: Any, **kwargs: Any) -> Any:
+def refused_odeint(*args: Any, **kwargs: Any) -> Any:
     """LSODA."""
     refuse(
         "scipy.integrate.odeint",

@@ -195,7 +195,7 @@ def newton(
     "scipy.optimize.minimize_scalar", "scipy.optimize.curve_fit", "scipy.optimize.fixed_point",
     "scipy.optimize.differential_evolution", "scipy.optimize.linprog", "scipy.optimize.nnls",
 )  # fmt: skip
-def solver(*args: Any, **kwargs: Any) -> Any:
+def refused_solver(*args: Any, **kwargs: Any) -> Any:
     """Solvers of several unknowns."""
     refuse(
         "a solver of scipy.optimize inside of the function",
