@@ -92,6 +92,8 @@ def _guard(guard: Guard, arguments: Mapping[str, Any]) -> str:
             return f"other axes of {name} have length 1 than before: shape {value.shape}"
         case "short" if tuple(n <= SHORT for n in value.shape) != guard.value:
             return f"other axes of {name} are short than before: shape {value.shape}"
+        case "order" if value.flags.c_contiguous is not guard.value:
+            return f"{name} lies otherwise in memory than before"
         case "code" if getattr(value, "__code__", None) is not guard.value[0]:
             return f"{name} has been defined anew"
         case "members" if value != guard.value:

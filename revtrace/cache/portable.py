@@ -204,6 +204,8 @@ def guard_now(guard: Guard, arguments: Mapping[str, Any]) -> Guard:
             return Guard(source, kind, tuple(n == 1 for n in x.shape))
         case "short":
             return Guard(source, kind, tuple(n <= SHORT for n in x.shape))
+        case "order":
+            return Guard(source, kind, x.flags.c_contiguous)
         case "dtype":
             return Guard(source, kind, x.dtype)
         case "code":

@@ -68,7 +68,7 @@ def of_splines(x, w, a):
     spline = interpolate.BSpline(np.arange(12.0), x, 3)
     return (
         smooth(w), smooth(w, 1), natural(a), interpolate.PchipInterpolator(T, x)(w), spline(3.0 + w * 4.0),
-        spline.derivative()(3.5 + a), interpolate.Akima1DInterpolator(T, x)(w),
+        spline(3.5 + a, 1), interpolate.Akima1DInterpolator(T, x)(w),
     )  # fmt: skip
 
 
