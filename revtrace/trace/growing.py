@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Const, Operand, const
-from revtrace.trace import arrays, lists, numbers, subscripts
+from revtrace.trace import arrays, numbers, subscripts
 from revtrace.trace.hoist import hoisted
 from revtrace.trace.sameness import same_operand
 from revtrace.trace.state import Arrays, Form, Growing, ListBox, Lists, Numbers, Rows, State
@@ -30,6 +30,8 @@ __all__ = ["append", "common", "form_of", "get", "items_form", "make", "pop", "p
 
 def form_of(t: Tracer, st: State, value: Any) -> Form | None:
     """Return the form of an item, or None if it has no place in a buffer."""
+    from revtrace.trace import lists
+
     if isinstance(value, Num) or (isinstance(value, Static) and is_number(value.value)):
         number = numbers.as_num(t, value)
         return Numbers(number.dtype, number.weak)
@@ -55,6 +57,8 @@ def _rows(t: Tracer, st: State, items: tuple[Any, ...], cls: type | None, is_lis
 
 def common(a: Form | None, b: Form | None) -> Form | None:
     """Return a form for items of either form, or None."""
+    from revtrace.trace import lists
+
     if isinstance(a, Numbers) and isinstance(b, Numbers):
         return Numbers(*numbers._promoted((a.dtype, a.weak), (b.dtype, b.weak)))
     if isinstance(a, Arrays) and isinstance(b, Arrays):
@@ -85,6 +89,8 @@ def one_length(m: Operand, n: Operand) -> Operand | None:
 
 def items_form(t: Tracer, *lists: tuple[State, Any]) -> Form | None:
     """Return a form for the items of several lists, each given with its state; None if there is none."""
+    from revtrace.trace import lists
+
     found: list[Form | None] = []
     for st, box in lists:
         if isinstance(box, Growing):
@@ -146,6 +152,8 @@ def room_of(buffer: Any) -> Operand | None:
 
 def put(t: Tracer, st: State, buffer: Any, form: Form, index: Operand, value: Any, length: Operand) -> None:
     """Append the stores of an item; ``length`` is the list's, named where the item has another form."""
+    from revtrace.trace import lists
+
     match form:
         case Numbers():
             if not (isinstance(value, Num) or (isinstance(value, Static) and is_number(value.value))):
@@ -217,6 +225,8 @@ def _named(st: State, root: Operand) -> bool:
 
 def get(t: Tracer, st: State, buffer: Any, form: Form, index: Operand) -> Any:
     """Return the item at an index that is inside."""
+    from revtrace.trace import lists
+
     match form:
         case Numbers():
             return Num(arrays.load_at(t, buffer, (index,)), form.weak)
@@ -277,6 +287,8 @@ def note_appended(t: Tracer, id: int, count: Operand | None) -> None:
 
 def append(t: Tracer, st: State, target: Ref, value: Any) -> None:
     """``target.append(value)``."""
+    from revtrace.trace import lists
+
     box = st.box(target)
     assert isinstance(box, Growing)
     lists.may_resize(t, box)
@@ -294,6 +306,8 @@ def append(t: Tracer, st: State, target: Ref, value: Any) -> None:
 
 def pop(t: Tracer, st: State, target: Ref, index: Any) -> Any:
     """``target.pop()``."""
+    from revtrace.trace import lists
+
     box = st.box(target)
     assert isinstance(box, Growing)
     lists.may_resize(t, box)
@@ -315,6 +329,8 @@ def item_at(t: Tracer, st: State, box: Growing, index: Operand) -> Any:
 
 def set_item(t: Tracer, st: State, target: Ref, index: Operand, value: Any) -> None:
     """``target[index] = value``."""
+    from revtrace.trace import lists
+
     box = lists.widened(t, st, target, value)
     lists.note_write(t, box)
     length = length_of(box)
@@ -372,6 +388,8 @@ def _leaves(form: Form) -> int:
 
 def as_array(t: Tracer, box: Growing, dtype: str | None) -> View | None:
     """Return a list of numbers, of arrays, or of equally long rows of numbers as an array; None for others."""
+    from revtrace.trace import lists
+
     form = box.form
     if isinstance(form, (Numbers, Arrays)) or (isinstance(form, Lists) and isinstance(box.buffer, View)):
         assert isinstance(box.buffer, View)
