@@ -89,8 +89,6 @@ def one_length(m: Operand, n: Operand) -> Operand | None:
 
 def items_form(t: Tracer, *lists: tuple[State, Any]) -> Form | None:
     """Return a form for the items of several lists, each given with its state; None if there is none."""
-    from revtrace.trace import lists
-
     found: list[Form | None] = []
     for st, box in lists:
         if isinstance(box, Growing):
