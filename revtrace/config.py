@@ -36,6 +36,9 @@ class Settings:
     specialisations: int = _setting(
         64, "REVTRACE_SPECIALISATIONS", "How many specialisations a function keeps; the least recently used goes first."
     )
+    large: int = _setting(
+        2000, "REVTRACE_LARGE", "Programs of more statements are interpreted until compiling them pays."
+    )
     cache: bool = _setting(True, "REVTRACE_CACHE", "Keep compiled code on disk between processes.")
     cache_dir: str = _setting(
         "", "REVTRACE_CACHE_DIR", "Where compiled code is kept; the user's cache directory if empty."

@@ -26,6 +26,7 @@ from revtrace.loc import Loc
 from revtrace.passes.plan import Plan
 from revtrace.program.nodes import Op, Program
 from revtrace.program.types import Array, Scalar
+from revtrace.replay import OutOfTime
 from revtrace.trace.record import Leaf, StaticLeaf, Traced, fetch
 
 __all__ = ["Executor", "Specialisation", "Stats"]
@@ -92,6 +93,8 @@ class Executor:
         code; returns it with an array whose first element counts its calls.
     key : str
         Under which its machine code is on disk; empty where it is not.
+    later : callable or None
+        Makes what takes over once ``run`` raises `OutOfTime`.
     """
 
     run: Callable[..., Any]
@@ -103,6 +106,7 @@ class Executor:
     form: Any = None
     enter: Callable[[FunctionType, CodeType], tuple[Callable[..., Any], Any]] | None = None
     key: str = ""
+    later: Callable[[], Executor] | None = None
 
     def __call__(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
         """Run on inputs and return the results as a tuple."""
@@ -313,6 +317,8 @@ class Specialisation:
         error.__traceback__ = None
         if isinstance(error, executor.bail):
             return self.plain(args, kwargs, inputs)
+        if isinstance(error, OutOfTime):
+            return self.run(self.go_on(), inputs, args, kwargs)
         if isinstance(error, executor.deopt):
             return self.run(self.go_careful(), inputs, args, kwargs)
         if isinstance(error, TypeError):
@@ -383,6 +389,21 @@ class Specialisation:
             arguments[names[at]] = {k: v for k, v in kwargs.items() if k not in arguments}
         return fetch(source, arguments)
 
+    def go_on(self) -> Executor:
+        """Compile what was interpreted so far."""
+        with self._lock:
+            assert self.executor is not None
+            if self.executor.later is not None:
+                self.take(self.executor.later())
+            return self.executor
+
+    def take(self, executor: Executor) -> None:
+        """Use another executor from now on."""
+        self._past = self.calls
+        self.executor = executor
+        self.open()
+        self.changed()
+
     def go_careful(self) -> Executor:
         """Return the careful executor; the fast one is given up when it keeps failing."""
         with self._lock:
@@ -391,10 +412,7 @@ class Specialisation:
             if self._careful is None:
                 self._careful = self.careful(self.whole())
             if self._misses >= _PATIENCE and self.executor is not self._careful:
-                self._past = self.calls
-                self.executor = self._careful
-                self.open()
-                self.changed()
+                self.take(self._careful)
             return self._careful
 
     # the plain function ---------------------------------------------------------------

@@ -10,10 +10,14 @@ from revtrace import codegen, replay
 from revtrace.cache import kernels
 from revtrace.config import Settings
 from revtrace.dispatch import Executor, Stats
-from revtrace.program.nodes import Program
+from revtrace.program.nodes import Program, walk
 from revtrace.program.show import show
 
 __all__ = ["executor", "stored"]
+
+# About what compiling takes for each statement of a program, and where that has doubled: numba is
+# linear in the length of a program, LLVM is not.
+_SECONDS, _DOUBLE = 1e-3, 40_000
 
 
 def executor(
@@ -24,6 +28,7 @@ def executor(
     careful: bool = False,
     boxed: frozenset[int] = frozenset(),
     form: Any = None,
+    large: int | None = None,
 ) -> Executor:
     """Return how to run a program under these settings.
 
@@ -39,6 +44,9 @@ def executor(
         Positions of the results that had best come as numpy scalars.
     form : int or nested tuple of int, optional
         How the results had best be returned, see `Executor`.
+    large : int, optional
+        A program of more statements whose kernel is not at hand is interpreted, for as long as compiling it would
+        take: what is called a few times is never compiled, and nothing takes more than twice the time it must.
     """
     dump = settings.dump.split(",")
     if "program" in dump and not careful:
@@ -46,10 +54,23 @@ def executor(
     if settings.interpret:
         return Executor(run=_interpreter(program), bail=(replay.Bail,), checks_types=False, source=show(program))
     start = time.perf_counter()
-    found = kernels.obtain(program, settings, careful=careful, boxed=boxed, form=form)
-    stats.compile_seconds += time.perf_counter() - start
+    found = kernels.look(program, settings, careful=careful, boxed=boxed, form=form)
+    source = found.source if isinstance(found, kernels.Wanted) else found.kernel.source
     if "source" in dump:
-        print(found.kernel.source.text, file=sys.stderr)
+        print(source.text, file=sys.stderr)
+    if isinstance(found, kernels.Wanted):
+        statements = sum(1 for _ in walk(program.body))
+        if large is not None and statements > large:
+            return Executor(
+                run=_Patient(program, _SECONDS * statements * (1 + statements / _DOUBLE)),
+                bail=(replay.Bail,),
+                deopt=(replay.OutOfTime,),
+                checks_types=False,
+                source=source.text,
+                later=lambda: executor(program, settings, stats, careful=careful, boxed=boxed, form=form),
+            )
+        found = kernels.build(program, found)
+    stats.compile_seconds += time.perf_counter() - start
     return _running(found, stats, careful)
 
 
@@ -81,3 +102,17 @@ def _interpreter(program: Program) -> Any:
         return replay.run(program, inputs)
 
     return interpret
+
+
+class _Patient:
+    """Interprets a program until the seconds it was given are spent, then raises `OutOfTime`."""
+
+    def __init__(self, program: Program, seconds: float) -> None:
+        self.program, self.left = program, seconds
+
+    def __call__(self, *inputs: Any) -> tuple[Any, ...]:
+        start = time.perf_counter()
+        try:
+            return replay.run(self.program, inputs, until=start + self.left)
+        finally:
+            self.left -= time.perf_counter() - start

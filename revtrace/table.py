@@ -33,7 +33,7 @@ from revtrace.loc import Loc
 from revtrace.passes import prepared
 from revtrace.passes.plan import Plan
 from revtrace.passes.shadows import BranchArrayError
-from revtrace.program.nodes import Block, If, Program
+from revtrace.program.nodes import Block, Program
 from revtrace.program.verify import verify
 from revtrace.reasons import again
 from revtrace.replay.partial import Partial
@@ -79,7 +79,7 @@ class Step:
     chosen: tuple[int, ...] | None = None
 
 
-# A pinned program of more statements outside of loops is run by the interpreter.
+# A pinned program of more statements is interpreted first, see `executor`.
 _LONG = 800
 
 # An entry this far back that serves a call moves to the front.
@@ -438,14 +438,13 @@ class Table:
 
     def _compiled(self, traced: Traced) -> Specialisation:
         given = {"boxed": boxed(traced), "form": form(traced)}
-        settings = self.settings
-        if traced.once or (traced.pinned and _straight(traced.program.body) > _LONG):
-            # It serves calls that take this way only: compiling would cost more than it saves.
-            settings = replace(settings, interpret=True)
+        # What is pinned serves calls that take this way only.
+        large = min(self.settings.large, _LONG) if traced.pinned else self.settings.large
+        settings = replace(self.settings, interpret=True) if traced.once else self.settings
 
         # Effects on the caller's objects happen only when the plain function runs.
         lost = self.primal and traced.side_effects is not None
-        fast = None if lost else executor(traced.program, settings, self.counted, **given)
+        fast = None if lost else executor(traced.program, settings, self.counted, large=large, **given)
         return self._specialisation(traced, fast)
 
     def _specialisation(
@@ -491,12 +490,6 @@ class Table:
         return Specialisation(
             traced, self.function, None, careful, self._counter, self.settings, self.counted, primal=True
         )
-
-
-def _straight(block: Block) -> int:
-    """Count the statements that are in no loop."""
-    inside = (_straight(arm) for stmt in block.stmts if isinstance(stmt, If) for arm in (stmt.then, stmt.orelse))
-    return len(block.stmts) + sum(inside)
 
 
 def _untied(traced: Traced) -> Traced:

@@ -19,9 +19,10 @@ from revtrace.errors import CacheError
 from revtrace.program.nodes import Program
 
 if TYPE_CHECKING:
+    from revtrace.codegen import Source
     from revtrace.codegen.kernel import Kernel
 
-__all__ = ["Found", "forget", "obtain", "store", "stored"]
+__all__ = ["Found", "Wanted", "build", "forget", "look", "obtain", "store", "stored"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,15 @@ class Found:
     kernel: Kernel
     where: str
     key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A kernel that is not there: what it is to be compiled from, its key, and whether it is kept on disk."""
+
+    source: Source
+    key: str
+    settings: Settings
 
 
 _LIMIT = 1024
@@ -49,7 +59,13 @@ def forget() -> None:
         _kernels.clear()
 
 
-def obtain(
+def obtain(program: Program, settings: Settings, *, native: bool = False) -> Found:
+    """Return the kernel of a program, built if need be; parameters as for `look`."""
+    found = look(program, settings, native=native)
+    return build(program, found) if isinstance(found, Wanted) else found
+
+
+def look(
     program: Program,
     settings: Settings,
     *,
@@ -57,8 +73,8 @@ def obtain(
     boxed: frozenset[int] = frozenset(),
     form: Any = None,
     native: bool = False,
-) -> Found:
-    """Return the kernel of a program.
+) -> Found | Wanted:
+    """Return the kernel of a program where it is in this process or on disk, else what `build` makes it from.
 
     Parameters
     ----------
@@ -77,10 +93,13 @@ def obtain(
     if not all(row_named(spec.row).fixed for _, spec in source.calls):
         # It calls a function of this process's.
         settings = replace(settings, cache=False)
-    found = stored(key, program.name, settings)
-    if found is not None:
-        return found
-    kernel = codegen.build(program, careful=careful, source=source)
+    return stored(key, program.name, settings) or Wanted(source, key, settings)
+
+
+def build(program: Program, wanted: Wanted) -> Found:
+    """Build a kernel that `look` did not find, and keep it."""
+    key, settings = wanted.key, wanted.settings
+    kernel = codegen.build(program, careful=wanted.source.careful, source=wanted.source)
     _keep(key, kernel, settings)
     _remember(key, kernel)
     return _explained(Found(kernel, "built", key if settings.cache else ""), key, program.name, settings)

@@ -6,6 +6,6 @@ number type, and easy to step through.  Never imports the code generator.
 """
 
 from revtrace.replay.gvar import GVar, invert
-from revtrace.replay.interpret import Bail, Event, run
+from revtrace.replay.interpret import Bail, Event, OutOfTime, run
 
-__all__ = ["Bail", "Event", "GVar", "invert", "run"]
+__all__ = ["Bail", "Event", "GVar", "OutOfTime", "invert", "run"]

@@ -9,6 +9,7 @@ to step backward again.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +35,7 @@ from revtrace.program.types import Array, Scalar
 from revtrace.replay.numbers import Native, system_of
 from revtrace.rules.runtime import sum_error, with_error
 
-__all__ = ["Bail", "Event", "Machine", "Observer", "run"]
+__all__ = ["Bail", "Event", "Machine", "Observer", "OutOfTime", "run"]
 
 
 class Bail(Exception):
@@ -51,6 +52,10 @@ class Bail(Exception):
         super().__init__(f"{op.loc}: {op.name}: {reason}")
         self.op = op
         self.reason = reason
+
+
+class OutOfTime(Exception):
+    """A run was given up: the time it was given is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,9 @@ class Event:
 Observer = Callable[[Event], None]
 
 
-def run(program: Program, inputs: Sequence[Any], *, observer: Observer | None = None) -> tuple[Any, ...]:
+def run(
+    program: Program, inputs: Sequence[Any], *, observer: Observer | None = None, until: float | None = None
+) -> tuple[Any, ...]:
     """Execute a program and return its outputs.
 
     Parameters
@@ -96,6 +103,8 @@ def run(program: Program, inputs: Sequence[Any], *, observer: Observer | None = 
         are written in place where the program writes them.
     observer : callable, optional
         Called with an `Event` after every step.
+    until : float, optional
+        When to give up, by `time.perf_counter`; looked at where a block begins, loops' iterations included.
 
     Returns
     -------
@@ -106,11 +115,13 @@ def run(program: Program, inputs: Sequence[Any], *, observer: Observer | None = 
     ------
     Bail
         A check failed or an index was out of range.
+    OutOfTime
+        It was not done in time.
     """
     if len(inputs) != len(program.inputs):
         raise TypeError(f"{program.name} takes {len(program.inputs)} inputs, got {len(inputs)}")
     numbers = system_of(inputs, [v.type for v in program.inputs])
-    machine = Machine(numbers, observer)
+    machine = Machine(numbers, observer) if until is None else _Hurried(numbers, until)
     with np.errstate(all="ignore"):
         for var, value in zip(program.inputs, inputs, strict=True):
             machine.env[var] = numbers.input(value, var.type)
@@ -233,6 +244,19 @@ class Machine:
         if self.observer is not None:
             self.observer(Event(self.steps, stmt, args, out, old))
             self.steps += 1
+
+
+class _Hurried(Machine):
+    """A machine that gives up when its time is over."""
+
+    def __init__(self, numbers: Native, until: float) -> None:
+        super().__init__(numbers)
+        self.until = until
+
+    def block(self, block: Block) -> list[Any]:
+        if time.perf_counter() > self.until:
+            raise OutOfTime
+        return super().block(block)
 
 
 # Memory ------------------------------------------------------------------------------
