@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from revtrace.program.nodes import Const, Operand, const
 from revtrace.trace import arrays, assignment, growing, lists, numbers, subscripts
 from revtrace.trace.iterators import drain
-from revtrace.trace.record import Item, Source
+from revtrace.trace.record import Fixed, Item, Source
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, Numbers, ObjectBox, SetBox, State
 from revtrace.trace.values import Num, Ref, Slice, Static, Tup, View, is_number
@@ -263,6 +264,21 @@ def _numeric(v: Any) -> bool:
     return isinstance(v, Num) or (isinstance(v, Static) and is_number(v.value))
 
 
+_WRITTEN_OUT = 8
+"""Numbers of a table that the program itself writes; longer ones are handed to it."""
+
+
+def constants(t: Tracer, nums: list[Num], dtype: str) -> View:
+    """Return an input of the program that holds the same numbers whenever it is called."""
+    from revtrace.trace.external import external
+
+    table = np.array([n.operand.value for n in nums if isinstance(n.operand, Const)], dtype)
+    table.flags.writeable = False
+    found = external(t, t.current, table, Fixed(table), "const")
+    assert isinstance(found, View)
+    return replace(found, shape=(const(len(nums), "i8"),), source=None)
+
+
 def table_of(t: Tracer, items: list[Any]) -> View:
     """Return an array of the items; one of constants is made once, before everything else."""
     nums = [numbers.as_num(t, v) for v in items]
@@ -272,6 +288,8 @@ def table_of(t: Tracer, items: list[Any]) -> View:
     shape = (const(len(items), "i8"),)
     if all(isinstance(n.operand, Const) for n in nums):
         key = (kind[0], tuple(repr(n.operand) for n in nums))
+        if key not in t.tables and len(items) > _WRITTEN_OUT:
+            t.tables[key] = constants(t, nums, kind[0])
         if key not in t.tables:
             with t.b.into(t.prologue):
                 t.tables[key] = _filled(t, nums, kind[0], shape)

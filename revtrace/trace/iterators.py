@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,8 @@ class Rolled:
     known: bool
     bounds: tuple[Operand, ...]
     hint: str = "i"
+    table: bool = False
+    """Whether it walks over constants, which had better be known where the body takes nothing else."""
 
     def ends(self, t: Tracer) -> tuple[Operand, Operand]:
         """Append the least and the greatest index, for a loop that runs at all."""
@@ -316,6 +318,7 @@ class Span:
 
     length: Operand | None
     at: Callable[[Tracer, State, Operand], Any]
+    table: bool = False
 
 
 def roll(t: Tracer, st: State, ref: Ref) -> Rolled | None:
@@ -343,7 +346,7 @@ def roll(t: Tracer, st: State, ref: Ref) -> Rolled | None:
             "count in a while loop, or over a range that is long enough",
         )
     bounds = () if isinstance(span.length, Const) else (span.length,)
-    return Rolled(const(0, "i8"), span.length, 1, span.at, not bounds, bounds, "k")
+    return Rolled(const(0, "i8"), span.length, 1, span.at, not bounds, bounds, "k", span.table)
 
 
 def _operand(x: Any) -> Operand:
@@ -364,6 +367,11 @@ def _span(t: Tracer, st: State, ref: Ref) -> Span | None:
         case "range" | "counting":
             start, stop, step = (_operand(p) for p in box.parts)
             return Span(range_length(t, start, stop, step), lambda t, st, k: Num(_affine(t, start, step, k), True))
+        case "items":
+            return _table(st, box.parts)
+        case "list":
+            items = st.box(box.parts[0])  # type: ignore[arg-type]
+            return _table(st, items.items) if isinstance(items, ListBox) else None
         case "array":
             view = box.parts[0]
             assert isinstance(view, View)
@@ -384,7 +392,8 @@ def _span(t: Tracer, st: State, ref: Ref) -> Span | None:
                 if other is not length and other != length:
                     less = t.b.compare("lt", other, length)
                     length = t.b.op("select", less, other, length, type=length.type)
-            return Span(length, lambda t, st, k: Tup(tuple(s.at(t, st, k) for s in spans if s is not None)))
+            table = any(s.table for s in spans if s is not None)
+            return Span(length, lambda t, st, k: Tup(tuple(s.at(t, st, k) for s in spans if s is not None)), table)
         case "enumerate":
             inner, first = box.parts
             assert isinstance(inner, Ref)
@@ -393,7 +402,9 @@ def _span(t: Tracer, st: State, ref: Ref) -> Span | None:
                 return None
             at = s.at
             offset = _operand(first)
-            return Span(s.length, lambda t, st, k: Tup((Num(fold(t, "add", k, offset, "i8"), True), at(t, st, k))))
+            return Span(
+                s.length, lambda t, st, k: Tup((Num(fold(t, "add", k, offset, "i8"), True), at(t, st, k))), s.table
+            )
         case "count":
             first, by = box.parts
             return Span(None, lambda t, st, k: binary(t, "+", first, binary(t, "*", Num(k, True), by)))
@@ -410,8 +421,22 @@ def _span(t: Tracer, st: State, ref: Ref) -> Span | None:
             if len(spans) != 1 or spans[0] is None:
                 return None
             one = spans[0]
-            return Span(one.length, lambda t, st, k: call(t, st, function, (one.at(t, st, k),), {}))
+            return Span(one.length, lambda t, st, k: call(t, st, function, (one.at(t, st, k),), {}), one.table)
     return None
+
+
+_FEW = 16
+"""Constants that are walked over one by one: short loops of known numbers are best written out."""
+
+
+def _table(st: State, items: Sequence[Any]) -> Span | None:
+    """Return the items of a long table of constants, all of one structure and of the same types."""
+    from revtrace.trace.selection import choose, kinds
+
+    if len(items) < _FEW or (kind := kinds(st, items[0])) is None or any(kinds(st, x) != kind for x in items):
+        return None
+    rows = list(items)
+    return Span(const(len(rows), "i8"), lambda t, st, k: choose(t, st, rows, k), True)
 
 
 def _affine(t: Tracer, start: Operand, step: Operand, k: Operand) -> Operand:

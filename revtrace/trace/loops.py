@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from revtrace.errors import UnsupportedError
 from revtrace.program.nodes import Block, For, Operand, Var, While, const
 from revtrace.program.types import INT
 from revtrace.trace.carry import Carried
@@ -271,7 +272,7 @@ def _known_parts(t: Tracer, fr: Frame, loop: Loop, st: State, ref: Ref, key: Any
 def _taking(t: Tracer, fr: Frame, loop: Loop, st: State, ref: Ref, key: Any) -> State | Exit | None:
     """Walk a loop over an iterator."""
     rolled = None if key in t.unroll else roll(t, st, ref)
-    if rolled is None:
+    if rolled is None or (rolled.table and key in t.written_out):
         return _unrolled(t, fr, loop, st)
     saved = t.save()
     entry = st.fork()
@@ -288,8 +289,14 @@ def _taking(t: Tracer, fr: Frame, loop: Loop, st: State, ref: Ref, key: Any) -> 
             bounds = NeedStatic(rolled.bounds, need.why, need.loc)
             bounds.loops = need.loops
             raise bounds from None
-        t.restore(saved)
-        return _unrolled(t, fr, loop, entry)
+    except (PythonRaise, UnsupportedError):
+        if not rolled.table:
+            raise
+    if rolled.table:
+        # Not to be tried again, where the function is called next.
+        t.written_out.add(key)
+    t.restore(saved)
+    return _unrolled(t, fr, loop, entry)
 
 
 def _uncounted(t: Tracer, fr: Frame, loop: Loop, st: State, key: Any) -> State | Exit | None:

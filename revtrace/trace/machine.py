@@ -99,6 +99,8 @@ class Tracer:
         """The loops being rolled, outermost first."""
         self.callers_lists: set[Operand] = set()
         """Buffers that hold lists of the caller's."""
+        self.written_out: set[Any] = set()
+        """Loops over tables of constants that had to be unrolled."""
         self.global_cells: dict[tuple[int, str], Ref] = {}
         """The global variables the function assigns, each as a closure cell."""
         self.current = State(originals=self.originals)

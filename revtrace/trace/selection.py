@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
     from revtrace.trace.machine import Tracer
 
-__all__ = ["choose", "compress", "insertion", "nonzero", "place"]
+__all__ = ["choose", "compress", "insertion", "kinds", "nonzero", "place"]
 
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
@@ -47,7 +47,7 @@ class _Unlike(Exception):
 def _choose(t: Tracer, st: State, items: list[Any], index: Operand) -> Any:
     total = sum(_count(t, st, item) for item in items)
     known = all(_known(st, item) for item in items)
-    if total > (4096 if known else MOST_CHOSEN):
+    if total > MOST_CHOSEN and not known:
         raise _Unlike("an index into long lists of lists must be known when tracing")
     if any(isinstance(item, Ref) and _local(st, item) for item in items):
         # Lists made here are probably written to: better unroll the loop, if a loop it is.
@@ -79,6 +79,23 @@ def _known(st: State, item: Any) -> bool:
         box = st.box(item)
         return isinstance(box, ListBox) and all(_known(st, x) for x in box.items)
     return isinstance(item, Static) or (isinstance(item, Num) and isinstance(item.operand, Const))
+
+
+def kinds(st: State, item: Any) -> Any:
+    """Return the structure of an item and the types of its numbers, None where they are not all constants."""
+    if isinstance(item, Static) and is_number(item.value):
+        return type(item.value)
+    if isinstance(item, Static) and type(item.value) is tuple:
+        parts: Any = [Static(x) for x in item.value]
+    elif isinstance(item, Tup):
+        parts = item.items
+    elif isinstance(item, Ref) and isinstance(box := st.box(item), ListBox):
+        # Those made here may be written to.
+        parts = box.items if box.source is not None else []
+    else:
+        return None
+    found = tuple(kinds(st, x) for x in parts)
+    return None if not found or None in found else (type(item), getattr(item, "cls", None), found)
 
 
 def _count(t: Tracer, st: State, item: Any) -> int:
