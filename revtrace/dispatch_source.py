@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from revtrace.containers import leaves, new_instance
-from revtrace.dispatch_same import same, same_defaults
 from revtrace.dispatch_signature import ABSENT, EXTRA, commas, is_name, make, packed, signature
 from revtrace.errors import InternalError
 from revtrace.program.types import Array, Scalar
+from revtrace.trace.constants import same, same_data, same_defaults
 from revtrace.trace.record import (
     SHORT,
     Arg,
@@ -192,6 +192,7 @@ class _Writer:
         self.names: dict[int, str] = {}
         self.paths: dict[Source, str] = {}
         self.lines: list[str] = []
+        self.tested: set[str] = set()
 
     # constants and paths ------------------------------------------------------------
 
@@ -253,7 +254,8 @@ class _Writer:
     def unless(self, condition: str) -> None:
         """Leave the call to other specialisations where a condition fails."""
         line = f"if {condition}: break"
-        if line not in self.lines:
+        if line not in self.tested:
+            self.tested.add(line)
             self.lines.append(line)
 
     # guards -------------------------------------------------------------------------
@@ -285,6 +287,9 @@ class _Writer:
                 self.unless(f"{x}.dtype != {self.constant(value, 'dtype')}")
             case "equal":
                 self.equal(x, value)
+            case "data":
+                known = self.constant(value, "data")
+                self.unless(f"{x} is not {known} and not {self.constant(same_data)}({x}, {known})")
             case "members":
                 self.unless(f"{x} != {self.constant(value, 'members')}")
             case "lacks":

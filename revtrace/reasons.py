@@ -10,6 +10,7 @@ import numpy as np
 
 from revtrace.containers import describe, rendered
 from revtrace.program.types import Array, Type
+from revtrace.trace.constants import same_data
 from revtrace.trace.record import SHORT, Guard, Input, fetch
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ def _guard(guard: Guard, arguments: Mapping[str, Any]) -> str:
             return f"{name} is another object"
         case "equal" if type(value) is not type(guard.value) or value != guard.value:
             return f"{name} is {value!r}, it was {guard.value!r}"
+        case "data" if not same_data(value, guard.value):
+            return f"{name} holds other numbers"
         case "type" if type(value) is not guard.value:
             return f"{name} is {_described(value)}, it was a {getattr(guard.value, '__name__', guard.value)}"
         case "dtype" if getattr(value, "dtype", None) != guard.value:

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from revtrace.dispatch_same import same, same_defaults
 from revtrace.dispatch_signature import ABSENT, EXTRA, compile_binder, passed
 from revtrace.dispatch_source import OTHER, boxed, compile_trampoline, form
 from revtrace.program.nodes import Block, Program, Var
 from revtrace.program.types import F64, Array
+from revtrace.trace.constants import same, same_defaults
 from revtrace.trace.record import (
     Arg,
     Attr,

@@ -18,6 +18,7 @@ import numpy as np
 from revtrace.calls import users
 from revtrace.program.nodes import Var, const
 from revtrace.program.types import Array, Scalar
+from revtrace.trace.constants import frozen, is_data
 from revtrace.trace.numbers import SUPPORTED, dtype_of
 from revtrace.trace.record import Attr, Fixed, Guard, Input, Item, Source
 from revtrace.trace.state import DictBox, ListBox, ObjectBox, SetBox, State
@@ -43,6 +44,8 @@ def external(t: Tracer, st: State, value: Any, source: Source | None, role: str)
         return _number(t, value, source, role)
     if isinstance(value, np.ndarray):
         return _array(t, value, source)
+    if role == "const" and source is not None and not t.covered and is_data(value):
+        return _data(t, st, value, source)
     if isinstance(value, tuple) and hasattr(type(value), "n_sequence_fields"):
         # sys.float_info, time.struct_time and their like.
         t.guard(source, "equal", value)
@@ -196,6 +199,19 @@ def _tuple(t: Tracer, st: State, value: tuple[Any, ...], source: Source | None, 
     if all(isinstance(i, Static) for i in items) and type(value) is tuple:
         return Static(value, source)
     return Tup(tuple(items), None if type(value) is tuple else type(value))
+
+
+def _data(t: Tracer, st: State, value: Any, source: Source) -> Value:
+    """Return the value of a table of constants, guarded as a whole."""
+    kept = frozen(value)
+    t.guard(source, "data", kept)
+    if kept is value:
+        return Static(value, source)
+    t.covered = True
+    try:
+        return external(t, st, value, source, "const")
+    finally:
+        t.covered = False
 
 
 def _container(t: Tracer, st: State, value: Any, source: Source | None, role: str) -> Value:

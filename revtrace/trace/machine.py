@@ -99,6 +99,8 @@ class Tracer:
         """The loops being rolled, outermost first."""
         self.callers_lists: set[Operand] = set()
         """Buffers that hold lists of the caller's."""
+        self.covered = False
+        """Whether what is read is part of a table that is guarded as a whole."""
         self.written_out: set[Any] = set()
         """Loops over tables of constants that had to be unrolled."""
         self.global_cells: dict[tuple[int, str], Ref] = {}
@@ -222,7 +224,7 @@ class Tracer:
 
     def guard(self, source: Source | None, kind: str, value: Any = None) -> None:
         """Note a fact the program relies on."""
-        if source is not None:
+        if source is not None and (not self.covered or kind == "same"):
             self.guards.setdefault((source, kind), Guard(source, kind, value))
 
     def write(self, view: View) -> None:

@@ -132,7 +132,8 @@ class Guard:
     function whose ``__code__``, ``__defaults__`` and ``__kwdefaults__`` are those of ``value``, a
     tuple of the three), ``"members"`` (a set equal to ``value``), ``"lacks"`` (none of the names in ``value``
     is in ``x``, an instance's ``__dict__``), ``"absent"`` (reading the source raises), ``"same"`` (the
-    sources in ``value`` are this very object), ``"apart"`` (they and this are all different objects).
+    sources in ``value`` are this very object), ``"apart"`` (they and this are all different objects), ``"data"``
+    (tuples and lists of constants as in ``value``, see `revtrace.trace.constants`).
     """
 
     source: Source

@@ -11,6 +11,7 @@ import pytest
 
 import revtrace
 from revtrace.program.nodes import For, walk
+from revtrace.trace.constants import frozen, same_data
 from tests.oracles import complex_step
 
 SERIES = [(0.5 / (k + 1), 0.3 * k, 0.1 + 0.05 * k) for k in range(40)]
@@ -203,3 +204,48 @@ def test_a_table_that_is_written() -> None:
         value, slope = revtrace.value_and_grad(f)(x)
     assert value == pytest.approx(f(x), rel=1e-14)
     assert slope == pytest.approx((f(x + h) - f(x - h)) / (2 * h), rel=1e-8)
+
+
+@pytest.mark.parametrize("other", [5.0, 1, -0.0, math.nan])
+def test_a_table_is_compared_with_types_and_signs(other: Any) -> None:
+    table = [0.0, *(0.5 * k for k in range(12))]
+    same = list(table)
+    assert same_data(same, frozen(table))
+    assert same_data([0.0, *(0.5 * k for k in range(12))], frozen(table))
+    same[0 if other == 0 else 3] = other
+    assert not same_data(same, frozen(table))
+
+
+def test_rows_are_compared() -> None:
+    rows = [[0.5 * k, (k, "a")] for k in range(10)]
+    kept = frozen(rows)
+    assert same_data(rows, kept)
+    assert same_data([list(row) for row in rows], kept)
+    rows[4][0] = 7.0
+    assert not same_data(rows, kept)
+    rows[4][0] = 2.0
+    assert same_data(rows, kept)
+    rows[4].append(1.0)
+    assert not same_data(rows, kept)
+    assert not same_data(tuple(rows), kept)
+
+
+def test_a_table_is_guarded_as_a_whole() -> None:
+    f = revtrace.grad(lists)
+    f(0.7)
+    found = f.table(1).specialisations[0]
+    assert [g.kind for g in found.traced.guards].count("data") == 1
+    assert len(found.traced.guards) < 10
+
+
+def test_a_list_met_twice_in_a_table() -> None:
+    row = [0.5, 1.5]
+    table = [row, row, *([0.1 * k, 0.2] for k in range(10))]
+
+    def f(x: float) -> float:
+        table[0][0] = x
+        return table[1][0] * x + table[5][0]
+
+    with revtrace.config.override(interpret=True):
+        assert revtrace.grad(f)(3.0) == 6.0
+    assert row == [0.5, 1.5]

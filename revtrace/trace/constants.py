@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from itertools import chain
+from operator import is_
 from typing import Any
 
 import numpy as np
 
-__all__ = ["same", "same_defaults"]
+__all__ = ["frozen", "is_data", "same", "same_data", "same_defaults"]
 
 
 def same(x: Any, value: Any) -> bool:
@@ -41,3 +43,43 @@ def same_defaults(x: Any, value: Any) -> bool:
         if key != known or (a is not b and not (constant and same(a, b))):
             return False
     return True
+
+
+_PLAIN = (float, int, bool, complex, str, type(None))
+_FEW = 8
+
+
+def is_data(x: Any) -> bool:
+    """Whether something is a table: a longer tuple or list of nothing but plain constants, tuples and lists."""
+    return type(x) in (tuple, list) and len(x) >= _FEW and _is_plain(x)
+
+
+def _is_plain(x: Any) -> bool:
+    return type(x) in _PLAIN or (type(x) in (tuple, list) and all(map(_is_plain, x)))
+
+
+def frozen(x: Any) -> Any:
+    """Return a table as it is now: its lists are copied, what cannot change is kept."""
+    if type(x) not in (tuple, list):
+        return x
+    items = list(map(frozen, x))
+    if type(x) is list:
+        return items
+    return x if all(map(is_, items, x)) else tuple(items)
+
+
+def same_data(x: Any, table: Any) -> bool:
+    """Whether something is equal to what `frozen` returned, in types as well.
+
+    As a rule it holds the very objects it held, which is quick to see.
+    """
+    if type(x) is not type(table) or len(x) != len(table):
+        return False
+    if all(map(is_, x, table)):
+        return True
+    if all(type(row) is list for row in table):
+        lengths = list(map(len, table))
+        if all(type(row) is list for row in x) and list(map(len, x)) == lengths:
+            if all(map(is_, chain.from_iterable(x), chain.from_iterable(table))):
+                return True
+    return same(x, table)
