@@ -16,12 +16,15 @@ import types
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from revtrace.cache.content import STEADY, Content, NotPortableError, name_of, named
 from revtrace.loc import Loc
 from revtrace.passes.plan import Answer
 from revtrace.program import nodes
 from revtrace.program import types as kinds
 from revtrace.trace import record
+from revtrace.trace.constants import frozen
 from revtrace.trace.record import SHORT, Guard, fetch
 
 __all__ = ["bare", "dumped", "fact", "guard_now", "loaded", "module_named"]
@@ -62,6 +65,9 @@ class _Writer(pickle.Pickler):
             return None
         if obj is self._function:
             return "function", ""
+        if kind is np.ndarray and not obj.flags.writeable and obj.base is None:
+            # A table of constants that the tracer made.
+            return "table", (obj.dtype.str, obj.tobytes())
         if isinstance(obj, types.ModuleType) and sys.modules.get(obj.__name__) is obj:
             return "module", obj.__name__
         if isinstance(obj, (type, types.FunctionType)):
@@ -114,6 +120,9 @@ class _Reader(pickle.Unpickler):
                 return vars(module_named(name)) if name else self._function.__globals__
             case "module":
                 return module_named(name)
+            case "table":
+                dtype, data = name
+                return np.frombuffer(data, dtype)
             case "object":
                 module, qualname, content = name
                 found = named(module, qualname)
@@ -196,6 +205,8 @@ def guard_now(guard: Guard, arguments: Mapping[str, Any]) -> Guard:
             return Guard(source, kind, len(x))
         case "keys":
             return Guard(source, kind, tuple(x))
+        case "data":
+            return Guard(source, kind, frozen(x))
         case "members":
             return Guard(source, kind, frozenset(x))
         case "shape":

@@ -98,6 +98,8 @@ class Plan:
         Those of them that are pushed, per scope.
     restored : frozenset
         Classes of buffers that are put back.
+    overwritten : frozenset
+        Classes of buffers of which more could be read again if they were put back.
     cost : int
         Estimated bytes kept in all.
     answers : list of Answer
@@ -113,6 +115,7 @@ class Plan:
     saved: dict[int, Var] = field(default_factory=dict)
     saved_in: dict[int, list[Var]] = field(default_factory=dict)
     restored: frozenset[Var] = frozenset()
+    overwritten: frozenset[Var] = frozenset()
     cost: int = 0
     answers: list[Answer] = field(default_factory=list)
     program: Program | None = None
@@ -144,6 +147,7 @@ def plan(where: Scopes, memory: Buffers, demand: Demand, roots: frozenset[int], 
     for scope in reversed(where.all):
         if scope.index not in roots and scope.role != "cond":
             planner.decide(scope)
+    planner.plan.overwritten = frozenset(planner.overwritten)
     return planner.plan
 
 

@@ -8,9 +8,10 @@ loop stores already.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
-from revtrace.passes.effects import Buffers, buffers, touched
+from revtrace.passes.effects import buffers, touched
 from revtrace.passes.firsttouch import covers, stored
 from revtrace.passes.scopes import Scopes, is_array, scopes
 from revtrace.program.nodes import Block, Const, For, Op, Program, Stmt, Var, regions, walk
@@ -27,25 +28,46 @@ def refill(program: Program) -> Program:
         memory = buffers(program, where)
         cleared = {s.args[0] for s in walk(program.body) if isinstance(s, Op) and s.name == "store" and _is_zero(s)}
         makers = [s for s in program.body.stmts if isinstance(s, Op) and s.name == "alloc" and s.out in cleared]
-        # One buffer at a time: the statements of two may contain one another.
-        swaps = next((found for s in makers if (found := _settled(program, s, where, memory))), None)
-        if swaps is None:
+        names = Counter(memory.find(v) for v in where.home if is_array(v))
+        users = _Users()
+        swaps: dict[int, Stmt | None] = {}
+        taken: set[int] = set()
+        for s in makers:
+            assert s.out is not None
+            found = _settled(program, s, where, users) if names[memory.find(s.out)] == 1 else {}
+            # The statements of two buffers may contain one another; such wait for the next round.
+            inside = {id(x) for stmt, _ in found.values() for x in walk(Block((stmt,)))}
+            if not inside & taken:
+                taken |= inside
+                swaps.update({k: made for k, (_, made) in found.items()})
+        if not swaps:
             return program
         program = Program(program.name, program.inputs, _swapped(program.body, swaps))
 
 
-def _settled(program: Program, alloc: Op, where: Scopes, memory: Buffers) -> dict[int, Stmt | None]:
-    """Return what becomes of statements when one buffer is treated; nothing where it cannot be."""
+class _Users(dict[int, dict[Var, list[Stmt]]]):
+    """Per block, by identity, the statements that touch each array."""
+
+    def of(self, block: Block, array: Var) -> list[Stmt]:
+        """Return the statements of a block that touch an array."""
+        found = self.get(id(block))
+        if found is None:
+            found = self[id(block)] = {}
+            for s in block.stmts:
+                for x in dict.fromkeys(t.array for t in touched(s) if isinstance(t.array, Var)):
+                    found.setdefault(x, []).append(s)
+        return found.get(array, [])
+
+
+def _settled(program: Program, alloc: Op, where: Scopes, known: _Users) -> dict[int, tuple[Stmt, Stmt | None]]:
+    """Return statements and what becomes of them when one buffer is treated; nothing where it cannot be."""
     array = alloc.out
     assert array is not None
-    cls = memory.find(array)
-    if any(is_array(v) and v is not array and memory.find(v) is cls for v in where.home):
-        return {}
     if any(x is array for x in program.body.results):
         return {}
-    users = _users(program.body, array)
+    users = known.of(program.body, array)
     while len(users) == 1 and not isinstance(users[0], Op):
-        inner = [found for block in regions(users[0]) if (found := _users(block, array))]
+        inner = [found for block in regions(users[0]) if (found := known.of(block, array))]
         if len(inner) != 1:
             return {}
         (users,) = inner
@@ -53,7 +75,7 @@ def _settled(program: Program, alloc: Op, where: Scopes, memory: Buffers) -> dic
         return {}
     first, last = users[0], users[-1]
     ops = {id(t.op): t.op for t in touched(first) if t.array is array}
-    clear = _clears(last, array, alloc, {}, where)
+    clear = _clears(last, array, alloc, {}, where, known)
     if len(ops) != 1 or clear is None:
         return {}
     (op,) = ops.values()
@@ -63,25 +85,21 @@ def _settled(program: Program, alloc: Op, where: Scopes, memory: Buffers) -> dic
         return {}
     settings = tuple((name, False if name == "zeros" else value) for name, value in alloc.attrs)
     return {
-        id(first): made,
-        id(last): _swapped_stmt(last, {id(clear): None}),
-        id(alloc): replace(alloc, attrs=settings),
+        id(first): (first, made),
+        id(last): (last, _swapped_stmt(last, {id(clear): None})),
+        id(alloc): (alloc, replace(alloc, attrs=settings)),
     }
 
 
-def _users(block: Block, array: Var) -> list[Stmt]:
-    return [s for s in block.stmts if any(t.array is array for t in touched(s))]
-
-
-def _clears(loop: For, array: Var, alloc: Op, axes: dict[Var, For], where: Scopes) -> Op | None:
+def _clears(loop: For, array: Var, alloc: Op, axes: dict[Var, For], where: Scopes, known: _Users) -> Op | None:
     """Return the store that clears each element of an array at the end of its own iteration."""
     if loop.exits or abs(loop.step) != 1:
         return None
     axes = {**axes, loop.index: loop}
-    users = _users(loop.body, array)
+    users = known.of(loop.body, array)
     last = users[-1]
     if isinstance(last, For) and len(users) == 1:
-        return _clears(last, array, alloc, axes, where)
+        return _clears(last, array, alloc, axes, where, known)
     if not isinstance(last, Op) or last.name != "store" or not covers(last, alloc, axes, where):
         return None
     index = last.args[2:]

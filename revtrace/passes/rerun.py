@@ -29,6 +29,8 @@ class Rerun:
         self.roots = roots
         self.extra = extra
         self.subscripts = Subscripts(where)
+        self.overwritten: set[Var] = set()
+        """Classes of buffers some element of which was asked for and found to be written over."""
         self._live: dict[int, bool] = {}
         self._stores: dict[Var, list[Access]] = {}
         self._loads: dict[int, Access] = {}
@@ -99,7 +101,10 @@ class Rerun:
         cls = self.memory.find(access.array)
         # A restored buffer is, when the reversal of a block begins, as it was at the block's end.
         span = here if cls in self.demand.restored else self.root(here)
-        return self._writes[cls].over(access, span)
+        found = self._writes[cls].over(access, span)
+        if found is not None:
+            self.overwritten.add(cls)
+        return found
 
     def overwriting(self, op: Op) -> Op | None:
         """Return what writes over an element that a load reads, before its reversal."""

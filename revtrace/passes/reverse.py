@@ -94,6 +94,8 @@ def reverse(
         for cls in restorable(where, classes, roots, program.body.results):
             if chosen.cost == 0:
                 break
+            if cls not in chosen.overwritten:
+                continue
             other = planned(chosen.restored | {cls})
             if other[1].cost < chosen.cost:
                 demand, chosen = other
