@@ -78,7 +78,6 @@ def native(call: Call, specs: Sequence[Spec], outs: Sequence[Spec]) -> Native | 
     program = _writing(found, results)
     verify(program)
     kernel = kernels.obtain(program, call.table.settings, native=True).kernel
-    assert kernel is not None
     inputs = (*sources, *range(len(specs), len(specs) + len(outs)))
     return Native(kernel.address, inputs, call.table, kernel)
 

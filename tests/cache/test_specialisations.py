@@ -45,6 +45,7 @@ from helpers import changed, {pick} as picked
 SCALE = {two}
 MODE = "{mode}"
 NESTED = (1.0, (2.0, {two}))
+SERIES = [(0.5, {two})] * 20
 WEIGHTS = np.ones(3)
 WEIGHTS[1] = {two}
 TABLE = {{"a": helpers.{pick}}}
@@ -239,6 +240,12 @@ def in_a_loop(x):
     total = 0.0
     for k in (1.0, {two}):
         total += k * x
+    return total
+
+def over_a_table(x):
+    total = 0.0
+    for a, b in SERIES:
+        total += a * b * x
     return total
 """
 
