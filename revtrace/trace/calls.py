@@ -172,6 +172,10 @@ def call(
 
         return traced(t, st, stand_in, args, kwargs)
     if isinstance(f, types.FunctionType):
+        if (f.__module__ or "").partition(".")[0] in functions.PURE_PYTHON:
+            ready = functions.evaluate(t, st, f, args, kwargs)
+            if ready is not None:
+                return ready
         return _plain(t, st, f, function, args, kwargs)
     if isinstance(f, types.MethodType):
         owner = external(t, st, f.__self__, None, "const")

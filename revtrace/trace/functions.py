@@ -324,11 +324,14 @@ def _named_tuple(t: Tracer, st: State, cls: Any, args: tuple[Any, ...], kwargs: 
 
 # evaluation while tracing ---------------------------------------------------------------------
 
+#: Packages whose functions of texts, in Python, are evaluated by calling them when all arguments are known:
+#: what they cache is nothing that a program is to follow.
+PURE_PYTHON = frozenset({"calendar", "fnmatch", "re", "string", "textwrap"})
+
 #: Packages whose C functions are evaluated by calling them when all arguments are known.
-_PURE_MODULES = frozenset(
-    "builtins math cmath operator numpy _operator itertools functools string re fractions decimal inspect types typing "
-    "collections enum dataclasses numpy.dtypes copy abc importlib _abc keyword textwrap _functools _struct posix "
-    "posixpath".split()
+_PURE_MODULES = PURE_PYTHON.union(
+    "builtins math cmath operator numpy _operator itertools functools fractions decimal inspect types typing "
+    "collections enum dataclasses numpy.dtypes copy abc importlib _abc keyword _functools _struct posix posixpath".split()
 )
 
 #: Those of them whose functions look at more than their arguments' values.

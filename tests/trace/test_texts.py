@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import textwrap
 import warnings
 
 import pytest
@@ -56,3 +58,21 @@ def test_string_of_a_float_is_no_key() -> None:
 def test_an_error_that_is_caught() -> None:
     agrees(caught, 3.0)
     agrees(caught, 1.0)
+
+
+def molar_mass(x: float, formula: str) -> float:
+    weights = {line.split()[0]: float(line.split()[1]) for line in textwrap.dedent(TABLE).strip().splitlines()}
+    found = re.findall(r"([A-Z][a-z]?)(\d*)", formula)
+    return sum(weights[element] * (int(n) if n else 1) for element, n in found) * x**2
+
+
+TABLE = """
+    H 1.008
+    O 15.999
+"""
+
+
+def test_texts_are_taken_apart() -> None:
+    re.purge()
+    with override(interpret=True, cache=False):
+        assert revtrace.grad(molar_mass)(0.5, "H2O") == pytest.approx(2 * 1.008 + 15.999)
