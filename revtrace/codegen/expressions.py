@@ -152,9 +152,9 @@ def _source(op: Op) -> tuple[str, str]:
     template = rule.complex_source if complex_operand else rule.source
     if template is None:
         raise InternalError(f"{op.name!r} is not defined for complex numbers", loc=op.loc)
-    if rule.short is not None:
-        template = rule.short(*(a.value if isinstance(a, Const) else None for a in op.args)) or template
     dtype = op.out.type.dtype
+    if rule.short is not None:
+        template = rule.short(dtype, *(a.value if isinstance(a, Const) else None for a in op.args)) or template
     return template, _WIDE.get(dtype, dtype) if op.args[0].type.dtype[0] in rule.widens else dtype
 
 

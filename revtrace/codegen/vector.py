@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from revtrace.codegen.poly import Poly, Step
-from revtrace.program.nodes import For, Op, Var
+from revtrace.program.nodes import Const, For, Op, Var
 from revtrace.program.types import INT, Array, Scalar
+from revtrace.rules.core import RULES
 
 __all__ = ["MATH", "Access", "vectorises"]
 
@@ -67,7 +68,15 @@ def _is_plain(op: Op) -> bool:
         return bool(op.attr("soft", False))
     if op.out is not None and (not isinstance(op.out.type, Scalar) or op.out.type.dtype not in ("f8", "i8", "b1")):
         return False
-    return op.name in _PLAIN or op.name in MATH
+    return op.name in _PLAIN or op.name in MATH or op.name == "pow" and _by_roots(op)
+
+
+def _by_roots(power: Op) -> bool:
+    """Whether a power is written with square roots."""
+    y = power.args[1]
+    rule = RULES["pow"]
+    assert rule.short is not None
+    return isinstance(y, Const) and rule.short("f8", None, y.value) is not None
 
 
 def _in_order(access: Access, step: Step) -> bool:

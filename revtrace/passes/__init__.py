@@ -12,11 +12,14 @@ from contextvars import ContextVar
 from revtrace.passes.ascend import ascend
 from revtrace.passes.counters import counters
 from revtrace.passes.dce import dce
+from revtrace.passes.early import early
 from revtrace.passes.elements import elements
 from revtrace.passes.firsttouch import firsttouch
 from revtrace.passes.gather import gather
 from revtrace.passes.hoist import hoist
+from revtrace.passes.inline import inline
 from revtrace.passes.lengths import lengths
+from revtrace.passes.merge import merge
 from revtrace.passes.refill import refill
 from revtrace.passes.reverse import reverse
 from revtrace.passes.rotate import rotate
@@ -34,11 +37,14 @@ __all__ = [
     "counters",
     "dce",
     "differentiate",
+    "early",
     "elements",
     "firsttouch",
     "gather",
     "hoist",
+    "inline",
     "lengths",
+    "merge",
     "prepared",
     "refill",
     "reverse",
@@ -56,7 +62,10 @@ PREPARE: tuple[tuple[str, Pass], ...] = (
     ("rotate", rotate),
     ("simplify", simplify),
     ("safe", safe),
+    ("early", early),
     ("lengths", lengths),
+    ("inline", inline),
+    ("loops", merge),
     ("hoist", hoist),
     ("counters", counters),
     ("settle", lengths),

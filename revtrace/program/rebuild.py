@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While, regions
 
-__all__ = ["clone", "clone_block", "fresh", "map_blocks", "substitute"]
+__all__ = ["clone", "clone_block", "fresh", "map_all", "map_blocks", "substitute", "substitute_block"]
 
 Swap = Callable[[Operand], Operand]
 
@@ -36,6 +36,11 @@ def fresh(program: Program) -> Program:
 def substitute(stmt: Stmt, values: Mapping[Var, Operand]) -> Stmt:
     """Replace values that a statement reads, in its blocks too; definitions are kept."""
     return _stmt(stmt, lambda x: values.get(x, x) if isinstance(x, Var) else x, lambda v: v)
+
+
+def substitute_block(block: Block, values: Mapping[Var, Operand]) -> Block:
+    """Replace values as `substitute` does in every statement, and among the results."""
+    return _block(block, lambda x: values.get(x, x) if isinstance(x, Var) else x, lambda v: v)
 
 
 def clone(stmt: Stmt, values: dict[Var, Operand]) -> Stmt:
@@ -91,3 +96,10 @@ def map_blocks(stmt: Stmt, change: Callable[[Block], Block]) -> Stmt:
         case For() | While():
             return replace(stmt, body=change(stmt.body))
     return stmt
+
+
+def map_all(stmt: Stmt, change: Callable[[Block], Block]) -> Stmt:
+    """Return a region with all its blocks changed, a loop's condition too; an operation as it is."""
+    if isinstance(stmt, While):
+        stmt = replace(stmt, cond=change(stmt.cond))
+    return map_blocks(stmt, change)

@@ -12,6 +12,7 @@ from revtrace.rules.core import Rule, add
 from revtrace.rules.formula import (
     div,
     eq,
+    fabs,
     floordiv,
     is_complex,
     literal,
@@ -185,6 +186,9 @@ def _pow_by_base(x: Any, y: Any, out: Any) -> Any:
         return -0.5 * (out * out * out)
     if 0 < n < 1:
         return n * pow(safe(x), n - 1)
+    if n < 0 and n != int(n):
+        # Never of 0 by 0 or of infinity by itself; a negative base has no such power.
+        return n * div(out, fabs(x))
     return n * pow(x, n - 1)
 
 
@@ -195,6 +199,17 @@ def _pow_by_exponent(x: Any, y: Any, out: Any) -> Any:
     return where(outside, 0, out * log(where(outside, 1, x)))
 
 
+# Minus infinity counts as infinity, and a zero's sign not at all.
+_BASE = "sel({0} == -inf, inf, {0} + 0.0)"
+
+# By square roots, a few times as fast; the last bit or two may differ.
+_HALVES = {
+    1.5: f"({_BASE} * math.sqrt({_BASE}))",
+    2.5: f"({_BASE} * {_BASE} * math.sqrt({_BASE}))",
+    -0.5: f"(1.0 / math.sqrt({_BASE}))",
+    -1.5: f"(1.0 / {_BASE} / math.sqrt({_BASE}))",
+}
+
 add(
     Rule(
         name="pow",
@@ -202,6 +217,7 @@ add(
         forward=power,
         source="({0} ** {1})",
         complex_source="complex_power({0}, {1})",
+        short=lambda dtype, x, y: _HALVES.get(y) if dtype == "f8" else None,
         kinds="iufc",
         partials=lambda x, y, out: (
             lambda: _pow_by_base(x, y, out),
@@ -270,7 +286,7 @@ add(
         forward=whole_power,
         source="powi({0}, {1})",
         complex_source="complex_powi({0}, {1})",
-        short=lambda x, n: _SHORT.get(n),
+        short=lambda dtype, x, n: _SHORT.get(n),
         kinds="fc",
         partials=lambda x, n, out: (lambda: _powi_by_base(x, n, out), None),
         cheap=True,

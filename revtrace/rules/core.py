@@ -40,8 +40,8 @@ class Rule:
     complex_source : str or None
         The numba expression for complex operands; None refuses them.
     short : callable or None
-        ``short(*known)`` gives a shorter source (for real and complex operands) where operands are
-        known numbers, None standing for those that are not; or None for the usual one.
+        ``short(dtype, *known)`` gives a shorter source (for real and complex operands) of a result of that
+        dtype where operands are known numbers, None standing for those that are not; or None for the usual one.
     kinds : str
         Kind letters of the dtypes its operands may have, of ``"biufc"``.
     result : str

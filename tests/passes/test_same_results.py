@@ -9,13 +9,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from revtrace.passes import counters, dce, elements, firsttouch, hoist, prepared, rotate, selection, simplify
+from revtrace.passes import (
+    counters,
+    dce,
+    early,
+    elements,
+    firsttouch,
+    hoist,
+    inline,
+    merge,
+    prepared,
+    rotate,
+    selection,
+    simplify,
+)
 from revtrace.program import Program
 from revtrace.program.verify import verify
 from revtrace.replay.interpret import run
 from tests.passes import oracle, random_loops, random_programs
 
-PASSES = (counters, dce, elements, firsttouch, hoist, prepared, rotate, selection, simplify)
+PASSES = (counters, dce, early, elements, firsttouch, hoist, inline, merge, prepared, rotate, selection, simplify)
 
 
 @pytest.mark.parametrize("change", PASSES, ids=lambda f: f.__name__)
