@@ -17,7 +17,7 @@ from revtrace.program.nodes import Const, Op
 from revtrace.program.types import Array, Scalar
 from revtrace.rules.core import RULES
 
-__all__ = ["ATOM", "INFIX", "NUMPY", "Code", "Literals", "call", "occurrences", "operation"]
+__all__ = ["ATOM", "EXTREMES", "INFIX", "NUMPY", "Code", "Literals", "call", "occurrences", "operation"]
 
 ATOM = 100
 
@@ -61,6 +61,9 @@ NUMPY = {
     "c16": "complex128",
 }
 """What a dtype is called in generated code."""
+
+EXTREMES = {"maximum": "largest", "minimum": "least", "fmax": "largest_number", "fmin": "least_number"}
+"""Functions for the larger and the lesser of two floats where a zero's sign does not matter, by operation."""
 
 _WIDE = {"f4": "f8", "c8": "c16"}
 
@@ -218,6 +221,8 @@ def operation(op: Op, args: Sequence[Code], *, vector: bool = False) -> Code:
         return Code(f"not {args[0].within(_NOT)}", _NOT, args[0].names, args[0].loads)
     if name in ("min", "max") and op.out.type.dtype == "i8":
         return call(f"i{name}", *args)
+    if name in EXTREMES and op.attr("unsigned"):
+        return call(EXTREMES[name], *args)
     if name == "xor":
         return _infix("!=", _COMPARE, *args)
     if _is_structural(op):

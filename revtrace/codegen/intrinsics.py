@@ -145,6 +145,23 @@ def _extreme(sign: str) -> Any:
     return extreme
 
 
+def _extreme_float(name: str) -> Any:
+    """Return LLVM's own operation, which it vectorises in a loop over its result; the sign of a zero is either."""
+
+    @intrinsic
+    def extreme(typingctx: Any, x: Any, y: Any) -> Any:
+        if not isinstance(x, types.Float) or x != y:
+            return None
+
+        def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            kind = args[0].type
+            return builder.call(builder.module.declare_intrinsic(name, [kind], ir.FunctionType(kind, [kind] * 2)), args)
+
+        return x(x, x), build
+
+    return extreme
+
+
 class _Functions(dict[str, Any]):
     """Functions by name; ``dim0``, ``dim1`` ... are made when asked for."""
 
@@ -169,6 +186,10 @@ FUNCTIONS: dict[str, Any] = _Functions(
     trips=trips,
     imin=_extreme("<"),
     imax=_extreme(">"),
+    largest=_extreme_float("llvm.maximum"),
+    least=_extreme_float("llvm.minimum"),
+    largest_number=_extreme_float("llvm.maxnum"),
+    least_number=_extreme_float("llvm.minnum"),
 )
 """Every function generated code may call, by name."""
 

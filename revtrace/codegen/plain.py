@@ -99,6 +99,26 @@ def imin(x: int, y: int) -> int:
     return min(x, y)
 
 
+def largest(x: float, y: float) -> float:
+    """Return the larger of two, or NaN if one is."""
+    return float(np.maximum(x, y))
+
+
+def least(x: float, y: float) -> float:
+    """Return the lesser of two, or NaN if one is."""
+    return float(np.minimum(x, y))
+
+
+def largest_number(x: float, y: float) -> float:
+    """Return the larger of two, or the other if one is NaN."""
+    return float(np.fmax(x, y))
+
+
+def least_number(x: float, y: float) -> float:
+    """Return the lesser of two, or the other if one is NaN."""
+    return float(np.fmin(x, y))
+
+
 def imax(x: int, y: int) -> int:
     """Return the larger of two integers."""
     return max(x, y)
@@ -187,6 +207,7 @@ def load(source: Source) -> Callable[..., tuple[Any, ...]]:
         A function of numpy scalars and arrays.
     """
     functions = [at, put, bump, acc, sel, wrap, inb, area, small, medium, tiny, trips, imin, imax]
+    functions += [largest, least, largest_number, least_number]
     functions += [empty, zeros, output, output_zeros, fill, copy, copyto, same, newstack, entries, larger, grow, keep]
     namespace: dict[str, Any] = {f.__name__: f for f in functions}
     namespace.update(DTYPES)

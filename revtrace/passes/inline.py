@@ -7,7 +7,7 @@ reads is still the same, and that it is either read once per element or as cheap
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 from revtrace.passes.effects import Buffers, buffers, touched
@@ -73,12 +73,10 @@ class _Finder:
         changed: dict[int, tuple[Stmt, ...]] = {}
         for at, stmt in enumerate(block.stmts):
             if isinstance(stmt, Op) and stmt.name == "alloc" and stmt.out is not None:
-                found = self.array(block, at, stmt.out)
-                if not found.keys() & changed.keys():
-                    changed.update(found)
+                changed.update(self.array(block, at, stmt.out, changed.keys()))
         return changed
 
-    def array(self, block: Block, at: int, a: Var) -> dict[int, tuple[Stmt, ...]]:
+    def array(self, block: Block, at: int, a: Var, taken: Set[int]) -> dict[int, tuple[Stmt, ...]]:
         if self.sizes.get(self.memory.find(a)) != 1 or a in block.results:
             return {}
         accesses = self.memory.accesses.get(self.memory.find(a), [])
@@ -87,6 +85,8 @@ class _Finder:
         if len(stores) != 1 or not loads or any(op.name != "load" or not op.attr("safe") for op in loads):
             return {}
         users = [k for k in range(at + 1, len(block.stmts)) if self.names(block.stmts[k], a)]
+        if not taken.isdisjoint(users):
+            return {}
         maker = self.maker(block.stmts[users[0]], users[0], stores[0].op)
         if maker is None or len(users) == 1:
             return {}
@@ -190,7 +190,10 @@ def _around(stmt: Stmt, op: Op) -> list[Var] | None:
 
 def _swapped(block: Block, swaps: _Swaps) -> Block:
     """Return a block with statements of some blocks in it replaced or left out."""
-    here = swaps.get(id(block))
-    if here is not None:
-        return Block(tuple(made for k, s in enumerate(block.stmts) for made in here.get(k, (s,))), block.results)
-    return Block(tuple(map_all(s, lambda b: _swapped(b, swaps)) for s in block.stmts), block.results)
+    here = swaps.get(id(block), {})
+
+    def inside(stmt: Stmt) -> Stmt:
+        return map_all(stmt, lambda b: _swapped(b, swaps))
+
+    stmts = (made for k, s in enumerate(block.stmts) for made in (here[k] if k in here else (inside(s),)))
+    return Block(tuple(stmts), block.results)

@@ -18,6 +18,7 @@ from revtrace.passes.subscripts import Offset, Subscripts, subscripts_of
 from revtrace.program.nodes import Block, Const, For, Op, Operand, Program, Stmt, Var, While, regions, walk
 from revtrace.program.rebuild import fresh, map_all, map_blocks, substitute
 from revtrace.program.types import Array, Stack
+from revtrace.rules.core import RULES
 
 __all__ = ["merge"]
 
@@ -110,6 +111,8 @@ class _Merger:
             a = facts[k]
             if not a.merges or not a.writes & b.reads or a.size + b.size > _MOST or not self.fit(a, b):
                 continue
+            if _only_one_is_simple(a.stmt, b.stmt) and not self.shrinks(facts, a, b, results):
+                continue
             late: list[int] = []
             for j in range(k + 1, at):
                 if any(facts[j].after(facts[i]) for i in (k, *late)):
@@ -129,7 +132,7 @@ class _Merger:
         """Whether the iterations of two loops, one after the other, may take turns."""
         first, second = a.stmt, b.stmt
         assert isinstance(first, For) and isinstance(second, For)
-        if key(first.start) != key(second.start) or key(first.stop) != key(second.stop) or b.uses & a.makes:
+        if not _same_range(first, second) or b.uses & a.makes:
             return False
         if _innermost(first) and _innermost(second) and _sequential(first) != _sequential(second):
             # One could be vectorised, the other not.
@@ -142,6 +145,15 @@ class _Merger:
             for y in b.touches[cls]
             if x.writes or y.writes
         )
+
+    def shrinks(self, facts: list[_Facts], a: _Facts, b: _Facts, results: tuple[Operand, ...]) -> bool:
+        """Whether an array between two loops could be one of the merged loop's own."""
+        made = {f.stmt.out for f in facts if isinstance(f.stmt, Op) and f.stmt.name == "alloc"}
+        for x in made & a.uses & b.uses:
+            users = [f for f in facts if x in f.uses]
+            if x not in results and all(f.merges and _same_range(f.stmt, b.stmt) for f in users):
+                return True
+        return False
 
     def in_turn(self, x: Touch, i: Var, y: Touch, j: Var) -> bool:
         """Whether an access in an iteration is to an element that the other loop came by no later than that."""
@@ -238,6 +250,20 @@ def _is_check(stmt: Stmt) -> bool:
 
 def _has_zero(op: Op) -> bool:
     return any(isinstance(x, Const) and x.value == 0 for x in op.args)
+
+
+def _same_range(a: Stmt, b: Stmt) -> bool:
+    assert isinstance(a, For) and isinstance(b, For)
+    return key(a.start) == key(b.start) and key(a.stop) == key(b.stop)
+
+
+def _only_one_is_simple(a: Stmt, b: Stmt) -> bool:
+    """Whether one of two loops has none inside, and calls functions, many at a time unless merged with the other."""
+    assert isinstance(a, For) and isinstance(b, For)
+    if _innermost(a) == _innermost(b):
+        return False
+    simple = a if _innermost(a) else b
+    return any(isinstance(s, Op) and s.name in RULES and not RULES[s.name].cheap for s in simple.body.stmts)
 
 
 def _innermost(loop: For) -> bool:

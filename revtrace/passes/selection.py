@@ -3,10 +3,14 @@
 ``m = max(m, f(x[i]))`` in a loop chooses one iteration's value.  The loop then notes
 which iteration that was, and after it the value is computed from there once more:
 the derivative goes to that one place, and nothing is kept per iteration.
+
+Where the value costs next to nothing and the largest (or least) is chosen, the loop finds only how large
+it is, which can be vectorised, and a second loop looks for the first iteration with that value.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from revtrace.passes.effects import Buffers, buffers, touched
@@ -38,6 +42,9 @@ class _Choice:
     negate: bool
     value: Operand
     chain: tuple[Op, ...]
+    made: Stmt
+    extreme: str | None = None
+    """The operation that finds the value alone, where the first of the largest or of the least is chosen."""
 
 
 class _Rewriter:
@@ -61,7 +68,18 @@ class _Rewriter:
         outs = list(loop.outs)
         params: list[Var] = []
         results: list[Operand] = []
+        simpler: dict[int, Op] = {}
         for c in choices:
+            out = outs[c.position]
+            if c.extreme is not None:
+                y = loop.body.results[c.position]
+                assert isinstance(y, Var)
+                args = (loop.params[c.position], c.value)
+                simpler[id(c.made)] = Op(c.extreme, args, y, (("unsigned", True),), loop.loc)
+                outs[c.position] = found = Var(out.type, out.name)
+                end = self.search(after, loop, c, found, never)
+                self.again(after, loop, c, out, end, never)
+                continue
             last, end = Var(INT, "last"), Var(INT, "last")
             taken = c.taken
             if isinstance(taken, Op):
@@ -71,21 +89,47 @@ class _Rewriter:
             results.append(body.op("select", taken, loop.index, last, type=INT))
             params.append(last)
             # The value after the loop goes by the old name; the loop's own result is for comparisons only.
-            out = outs[c.position]
             outs[c.position] = Var(out.type, out.name)
-            chosen = after.compare("ne", end, never)
-            values: dict[Var, Operand] = {loop.index: end}
-            with after.block() as stmts:
-                for op in c.chain:
-                    after.append(_made_before(clone(op, values)))
-            value = values.get(c.value, c.value) if isinstance(c.value, Var) else c.value
-            after.append(
-                If(chosen, Block(tuple(stmts), (value,)), Block((), (loop.inits[c.position],)), (out,), loop.loc)
-            )
             outs.append(end)
-        inside = Block((*inside.stmts, *body.stmts), inside.results)
+            self.again(after, loop, c, out, end, never)
+        stmts = tuple(simpler.get(id(s), s) for s in inside.stmts)
+        inside = Block((*stmts, *body.stmts), inside.results)
         made = _carrying(loop, inside, params, [never] * len(params), results, tuple(outs))
         return [*before.stmts, made, *after.stmts]
+
+    def again(self, after: Builder, loop: For, c: _Choice, out: Var, end: Var, never: Operand) -> None:
+        """Compute a chosen value from the iteration that chose it, under the name that the loop's result had."""
+        chosen = after.compare("ne", end, never)
+        values: dict[Var, Operand] = {loop.index: end}
+        with after.block() as stmts:
+            for op in c.chain:
+                after.append(_made_before(clone(op, values)))
+        value = values.get(c.value, c.value) if isinstance(c.value, Var) else c.value
+        after.append(If(chosen, Block(tuple(stmts), (value,)), Block((), (loop.inits[c.position],)), (out,), loop.loc))
+
+    def search(self, after: Builder, loop: For, c: _Choice, found: Var, never: Operand) -> Var:
+        """Look for the first iteration whose value is the one found; where there was none better at first, for none."""
+        init = loop.inits[c.position]
+        known = after.compare("eq", init, init)
+        better = after.op("and", known, after.compare("ne", found, init), type=BOOL)
+        index, last, end = Var(INT, loop.index.name), Var(INT, "last"), Var(INT, "last")
+        values: dict[Var, Operand] = {loop.index: index}
+        with after.block() as stmts:
+            for op in c.chain:
+                after.append(_made_before(clone(op, values)))
+            value = values.get(c.value, c.value) if isinstance(c.value, Var) else c.value
+            hit = after.compare("eq", value, found)
+            if c.extreme in ("maximum", "minimum"):
+                hit = after.op("or", hit, after.compare("ne", value, value), type=BOOL)
+            hit = after.op("and", better, hit, type=BOOL)
+            after.op("select", hit, index, last, type=INT)
+            result = after.stmts[-1]
+        assert isinstance(result, Op) and result.out is not None
+        body = Block(tuple(stmts), (result.out, hit))
+        after.append(
+            For(index, loop.start, loop.stop, loop.step, (last,), (never,), body, (end,), Var(INT), True, loop.loc)
+        )
+        return end
 
     def choice(self, loop: For, k: int) -> _Choice | None:
         """Return how a carried number is chosen, if it is and is used for nothing else that has a derivative."""
@@ -124,7 +168,12 @@ class _Rewriter:
         if self.differentiates(loop.body, p, made):
             return None
         chain = self.chain(loop, value, (*loop.body.stmts, *arm))
-        return None if chain is None else _Choice(k, taken, negate, value, chain)
+        if chain is None:
+            return None
+        extreme = None
+        if not loop.exits and not negate and isinstance(made, Op) and len(chain) <= _SHORT and all(map(_cheap, chain)):
+            extreme = _extreme(made, p, value, {s.out: s for s in loop.body.stmts if isinstance(s, Op)})
+        return _Choice(k, taken, negate, value, chain, made, extreme)
 
     def differentiates(self, block: Block, p: Var, made: Stmt) -> bool:
         """Whether a value is used by more than comparisons and the choice."""
@@ -167,6 +216,38 @@ class _Rewriter:
                 if self.where.inside(self.where.home[x], body):
                     return None
         return tuple(reversed(found))
+
+
+_SHORT = 6
+"""Operations that a value may take to be computed twice in every iteration."""
+
+
+def _cheap(op: Op) -> bool:
+    return op.name not in RULES or RULES[op.name].cheap
+
+
+def _extreme(made: Op, p: Var, x: Operand, ops: Mapping[Var | None, Op]) -> str | None:
+    """Return the operation that finds the same number as a choice does, but for the sign of a zero."""
+    if p.type not in (Scalar("f8"), Scalar("f4")):
+        return None
+    if made.name in ("max", "min"):
+        # Python's: what is no number is never chosen.
+        return f"f{made.name}"
+
+    def of(y: Operand) -> Op | None:
+        return ops.get(y) if isinstance(y, Var) else None
+
+    both = of(made.args[0])
+    if made.name != "select" or both is None or both.name != "and":
+        return None
+    better, keep = map(of, both.args)
+    isnan = of(keep.args[0]) if keep is not None and keep.name == "not" else None
+    if isnan is None or isnan.name != "ne" or isnan.args != (p, p) or better is None or better.name != "or":
+        return None
+    beyond, isnan = map(of, better.args)
+    if isnan is None or isnan.name != "ne" or isnan.args != (x, x) or beyond is None or beyond.args != (x, p):
+        return None
+    return {"gt": "maximum", "lt": "minimum"}.get(beyond.name)
 
 
 def _carrying(

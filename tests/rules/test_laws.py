@@ -173,11 +173,31 @@ def test_compiled_form(name):
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_short_powers(x, n):
     rule = RULES["powi"]
-    short = rule.short(None, n)
+    short = rule.short("f8", None, n)
     call = eval(f"lambda x: {short.format('x')}")
     assert distance(call(x), rule.forward(x, n)) <= 2
-    assert rule.short(None, 7) is None
-    assert rule.short(None, None) is None
+    assert rule.short("f8", None, 7) is None
+    assert rule.short("f8", None, None) is None
+
+
+@pytest.mark.parametrize("y", [0.5, 1.5, 2.5, -0.5, -1.5])
+@pytest.mark.parametrize("x", [3.7, 1e-160, 1e206, 5e-324, 0.0, -0.0, math.inf, -math.inf, math.nan, -2.0])
+def test_powers_by_roots(x, y):
+    rule = RULES["pow"]
+    short = rule.short("f8", None, y)
+    assert (short is None) == (y == 0.5)
+    assert rule.short("f4", None, y) is None
+    assert rule.short("c16", None, complex(y)) is None
+    if short is not None:
+        call = eval(
+            f"lambda x: {short.format('x')}", {"math": _Roots, "sel": lambda c, a, b: a if c else b, "inf": math.inf}
+        )
+        with np.errstate(all="ignore"):
+            assert distance(float(call(np.float64(x))), float(np.float64(x) ** y)) <= 2
+
+
+class _Roots:
+    sqrt = staticmethod(np.sqrt)
 
 
 @pytest.mark.parametrize("name", [n for n in ROWS if set("fc") & set(RULES[n].kinds)])
