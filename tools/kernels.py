@@ -43,7 +43,8 @@ def measure(name: str, repeats: int) -> Figures:
     return Figures(name, times[1], times[2], times[0], first, gradient.stats.kept_bytes)
 
 
-def _bytes(count: int | None) -> str:
+def size(count: int | None) -> str:
+    """Return a number of bytes in words."""
     if count is None:
         return ""
     for unit, size in (("MB", 1e6), ("kB", 1e3)):
@@ -64,7 +65,7 @@ def table(figures: list[Figures]) -> str:
     ]
     lines += [
         f"| {f.name} | {_microseconds(f.primal)} | {_microseconds(f.gradient)} | {f.gradient / f.primal:.2f} "
-        f"| {f.gradient / f.by_hand:.2f} | {f.first:.2f} | {_bytes(f.kept)} |"
+        f"| {f.gradient / f.by_hand:.2f} | {f.first:.2f} | {size(f.kept)} |"
         for f in figures
     ]
     return "\n".join(lines) + "\n"

@@ -8,7 +8,22 @@ import numpy as np
 
 from . import kernels
 
-NAMES = ("norm2", "logsumexp", "heat1d", "jacobi2d", "gmm", "nbody", "mlp", "softmax_rows", "standardised", "smooth")
+NAMES = (
+    "norm2",
+    "logsumexp",
+    "heat1d",
+    "jacobi2d",
+    "gmm",
+    "nbody",
+    "mlp",
+    "softmax_rows",
+    "standardised",
+    "smooth",
+    "attention",
+    "kernel_sum",
+    "burgers",
+    "logistic",
+)
 
 
 def norm2(x):
@@ -89,6 +104,32 @@ def smooth(x, y):
     return np.sum((u[1:, :] - u[:-1, :]) ** 2) + np.sum(np.sqrt(1 + (u[:, 1:] - u[:, :-1]) ** 2))
 
 
+def attention(q, k, v):
+    scores = q @ k.T / np.sqrt(q.shape[1])
+    e = np.exp(scores - np.max(scores, axis=1, keepdims=True))
+    return np.sum((e / np.sum(e, axis=1, keepdims=True) @ v) ** 2)
+
+
+def kernel_sum(x, width):
+    """Gaussian kernel between all pairs of points."""
+    apart = np.sum((x[:, None, :] - x[None, :, :]) ** 2, axis=2)
+    return np.mean(np.exp(-apart / (2 * width[0] ** 2)))
+
+
+def burgers(start, steps, c, nu):
+    """Periodic flow with its own speed, upwind differences and friction."""
+    u = start.copy()
+    for _ in range(steps):
+        left = np.roll(u, 1)
+        u = u - c * u * (u - left) + nu * (np.roll(u, -1) - 2 * u + left)
+    return np.sum(u**2)
+
+
+def logistic(w, x, y):
+    z = x @ w
+    return np.mean(np.log1p(np.exp(-np.abs(z))) + np.maximum(z, 0) - y * z) + 0.01 * np.sum(w**2)
+
+
 FUNCTIONS = {name: globals()[name] for name in NAMES}
 
 SAME = ("logsumexp", "heat1d", "jacobi2d", "nbody", "mlp")
@@ -106,5 +147,15 @@ def problem(name, small=False):
         d, k, n = (3, 2, 5) if small else (10, 25, 1000)
         active = (rng.standard_normal(k), rng.random((k, d)), 0.5 * rng.standard_normal((k, d)))
         return active, (rng.standard_normal((n, d)),)
+    if name == "attention":
+        shape = (4, 3) if small else (256, 64)
+        return tuple(rng.standard_normal(shape) for _ in range(3)), ()
+    if name == "kernel_sum":
+        return (rng.standard_normal((5, 2) if small else (400, 3)), np.array([1.3])), ()
+    if name == "burgers":
+        return (1 + 0.5 * np.sin(np.linspace(0, 6, 9 if small else 1000)),), (4 if small else 500, 0.1, 0.05)
+    if name == "logistic":
+        n, d = (6, 3) if small else (5000, 40)
+        return (0.1 * rng.standard_normal(d),), (rng.standard_normal((n, d)), (rng.random(n) > 0.5).astype(float))
     shape = (4, 5) if small else (400, 500)
     return (rng.standard_normal(shape), rng.standard_normal(shape)), ()

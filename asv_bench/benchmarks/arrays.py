@@ -1,8 +1,10 @@
 """Kernels of whole arrays: value and gradient over the plain NumPy function, which is compiled code too."""
 
+import importlib.util
+
 import revtrace
 
-from . import array_kernels
+from . import array_adjoints, array_jax, array_kernels
 from .interleaved import least_times
 
 
@@ -34,3 +36,53 @@ class Arrays:
         return self.gradient.stats.kept_bytes
 
     track_kept.unit = "bytes"
+
+
+class Ratios:
+    """A gradient over the adjoint by hand, and over JAX's where that is installed; times are sampled in turns."""
+
+    params = array_kernels.NAMES
+    param_names = ("kernel",)
+    timeout = 300
+    version = "1"
+
+    def setup(self, name):
+        self.active, self.rest = array_kernels.problem(name)
+        self.args = (*self.active, *self.rest)
+        argnums = tuple(range(len(self.active)))
+        self.gradient = revtrace.value_and_grad(array_kernels.FUNCTIONS[name], argnums=argnums)
+        self.gradient(*self.args)
+
+    def _ratio(self, other):
+        ours, theirs = least_times(lambda: self.gradient(*self.args), other, repeats=30)
+        return ours / theirs
+
+    def track_over_hand_adjoint(self, name):
+        if name not in array_adjoints.FUNCTIONS:
+            return None
+        return self._ratio(array_adjoints.by_hand(name, self.active, self.rest))
+
+    def track_over_jax(self, name):
+        if importlib.util.find_spec("jax") is None:
+            return None
+        return self._ratio(array_jax.value_and_grad(name, self.active, self.rest))
+
+    track_over_hand_adjoint.unit = "times"
+    track_over_jax.unit = "times"
+
+
+class Peak:
+    """The largest resident set of a process that computes one gradient; over that of norm2, what is kept and made."""
+
+    params = array_kernels.NAMES
+    param_names = ("kernel",)
+    timeout = 300
+    version = "1"
+
+    def setup(self, name):
+        active, rest = array_kernels.problem(name)
+        self.args = (*active, *rest)
+        self.gradient = revtrace.value_and_grad(array_kernels.FUNCTIONS[name], argnums=tuple(range(len(active))))
+
+    def peakmem_value_and_grad(self, name):
+        self.gradient(*self.args)

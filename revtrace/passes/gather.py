@@ -16,6 +16,7 @@ from dataclasses import replace
 
 from revtrace.passes.distinct import Distinct
 from revtrace.passes.effects import buffers
+from revtrace.passes.fold import key
 from revtrace.passes.memory import zero
 from revtrace.passes.scopes import scopes
 from revtrace.passes.stencil import Addition, Recogniser, Stencil
@@ -180,21 +181,25 @@ class _Rewriter(Recogniser):
                 b.append(_loop(index[k], *inside[k], stmts, s.loops[k]))
                 return
             for u in targets:
-                total: Operand | None = None
-                for a in s.additions:
-                    if a.op.args[0] is u:
-                        term = self.shifted(b, s, a, index)
-                        total = term if total is None else b.op("accum", total, term)
-                assert total is not None
-                b.do(how, u, total, *index, again=True)
+                mine = [a for a in s.additions if a.op.args[0] is u]
+                terms = [self.sum(b, s, group, index) for group in _by_factor(s, mine)]
+                b.do(how, u, _total(b, terms), *index, again=True)
 
         level(0)
 
-    def shifted(self, b: Builder, s: Stencil, a: Addition, index: tuple[Var, ...]) -> Operand:
-        """Append the value that the place adding to this element adds."""
+    def sum(
+        self, b: Builder, s: Stencil, group: tuple[Operand | None, list[tuple[Addition, Operand]]],
+        index: tuple[Var, ...],
+    ) -> Operand:  # fmt: skip
+        """Append the sum of what is added to an element, the factor that all of it has taken out."""
+        factor, additions = group
+        total = _total(b, [self.shifted(b, s, a, value, index) for a, value in additions])
+        return total if factor is None else b.op("mul", total, factor)
+
+    def shifted(self, b: Builder, s: Stencil, a: Addition, value: Operand, index: tuple[Var, ...]) -> Operand:
+        """Append a value of the place that adds to this element."""
         places = [integer(b, "sub", i, const(o)) for i, o in zip(index, a.offsets, strict=True)]
         values: dict[Var, Operand] = dict(zip((x.index for x in s.loops), places, strict=True))
-        value = a.op.args[1]
         wanted = {value}
         chain: list[Op] = []
         for op in reversed(s.body):
@@ -224,6 +229,32 @@ class _Rewriter(Recogniser):
 def _var(x: Operand) -> Var:
     assert isinstance(x, Var)
     return x
+
+
+def _by_factor(s: Stencil, additions: list[Addition]) -> list[tuple[Operand | None, list[tuple[Addition, Operand]]]]:
+    """Return what is added, by a factor that is the same at every place; None for what is added as it is."""
+    made = {op.out: op for op in s.body}
+    indices = {x.index for x in s.loops}
+    groups: dict[object, tuple[Operand | None, list[tuple[Addition, Operand]]]] = {}
+    for a in additions:
+        value = a.op.args[1]
+        op = made.get(value) if isinstance(value, Var) else None
+        factor: Operand | None = None
+        if op is not None and op.name == "mul":
+            fixed = [x for x in op.args if x not in made and x not in indices]
+            if len(fixed) == 1:
+                (factor,) = fixed
+                value = next(x for x in op.args if x is not factor)
+        name = None if factor is None else key(factor)
+        groups.setdefault(name, (factor, []))[1].append((a, value))
+    return list(groups.values())
+
+
+def _total(b: Builder, terms: list[Operand]) -> Operand:
+    total = terms[0]
+    for term in terms[1:]:
+        total = b.op("accum", total, term)
+    return total
 
 
 def _bounds(b: Builder, loop: For) -> tuple[Operand, Operand]:
