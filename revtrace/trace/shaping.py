@@ -188,6 +188,10 @@ def _squeeze(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None)
     view = arrays.settle(t, _array(t, st, a))
     if isinstance(axis, Static) and axis.value is None:
         axes = tuple(k for k in range(view.ndim) if arrays.is_one(view.shape[k]))
+        for n in view.shape:
+            if not isinstance(n, Const):
+                # Which axes go depends on it.
+                t.check(t.b.compare("ne", n, ONE), "broadcast")
     else:
         axes = axes_of(t, st, axis, view.ndim)
     for k in sorted(axes, reverse=True):
