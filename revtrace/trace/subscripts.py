@@ -174,7 +174,7 @@ def _plain_index(t: Tracer, x: Any) -> Any:
     """An index as the subscript takes it: lists as arrays, arrays of no axes as integers."""
     from revtrace.trace.convert import as_array
 
-    if is_index_list(t, x):
+    if is_index_list(t, x) or isinstance(x, Tup) or (isinstance(x, Static) and isinstance(x.value, (tuple, range))):
         empty = isinstance(x, Static) and np.size(x.value) == 0
         x = as_array(t, x)
         if x.dtype == "f8" and (empty or (isinstance(x.shape[0], Const) and x.shape[0].value == 0)):

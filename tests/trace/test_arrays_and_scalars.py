@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import cmath
+from typing import Any
 
 import numpy as np
 import pytest
 
+import revtrace
+from revtrace.config import override
+from tests import oracles
 from tests.trace.agree import agrees
 
 X = np.array([0.5, 1.7, 2.2])
@@ -70,3 +74,15 @@ FUNCTIONS = {
 def test_function(name: str) -> None:
     function, *args = FUNCTIONS[name]
     agrees(function, *args)
+
+
+def test_squeeze_asks_which_lengths_are_one() -> None:
+    def f(x: Any) -> Any:
+        return np.squeeze(2 * x)
+
+    with override(interpret=True, cache=False):
+        handle = revtrace.wrap(f)
+        for shape in [(3,), (1,), (2, 1), (1, 1), (3,)]:
+            x = np.arange(1.0, 1.0 + np.prod(shape)).reshape(shape)
+            assert oracles.same(handle(x), f(x))
+            np.testing.assert_array_equal(revtrace.grad(lambda x: f(x).sum())(x), np.full(shape, 2.0))

@@ -22,7 +22,7 @@ def as_axes(axis: Any, ndim: int) -> Any:
     """Return one axis, several or None (for all) as a list of axes counted from the front."""
     if axis is None:
         return list(range(ndim))
-    if not isinstance(axis, (tuple, list)):
+    if not isinstance(axis, (tuple, list, range)):
         return [as_axis(axis, ndim)]
     found = []
     for a in axis:
