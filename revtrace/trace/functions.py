@@ -331,7 +331,8 @@ PURE_PYTHON = frozenset({"calendar", "fnmatch", "re", "string", "textwrap"})
 #: Packages whose C functions are evaluated by calling them when all arguments are known.
 _PURE_MODULES = PURE_PYTHON.union(
     "builtins math cmath operator numpy _operator itertools functools fractions decimal inspect types typing "
-    "collections enum dataclasses numpy.dtypes copy abc importlib _abc keyword _functools _struct posix posixpath".split()
+    "collections enum dataclasses numpy.dtypes copy abc importlib _abc keyword _functools _struct posix "
+    "posixpath".split()
 )
 
 #: Those of them whose functions look at more than their arguments' values.
