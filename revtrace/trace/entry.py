@@ -17,7 +17,7 @@ from typing import Any
 
 from revtrace.errors import GradientError, UnsupportedError
 from revtrace.loc import NOWHERE, Loc
-from revtrace.program.nodes import Operand, Program, Var
+from revtrace.program.nodes import Const, If, Op, Operand, Program, Var
 from revtrace.trace import growing
 from revtrace.trace.calls import call
 from revtrace.trace.exact import exact
@@ -295,6 +295,7 @@ def _result(t: Tracer, st: State, value: Any, outputs: list[Operand], seen: set[
                 return Leaf(len(outputs) - 1, type(value.value))
             return StaticLeaf(value.value, value.source)
         case Num():
+            _one_kind(t, value)
             outputs.append(value.operand)
             return Leaf(len(outputs) - 1, _python_type(value))
         case Tup():
@@ -333,6 +334,22 @@ def _result(t: Tracer, st: State, value: Any, outputs: list[Operand], seen: set[
     raise t.unsupported(
         f"returning {t.describe(value)}", "only numbers, arrays and containers are returned", "return numbers"
     )
+
+
+def _one_kind(t: Tracer, value: Num) -> None:
+    """Have known which way a number goes that is complex on one way only: on the other it is a float."""
+    if not value.weak or value.dtype[0] != "c" or not isinstance(value.operand, Var):
+        return
+    made = t.b.defs.get(value.operand)
+    if not isinstance(made, If):
+        return
+    k = made.outs.index(value.operand)
+    for arm in (made.then, made.orelse):
+        x = arm.results[k]
+        source = t.b.defs.get(x) if isinstance(x, Var) else None
+        widened = isinstance(source, Op) and source.name == "cast" and source.args[0].type.dtype[0] != "c"
+        if widened or isinstance(x, Const):
+            raise NeedStatic((made.cond,), "whether the result is complex must be known", t.b.loc)
 
 
 def _python_type(value: Num) -> type:

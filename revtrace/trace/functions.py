@@ -108,6 +108,7 @@ _MODULES = (
     "builtin_functions",
     "builtin_iterables",
     "builtin_types",
+    "classes",
     "container_methods",
     "contractions",
     "definitions",

@@ -178,11 +178,7 @@ def _delete_cell(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
 
 @on("LOAD_BUILD_CLASS")
 def _build_class(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
-    raise t.unsupported(
-        "a class defined inside the function",
-        "it would be a new class at every call",
-        "define the class outside the function",
-    )
+    st.stack.append(Static(builtins.__build_class__))
 
 
 # the stack ------------------------------------------------------------------------------

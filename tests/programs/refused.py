@@ -143,11 +143,12 @@ def evaluates_text(x):
 
 
 @refuse(0.5, says="class")
-def makes_a_class(x):
-    class Local:  # refused
-        scale = 2.0
+def makes_a_class_of_its_numbers(x):
+    class Doubled:  # refused
+        def value(self):
+            return 2 * x
 
-    return Local.scale * x
+    return Doubled().value()
 
 
 @refuse(0.5, says="object|dtype")

@@ -1,0 +1,146 @@
+"""Classes defined inside a traced function, and results that are complex on one way."""
+
+from __future__ import annotations
+
+import cmath
+import enum
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.trace.agree import agrees, refuses
+
+SCALE = 3.0
+
+
+def inheritance(x: float) -> float:
+    class A:
+        k = SCALE
+
+        def __init__(self, v: float) -> None:
+            self.v = v
+
+        def f(self) -> float:
+            return self.v * self.k
+
+    class B(A):
+        def f(self) -> float:
+            return super().f() + self.v**2
+
+    return B(x).f()
+
+
+def data(x: float) -> float:
+    @dataclass(frozen=True)
+    class D:
+        a: float
+        b: float = 3.0
+        seen: list[float] = field(default_factory=list)
+
+        def area(self) -> float:
+            return self.a * self.b
+
+    d = D(x)
+    d.seen.append(d.a)
+    return d.area() * d.seen[0]
+
+
+def named(x: float) -> float:
+    class P(NamedTuple):
+        a: float
+        b: float = 2.0
+
+    return P(x).a * P(x, x).b
+
+
+def own_exception(x: float) -> float:
+    class NegativeError(Exception):
+        pass
+
+    def f(v: float) -> float:
+        if v < 0:
+            raise NegativeError("negative")
+        return v * v
+
+    try:
+        return f(x)
+    except NegativeError:
+        return -x
+
+
+def members(x: float) -> float:
+    class C(enum.Enum):
+        A = 1
+        B = 2
+
+    return x**C.B.value
+
+
+def protocols(x: float) -> float:
+    class It:
+        def __init__(self, z: float) -> None:
+            self.z = z
+
+        def __iter__(self) -> Iterator[float]:
+            for i in range(3):
+                yield self.z * i
+
+        def __getitem__(self, i: int) -> float:
+            return self.z + i
+
+        def __call__(self, y: float) -> float:
+            return self.z * y
+
+    o = It(x)
+    return sum(o) * o[2] + o(3.0)
+
+
+def known_surroundings(x: float) -> float:
+    n = 3
+
+    def square(v: float) -> float:
+        return v * v
+
+    class A:
+        def f(self, v: float) -> float:
+            return square(v) * n
+
+    return A().f(x)
+
+
+def root(x: float) -> Any:
+    return math.sqrt(x) if x >= 0 else cmath.sqrt(x)
+
+
+@pytest.mark.parametrize(
+    "f", [inheritance, data, named, own_exception, members, protocols, known_surroundings, root]
+)  # fmt: skip
+def test_of_a_number(f: Callable[..., Any]) -> None:
+    agrees(f, 2.0)
+    if f in (own_exception, root):
+        agrees(f, -2.0)
+
+
+def test_a_class_that_uses_run_time_numbers_is_refused() -> None:
+    def f(x: float) -> float:
+        class A:
+            def f(self) -> float:
+                return x * 2
+
+        return A().f()
+
+    refuses(f, 2.0, match="known only when running")
+
+
+def test_a_changed_global_of_a_class_body_is_seen() -> None:
+    import revtrace
+
+    scope: dict[str, Any] = {"k": 2.0}
+    exec("def f(x):\n    class A:\n        c = k\n    return A.c * x\n", scope)
+    outer = revtrace.grad(scope["f"])
+    assert outer(3.0) == 2.0
+    scope["k"] = 5.0
+    assert outer(3.0) == 5.0
