@@ -65,6 +65,7 @@ LATE = {
     ("runs", "dumps"),
     ("runs", "handle"),
     ("dumps", "handle"),
+    ("trace", ""),
 }
 """Imports allowed inside functions, or for types, only: the verifier reads the table of rules, derivatives of calls are
 traced, those of users' rules may be calls and are transposed by gradients, a recording shows itself as a page, dumps
