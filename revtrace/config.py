@@ -39,7 +39,7 @@ class Settings:
     large: int = _setting(
         2000, "REVTRACE_LARGE", "Programs of more statements are interpreted until compiling them pays."
     )
-    cache: bool = _setting(True, "REVTRACE_CACHE", "Keep compiled code on disk between processes.")
+    cache: bool = _setting(True, "REVTRACE_CACHE", "Keep traces and compiled code on disk between processes.")
     cache_dir: str = _setting(
         "", "REVTRACE_CACHE_DIR", "Where compiled code is kept; the user's cache directory if empty."
     )

@@ -16,6 +16,7 @@ section 3 (the derivative of a function of a matrix as a block of that function 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -83,21 +84,36 @@ enter(Row("inv", np.linalg.inv, pull=_inv_pull, push=_inv_push, raises=True))
 
 def solve_triangular(a: Any, b: Any, lower: bool = True, unit: bool = False) -> Any:
     """Solve ``a @ x = b`` with a triangular matrix, or stacks of them; only that triangle is read."""
-    try:
-        from scipy.linalg import solve_triangular as solve  # type: ignore[import-untyped,unused-ignore]
-    except ImportError:
+    dtype = np.result_type(a, b)
+    solve = _trsm(dtype.char)
+    if solve is None:
         part = np.tril(a) if lower else np.triu(a)
         if unit:
             part = part - part * np.eye(a.shape[-1]) + np.eye(a.shape[-1])
         return np.linalg.solve(part, b)
-    if object in (a.dtype, b.dtype):
-        return np.linalg.solve(np.tril(a) if lower else np.triu(a), b)
-    if a.ndim == 2:
-        return solve(a, b, lower=lower, unit_diagonal=unit, check_finite=False)
-    out = np.empty_like(b, dtype=np.result_type(a, b))
+    if not unit and not np.diagonal(a, axis1=-2, axis2=-1).all():
+        raise np.linalg.LinAlgError("singular matrix")
+    out = np.empty_like(b, dtype=dtype, order="C")
     for index in np.ndindex(a.shape[:-2]):
-        out[index] = solve(a[index], b[index], lower=lower, unit_diagonal=unit, check_finite=False)
+        right = b[index]
+        if right.size:
+            # BLAS sees the transposes of arrays stored by rows: x' a' = b'.
+            turned = right[None] if right.ndim == 1 else right.T
+            out[index] = solve(1.0, a[index].T, turned, side=1, lower=not lower, diag=unit).T.reshape(right.shape)
     return out
+
+
+@functools.cache
+def _trsm(code: str) -> Function | None:
+    """Return BLAS's solver of triangular systems, which LAPACK's calls with more ado; None without SciPy."""
+    if code not in "fdFD":
+        return None
+    try:
+        from scipy.linalg import blas  # type: ignore[import-untyped,unused-ignore]
+    except ImportError:
+        return None
+    found: Function = getattr(blas, {"f": "s", "d": "d", "F": "c", "D": "z"}[code] + "trsm")
+    return found
 
 
 def _triangle(x: Any, lower: bool, unit: bool) -> Any:

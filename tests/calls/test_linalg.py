@@ -177,3 +177,16 @@ def test_vectors_of_a_square_matrix_with_a_vanishing_singular_value() -> None:
 
     draw = np.random.default_rng(0)
     agrees(rotation, draw.normal(size=(3, 2)) @ draw.normal(size=(2, 3)))
+
+
+def test_singular_triangular_systems_raise_as_scipys_do() -> None:
+    scipy_linalg = pytest.importorskip("scipy.linalg")
+
+    def f(a: Any, b: Any) -> Any:
+        return scipy_linalg.solve_triangular(a, b, lower=True).sum()
+
+    gradient = revtrace.grad(f, argnums=1)
+    assert np.allclose(gradient(np.eye(2), np.ones((2, 3))), 1.0)
+    assert gradient(np.eye(2), np.ones((2, 0))).shape == (2, 0)
+    with pytest.raises(np.linalg.LinAlgError):
+        gradient(np.zeros((2, 2)), np.ones((2, 3)))
