@@ -35,7 +35,7 @@ def n_body_by_broadcasting(x, v, m):
     return 0.5 * np.sum(m * (v**2).sum(-1)) + x[:, 0].sum()
 
 
-@case(uniform(0, 2, 5, 2, seed=4), 1.1, argnums=(0, 1), smooth=True, rtol=1e-6)
+@case(uniform(0, 2, 5, 2, seed=4), 1.1, argnums=(0, 1), smooth=True, rtol=1e-6, jax="same")
 def lennard_jones_pairs(x, sigma):
     i, j = np.triu_indices(len(x), k=1)
     r2 = np.sum((x[i] - x[j]) ** 2, axis=1) + 0.3
@@ -54,7 +54,7 @@ def sir_model(state, beta, gamma):
     return history[:, 1].max() + np.sum(history[-1] ** 2)
 
 
-@case(np.array([1.0, 0.5]), np.array([1.1, 0.4, 0.4, 0.1]), argnums=(0, 1), smooth=True, tags="slow")
+@case(np.array([1.0, 0.5]), np.array([1.1, 0.4, 0.4, 0.1]), argnums=(0, 1), smooth=True, tags="slow", jax="same")
 def predator_and_prey(y, p):
     def f(y):
         return np.array([p[0] * y[0] - p[1] * y[0] * y[1], p[3] * y[0] * y[1] - p[2] * y[1]])
@@ -85,7 +85,7 @@ def masked_mandelbrot(re, im):
     return potential.sum() + np.sum(np.abs(z[inside]) ** 2)
 
 
-@case(uniform(-3, 3, 5, seed=5), normal(5, seed=6), 0.7, argnums=(0, 1, 2), smooth=True)
+@case(uniform(-3, 3, 5, seed=5), normal(5, seed=6), 0.7, argnums=(0, 1, 2), smooth=True, jax="same")
 def kuramoto_oscillators(theta, omega, coupling):
     for _ in range(6):
         theta = theta + 0.1 * (omega + coupling * np.mean(np.sin(theta[None, :] - theta[:, None]), axis=1))

@@ -63,7 +63,7 @@ def lstm_over_a_sequence(xs, w, b):
     return np.stack(outputs).sum() + (c**2).sum()
 
 
-@case(normal(3, 3, seed=9), normal(3, 3, seed=10), normal(4, 3, seed=11), argnums=(0, 1, 2), smooth=True)
+@case(normal(3, 3, seed=9), normal(3, 3, seed=10), normal(4, 3, seed=11), argnums=(0, 1, 2), smooth=True, jax="same")
 def gru_cell(wz, wh, xs):
     h = np.zeros(3)
     for t in range(xs.shape[0]):
@@ -91,7 +91,7 @@ def attention_block(x, wq, wk, wv):
     return np.sum((softmax(scores) @ v) ** 2)
 
 
-@case(normal(2, 3, 4, seed=16), normal(4, 4, seed=17), argnums=(0, 1), smooth=True, tags="slow")
+@case(normal(2, 3, 4, seed=16), normal(4, 4, seed=17), argnums=(0, 1), smooth=True, tags="slow", jax="same")
 def multi_head_attention(x, w):
     b, n, d = x.shape
     heads = (x @ w).reshape(b, n, 2, d // 2).transpose(0, 2, 1, 3)
@@ -100,20 +100,22 @@ def multi_head_attention(x, w):
     return np.mean(mixed.transpose(0, 2, 1, 3).reshape(b, n, d) ** 2)
 
 
-@case(normal(6, 3, seed=18), uniform(0.5, 1.5, 3, seed=19), normal(3, seed=20), argnums=(0, 1, 2), smooth=True)
+@case(
+    normal(6, 3, seed=18), uniform(0.5, 1.5, 3, seed=19), normal(3, seed=20), argnums=(0, 1, 2), smooth=True, jax="same"
+)
 def batch_normalisation(x, gamma, beta):
     mean, var = x.mean(axis=0), x.var(axis=0)
     y = gamma * (x - mean) / np.sqrt(var + 1e-5) + beta
     return np.sum(np.tanh(y) ** 2)
 
 
-@case(normal(3, 5, seed=21), uniform(0.5, 1.5, 5, seed=22), argnums=(0, 1), smooth=True)
+@case(normal(3, 5, seed=21), uniform(0.5, 1.5, 5, seed=22), argnums=(0, 1), smooth=True, jax="same")
 def layer_normalisation(x, gain):
     centred = x - x.mean(-1, keepdims=True)
     return ((centred / x.std(-1, keepdims=True)) * gain)[:, ::2].sum()
 
 
-@case(normal(6, 6, seed=23), normal(3, 3, seed=24), argnums=(0, 1), smooth=True)
+@case(normal(6, 6, seed=23), normal(3, 3, seed=24), argnums=(0, 1), smooth=True, jax="same")
 def convolution_by_slices(image, kernel):
     rows, columns = image.shape[0] - 2, image.shape[1] - 2
     out = np.zeros((rows, columns))
@@ -123,7 +125,7 @@ def convolution_by_slices(image, kernel):
     return np.sum(np.tanh(out))
 
 
-@case(normal(2, 5, 5, seed=25), normal(3, 2, 2, 2, seed=26), argnums=(0, 1), smooth=True)
+@case(normal(2, 5, 5, seed=25), normal(3, 2, 2, 2, seed=26), argnums=(0, 1), smooth=True, jax="same")
 def convolution_layer(x, w):
     """Patches gathered by index arrays, then one product."""
     i = np.arange(4)[:, None] + np.arange(2)
@@ -132,12 +134,12 @@ def convolution_layer(x, w):
     return np.logaddexp(0, y).mean()
 
 
-@case(normal(6, 6, seed=27))
+@case(normal(6, 6, seed=27), jax="same")
 def max_pooling(x):
     return (x.reshape(3, 2, 3, 2).max(axis=(1, 3)) ** 2).sum()
 
 
-@case(normal(5, 3, seed=28), integers(0, 5, 7, seed=29), smooth=True)
+@case(normal(5, 3, seed=28), integers(0, 5, 7, seed=29), smooth=True, jax="same")
 def embedding_lookup(table, tokens):
     bag = table[tokens].mean(axis=0)
     return bag @ bag + np.exp(table[tokens[::2], 1]).sum()
@@ -171,7 +173,7 @@ def residual_network_of_objects(w, b, x):
     return np.mean(network.forward(x) ** 2) + 0.1 * network.penalty()
 
 
-@case(normal(6, 2, seed=33), normal(6, seed=34), normal(2, seed=35), argnums=(0, 1, 2), smooth=True)
+@case(normal(6, 2, seed=33), normal(6, seed=34), normal(2, seed=35), argnums=(0, 1, 2), smooth=True, jax="same")
 def training_by_adam(x, y, w):
     """Three steps of an optimiser inside the function, its gradient written out."""
     m, v = np.zeros_like(w), np.zeros_like(w)
@@ -183,7 +185,7 @@ def training_by_adam(x, y, w):
     return np.mean((x @ w - y) ** 2)
 
 
-@case(normal(4, 3, seed=36), normal(4, 3, seed=37), argnums=(0, 1), smooth=True)
+@case(normal(4, 3, seed=36), normal(4, 3, seed=37), argnums=(0, 1), smooth=True, jax="same")
 def contrastive_loss(a, b):
     a = a / np.linalg.norm(a, axis=1, keepdims=True)
     b = b / np.linalg.norm(b, axis=1, keepdims=True)
@@ -191,13 +193,13 @@ def contrastive_loss(a, b):
     return -np.mean(np.diagonal(z) - np.log(np.sum(np.exp(z), axis=1)))
 
 
-@case(normal(5, 4, seed=38), np.eye(4)[integers(0, 4, 5, seed=39)], 0.1, argnums=(0, 2))
+@case(normal(5, 4, seed=38), np.eye(4)[integers(0, 4, 5, seed=39)], 0.1, argnums=(0, 2), jax="same")
 def label_smoothing(logits, one_hot, eps):
     target = one_hot * (1 - eps) + eps / logits.shape[1]
     return -(target * np.log(softmax(logits))).sum(axis=1).mean()
 
 
-@case(normal(8, seed=40), (normal(8, seed=41) > 0), smooth=True)
+@case(normal(8, seed=40), (normal(8, seed=41) > 0), smooth=True, jax="same")
 def focal_loss(z, positive):
     p = np.where(positive, sigmoid(z), 1 - sigmoid(z))
     return np.mean(-((1 - p) ** 2) * np.log(p))
@@ -205,7 +207,7 @@ def focal_loss(z, positive):
 
 @case(
     normal(4, 3, seed=42), normal(3, 4, seed=43), normal(2, 3, seed=44), normal(4, 2, seed=45), argnums=(0, 1, 2),
-    smooth=True,
+    smooth=True, jax="same",
 )  # fmt: skip
 def variational_autoencoder(x, encoder, decoder, noise):
     mean, log_var = np.split(x @ encoder, 2, axis=1)
@@ -215,7 +217,7 @@ def variational_autoencoder(x, encoder, decoder, noise):
     return np.mean(np.sum((x - rebuilt) ** 2, axis=-1) + divergence)
 
 
-@case(normal(4, 5, seed=46), normal(4, 5, seed=47) > -0.5, argnums=0, smooth=True)
+@case(normal(4, 5, seed=46), normal(4, 5, seed=47) > -0.5, argnums=0, smooth=True, jax="same")
 def dropout_with_given_mask(x, keep):
     dropped = np.where(keep, x / 0.7, 0.0)
     return np.sum(dropped**2) + np.exp(dropped).mean()

@@ -11,14 +11,14 @@ from tests.programs.corpus import integers, normal, uniform
 case = functools.partial(corpus.case, ulp=32)
 
 
-@case(uniform(0, 1, 6, 7, seed=1), smooth=True)
+@case(uniform(0, 1, 6, 7, seed=1), smooth=True, jax="same")
 def sobel_edges(image):
     gx = image[:-2, 2:] + 2 * image[1:-1, 2:] + image[2:, 2:] - image[:-2, :-2] - 2 * image[1:-1, :-2] - image[2:, :-2]
     gy = image[2:, :-2] + 2 * image[2:, 1:-1] + image[2:, 2:] - image[:-2, :-2] - 2 * image[:-2, 1:-1] - image[:-2, 2:]
     return np.hypot(gx, gy).mean()
 
 
-@case(uniform(0, 1, 6, 6, seed=2), 0.8, argnums=(0, 1))
+@case(uniform(0, 1, 6, 6, seed=2), 0.8, argnums=(0, 1), jax="same")
 def separable_gaussian_blur(image, sigma):
     r = np.arange(-2, 3)
     kernel = np.exp(-0.5 * (r / sigma) ** 2)
@@ -29,7 +29,7 @@ def separable_gaussian_blur(image, sigma):
     return np.sum((image - out) ** 2)
 
 
-@case(uniform(0, 1, 5, 5, seed=3), 0.3, argnums=(0, 1), smooth=True)
+@case(uniform(0, 1, 5, 5, seed=3), 0.3, argnums=(0, 1), smooth=True, jax="same")
 def bilateral_filter(image, spread):
     padded = np.pad(image, 1, "edge")
     total, weight = np.zeros_like(image), np.zeros_like(image)
@@ -42,7 +42,7 @@ def bilateral_filter(image, spread):
     return (total / weight).std()
 
 
-@case(uniform(0, 1, 5, 6, seed=4), uniform(0, 1, 5, 6, seed=5), argnums=(0, 1), smooth=True)
+@case(uniform(0, 1, 5, 6, seed=4), uniform(0, 1, 5, 6, seed=5), argnums=(0, 1), smooth=True, jax="same")
 def total_variation(clean, noisy):
     dx, dy = np.diff(clean, axis=1)[:-1], np.diff(clean, axis=0)[:, :-1]
     return 0.5 * np.sum((clean - noisy) ** 2) + 0.1 * np.sum(np.sqrt(dx**2 + dy**2 + 1e-3))
@@ -61,7 +61,7 @@ def haar_wavelet(signal):
     return np.sum(np.sqrt(out[1:] ** 2 + 0.01)) + out[0] ** 2
 
 
-@case(normal(12, seed=7), smooth=True)
+@case(normal(12, seed=7), smooth=True, jax="same")
 def savitzky_golay(y):
     weights = np.array([-3.0, 12.0, 17.0, 12.0, -3.0]) / 35
     smoothed = np.convolve(y, weights[::-1], mode="valid")
@@ -97,7 +97,7 @@ def natural_cubic_spline(x, y, t):
     return np.sum(value**2)
 
 
-@case(uniform(0, 1, 5, 5, seed=9), uniform(0, 1, 5, 5, seed=10), 0.5, argnums=(0, 1, 2), smooth=True)
+@case(uniform(0, 1, 5, 5, seed=9), uniform(0, 1, 5, 5, seed=10), 0.5, argnums=(0, 1, 2), smooth=True, jax="same")
 def optical_flow(first, second, alpha):
     """Horn and Schunck's iteration."""
     ix, iy, it = np.gradient(first, axis=1), np.gradient(first, axis=0), second - first
@@ -159,7 +159,7 @@ def recursive_filter(x, a):
     return np.sum(y**2) / x.size
 
 
-@case(normal(8, seed=18), normal(8, seed=19), argnums=(0, 1), smooth=True)
+@case(normal(8, seed=18), normal(8, seed=19), argnums=(0, 1), smooth=True, jax="same")
 def coherence_by_transform_matrix(a, b):
     n = len(a)
     f = np.exp(-2j * np.pi * np.outer(np.arange(n), np.arange(n)) / n)
@@ -179,7 +179,7 @@ def cosine_transform_energy(x):
     return np.sum((basis.T @ c - x) ** 2)
 
 
-@case(uniform(0.5, 1.5, 9, seed=21), uniform(0.1, 1, 3, seed=22), argnums=(0, 1), smooth=True)
+@case(uniform(0.5, 1.5, 9, seed=21), uniform(0.1, 1, 3, seed=22), argnums=(0, 1), smooth=True, jax="same")
 def richardson_lucy(observed, psf):
     psf = psf / psf.sum()
     estimate = np.full_like(observed, observed.mean())
@@ -189,7 +189,7 @@ def richardson_lucy(observed, psf):
     return np.sum(estimate * np.log(estimate))
 
 
-@case(normal(10, seed=23))
+@case(normal(10, seed=23), jax="same")
 def running_median(x):
     windows = np.stack([x[i : i + x.size - 4] for i in range(5)], axis=1)
     return np.sum((np.median(windows, axis=1) - x[2:-2]) ** 2)
@@ -202,7 +202,7 @@ def morphological_gradient(image):
     return np.sum(np.maximum.reduce(shifts) - np.minimum.reduce(shifts))
 
 
-@case(normal(4, 3, seed=25), np.array([0.2, 0.9, 2.4, 2.9]), argnums=(0, 1), step=1e-4)
+@case(normal(4, 3, seed=25), np.array([0.2, 0.9, 2.4, 2.9]), argnums=(0, 1), step=1e-4, jax="same")
 def bilinear_sampling(image, at):
     y0 = np.floor(at).astype(int)
     y1 = np.minimum(y0 + 1, image.shape[0] - 1)
@@ -211,12 +211,12 @@ def bilinear_sampling(image, at):
     return (sampled**2).sum()
 
 
-@case(normal(9, seed=26), np.sort(uniform(0, 4, 5, seed=27)), normal(5, seed=28), argnums=(0, 2))
+@case(normal(9, seed=26), np.sort(uniform(0, 4, 5, seed=27)), normal(5, seed=28), argnums=(0, 2), jax="same")
 def resampling_by_interpolation(t, knots, values):
     return np.sum(np.interp(t + 2, knots, values) ** 2) + np.trapezoid(values, knots)
 
 
-@case(normal(16, seed=29), 0.9, argnums=(0, 1), smooth=True)
+@case(normal(16, seed=29), 0.9, argnums=(0, 1), smooth=True, jax="same")
 def spectrogram_by_windows(x, shape):
     frames = x[np.arange(0, 9, 4)[:, None] + np.arange(8)]
     window = np.sin(np.pi * (np.arange(8) + 0.5) / 8) ** shape
@@ -225,7 +225,7 @@ def spectrogram_by_windows(x, shape):
     return np.log1p(re**2 + im**2).sum()
 
 
-@case(uniform(0, 1, 4, 4, 3, seed=30), smooth=True)
+@case(uniform(0, 1, 4, 4, 3, seed=30), smooth=True, jax="same")
 def colour_transform(image):
     weights = np.array([[0.299, 0.587, 0.114], [-0.147, -0.289, 0.436], [0.615, -0.515, -0.100]])
     yuv = image @ weights.T

@@ -33,7 +33,7 @@ def gaussian_process(x, y, log_length, log_noise):
     return 0.5 * (z @ z) + np.log(np.diag(low)).sum() + 0.5 * n * np.log(2 * np.pi)
 
 
-@case(normal(8, 3, seed=2), smooth=True, rtol=1e-6, ulp=64)
+@case(normal(8, 3, seed=2), smooth=True, rtol=1e-6, ulp=64, jax="same")
 def principal_component_loss(x):
     """What two components, found by powers and deflation, leave unexplained."""
     centred = x - x.mean(axis=0)
@@ -71,26 +71,34 @@ def gaussian_mixture(x, logits, means, log_scales):
     return np.sum(np.log(np.sum(np.exp(log_p - top), axis=1)) + top[:, 0])
 
 
-@case(normal(9, 2, seed=7), normal(3, 2, seed=8), argnums=(0, 1))
+@case(normal(9, 2, seed=7), normal(3, 2, seed=8), argnums=(0, 1), jax="same")
 def k_means_loss(points, centres):
     distance = np.sum((points[:, np.newaxis] - centres) ** 2, axis=2)
     nearest = distance.argmin(axis=1)
     return np.mean((points - centres[nearest]) ** 2) + distance.min(axis=1).sum()
 
 
-@case(normal(6, 3, seed=9), integers(0, 2, 6, seed=10), normal(3, seed=11), 0.2, argnums=(0, 2, 3), smooth=True)
+@case(
+    normal(6, 3, seed=9),
+    integers(0, 2, 6, seed=10),
+    normal(3, seed=11),
+    0.2,
+    argnums=(0, 2, 3),
+    smooth=True,
+    jax="same",
+)
 def logistic_regression(x, y, w, b):
     z = x @ w + b
     return np.mean(np.logaddexp(0, z) - y * z) + 0.01 * np.linalg.norm(w) ** 2
 
 
-@case(normal(6, 3, seed=12), integers(0, 5, 6, seed=13), normal(3, seed=14), argnums=(0, 2), smooth=True)
+@case(normal(6, 3, seed=12), integers(0, 5, 6, seed=13), normal(3, seed=14), argnums=(0, 2), smooth=True, jax="same")
 def poisson_regression(x, counts, w):
     rate = np.exp(np.clip(x @ w, -5, 5))
     return (rate - counts * np.log(rate)).sum()
 
 
-@case(normal(7, 2, seed=15), uniform(0, 5, 7, seed=16), normal(2, seed=17), argnums=(0, 2), smooth=True)
+@case(normal(7, 2, seed=15), uniform(0, 5, 7, seed=16), normal(2, seed=17), argnums=(0, 2), smooth=True, jax="same")
 def cox_partial_likelihood(x, time, beta):
     order = np.argsort(time)[::-1]
     risk = (x @ beta)[order]
@@ -98,14 +106,14 @@ def cox_partial_likelihood(x, time, beta):
     return np.sum((risk - np.log(np.cumsum(np.exp(risk))))[event])
 
 
-@case(normal(9, seed=18), uniform(0, 1, 9, seed=19), np.linspace(-2, 2, 5), argnums=(0, 1))
+@case(normal(9, seed=18), uniform(0, 1, 9, seed=19), np.linspace(-2, 2, 5), argnums=(0, 1), jax="same")
 def histogram_weighted_loss(x, weights, edges):
     mass, _ = np.histogram(x, bins=edges, weights=weights)
     mass = mass / mass.sum()
     return np.sum(mass**2) + np.sum(weights * x**2)
 
 
-@case(integers(0, 4, 10, seed=20), uniform(0, 1, 10, seed=21), argnums=1, smooth=True)
+@case(integers(0, 4, 10, seed=20), uniform(0, 1, 10, seed=21), argnums=1, smooth=True, jax="same")
 def group_means(group, values):
     total = np.bincount(group, weights=values, minlength=4)
     count = np.bincount(group, minlength=4)
@@ -113,7 +121,7 @@ def group_means(group, values):
     return np.sum((values - mean[group]) ** 2)
 
 
-@case(normal(8, seed=22), np.linspace(-2, 2, 6), 0.4, argnums=(0, 1, 2), smooth=True)
+@case(normal(8, seed=22), np.linspace(-2, 2, 6), 0.4, argnums=(0, 1, 2), smooth=True, jax="same")
 def kernel_density(samples, points, bandwidth):
     z = (points[:, None] - samples[None, :]) / bandwidth
     density = np.exp(-0.5 * z * z).mean(axis=1) / (bandwidth * np.sqrt(2 * np.pi))
@@ -139,7 +147,14 @@ def kriging(sites, values, target):
     return system[:n, -1] @ values
 
 
-@case(normal(3, 3, seed=25), normal(3, seed=26), uniform(0.1, 1, 6, 3, seed=27), argnums=(0, 1, 2), smooth=True)
+@case(
+    normal(3, 3, seed=25),
+    normal(3, seed=26),
+    uniform(0.1, 1, 6, 3, seed=27),
+    argnums=(0, 1, 2),
+    smooth=True,
+    jax="same",
+)
 def hidden_markov_forward(transition, start, emission):
     a = np.exp(transition) / np.exp(transition).sum(axis=1, keepdims=True)
     alpha = np.exp(start) / np.exp(start).sum() * emission[0]
@@ -151,7 +166,7 @@ def hidden_markov_forward(transition, start, emission):
     return loglik + np.log(alpha.sum())
 
 
-@case(normal(6, seed=28), 0.5, 0.4, argnums=(0, 1, 2), smooth=True)
+@case(normal(6, seed=28), 0.5, 0.4, argnums=(0, 1, 2), smooth=True, jax="same")
 def kalman_filter(observed, q, r):
     f, h = np.array([[1.0, 0.1], [0.0, 1.0]]), np.array([[1.0, 0.0]])
     m, p = np.zeros(2), np.eye(2)
@@ -167,19 +182,19 @@ def kalman_filter(observed, q, r):
     return total
 
 
-@case(normal(5, 5, seed=29), 0.3, argnums=(0, 1), smooth=True)
+@case(normal(5, 5, seed=29), 0.3, argnums=(0, 1), smooth=True, jax="same")
 def ising_energy(spins, coupling):
     s = np.tanh(spins)
     pairs = s * (np.roll(s, 1, axis=0) + np.roll(s, 1, axis=1))
     return -coupling * pairs.sum() - 0.1 * s[::2, 1::2].sum()
 
 
-@case(normal(8, seed=30), normal(8, seed=31), argnums=(0, 1))
+@case(normal(8, seed=30), normal(8, seed=31), argnums=(0, 1), jax="same")
 def wasserstein_by_sorting(a, b):
     return np.mean(np.abs(np.sort(a) - np.sort(b)) ** 1.5)
 
 
-@case(normal(9, seed=32), normal(9, seed=33), argnums=(0, 1))
+@case(normal(9, seed=32), normal(9, seed=33), argnums=(0, 1), jax="same")
 def quantile_loss(y, p):
     total = 0.0
     for q in (0.1, 0.5, 0.9):
@@ -188,7 +203,7 @@ def quantile_loss(y, p):
     return total + np.median(y)
 
 
-@case(normal(10, seed=34), normal(2, seed=35), 0.1, argnums=(0, 1, 2), smooth=True)
+@case(normal(10, seed=34), normal(2, seed=35), 0.1, argnums=(0, 1, 2), smooth=True, jax="same")
 def autoregression(series, phi, log_sigma):
     lagged = np.column_stack([series[1:-1], series[:-2]])
     residual = series[2:] - lagged @ phi
@@ -199,6 +214,7 @@ def autoregression(series, phi, log_sigma):
     np.where(uniform(0, 1, 6, 4, seed=36) < 0.2, np.nan, normal(6, 4, seed=37)),
     uniform(0.5, 1.5, 4, seed=38),
     argnums=1,
+    jax="same",
 )
 def scores_with_missing_data(x, weights):
     mean, std = np.nanmean(x, axis=0), np.nanstd(x, axis=0)
@@ -206,14 +222,14 @@ def scores_with_missing_data(x, weights):
     return np.sum(z**2) + np.sum(~np.isnan(x)) * weights.prod()
 
 
-@case(normal(6, 4, seed=39), smooth=True)
+@case(normal(6, 4, seed=39), smooth=True, jax="same")
 def correlation_structure(x):
     r = np.corrcoef(x, rowvar=False)
     upper = r[np.triu_indices(4, k=1)]
     return np.sum(np.arctanh(0.9 * upper) ** 2) + np.cov(x.T)[0, 1]
 
 
-@case(uniform(0.1, 1, 4, 5, seed=40), 0.1, argnums=(0, 1), smooth=True)
+@case(uniform(0.1, 1, 4, 5, seed=40), 0.1, argnums=(0, 1), smooth=True, jax="same")
 def sinkhorn_transport(cost, reg):
     k = np.exp(-cost / reg)
     a, b = np.full(4, 1 / 4), np.full(5, 1 / 5)
@@ -224,7 +240,7 @@ def sinkhorn_transport(cost, reg):
     return np.sum(u[:, None] * k * v * cost)
 
 
-@case(normal(6, 3, seed=41), normal(2, 3, seed=42), argnums=(0, 1), smooth=True)
+@case(normal(6, 3, seed=41), normal(2, 3, seed=42), argnums=(0, 1), smooth=True, jax="same")
 def matrix_factorisation(data, factors):
     """Alternating steps on a masked loss."""
     seen = np.arange(18).reshape(6, 3) % 4 != 0
@@ -236,7 +252,7 @@ def matrix_factorisation(data, factors):
     return np.sum(np.where(seen, codes @ factors - data, 0) ** 2)
 
 
-@case(uniform(0.2, 2, 5, seed=43), uniform(0.2, 2, 5, seed=44), argnums=(0, 1), smooth=True)
+@case(uniform(0.2, 2, 5, seed=43), uniform(0.2, 2, 5, seed=44), argnums=(0, 1), smooth=True, jax="same")
 def divergences(p, q):
     p, q = p / np.sum(p), q / np.sum(q)
     m = (p + q) / 2

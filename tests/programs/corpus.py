@@ -7,8 +7,10 @@ programs can call each other as plain functions do.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
+import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -83,7 +85,8 @@ class Program:
     ulp : float
         How far the value may be from the plain function's, in units in the last place.
     jax : callable or None
-        ``jax(jnp, *args)``: the same function for JAX.
+        ``jax(jnp, *args)``: the same function for JAX.  Given as ``"same"`` where the text of the function does, with
+        ``jax.numpy`` for numpy.
     """
 
     name: str
@@ -111,12 +114,35 @@ class Program:
 _entered: dict[str, Program] = {}
 
 
+def _in_jax(function: types.FunctionType, jnp: Any, *args: Any) -> Any:
+    """Call a function's text with JAX's module in place of numpy; so that of the functions beside it that it calls."""
+    names = dict(function.__globals__)
+
+    def bound(f: types.FunctionType) -> types.FunctionType:
+        made = types.FunctionType(f.__code__, names, f.__name__, f.__defaults__, f.__closure__)
+        made.__kwdefaults__ = f.__kwdefaults__
+        return made
+
+    for name, value in function.__globals__.items():
+        if value is np:
+            names[name] = jnp
+        elif isinstance(value, types.FunctionType) and value.__module__ == function.__module__:
+            names[name] = bound(value)
+    return bound(function)(*(jnp.asarray(x) if _is_float_array(x) else x for x in args))
+
+
+def _is_float_array(x: Any) -> bool:
+    return isinstance(x, np.ndarray) and x.dtype.kind in "fc"
+
+
 def case(*args: Any, name: str = "", family: str = "", tags: str = "", **facts: Any) -> Callable[[Any], Any]:
     """Enter the decorated function with sample arguments and facts; returns it unchanged."""
 
     def enter(function: Any) -> Any:
         plain = getattr(function, "py_func", function)
         where = family or plain.__module__.rpartition(".")[2]
+        if facts.get("jax") == "same":
+            facts["jax"] = functools.partial(_in_jax, plain)
         entry = Program(name or plain.__name__, where, function, args, tags=frozenset(tags.split()), **facts)
         if str(entry) in _entered:
             raise ValueError(f"{entry} is in the corpus twice")
