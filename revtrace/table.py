@@ -165,7 +165,12 @@ class Table:
 
     def elsewhere(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Serve a call that the front does not take."""
-        return self.miss((), *passed(self.function, args, kwargs))
+        args, kwargs = passed(self.function, args, kwargs)
+        if args and self.hosted:
+            serve = interop.serving.get(type(args[0]))
+            if serve is not None:
+                return serve(self, args, kwargs)
+        return self.miss((), args, kwargs)
 
     def call(self, extra: tuple[Any, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Call through the entries; ``extra`` holds seeds and tangents."""

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
+import json
 import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import revtrace
 from revtrace.cli.demo import norm2
+from revtrace.cli.peaks import MALLOC, peak
 
 __all__ = ["Row", "Times", "measured", "missing", "table"]
 
@@ -22,10 +28,11 @@ Call = Callable[[], Any]
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Seconds per call: the median and the least of many."""
+    """Seconds per call: the median and the least of many; and kilobytes that a call adds at its peak, where known."""
 
     median: float
     least: float
+    memory: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,29 +123,63 @@ def measured(n: int, seconds: float, *, patient: bool = False) -> tuple[Times, T
     patient : bool, optional
         Whether to time JAX on the plain loop, which takes minutes: it compiles something for every element.
     """
+    memory = _memory(n)
     x = np.random.default_rng(0).standard_normal(n)
     f = revtrace.wrap(norm2)
     gradient = f.grad
-    primal, bare = _timed([lambda: f(x), lambda: gradient(x)], seconds)
+    primal, bare = _timed([lambda: f(x), lambda: gradient(x)], seconds, memory.get(""))
     assert primal is not None and bare is not None
-    absent = missing()
     rows = []
+    for host, calls in _calls(x, f, patient):
+        last = calls[-1]
+        assert last is not None
+        np.testing.assert_allclose(np.asarray(last()), 2.0 * x, rtol=1e-12)
+        loop, own, wrapped = _timed(calls, seconds, memory.get(host))
+        assert wrapped is not None
+        rows.append(Row(host, loop, own, wrapped))
+    return primal, bare, rows
+
+
+def _calls(x: np.ndarray, f: Any, patient: bool) -> Iterator[tuple[str, list[Call | None]]]:
+    """Yield the calls of every host installed."""
+    absent = missing()
     for name, forms in _HOSTS.items():
         if name in absent:
             continue
         for host, *calls in forms(x, f):
             if host == "jax" and not patient:
                 calls[0] = None
-            last = calls[-1]
-            assert last is not None
-            np.testing.assert_allclose(np.asarray(last()), 2.0 * x, rtol=1e-12)
-            loop, own, wrapped = _timed(calls, seconds)
-            assert wrapped is not None
-            rows.append(Row(host, loop, own, wrapped))
-    return primal, bare, rows
+            yield host, calls
 
 
-def _timed(calls: list[Call | None], seconds: float) -> list[Times | None]:
+def _memory(n: int) -> dict[str, list[int | None]]:
+    """Return kilobytes by host, measured in a process of its own."""
+    code = f"from revtrace.cli.hosts import _report_memory; _report_memory({n}, {missing()})"
+    paths = os.pathsep.join([str(Path(revtrace.__file__).parent.parent), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, **MALLOC, "PYTHONPATH": paths.strip(os.pathsep)}
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 and done.stdout else {}
+
+
+def _report_memory(n: int, absent: list[str]) -> None:
+    """Print what `_memory` reads."""
+    for name in absent:
+        _HOSTS.pop(name, None)
+    x = np.random.default_rng(0).standard_normal(n)
+    f = revtrace.wrap(norm2)
+    gradient = f.grad
+    groups: list[tuple[str, list[Call | None]]] = [("", [lambda: f(x), lambda: gradient(x)])]
+    found = {}
+    for host, calls in itertools.chain(groups, _calls(x, f, False)):
+        for call in calls:
+            if call is not None:
+                call()
+        found[host] = [None if call is None else peak(call) for call in calls]
+    print(json.dumps(found))
+
+
+def _timed(calls: list[Call | None], seconds: float, memory: list[int | None] | None) -> list[Times | None]:
     """Return the times of calls made in turns; a slow one gets fewer."""
     samples: list[list[float]] = [[] for _ in calls]
     for call in calls:
@@ -157,15 +198,22 @@ def _timed(calls: list[Call | None], seconds: float) -> list[Times | None]:
                 budget[k] -= took
                 if budget[k] <= 0:
                     break
-    return [Times(statistics.median(times), min(times)) if times else None for times in samples]
+    kilobytes = memory or [None] * len(calls)
+    return [
+        Times(statistics.median(times), min(times), kept) if times else None
+        for times, kept in zip(samples, kilobytes, strict=True)
+    ]
 
 
 def _spelled(times: Times | None) -> str:
-    return "" if times is None else f"{times.least * 1e6:.3g} ({times.median * 1e6:.3g})"
+    if times is None:
+        return ""
+    memory = "" if times.memory is None else f", {times.memory} kB"
+    return f"{times.least * 1e6:.3g} ({times.median * 1e6:.3g}){memory}"
 
 
 def table(primal: Times, bare: Times, rows: list[Row]) -> list[list[str]]:
-    """Return the table's cells: least times in us, medians in brackets, and how many times faster."""
+    """Return the table's cells: least times in us, medians in brackets, memory, and how many times faster."""
 
     def faster(other: Times | None, wrapped: Times) -> str:
         return "" if other is None else f"{other.least / wrapped.least:.3g}"
@@ -182,7 +230,7 @@ def table(primal: Times, bare: Times, rows: list[Row]) -> list[list[str]]:
 
 def show(n: int) -> int:
     """Print the table."""
-    print(f"Gradient of norm2(x) = sum of x[i]**2, x of {n} float64; us, least of many calls (median)\n")
+    print(f"Gradient of norm2(x) = sum of x[i]**2, x of {n} float64; us, least of many (median), peak of memory\n")
     cells = table(*measured(n, 0.5))
     widths = [max(len(row[k]) for row in cells) for k in range(len(cells[0]))]
     for row in cells:

@@ -411,6 +411,11 @@ class Both:
             found = floats_in(answer)
         if call._dtypes is None:
             call._settle(Hole(0), (np.asarray(out).dtype,))
+        if len(found) == len(taken) == 1:
+            x = found[0]
+            if type(x) is np.ndarray and (x.base is not None or x is taken[0]):
+                found[0] = x.copy()
+            return out, found
         seen = list(map(id, taken))
         for k, x in enumerate(found):
             if type(x) is np.ndarray and (x.base is not None or id(x) in seen):

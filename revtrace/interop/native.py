@@ -71,6 +71,8 @@ def native(call: Call, specs: Sequence[Spec], outs: Sequence[Spec]) -> Native | 
     found = call.table.find(args, kwargs)
     if found.executor is None or found.executor.enter is None or _reads_outside(found, call.table.bind(args, kwargs)):
         return None
+    # One found on disk has an outline only.
+    found.whole()
     sources = _sources(call, found, examples, args, kwargs)
     results = _results(call, found)
     if sources is None or results is None or [_shape_of(x) for x in results] != [_kind(s) for s in outs]:
