@@ -16,7 +16,7 @@ from revtrace.inner.calls import asked_of, product
 from revtrace.inner.inline import Asked, flat
 from revtrace.matrices import Axis
 from revtrace.program.nodes import Const, Operand, const
-from revtrace.trace import arrays, numbers, shaping, subscripts
+from revtrace.trace import arrays, joining, numbers, shaping, subscripts
 from revtrace.trace.calls import call
 from revtrace.trace.convert import as_array, length_value
 from revtrace.trace.definitions.matrices import columns
@@ -65,7 +65,7 @@ def _call_direction(t: Tracer, st: State, f: _Direction, source: Any, args: Any,
 
 def _joined(t: Tracer, parts: Sequence[Any]) -> Any:
     found = [arrays.settle(t, shaping.ravel(t, x)) for x in parts]
-    return found[0] if len(found) == 1 else shaping.join(t, found, 0)
+    return found[0] if len(found) == 1 else joining.join(t, found, 0)
 
 
 def _size(t: Tracer, parts: Sequence[Any]) -> Operand:

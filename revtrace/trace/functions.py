@@ -113,6 +113,7 @@ _MODULES = (
     "contractions",
     "definitions",
     "extremes",
+    "joining",
     "library",
     "memo",
     "linalg",

@@ -68,8 +68,8 @@ on(np.cumprod)(_cumulative_handler("mul"))
 
 @on(np.diff)
 def _diff(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    from revtrace.trace.joining import join
     from revtrace.trace.operators import binary
-    from revtrace.trace.shaping import join
 
     bind = signature("a", n=Static(1), axis=Static(-1), prepend=None, append=None)
     a, n, axis, prepend, append = bind(args, kwargs)

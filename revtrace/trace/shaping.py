@@ -1,4 +1,4 @@
-"""Changing an array's shape: reshapes, permutations, joins and repetitions."""
+"""Changing an array's shape: reshapes, permutations, turns and repetitions; joins are in `revtrace.trace.joining`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from revtrace.program.nodes import Const, Operand, const
 from revtrace.program.types import Scalar
 from revtrace.trace import arrays, assignment, containers, folds, numbers, subscripts
 from revtrace.trace.arrays import flat_index, split_index
-from revtrace.trace.convert import as_array, as_array_or_number, dtype_argument, shape_argument
-from revtrace.trace.elementwise import delivered
+from revtrace.trace.convert import as_array, as_array_or_number, shape_argument
 from revtrace.trace.functions import on, signature
 from revtrace.trace.reductions import axes_of
 from revtrace.trace.signals import PythonRaise
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
     from revtrace.trace.machine import Tracer
 
-__all__ = ["diagonal", "flat", "ravel", "reshape"]
+__all__ = ["array_of", "diagonal", "flat", "ravel", "reshape"]
 
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
@@ -152,7 +151,8 @@ def _least(t: Tracer, a: Operand, b: Operand) -> Operand:
     return t.b.op("max", t.b.op("min", a, b, type=Scalar("i8")), ZERO)
 
 
-def _array(t: Tracer, st: State, v: Any) -> Any:
+def array_of(t: Tracer, st: State, v: Any) -> Any:
+    """Return an argument as an array."""
     value = as_array_or_number(t, st, v)
     return value if arrays.is_array(value) else as_array(t, value, st)
 
@@ -160,7 +160,7 @@ def _array(t: Tracer, st: State, v: Any) -> Any:
 @on(np.ravel)
 def _ravel(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     a, order = signature("a", order=Static("C"))(args, kwargs)
-    return in_order(t, _array(t, st, a), None, order)
+    return in_order(t, array_of(t, st, a), None, order)
 
 
 @on(np.reshape)
@@ -168,14 +168,14 @@ def _reshape(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None)
     bind = signature("a", "shape", order=Static("C"), copy=NONE)
     a, shape, order, copy = bind(args, {("shape" if k == "newshape" else k): v for k, v in kwargs.items()})
     if isinstance(copy, Static) and copy.value:
-        a = arrays.copy_of(t, _array(t, st, a))
-    return in_order(t, _array(t, st, a), shape_argument(t, st, shape), order)
+        a = arrays.copy_of(t, array_of(t, st, a))
+    return in_order(t, array_of(t, st, a), shape_argument(t, st, shape), order)
 
 
 @on(np.transpose, np.permute_dims if hasattr(np, "permute_dims") else None)
 def _transpose(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     a, axes = signature("a", axes=NONE)(args, kwargs)
-    view = arrays.settle(t, _array(t, st, a))
+    view = arrays.settle(t, array_of(t, st, a))
     if isinstance(axes, Static) and axes.value is None:
         return subscripts.transpose(view, tuple(range(view.ndim))[::-1])
     order = [containers.as_known_int(t, x) % view.ndim for x in containers.items_of(t, st, axes)]
@@ -185,7 +185,7 @@ def _transpose(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | Non
 @on(np.squeeze)
 def _squeeze(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     a, axis = signature("a", axis=NONE)(args, kwargs)
-    view = arrays.settle(t, _array(t, st, a))
+    view = arrays.settle(t, array_of(t, st, a))
     if isinstance(axis, Static) and axis.value is None:
         axes = tuple(k for k in range(view.ndim) if arrays.is_one(view.shape[k]))
         for n in view.shape:
@@ -223,121 +223,14 @@ def spread(t: Tracer, view: View, shape: tuple[Operand, ...]) -> View:
 @on(np.broadcast_to)
 def _broadcast_to(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     a, shape, _ = signature("array", "shape", subok=NONE)(args, kwargs)
-    return spread(t, arrays.settle(t, _array(t, st, a)), shape_argument(t, st, shape))
+    return spread(t, arrays.settle(t, array_of(t, st, a)), shape_argument(t, st, shape))
 
 
 @on(np.broadcast_arrays)
 def _broadcast_arrays(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    values = [arrays.settle(t, _array(t, st, a)) for a in args]
+    values = [arrays.settle(t, array_of(t, st, a)) for a in args]
     shape = arrays.broadcast(t, values)
     return Tup(tuple(spread(t, v, shape) for v in values))
-
-
-def join(t: Tracer, parts: list[Any], axis: int) -> View:
-    """Put arrays one after the other along an axis."""
-    first = parts[0]
-    if not -first.ndim <= axis < first.ndim:
-        raise PythonRaise(np.exceptions.AxisError(axis, first.ndim))
-    axis %= first.ndim
-    kind = (parts[0].dtype, False)
-    total: Operand = ZERO
-    for p in parts:
-        if p.ndim != first.ndim:
-            raise PythonRaise(ValueError("all the input array dimensions must match"))
-        kind = numbers._promoted(kind, (p.dtype, False))
-        total = numbers.fold(t, "add", total, p.shape[axis], "i8")
-        for k in range(first.ndim):
-            if k != axis and p.shape[k] is not first.shape[k]:
-                arrays.agree(t, p.shape[k], first.shape[k])
-    shape = (*first.shape[:axis], total, *first.shape[axis + 1 :])
-    out = arrays.new_array(t, kind[0], shape)
-    offset: Operand = ZERO
-    for p in parts:
-        start = offset
-
-        def body(ix: tuple[Operand, ...], p: Any = p, start: Operand = start) -> None:
-            at = (*ix[:axis], numbers.fold(t, "add", start, ix[axis], "i8"), *ix[axis + 1 :])
-            arrays.store_at(t, out, at, t.b.cast(arrays.operand_at(t, p, ix), kind[0]))
-
-        arrays.for_each(t, p.shape, body)
-        offset = numbers.fold(t, "add", offset, p.shape[axis], "i8")
-    return out
-
-
-def _parts(t: Tracer, st: State, value: Any, dtype: Any = None) -> list[Any]:
-    kind = dtype_argument(t, dtype, None)
-    found = [arrays.settle(t, _array(t, st, p)) for p in containers.items_of(t, st, value)]
-    if not found:
-        raise PythonRaise(ValueError("need at least one array to concatenate"))
-    return found if kind is None else [p if p.dtype == kind else arrays.materialise(t, p, kind) for p in found]
-
-
-@on(np.concatenate, np.concat if hasattr(np, "concat") else None)
-def _concatenate(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    bind = signature("arrays", axis=Static(0), out=NONE, dtype=NONE, casting=NONE)
-    parts, axis, out, dtype, _ = bind(args, kwargs)
-    found = _parts(t, st, parts, dtype)
-    if isinstance(axis, Static) and axis.value is None:
-        found = [subscripts.new_axis(p, 0) if p.ndim == 0 else arrays.settle(t, ravel(t, p)) for p in found]
-        return delivered(t, st, join(t, found, 0), out)
-    if any(p.ndim == 0 for p in found):
-        raise PythonRaise(ValueError("zero-dimensional arrays cannot be concatenated"))
-    return delivered(t, st, join(t, found, containers.as_known_int(t, axis)), out)
-
-
-@on(np.stack)
-def _stack(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    bind = signature("arrays", axis=Static(0), out=NONE, dtype=NONE, casting=NONE)
-    parts, axis, out, dtype, _ = bind(args, kwargs)
-    found = _parts(t, st, parts, dtype)
-    ndim = found[0].ndim + 1
-    k = containers.as_known_int(t, axis)
-    if not -ndim <= k < ndim:
-        raise PythonRaise(np.exceptions.AxisError(k, ndim))
-    if any(p.ndim != ndim - 1 for p in found):
-        raise PythonRaise(ValueError("all input arrays must have the same shape"))
-    return delivered(t, st, join(t, [subscripts.new_axis(p, k % ndim) for p in found], k % ndim), out)
-
-
-def _stacker(prepared: Any, axis: Any) -> Any:
-    """A function that gives each array its axes and puts them together along one."""
-    bind = signature("tup", dtype=NONE, casting=NONE)
-
-    def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-        parts, dtype, _ = bind(args, kwargs)
-        found = [prepared(p) for p in _parts(t, st, parts, dtype)]
-        return join(t, found, axis(found[0]))
-
-    return handler
-
-
-def _as_line(p: View) -> View:
-    return subscripts.new_axis(p, 0) if p.ndim == 0 else p
-
-
-def _as_row(p: View) -> View:
-    p = _as_line(p)
-    return subscripts.new_axis(p, 0) if p.ndim == 1 else p
-
-
-def _as_column(p: View) -> View:
-    p = _as_line(p)
-    return subscripts.new_axis(p, 1) if p.ndim == 1 else p
-
-
-on(np.hstack)(_stacker(_as_line, lambda p: 0 if p.ndim == 1 else 1))
-on(np.vstack)(_stacker(_as_row, lambda p: 0))
-on(np.column_stack)(_stacker(_as_column, lambda p: 1))
-
-
-@on(np.append)
-def _append(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    a, b, axis = signature("arr", "values", axis=NONE)(args, kwargs)
-    parts = [arrays.settle(t, _array(t, st, v)) for v in (a, b)]
-    if isinstance(axis, Static) and axis.value is None:
-        parts = [subscripts.new_axis(p, 0) if p.ndim == 0 else arrays.settle(t, ravel(t, p)) for p in parts]
-        return join(t, parts, 0)
-    return join(t, parts, containers.as_known_int(t, axis))
 
 
 @on(np.flip, np.flipud, np.fliplr)
@@ -348,7 +241,7 @@ def _flip(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
 def _flipper(fixed: int | None) -> Any:
     def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
         a, axis = signature("m", axis=NONE if fixed is None else Static(fixed))(args, kwargs)
-        view = arrays.settle(t, _array(t, st, a))
+        view = arrays.settle(t, array_of(t, st, a))
         axes = axes_of(t, st, axis, view.ndim)
         keys: list[Any] = [Static(slice(None, None, -1) if k in axes else slice(None)) for k in range(view.ndim)]
         return subscripts.basic(t, view, keys)
@@ -364,7 +257,7 @@ on(np.fliplr)(_flipper(1))
 @on(np.roll)
 def _roll(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     a, shift, axis = signature("a", "shift", axis=NONE)(args, kwargs)
-    view = arrays.settle(t, _array(t, st, a))
+    view = arrays.settle(t, array_of(t, st, a))
     known = containers.as_static(t, st, axis)
     if isinstance(known, Static) and isinstance(known.value, (tuple, list)):
         shifts = containers.items_of(t, st, shift) if isinstance(t.use(shift), (Tup, Ref)) else [shift]
@@ -397,7 +290,7 @@ def _rolled(t: Tracer, view: View, by: Operand, k: int) -> Elementwise:
 @on(np.linalg.diagonal)
 def _diagonal(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     x, offset = signature("x", offset=Static(0))(args, kwargs)
-    view = arrays.settle(t, _array(t, st, x))
+    view = arrays.settle(t, array_of(t, st, x))
     if view.ndim < 2:
         raise PythonRaise(ValueError("diag requires an array of at least two dimensions"))
     return diagonal(t, view, containers.as_known_int(t, offset))
@@ -406,7 +299,7 @@ def _diagonal(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None
 @on(np.diag)
 def _diag(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     v, k = signature("v", k=Static(0))(args, kwargs)
-    value = arrays.settle(t, _array(t, st, v))
+    value = arrays.settle(t, array_of(t, st, v))
     offset = containers.as_known_int(t, k)
     if value.ndim == 2:
         return diagonal(t, value, offset)
@@ -426,7 +319,7 @@ def _triangle(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None
 def _triangles(lower: bool) -> Any:
     def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
         m, k = signature("m", k=Static(0))(args, kwargs)
-        view = arrays.settle(t, _array(t, st, m))
+        view = arrays.settle(t, array_of(t, st, m))
         offset = numbers.integer(t, t.use(k))
 
         def at(ix: tuple[Operand, ...]) -> Operand:
@@ -446,7 +339,7 @@ on(np.triu)(_triangles(False))
 @on(np.repeat)
 def _repeat(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     a, repeats, axis = signature("a", "repeats", axis=NONE)(args, kwargs)
-    view = arrays.settle(t, _array(t, st, a))
+    view = arrays.settle(t, array_of(t, st, a))
     given = t.use(repeats)
     if not isinstance(given, Num) and not (isinstance(given, Static) and is_number(given.value)):
         from revtrace.trace.definitions.joining import repeated
@@ -470,7 +363,7 @@ def _repeat(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) 
 @on(np.tile)
 def _tile(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     a, reps = signature("A", "reps")(args, kwargs)
-    view = arrays.settle(t, _array(t, st, a))
+    view = arrays.settle(t, array_of(t, st, a))
     counts = list(shape_argument(t, st, reps))
     while len(counts) < view.ndim:
         counts.insert(0, ONE)
