@@ -16,11 +16,11 @@ from revtrace.program.nodes import walk
 
 __all__ = ["Benchmark", "benchmarks", "least_times"]
 
-_SAMPLE = 0.01
-"""Seconds that one sample should last."""
+_SAMPLE = 0.001
+"""Seconds that one sample should last: shorter than the turns that other processes get."""
 
 
-def least_times(*calls: Callable[[], Any], repeats: int = 15) -> list[float]:
+def least_times(*calls: Callable[[], Any], repeats: int = 100) -> list[float]:
     """Return the least seconds per call of each function, sampled in turns so that load hits all alike."""
 
     def sample(call: Callable[[], Any], number: int) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cmath
 import doctest
 import io
+import json
 import math
 import re
 import shlex
@@ -43,7 +44,9 @@ def test_examples() -> None:
 def test_every_block_is_of_a_tested_kind() -> None:
     kinds = re.findall(r"^```(\w+)$", readme.README.read_text(), re.MULTILINE)
     # Those in python are of hosts: tests.interop.test_readme runs them.
-    assert set(kinds) == {"console", "pycon", "python", "sh"}
+    assert set(kinds) == {"console", "json", "pycon", "python", "sh"}
+    for text in readme.blocks("json"):
+        assert json.loads(text)
 
 
 def test_two_commands_for_a_fresh_machine() -> None:

@@ -1,4 +1,7 @@
-"""Gradients inside other tools, over the gradient alone; a tool that is not installed is skipped."""
+"""Gradients inside other tools, over the gradient alone; a tool that is not installed is skipped.
+
+``asv.conf.json`` installs SciPy, autograd and JAX; PyTorch is measured where ``--python=same`` finds it.
+"""
 
 import numpy as np
 

@@ -28,7 +28,7 @@ _FORMS: dict[str, tuple[str, Callable[[Dump], str]]] = {
     "program": ("the program that runs, as text that can be read back", lambda d: d.text),
     "plan": ("where the backward sweep finds what it reads", lambda d: _plan(d)),
     "explain": ("the plan in sentences", lambda d: d.explain()),
-    "python": ("the generated function as a script that needs only numpy", lambda d: d.python),
+    "python": ("the generated function as a script that needs numpy only, and what SciPy it calls", lambda d: d.python),
     "llvm": ("numba's code for LLVM", lambda d: d.llvm),
     "asm": ("the machine code", lambda d: d.asm),
     "json": (

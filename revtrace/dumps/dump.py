@@ -163,7 +163,7 @@ class Dump:
 
     @property
     def python(self) -> str:
-        """The generated function, forward and backward, as a script that needs only numpy."""
+        """The generated function, forward and backward, as a script of plain Python, numpy and the SciPy it calls."""
         return self._lowered("python")
 
     @property
