@@ -221,6 +221,8 @@ def operation(op: Op, args: Sequence[Code], *, vector: bool = False) -> Code:
         return Code(f"not {args[0].within(_NOT)}", _NOT, args[0].names, args[0].loads)
     if name in ("min", "max") and op.out.type.dtype == "i8":
         return call(f"i{name}", *args)
+    if name == "mod" and op.attr("near"):
+        return call("around", *args)
     if name in EXTREMES and op.attr("unsigned"):
         return call(EXTREMES[name], *args)
     if name == "xor":

@@ -162,6 +162,20 @@ def _extreme_float(name: str) -> Any:
     return extreme
 
 
+@intrinsic
+def around(typingctx: Any, i: Any, n: Any) -> Any:
+    """Return the remainder by a positive number of one between -1 and it."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        index, length = args
+        one, zero = ir.Constant(I64, 1), ir.Constant(I64, 0)
+        below = builder.icmp_signed("<", index, zero)
+        index = builder.select(builder.icmp_signed("==", index, length), zero, index)
+        return builder.select(below, builder.sub(length, one), index)
+
+    return types.int64(types.int64, types.int64), build
+
+
 class _Functions(dict[str, Any]):
     """Functions by name; ``dim0``, ``dim1`` ... are made when asked for."""
 
@@ -186,6 +200,7 @@ FUNCTIONS: dict[str, Any] = _Functions(
     trips=trips,
     imin=_extreme("<"),
     imax=_extreme(">"),
+    around=around,
     largest=_extreme_float("llvm.maximum"),
     least=_extreme_float("llvm.minimum"),
     largest_number=_extreme_float("llvm.maxnum"),

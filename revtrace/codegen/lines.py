@@ -28,7 +28,7 @@ _LIMITS = {40: "small", 30: "medium", 20: "tiny"}
 _PYTHON = frozenset((*keyword.kwlist, *dir(builtins)))
 
 _WORDS = """
-    at put bump acc sel wrap inb area trips imin imax small medium tiny largest least largest_number least_number
+    at put bump acc sel wrap inb area trips imin imax small medium tiny around largest least largest_number least_number
     empty zeros output output_zeros outputs fill copy copyto same newstack entries larger grow keep
     math cmath np inf nan Bail Deopt failed need
 """

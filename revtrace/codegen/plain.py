@@ -99,6 +99,12 @@ def imin(x: int, y: int) -> int:
     return min(x, y)
 
 
+def around(i: int, n: int) -> int:
+    """Return the remainder of an index next to an axis, or in it."""
+    assert -1 <= i <= n
+    return i % n
+
+
 def largest(x: float, y: float) -> float:
     """Return the larger of two, or NaN if one is."""
     return float(np.maximum(x, y))
@@ -207,7 +213,7 @@ def load(source: Source) -> Callable[..., tuple[Any, ...]]:
         A function of numpy scalars and arrays.
     """
     functions = [at, put, bump, acc, sel, wrap, inb, area, small, medium, tiny, trips, imin, imax]
-    functions += [largest, least, largest_number, least_number]
+    functions += [around, largest, least, largest_number, least_number]
     functions += [empty, zeros, output, output_zeros, fill, copy, copyto, same, newstack, entries, larger, grow, keep]
     namespace: dict[str, Any] = {f.__name__: f for f in functions}
     namespace.update(DTYPES)

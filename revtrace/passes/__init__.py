@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from revtrace.passes.around import around
 from revtrace.passes.ascend import ascend
 from revtrace.passes.counters import counters
 from revtrace.passes.dce import dce
@@ -32,6 +33,7 @@ from revtrace.program.nodes import Program
 __all__ = [
     "CLEANUP",
     "PREPARE",
+    "around",
     "ascend",
     "cleaned",
     "counters",
@@ -71,6 +73,7 @@ PREPARE: tuple[tuple[str, Pass], ...] = (
     ("settle", lengths),
     ("merge", simplify),
     ("mark", safe),
+    ("around", around),
     ("dce", dce),
 )
 """What is run on every program before it is differentiated or compiled, in order."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from revtrace.passes.fold import key
 from revtrace.passes.scopes import Scopes, scopes
 from revtrace.passes.subscripts import Subscripts, subscripts_of
 from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While, const
 from revtrace.program.rebuild import fresh, map_blocks
-from revtrace.program.types import Array
+from revtrace.program.types import INT, Array
 
 __all__ = ["Lengths", "safe"]
 
@@ -50,6 +51,8 @@ class Lengths:
 
     def natural(self, x: Operand) -> bool:
         """Whether an index is seen not to be negative."""
+        if self.axis_round(x) is not None:
+            return True
         low = self.subscripts.least(x)
         return low is not None and low >= 0
 
@@ -108,8 +111,22 @@ class Lengths:
         if at.base is None:
             return None, at.constant
         loop = self.subscripts.loop_of(at.base)
+        axis = self.axis_round(at.base)
+        if axis is not None:
+            size = self.subscripts.offset(axis)
+            return size.base, size.constant + at.constant - 1
         if loop is None or depth == 0:
             return at.base, at.constant
         end = loop.stop if loop.step > 0 else loop.start
         bound = self.most(end, depth - 1)
         return None if bound is None else (bound[0], bound[1] + at.constant - (1 if loop.step > 0 else 0))
+
+    def axis_round(self, x: Operand) -> Operand | None:
+        """Return ``n`` for an index ``(i + constant) % n`` in a loop over ``range(n)``, which runs for positive n."""
+        made = self.where.definition.get(x) if isinstance(x, Var) else None
+        if not isinstance(made, Op) or made.name != "mod" or made.args[0].type != INT:
+            return None
+        loop = self.subscripts.loop_of(self.subscripts.offset(made.args[0]).base)
+        if loop is None or loop.step != 1 or loop.start != const(0) or key(loop.stop) != key(made.args[1]):
+            return None
+        return made.args[1]
