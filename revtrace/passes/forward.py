@@ -2,6 +2,9 @@
 
 Also what the backward sweep asks of it: kept values back, and overwritten elements put
 back where they were.
+
+A kept flag takes a byte.  Eight of them to a byte would make every flag read and write a byte that the
+iteration before has written, a chain through memory where iterations are otherwise independent.
 """
 
 from __future__ import annotations
