@@ -87,7 +87,7 @@ class _Site:
         self.record = np.zeros(xla.HEAD, np.int64)
         if function:
             self.record[xla.VALID], self.record[xla.KERNEL] = 1, function.address
-        self.record[xla.ON_FAILURE] = ctypes.cast(_again, ctypes.c_void_p).value
+        self.record[xla.ON_FAILURE] = ctypes.cast(_again, ctypes.c_void_p).value or 0
         self.record[xla.ID] = number
         self.record[xla.BUFFERS], self.record[xla.OPERANDS] = len(specs) + len(outs), len(specs)
         self.record[xla.INPUTS], self.record[xla.AXES] = len(sources), len(axes)
