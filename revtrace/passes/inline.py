@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from revtrace.passes.effects import Buffers, buffers, touched
 from revtrace.passes.scopes import is_array, scopes, used
 from revtrace.passes.subscripts import Subscripts
-from revtrace.program.nodes import Block, For, Op, Operand, Program, Stmt, Var, While, regions, walk
+from revtrace.program.nodes import Block, For, Op, Operand, Program, Stmt, Var, While, const, regions, walk
 from revtrace.program.rebuild import clone, fresh, map_all, substitute_block
 from revtrace.program.types import Scalar
 from revtrace.rules.core import RULES
@@ -87,7 +87,9 @@ class _Finder:
         users = [k for k in range(at + 1, len(block.stmts)) if self.names(block.stmts[k], a)]
         if not taken.isdisjoint(users):
             return {}
-        maker = self.maker(block.stmts[users[0]], users[0], stores[0].op)
+        made = block.stmts[at]
+        assert isinstance(made, Op)
+        maker = self.maker(block.stmts[users[0]], users[0], stores[0].op, made.args)
         if maker is None or len(users) == 1:
             return {}
         if not (self.cheap(maker) or len(loads) == 1 and self.once(block, users[1], loads[0])):
@@ -104,11 +106,13 @@ class _Finder:
         """Whether a statement has to do with an array, if only with its shape."""
         return any(a in used(s) for s in (stmt, *(s for b in regions(stmt) for s in walk(b))))
 
-    def maker(self, nest: Stmt, at: int, store: Op) -> _Maker | None:
+    def maker(self, nest: Stmt, at: int, store: Op, lengths: tuple[Operand, ...]) -> _Maker | None:
         """Return how a nest over all elements computes them, if that is all it does."""
         index: list[Var] = []
         while isinstance(nest, For):
-            if nest.params or nest.exits or nest.step != 1:
+            if nest.params or nest.exits or nest.step != 1 or nest.start != const(0, "i8"):
+                return None
+            if len(index) == len(lengths) or nest.stop != lengths[len(index)]:
                 return None
             index.append(nest.index)
             *ops, last = nest.body.stmts

@@ -302,3 +302,12 @@ def test_a_long_program_for_one_way_is_not_compiled() -> None:
 def test_lengths_found_by_running_in_a_convolution() -> None:
     agrees(lambda x, y: np.sum(np.convolve(x[x > 0.5], y, "valid") ** 2), np.array([1.0, 2.0, 0.1]), np.array([0.5]))
     agrees(lambda x, y: np.convolve(x, y)[0] ** 2, 2.0, 3.0)
+
+
+def test_an_array_filled_but_for_its_end() -> None:
+    def f(x, n):
+        y = np.zeros(n)
+        y[:-1] = 2.0 * x[0]
+        return np.sum(y**2)
+
+    agrees(f, np.array([1.0, 2.0, 3.0]), 4)
