@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from revtrace.calls.core import parts
 from revtrace.passes.scopes import Scopes, is_array
 from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While, regions
+from revtrace.program.types import Array
 
 __all__ = ["Access", "Buffers", "Touch", "buffers", "touched", "touches"]
 
@@ -53,6 +54,36 @@ class Buffers:
 
     parent: dict[Var, Var] = field(default_factory=dict)
     accesses: dict[Var, list[Access]] = field(default_factory=dict)
+    _inside: dict[int, tuple[Stmt, dict[Var, None], dict[Var, None]]] = field(default_factory=dict)
+    """Statements by identity, with the classes that they touch and write."""
+
+    def touched(self, stmt: Stmt) -> dict[Var, None]:
+        """Return the classes that a statement and its blocks read or write, without stacks, in order."""
+        return self._effects(stmt)[1]
+
+    def written(self, stmt: Stmt) -> dict[Var, None]:
+        """Return the classes that a statement and its blocks write, without stacks, in order."""
+        return self._effects(stmt)[2]
+
+    def _effects(self, stmt: Stmt) -> tuple[Stmt, dict[Var, None], dict[Var, None]]:
+        found = self._inside.get(id(stmt))
+        if found is None:
+            touched: dict[Var, None] = {}
+            written: dict[Var, None] = {}
+            if isinstance(stmt, Op):
+                for t in touches(stmt):
+                    if isinstance(t.array.type, Array):
+                        cls = self.find(t.array)
+                        touched[cls] = None
+                        if t.writes:
+                            written[cls] = None
+            for block in regions(stmt):
+                for inner in block.stmts:
+                    _, reads, writes = self._effects(inner)
+                    touched.update(reads)
+                    written.update(writes)
+            found = self._inside[id(stmt)] = stmt, touched, written
+        return found
 
     def find(self, array: Operand) -> Var:
         """Return the representative of an array's class."""

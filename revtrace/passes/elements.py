@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from revtrace.passes.effects import Buffers, buffers, touched, touches
+from revtrace.passes.effects import Buffers, buffers, touches
 from revtrace.passes.fold import key
 from revtrace.passes.scopes import scopes
 from revtrace.program.nodes import Block, Const, Op, Operand, Program, Stmt, Var
@@ -78,9 +78,8 @@ def _block(block: Block, memory: Buffers) -> Block:
                         forget(memory.find(t.array))
                 stmts.append(stmt)
             case _:
-                for t in touched(stmt):
-                    if not isinstance(t.array.type, Stack):
-                        forget(memory.find(t.array))
+                for cls in memory.touched(stmt):
+                    forget(cls)
                 stmts.append(map_blocks(stmt, lambda b: _block(b, memory)))
     return Block(tuple(s for s in stmts if s is not None), block.results)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from revtrace.passes.effects import Buffers, buffers, touched
+from revtrace.passes.effects import Buffers, buffers
 from revtrace.passes.fold import key
 from revtrace.passes.memory import zero
 from revtrace.passes.scopes import defined, free, is_array, scopes, used
@@ -132,9 +132,7 @@ class _Mover:
     ) -> tuple[list[Stmt], list[Stmt]]:
         """Separate what does not change from iteration to iteration."""
         local = _local(block, own)
-        written = {
-            self.memory.find(t.array) for s in block for t in touched(s) if t.writes and isinstance(t.array.type, Array)
-        }
+        written = {cls for s in block for cls in self.memory.written(s)}
         inside: list[Stmt] = []
         moved: list[Stmt] = []
         for s in block:

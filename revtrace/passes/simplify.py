@@ -11,12 +11,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from revtrace.calls.core import parts
-from revtrace.passes.effects import Buffers, buffers, touched
+from revtrace.passes.effects import Buffers, buffers
 from revtrace.passes.fold import folded, key
 from revtrace.passes.scopes import scopes
 from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Program, Stmt, Var, While, const
 from revtrace.program.rebuild import fresh
-from revtrace.program.types import INT, Array, Scalar
+from revtrace.program.types import INT, Scalar
 from revtrace.rules.core import RULES
 
 __all__ = ["simplify"]
@@ -139,10 +139,7 @@ class _Walker:
 
     def written(self, stmt: Stmt) -> list[Var]:
         """Return the buffer classes a region writes."""
-        found = dict.fromkeys(
-            self.memory.find(t.array) for t in touched(stmt) if t.writes and isinstance(t.array.type, Array)
-        )
-        return list(found)
+        return list(self.memory.written(stmt))
 
     # regions --------------------------------------------------------------------------
 
