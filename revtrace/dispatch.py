@@ -24,6 +24,7 @@ from revtrace.errors import InternalError, UnsupportedError
 from revtrace.kept import counting, keeps
 from revtrace.loc import Loc
 from revtrace.passes.plan import Plan
+from revtrace.program.deep import deep
 from revtrace.program.nodes import Op, Program
 from revtrace.program.types import Array, Scalar
 from revtrace.replay import OutOfTime
@@ -511,7 +512,8 @@ class Specialisation:
 
         given = [x.copy() if isinstance(x, np.ndarray) else x for x in inputs]
         try:
-            run(self.whole(), given)
+            with deep():
+                run(self.whole(), given)
         except Bail as bail:
             return bail.op
         return None

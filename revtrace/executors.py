@@ -10,6 +10,7 @@ from revtrace import codegen, replay
 from revtrace.cache import kernels
 from revtrace.config import Settings
 from revtrace.dispatch import Executor, Stats
+from revtrace.program.deep import deep, depth
 from revtrace.program.nodes import Program, walk
 from revtrace.program.show import show
 
@@ -18,6 +19,9 @@ __all__ = ["executor", "stored"]
 # About what compiling takes for each statement of a program, and where that has doubled: numba is
 # linear in the length of a program, LLVM is not.
 _SECONDS, _DOUBLE = 1e-3, 40_000
+
+# The interpreter needs room for programs of more levels than this.
+_DEEP = 100
 
 
 def executor(
@@ -54,7 +58,11 @@ def executor(
     if settings.interpret:
         return Executor(run=_interpreter(program), bail=(replay.Bail,), checks_types=False, source=show(program))
     start = time.perf_counter()
-    found = kernels.look(program, settings, careful=careful, boxed=boxed, form=form)
+    try:
+        with deep():
+            found = kernels.look(program, settings, careful=careful, boxed=boxed, form=form)
+    except codegen.TooDeep:
+        return Executor(run=_interpreter(program), bail=(replay.Bail,), checks_types=False, source=show(program))
     source = found.source if isinstance(found, kernels.Wanted) else found.kernel.source
     if "source" in dump:
         print(source.text, file=sys.stderr)
@@ -69,7 +77,8 @@ def executor(
                 source=source.text,
                 later=lambda: executor(program, settings, stats, careful=careful, boxed=boxed, form=form),
             )
-        found = kernels.build(program, found)
+        with deep():
+            found = kernels.build(program, found)
     stats.compile_seconds += time.perf_counter() - start
     return _running(found, stats, careful)
 
@@ -101,7 +110,11 @@ def _interpreter(program: Program) -> Any:
     def interpret(*inputs: Any) -> tuple[Any, ...]:
         return replay.run(program, inputs)
 
-    return interpret
+    def interpret_deep(*inputs: Any) -> tuple[Any, ...]:
+        with deep():
+            return replay.run(program, inputs)
+
+    return interpret if depth(program.body) < _DEEP else interpret_deep
 
 
 class _Patient:
@@ -113,6 +126,7 @@ class _Patient:
     def __call__(self, *inputs: Any) -> tuple[Any, ...]:
         start = time.perf_counter()
         try:
-            return replay.run(self.program, inputs, until=start + self.left)
+            with deep():
+                return replay.run(self.program, inputs, until=start + self.left)
         finally:
             self.left -= time.perf_counter() - start

@@ -33,6 +33,7 @@ from revtrace.loc import Loc
 from revtrace.passes import prepared
 from revtrace.passes.plan import Plan
 from revtrace.passes.shadows import BranchArrayError
+from revtrace.program.deep import DEEPEST, deep, deepest
 from revtrace.program.nodes import Block, Program
 from revtrace.program.verify import verify
 from revtrace.reasons import again
@@ -364,16 +365,8 @@ class Table:
             sized, failed = self._sized, self._failed
             found = trace(self.function, positional, named, oracle, sized=sized, arrays=arrays, failed=failed)
             traced = by_parameter(found, self.function, arguments)
-            self._verify(traced.program)
-            plan = None
-            for step in self.steps:
-                traced, latest = self.derived(traced, step, len(args), arguments)
-                plan = latest or plan
-                self._verify(traced.program)
-            if all(step.kind == "value" for step in self.steps):
-                traced = replace(traced, program=prepared(traced.program))
-                self._verify(traced.program)
-            return traced, plan
+            with deep():
+                return self._through_steps(traced, len(args), arguments)
         except BranchArrayError:
             if arrays or self.primal:
                 raise
@@ -390,6 +383,27 @@ class Table:
         finally:
             self.counted.trace_seconds += time.perf_counter() - start
         return self.traced(args, kwargs, arrays=True) if defect is None else self._confirm(defect, args, kwargs)
+
+    def _through_steps(self, traced: Traced, count: int, arguments: dict[str, Any]) -> tuple[Traced, Plan | None]:
+        """Return a traced function with the table's derivatives taken, and what the last one keeps."""
+        levels, innermost = deepest(traced.program.body)
+        if levels > DEEPEST:
+            raise UnsupportedError(
+                f"branches and loops that nest {levels} levels deep",
+                f"an elif is a branch in the else of the one before it; programs have at most {DEEPEST} levels",
+                "look numbers up in a list or a dict, with bisect or np.searchsorted",
+                innermost,
+            )
+        self._verify(traced.program)
+        plan = None
+        for step in self.steps:
+            traced, latest = self.derived(traced, step, count, arguments)
+            plan = latest or plan
+            self._verify(traced.program)
+        if all(step.kind == "value" for step in self.steps):
+            traced = replace(traced, program=prepared(traced.program))
+            self._verify(traced.program)
+        return traced, plan
 
     def _confirm(self, error: Exception, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> NoReturn:
         """Raise what the plain function raises where tracing ended in an exception, else report a defect."""

@@ -28,10 +28,17 @@ from revtrace.program.sums import BLOCK, blocked
 from revtrace.program.types import Stack
 from revtrace.rules.runtime import NAMES
 
-__all__ = ["Source", "write"]
+__all__ = ["Source", "TooDeep", "write"]
+
+_DEEPEST = 95
+"""Levels of indentation; Python's own limit is a hundred."""
 
 _FEW = 2
 """Checks in a block that are entered one by one."""
+
+
+class TooDeep(Exception):
+    """A program nests deeper than Python's source can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +125,8 @@ class _Writer(Memory):
         name = f"{name}_" if keyword.iskeyword(name) or name in TAKEN or name[0].isdigit() else name
         if self.slots:
             arguments.insert(0, "outputs")
+        if any(line.startswith(INDENT * _DEEPEST) for line in self.lines):
+            raise TooDeep
         text = "\n".join([f"def {name}({', '.join(arguments)}):", *self.lines, ""])
         words = set(re.findall(r"[A-Za-z_]\w*", text)) - self.taken
         return Source(
@@ -194,7 +203,9 @@ class _Writer(Memory):
         cond = self.value(stmt.cond)
         self.settle(writes(stmt))
         for out, a, b in zip(stmt.outs, stmt.then.results, stmt.orelse.results, strict=True):
-            self.share(stmt, out, a, b)
+            if out not in self.names:
+                self.share(stmt, out, a, b)
+        self.hand_on(stmt)
         head = len(self.lines)
         self.line(f"if {cond.text}:")
         with self.indented():
@@ -210,8 +221,32 @@ class _Writer(Memory):
             del self.lines[mark:]
         elif self.lines[head + 1 : mark] == nothing:
             self.lines[head : mark + 1] = [INDENT * self.depth + f"if not {cond.within(6)}:"]
+        else:
+            self.join_else(mark)
         for out in stmt.outs:
             self.magnitude(out)
+
+    def hand_on(self, stmt: If) -> None:
+        """Name the results of a branch that ends the other arm as they are handed on by this one."""
+        arm = stmt.orelse
+        results = [r for r in arm.results if isinstance(r, Var)]
+        inner = arm.stmts[-1] if arm.stmts else None
+        if not isinstance(inner, If) or len(set(results)) != len(results) or not set(results) <= set(inner.outs):
+            return
+        for out, r in zip(stmt.outs, arm.results, strict=True):
+            if isinstance(r, Var) and out in self.names and self.uses.count[r] == 1:
+                self.names[r] = self.names[out]
+
+    def join_else(self, mark: int) -> None:
+        """Write an ``else`` that holds one ``if`` as ``elif``: Python nests no deeper than a hundred levels."""
+        inner = INDENT * (self.depth + 1)
+        first, *rest = self.lines[mark + 1 :]
+        if not first.startswith(f"{inner}if "):
+            return
+        for line in rest:
+            if not line.startswith(inner + INDENT) and not line.startswith((f"{inner}elif ", f"{inner}else:")):
+                return
+        self.lines[mark:] = [f"{INDENT * self.depth}el{first.lstrip()}", *(line[len(INDENT) :] for line in rest)]
 
     def share(self, stmt: If, out: Var, *results: Operand) -> None:
         """Name the result of a branch, like the value it replaces where that is dead."""

@@ -197,10 +197,16 @@ def regions(stmt: Stmt) -> tuple[Block, ...]:
 
 def walk(block: Block) -> Iterator[Stmt]:
     """Yield every statement of a block and of the blocks nested in it, outer first."""
-    for stmt in block.stmts:
-        yield stmt
-        for inner in regions(stmt):
-            yield from walk(inner)
+    work = [iter(block.stmts)]
+    while work:
+        for stmt in work[-1]:
+            yield stmt
+            inner = regions(stmt)
+            if inner:
+                work.append(itertools.chain.from_iterable(b.stmts for b in inner))
+                break
+        else:
+            work.pop()
 
 
 def const(value: bool | complex, dtype: str | None = None) -> Const:

@@ -17,6 +17,7 @@ from typing import Any
 
 from revtrace.errors import GradientError, UnsupportedError
 from revtrace.loc import NOWHERE, Loc
+from revtrace.program.deep import deep
 from revtrace.program.nodes import Const, If, Op, Operand, Program, Var
 from revtrace.trace import growing
 from revtrace.trace.calls import call
@@ -33,8 +34,6 @@ from revtrace.trace.values import Bound, Maybe, Num, Ref, Static, Tup
 __all__ = ["trace"]
 
 MAX_SPECIALISATIONS = 40
-#: The tracer recurses with the traced function, several frames of its own for each of the function's.
-RECURSION_LIMIT = 40_000
 
 
 def trace(
@@ -77,11 +76,8 @@ def trace(
         What the function itself raises, if it raises whatever the numbers are.
     """
     limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
-    try:
+    with deep():
         return _specialise(fn, args, kwargs or {}, limit, oracle, sized, arrays, failed)
-    finally:
-        sys.setrecursionlimit(limit)
 
 
 def _specialise(
