@@ -16,9 +16,9 @@ from revtrace.program.show import show
 
 __all__ = ["executor", "stored"]
 
-# About what compiling takes for each statement of a program, and where that has doubled: numba is
+# About what compiling takes at least and for each statement of a program, and where that has doubled: numba is
 # linear in the length of a program, LLVM is not.
-_SECONDS, _DOUBLE = 1e-3, 40_000
+_LEAST, _SECONDS, _DOUBLE = 0.1, 1e-3, 40_000
 
 # The interpreter needs room for programs of more levels than this.
 _DEEP = 100
@@ -70,7 +70,7 @@ def executor(
         statements = sum(1 for _ in walk(program.body))
         if large is not None and statements > large:
             return Executor(
-                run=_Patient(program, _SECONDS * statements * (1 + statements / _DOUBLE)),
+                run=_Patient(program, _LEAST + _SECONDS * statements * (1 + statements / _DOUBLE)),
                 bail=(replay.Bail,),
                 deopt=(replay.OutOfTime,),
                 checks_types=False,

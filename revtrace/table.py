@@ -83,6 +83,9 @@ class Step:
 # A pinned program of more statements is interpreted first, see `executor`.
 _LONG = 800
 
+# After so many specialisations each new one is interpreted first: the next call may need yet another.
+_MANY = 8
+
 # An entry this far back that serves a call moves to the front.
 _FAR = 4
 
@@ -459,6 +462,7 @@ class Table:
         given = {"boxed": boxed(traced), "form": form(traced)}
         # What is pinned serves calls that take this way only.
         large = min(self.settings.large, _LONG) if traced.pinned else self.settings.large
+        large = 0 if self.counted.specialisations >= _MANY else large
         settings = replace(self.settings, interpret=True) if traced.once else self.settings
 
         # Effects on the caller's objects happen only when the plain function runs.

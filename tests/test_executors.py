@@ -52,6 +52,7 @@ def test_a_large_program_is_not_compiled_for_a_few_calls() -> None:
 
 def test_it_is_compiled_once_the_time_is_spent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(executors, "_SECONDS", 0.0)
+    monkeypatch.setattr(executors, "_LEAST", 0.0)
     f = chain(20)
     with revtrace.config.override(large=10, cache=False):
         g = revtrace.value_and_grad(f, argnums=(0, 1))
@@ -71,6 +72,7 @@ def test_giving_up_in_a_loop_leaves_arrays_as_they_were(monkeypatch: pytest.Monk
     result = writing(expected, 400)
     # Enough to begin, not to end.
     monkeypatch.setattr(executors, "_SECONDS", 1e-4)
+    monkeypatch.setattr(executors, "_LEAST", 0.0)
     with revtrace.config.override(large=1, cache=False):
         f = revtrace.wrap(writing)
         ours = u.copy()
@@ -101,3 +103,21 @@ def test_a_kernel_on_disk_is_used_at_once(tmp_path: Any) -> None:
         again = revtrace.grad(f)
         assert again(0.3, 0.7) == expected
     assert again.stats.disk_hits == 1
+
+
+def test_specialisations_by_the_dozen_are_interpreted() -> None:
+    def f(values: list[float]) -> float:
+        total = 0.0
+        for k, v in enumerate(values):
+            total += v * v / (k + 1)
+        return total
+
+    with revtrace.config.override(cache=False):
+        g = revtrace.grad(f)
+        for n in range(1, 14):
+            assert g([0.5] * n) == pytest.approx([1.0 / (k + 1) for k in range(n)], rel=1e-15)
+    made = g.table(1).specialisations
+    assert len(made) == 13
+    compiled = [s.executor is not None and s.executor.enter is not None for s in made]
+    # The newest comes first.
+    assert compiled == [False] * 5 + [True] * 8
