@@ -36,7 +36,8 @@ FOUND = {label: (owner, name) for label, owner, name in found()}
 def test_every_suite_is_there() -> None:
     suites = {label.split(".")[0] for label in FOUND}
     assert suites >= {
-        "arrays", "calls", "compile", "deriving", "gradients", "hosts", "large", "memory", "programs", "safety", "trace",
+        "arrays", "calls", "compile", "deriving", "gradients", "hosts", "large", "memory",
+        "programs", "safety", "trace",
     }  # fmt: skip
 
 
