@@ -8,7 +8,7 @@ of them: then lengths found equal are one value for all loops, and these can be 
 from __future__ import annotations
 
 from revtrace.passes.scopes import defined
-from revtrace.program.nodes import Block, Const, Op, Operand, Program, Stmt, Var, While, regions
+from revtrace.program.nodes import Block, Const, Op, Operand, Program, Stmt, Var, While, regions, walk
 from revtrace.program.rebuild import map_blocks
 from revtrace.program.types import Scalar
 from revtrace.rules.core import RULES
@@ -62,4 +62,4 @@ def _moves(op: Op) -> bool:
 
 def _leaves(block: Block) -> bool:
     """Whether a block holds a loop that may never end: what follows it is left where it is."""
-    return any(isinstance(s, While) or any(map(_leaves, regions(s))) for s in block.stmts)
+    return any(isinstance(s, While) for s in walk(block))

@@ -15,7 +15,7 @@ __all__ = ["DEEPEST", "LIMIT", "deep", "deepest", "depth"]
 LIMIT = 40_000
 
 #: The most levels of a program.  CPython 3.12 has a limit of its own on recursion through C, 3.13 the machine's stack.
-DEEPEST = 300
+DEEPEST = 200
 
 
 @contextmanager

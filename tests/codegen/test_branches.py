@@ -52,13 +52,13 @@ def test_each_arm_gives_its_value_and_slopes(x: float) -> None:
     assert slopes == ((1.0, 0.0) if arm is None else (2 * x, arm + 0.5))
 
 
-@pytest.mark.parametrize("x", [3.5, 230.5, 800.0])
+@pytest.mark.parametrize("x", [3.5, 170.5, 800.0])
 def test_many_arms(x: float) -> None:
-    f = arms(250)
+    f = arms(180)
     with revtrace.config.override(large=100, cache=False):
         value, slopes = revtrace.value_and_grad(f, argnums=(0, 1))(x, 0.7)
     assert value == f(x, 0.7)
-    arm = next((k for k in range(250) if x < k), None)
+    arm = next((k for k in range(180) if x < k), None)
     assert slopes == ((1.0, 0.0) if arm is None else (2 * x, arm + 0.5))
 
 
