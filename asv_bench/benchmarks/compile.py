@@ -1,6 +1,10 @@
 """From a plain function to its first gradient: cold, and with the compiled code on disk."""
 
+import os
+import pathlib
 import shutil
+import subprocess
+import sys
 import tempfile
 import types
 
@@ -67,3 +71,40 @@ class CompiledSize:
             return sum(entry.size for entry in disk.store(revtrace.config.current()).entries(KERNEL))
 
     track_bytes.unit = "bytes"
+
+
+SCRIPTS = {
+    "numba": "import numba, numpy as np\n@numba.njit(cache=True)\ndef f(x): return x @ x\nf(np.ones(3))\n",
+    "revtrace": "import revtrace, numpy as np\ndef f(x): return x @ x\nrevtrace.grad(f)(np.ones(3))\n",
+}
+
+
+class NewProcess:
+    """Processor seconds of a whole process whose first call finds everything on disk, above numba's."""
+
+    timeout = 300
+    version = "1"
+
+    def setup(self):
+        self.folder = tempfile.mkdtemp()
+        for name, text in SCRIPTS.items():
+            (pathlib.Path(self.folder) / f"{name}_script.py").write_text(text)
+            self.seconds(name)
+
+    def teardown(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def seconds(self, name):
+        text = f"import runpy, time; runpy.run_path({name + '_script.py'!r}); print(time.process_time())"
+        paths = os.pathsep.join(path for path in sys.path if path)
+        env = {**os.environ, "REVTRACE_CACHE_DIR": self.folder, "REVTRACE_CACHE": "1", "PYTHONPATH": paths}
+        env.pop("PYTHONDONTWRITEBYTECODE", None)
+        done = subprocess.run(
+            [sys.executable, "-c", text], cwd=self.folder, env=env, capture_output=True, text=True, check=True
+        )
+        return float(done.stdout)
+
+    def track_seconds_above_numba(self):
+        return min(self.seconds("revtrace") for _ in range(5)) - min(self.seconds("numba") for _ in range(5))
+
+    track_seconds_above_numba.unit = "seconds"
