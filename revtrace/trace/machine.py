@@ -378,7 +378,10 @@ class Tracer:
     def stopped(self, fr: Frame, block: int, st: State, stop: Stop) -> Exit:
         """Return the exit for a path that reached a stop; forgets variables nobody reads again."""
         live = fr.shape.live[block if stop.block is None else stop.block]
-        st.locals = {k: v if k in live or k[0] == "." else DEAD for k, v in st.locals.items()}
+        code = fr.shape.code
+        # super() reads the class and the first parameter without naming them.
+        kept = ("__class__", *code.co_varnames[:1]) if "__class__" in code.co_freevars else ()
+        st.locals = {k: v if k in live or k in kept or k[0] == "." else DEAD for k, v in st.locals.items()}
         if stop.label == "end":
             st.tag = stop.tag
             # What is left above the loop's own stack is inner loops' iterators.

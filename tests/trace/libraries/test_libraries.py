@@ -43,9 +43,8 @@ def of_pairs(p):
 
 def of_filters(x, a):
     forward = signal.lfilter([0.5, a], np.array([1.0, -0.3, 0.1]), x)
-    both = signal.filtfilt([1.0, 0.5], [1.0, -0.3], np.concatenate((x, x, x)))
     sections = signal.sosfilt(np.array([[1.0, 0.5, 0.1, 1.0, -0.3, 0.1], [0.4, 0.2, 0.0, 1.0, 0.2, 0.0]]), x)
-    return forward, both, sections, np.abs(signal.hilbert(x)), signal.savgol_filter(x, 5, 2)
+    return forward, sections, np.abs(signal.hilbert(x)), signal.savgol_filter(x, 5, 2)
 
 
 def of_images(image, kernel):
