@@ -96,10 +96,10 @@ def test_what_the_function_raises_comes_out_of_the_interpreter() -> None:
 
 def test_a_kernel_on_disk_is_used_at_once(tmp_path: Any) -> None:
     f = chain(20)
-    with revtrace.config.override(large=10_000, cache_dir=str(tmp_path)):
+    with revtrace.config.override(large=10_000, cache=True, cache_dir=str(tmp_path)):
         expected = revtrace.grad(f)(0.3, 0.7)
     kernels.forget()
-    with revtrace.config.override(large=10, cache_dir=str(tmp_path)):
+    with revtrace.config.override(large=10, cache=True, cache_dir=str(tmp_path)):
         again = revtrace.grad(f)
         assert again(0.3, 0.7) == expected
     assert again.stats.disk_hits == 1
