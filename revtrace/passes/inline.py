@@ -7,7 +7,7 @@ reads is still the same, and that it is either read once per element or as cheap
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from revtrace.passes.effects import Buffers, buffers, touched
@@ -71,12 +71,19 @@ class _Finder:
     def within(self, block: Block) -> dict[int, tuple[Stmt, ...]]:
         """Return what becomes of a block's statements when arrays made in it are inlined."""
         changed: dict[int, tuple[Stmt, ...]] = {}
-        for at, stmt in enumerate(block.stmts):
-            if isinstance(stmt, Op) and stmt.name == "alloc" and stmt.out is not None:
-                changed.update(self.array(block, at, stmt.out, changed.keys()))
+        made = {s.out: at for at, s in enumerate(block.stmts) if isinstance(s, Op) and s.name == "alloc" and s.out}
+        users: dict[Var, list[int]] = {a: [] for a in made}
+        for k, stmt in enumerate(block.stmts if made else ()):
+            for a in {x for s in (stmt, *_inside(stmt)) for x in used(s) if x in users}:
+                users[a].append(k)
+        for a, at in made.items():
+            changed.update(self.array(block, at, a, users[a], changed.keys()))
         return changed
 
-    def array(self, block: Block, at: int, a: Var, taken: Set[int]) -> dict[int, tuple[Stmt, ...]]:
+    def array(
+        self, block: Block, at: int, a: Var, users: Sequence[int], taken: Set[int]
+    ) -> dict[int, tuple[Stmt, ...]]:
+        """Return what becomes of statements when an array is inlined in those that have to do with it."""
         if self.sizes.get(self.memory.find(a)) != 1 or a in block.results:
             return {}
         accesses = self.memory.accesses.get(self.memory.find(a), [])
@@ -84,7 +91,6 @@ class _Finder:
         loads = [x.op for x in accesses if not x.writes]
         if len(stores) != 1 or not loads or any(op.name != "load" or not op.attr("safe") for op in loads):
             return {}
-        users = [k for k in range(at + 1, len(block.stmts)) if self.names(block.stmts[k], a)]
         if not taken.isdisjoint(users):
             return {}
         made = block.stmts[at]
@@ -101,10 +107,6 @@ class _Finder:
         reads = {id(op) for op in loads}
         found = {k: self.replaced(block.stmts[k], reads, maker) for k in users[1:]}
         return {at: (), maker.at: (), **found}
-
-    def names(self, stmt: Stmt, a: Var) -> bool:
-        """Whether a statement has to do with an array, if only with its shape."""
-        return any(a in used(s) for s in (stmt, *(s for b in regions(stmt) for s in walk(b))))
 
     def maker(self, nest: Stmt, at: int, store: Op, lengths: tuple[Operand, ...]) -> _Maker | None:
         """Return how a nest over all elements computes them, if that is all it does."""
@@ -169,6 +171,10 @@ class _Finder:
 
 
 _INT = Scalar("i8")
+
+
+def _inside(stmt: Stmt) -> Iterator[Stmt]:
+    return (s for b in regions(stmt) for s in walk(b))
 
 
 def pure(op: Op) -> bool:

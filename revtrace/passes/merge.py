@@ -48,9 +48,28 @@ class _Facts:
     merges: bool = False
     """Whether it is a loop that may be merged with another."""
 
-    def after(self, other: _Facts) -> bool:
-        """Whether it must stay after another statement."""
-        return bool(self.uses & other.makes or self.reads & other.writes or self.writes & (other.reads | other.writes))
+    def after(self, other: _Facts | _Together) -> bool:
+        """Whether it must stay after another statement, or after one of several."""
+        return not (
+            self.uses.isdisjoint(other.makes)
+            and self.reads.isdisjoint(other.writes)
+            and self.writes.isdisjoint(other.reads)
+            and self.writes.isdisjoint(other.writes)
+        )
+
+
+@dataclass(slots=True)
+class _Together:
+    """What several statements make and touch."""
+
+    makes: set[Operand] = field(default_factory=set)
+    reads: set[Var] = field(default_factory=set)
+    writes: set[Var] = field(default_factory=set)
+
+    def add(self, one: _Facts) -> None:
+        self.makes |= one.makes
+        self.reads |= one.reads
+        self.writes |= one.writes
 
 
 class _Merger:
@@ -109,20 +128,25 @@ class _Merger:
         b = facts[at]
         for k in range(at - 1, -1, -1):
             a = facts[k]
-            if not a.merges or not a.writes & b.reads or a.size + b.size > _MOST or not self.fit(a, b):
+            if not a.merges or a.writes.isdisjoint(b.reads) or a.size + b.size > _MOST or not self.fit(a, b):
                 continue
             if _only_one_is_simple(a.stmt, b.stmt) and not self.shrinks(facts, a, b, results):
                 continue
             late: list[int] = []
+            moved, held = _Together(), _Together()
+            held.add(a)
             for j in range(k + 1, at):
-                if any(facts[j].after(facts[i]) for i in (k, *late)):
+                if facts[j].after(held):
                     late.append(j)
-            if any(b.after(facts[j]) or _is_check(facts[j].stmt) for j in late):
+                    moved.add(facts[j])
+                    held.add(facts[j])
+            if b.after(moved) or any(_is_check(facts[j].stmt) for j in late):
                 continue
             assert isinstance(a.stmt, For)
             if a.stmt.count in results or any(a.stmt.count in f.uses for f in facts[k + 1 :]):
                 continue
-            early = [facts[j] for j in range(k + 1, at) if j not in late]
+            stay = set(late)
+            early = [facts[j] for j in range(k + 1, at) if j not in stay]
             both = self.facts(self.joined(a.stmt, b.stmt))
             made = [*facts[:k], *early, both, *(facts[j] for j in late), *facts[at + 1 :]]
             return made, k + len(early)
