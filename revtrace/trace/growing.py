@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from revtrace.program.nodes import Const, Operand, const
 from revtrace.trace import arrays, numbers, subscripts
 from revtrace.trace.hoist import hoisted
+from revtrace.trace.lengths import difference
 from revtrace.trace.sameness import same_operand
 from revtrace.trace.state import Arrays, Form, Growing, ListBox, Lists, Numbers, Rows, State
 from revtrace.trace.values import Along, Num, Ref, Static, Tup, View, is_number
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
 __all__ = ["append", "common", "form_of", "get", "items_form", "make", "pop", "put", "set_item", "slice_of"]
+
+
+_MORE = 8
+"""Room that a full list gets where it grows outside of loops."""
 
 
 # forms --------------------------------------------------------------------------------------
@@ -290,6 +295,7 @@ def append(t: Tracer, st: State, target: Ref, value: Any) -> None:
     box = st.box(target)
     assert isinstance(box, Growing)
     lists.may_resize(t, box)
+    box = _with_room(t, target, box)
     length = length_of(box)
     room = room_of(box.buffer)
     if room is not None:
@@ -300,6 +306,19 @@ def append(t: Tracer, st: State, target: Ref, value: Any) -> None:
     more = numbers.fold(t, "add", length, const(1, "i8"), "i8")
     st.set(target, replace(box, length=Num(more, True)))
     note_appended(t, target.id, const(1, "i8"))
+
+
+def _with_room(t: Tracer, target: Ref, box: Growing) -> Growing:
+    """Return a list that is full with room for more; loops make it for the lists that grow in them."""
+    room = room_of(box.buffer)
+    if room is None or box.order is not None or target.id in t.lists_around:
+        return box
+    left = difference(t, room, length_of(box))
+    if left is None or left > 0:
+        return box
+    buffer = make(t, box.form, numbers.fold(t, "add", length_of(box), const(_MORE, "i8"), "i8"))
+    move(t, box, buffer)
+    return replace(box, buffer=buffer)
 
 
 def pop(t: Tracer, st: State, target: Ref, index: Any) -> Any:
