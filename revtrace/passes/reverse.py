@@ -29,6 +29,9 @@ from revtrace.program.rebuild import fresh
 
 __all__ = ["reverse"]
 
+_MOST_PLANNED = 6_000
+"""Statements planned in all to see which arrays had better be restored: each attempt plans the whole program again."""
+
 
 def reverse(
     program: Program, active_inputs: Sequence[int], active_outputs: Sequence[int], *, apart: bool = False
@@ -91,11 +94,13 @@ def reverse(
             return demand, plan(fresh_where, classes, demand, roots, extra)
 
         demand, chosen = planned(frozenset())
+        attempts = _MOST_PLANNED // sum(1 for _ in walk(program.body))
         for cls in restorable(where, classes, roots, program.body.results):
-            if chosen.cost == 0:
+            if chosen.cost == 0 or attempts <= 0:
                 break
             if cls not in chosen.overwritten:
                 continue
+            attempts -= 1
             other = planned(chosen.restored | {cls})
             if other[1].cost < chosen.cost:
                 demand, chosen = other
