@@ -94,7 +94,7 @@ def reverse(
             return demand, plan(fresh_where, classes, demand, roots, extra)
 
         demand, chosen = planned(frozenset())
-        attempts = _MOST_PLANNED // sum(1 for _ in walk(program.body))
+        attempts = _MOST_PLANNED // (1 + sum(1 for _ in walk(program.body)))
         for cls in restorable(where, classes, roots, program.body.results):
             if chosen.cost == 0 or attempts <= 0:
                 break
