@@ -9,7 +9,6 @@ README's tables.
 from __future__ import annotations
 
 import argparse
-import gc
 import importlib.metadata
 import math
 import os
@@ -27,6 +26,7 @@ from numba import njit
 
 from asv_bench.benchmarks import adjoints
 from asv_bench.benchmarks.interleaved import least_times
+from revtrace.cli.peaks import peak
 from revtrace.progress import tracked
 from tools import readme
 from tools.kernels import machine
@@ -47,7 +47,7 @@ class Figures:
     first : float
         Seconds of the first call, or after which it was given up.
     peak : int or None
-        Bytes that the process grew by at the peak of a call; None where the system does not tell.
+        Kilobytes that the process grew by at the peak of a call; None where the system does not tell.
     """
 
     kernel: str
@@ -85,26 +85,6 @@ def primal(name: str) -> Callable[..., Any]:
         return adjoints.primal(name)  # type: ignore[no-any-return,no-untyped-call]
     compiled: Callable[..., Any] = njit(function(name))
     return compiled
-
-
-def _status(field: str) -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(field):
-            return int(line.split()[1]) * 1024
-    raise OSError(f"no {field}")
-
-
-def peak_of(call: Callable[[], Any]) -> int | None:
-    """Return the bytes by which the process is larger at the peak of a call than before it."""
-    gc.collect()
-    try:
-        # Linux: forget the peak so far.
-        Path("/proc/self/clear_refs").write_text("5")
-        before = _status("VmRSS")
-        call()
-        return max(0, _status("VmHWM") - before)
-    except OSError:
-        return None
 
 
 def agree(ours: Any, theirs: Any, name: str, peer: str) -> None:
@@ -151,7 +131,7 @@ def measure(name: str, peers: Sequence[Peer], small: bool, repeats: int, longest
             (ours, (function_,)) = min(first, once), least_times(calls[1], repeats=3)  # type: ignore[no-untyped-call]
         else:
             ours, function_ = least_times(*calls, repeats=repeats)  # type: ignore[no-untyped-call]
-        found.append(Figures(name, peer.name, ours, ours / function_, first, peak_of(call)))
+        found.append(Figures(name, peer.name, ours, ours / function_, first, peak(call)))
     order = [peer.name for peer in peers]
     return sorted(found, key=lambda f: order.index(f.peer))
 
@@ -159,8 +139,8 @@ def measure(name: str, peers: Sequence[Peer], small: bool, repeats: int, longest
 # showing ----------------------------------------------------------------------------------
 
 
-def _size(count: int | None) -> str:
-    return "?" if count is None else f"{count / 1e6:.1f}"
+def _size(kilobytes: int | None) -> str:
+    return "?" if kilobytes is None else f"{kilobytes / 1e3:.1f}"
 
 
 def _ratio(value: float) -> str:
