@@ -104,12 +104,12 @@ class Handle(Derived, functools.partial):  # type: ignore[type-arg]
 
     # derivatives --------------------------------------------------------------------
 
-    @property
+    @functools.cached_property
     def grad(self) -> Handle:
         """The gradient by the first argument, see `revtrace.grad`."""
         return self.then(Step("gradient"))
 
-    @property
+    @functools.cached_property
     def value_and_grad(self) -> Handle:
         """The value and the gradient by the first argument, see `revtrace.value_and_grad`."""
         return self.then(Step("gradient", value=True))
