@@ -25,7 +25,7 @@ from revtrace.request import Request, request
 from revtrace.trace import arrays, containers, growing
 from revtrace.trace.attributes import get_attribute
 from revtrace.trace.calls import call
-from revtrace.trace.entry import _result as result_of
+from revtrace.trace.entry import result_of
 from revtrace.trace.machine import Tracer
 from revtrace.trace.numbers import as_num
 from revtrace.trace.record import Arg, Input, Item, Leaf, Made, Result, StaticLeaf, Traced

@@ -50,7 +50,7 @@ def _slider(flip: bool, default: str) -> Any:
             same = mode.value == "same"
             first = const((shorter - 1) // 2 if same else shorter - 1, "i8")
             length = const(longer if same else longer - shorter + 1, "i8")
-        kind = numbers._promoted((x.dtype, False), (y.dtype, False))[0]
+        kind = numbers.promoted((x.dtype, False), (y.dtype, False))[0]
         out = arrays.new_array(t, kind, (length,))
         last = numbers.fold(t, "sub", m, ONE, "i8")
 

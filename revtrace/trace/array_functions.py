@@ -132,7 +132,7 @@ def _arange(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) 
     kinds = [numbers.as_num(t, x) for x in (start, stop, step)]
     kind = (kinds[0].dtype, kinds[0].weak)
     for k in kinds[1:]:
-        kind = numbers._promoted(kind, (k.dtype, k.weak))
+        kind = numbers.promoted(kind, (k.dtype, k.weak))
     if kind[0][0] in "iub":
         from revtrace.trace.iterators import range_length
 

@@ -237,7 +237,7 @@ def _fold_span(t: Tracer, st: State, span: Any, init: Any, combine: Any) -> Any:
 
         def body(ix: Any, values: Any, kinds: Any = tuple(kinds), found: Any = found) -> Any:
             out = parts(combine(st, whole(values, kinds), span.at(t, st, ix[0])))
-            found += [numbers._promoted((x.dtype, x.weak), kind) for x, kind in zip(out, kinds, strict=True)]
+            found += [numbers.promoted((x.dtype, x.weak), kind) for x, kind in zip(out, kinds, strict=True)]
             return [t.b.cast(x.operand, dtype) for x, (dtype, _) in zip(out, kinds, strict=True)]
 
         first = [t.b.cast(x.operand, dtype) for x, (dtype, _) in zip(parts(init), kinds, strict=True)]

@@ -21,8 +21,8 @@ from revtrace.trace.carried_arrays import Storage
 from revtrace.trace.carried_lists import GrownLists
 from revtrace.trace.external import attribute_of
 from revtrace.trace.growing import items_form
-from revtrace.trace.join import _either_misses, number_in, references, substitute
-from revtrace.trace.numbers import _promoted, as_num
+from revtrace.trace.join import either_misses, number_in, references, substitute
+from revtrace.trace.numbers import as_num, promoted
 from revtrace.trace.sameness import (
     DEAD,
     fields,
@@ -266,7 +266,7 @@ class Carried:
             if not _numeric(b):
                 raise _Misfit
             dtype, weak = _kind(self.t, b)
-            joint = _promoted((h.dtype, h.weak), (dtype, weak))
+            joint = promoted((h.dtype, h.weak), (dtype, weak))
             if joint[0] != h.dtype or (h.weak and not weak):
                 raise _Misfit
             assert isinstance(h.operand, Var)
@@ -364,10 +364,10 @@ class Carried:
             return self._fresh(b, hint)
         kinds = _kind_in(self.t, h), _kind_in(self.t, b)
         if kinds[0] is not None and kinds[1] is not None and (_numeric(h) or _numeric(b)):
-            dtype, weak = _promoted(kinds[0], kinds[1])
+            dtype, weak = promoted(kinds[0], kinds[1])
             return self.number(dtype, weak, hint)
         for missing in (UNDEF, Static(None)):
-            if _either_misses(h, b, missing):
+            if either_misses(h, b, missing):
                 x, y = _part(h, missing), _part(b, missing)
                 value = self._generalise(x, y, slot) if not same(x, y) or _numeric(x) else x
                 if isinstance(value, Conflict):

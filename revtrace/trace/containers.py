@@ -284,7 +284,7 @@ def table_of(t: Tracer, items: list[Any]) -> View:
     nums = [numbers.as_num(t, v) for v in items]
     kind = (nums[0].dtype, nums[0].weak)
     for n in nums[1:]:
-        kind = numbers._promoted(kind, (n.dtype, n.weak))
+        kind = numbers.promoted(kind, (n.dtype, n.weak))
     shape = (const(len(items), "i8"),)
     if all(isinstance(n.operand, Const) for n in nums):
         key = (kind[0], tuple(repr(n.operand) for n in nums))

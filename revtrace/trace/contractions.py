@@ -101,9 +101,9 @@ def _contracted(t: Tracer, st: State, operands: Sequence[View], terms: Sequence[
     work: list[tuple[Any, Labels]] = [
         _without_repeats(t, a, term, sizes) for a, term in zip(operands, terms, strict=True)
     ]
-    dtype = numbers._promoted((operands[0].dtype, False), (operands[-1].dtype, False))[0]
+    dtype = numbers.promoted((operands[0].dtype, False), (operands[-1].dtype, False))[0]
     for a in operands:
-        dtype = numbers._promoted((dtype, False), (a.dtype, False))[0]
+        dtype = numbers.promoted((dtype, False), (a.dtype, False))[0]
     while len(work) > 1:
         (x, p), (y, q) = work[0], work[1]
         wanted = {*out, *(label for _, labels in work[2:] for label in labels)}

@@ -158,7 +158,7 @@ def nested(t: Tracer, st: State, value: Any, dtype: str | None) -> View:
         kinds = [(x.dtype, False) if arrays.is_array(x) else _strong(numbers.as_num(t, x)) for x in leaves]
         kind = kinds[0]
         for other in kinds[1:]:
-            kind = numbers._promoted(kind, other)
+            kind = numbers.promoted(kind, other)
         dtype = kind[0]
     outer = tuple(const(n, "i8") for n in shape)
     out = arrays.new_array(t, dtype, (*outer, *inner))

@@ -268,7 +268,7 @@ def primitive(t: Tracer, name: str, *xs: Any) -> Any:
         return Num(t.b.op(name, *flags, type=BOOL), False)
     kind = (nums[0].dtype, nums[0].weak)
     for x in nums[1:]:
-        kind = numbers._promoted(kind, (x.dtype, x.weak))
+        kind = numbers.promoted(kind, (x.dtype, x.weak))
     dtype = kind[0]
     if dtype[0] in "iub" and name in ("isnan", "isinf", "isfinite"):
         from revtrace.program.nodes import const

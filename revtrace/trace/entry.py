@@ -165,12 +165,8 @@ def _sources(t: Tracer, need: NeedStatic) -> set[Source]:
                 found.add(by_var[root])
     if not need.operands:
         # Nothing in particular was named: lengths are what usually decides.
-        found |= {s for s, (v, i) in t.inputs.items() if i.kind in ("array", "int") and _small(v)}
+        found |= {s for s, (_, i) in t.inputs.items() if i.kind in ("array", "int")}
     return found
-
-
-def _small(var: Var) -> bool:
-    return True
 
 
 def _genuine(fn: Any, args: Any, kwargs: Any, signal: PythonRaise, loc: Loc, limit: int) -> BaseException:
@@ -218,7 +214,7 @@ def _trace(t: Tracer, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     if t.side_effects is not None:
         guard_apart(t)
     outputs: list[Operand] = []
-    built = _result(t, st, result, outputs, set())
+    built = result_of(t, st, result, outputs, set())
     for used in (*outputs, *(var for var, _ in t.inputs.values())):
         t.touch(used)
     order = list(t.inputs.items())
@@ -274,7 +270,7 @@ def _arguments(
     return fn, names, list(args), dict(kwargs)
 
 
-def _result(t: Tracer, st: State, value: Any, outputs: list[Operand], seen: set[int]) -> Result:
+def result_of(t: Tracer, st: State, value: Any, outputs: list[Operand], seen: set[int]) -> Result:
     """Describe how to build the result from outputs."""
     from revtrace.trace import arrays
     from revtrace.trace.numbers import as_num
@@ -295,7 +291,7 @@ def _result(t: Tracer, st: State, value: Any, outputs: list[Operand], seen: set[
             outputs.append(value.operand)
             return Leaf(len(outputs) - 1, _python_type(value))
         case Tup():
-            fields = tuple((k, _result(t, st, v, outputs, seen)) for k, v in enumerate(value.items))
+            fields = tuple((k, result_of(t, st, v, outputs, seen)) for k, v in enumerate(value.items))
             return Made(value.cls or tuple, fields)
         case Ref():
             if value.id in seen:
@@ -305,13 +301,13 @@ def _result(t: Tracer, st: State, value: Any, outputs: list[Operand], seen: set[
             if isinstance(box, Growing):
                 box = growing.settled(t, st, value, "a list of unknown length is returned")
             if isinstance(box, ListBox):
-                return Made(list, tuple((k, _result(t, st, v, outputs, seen)) for k, v in enumerate(box.items)))
+                return Made(list, tuple((k, result_of(t, st, v, outputs, seen)) for k, v in enumerate(box.items)))
             if isinstance(box, DictBox):
-                return Made(dict, tuple((k, _result(t, st, v, outputs, seen)) for k, v in box.items))
+                return Made(dict, tuple((k, result_of(t, st, v, outputs, seen)) for k, v in box.items))
             if isinstance(box, ObjectBox):
                 if box.source is not None and not box.fields:
                     return StaticLeaf(box.original, box.source)
-                return Made(box.cls, tuple((k, _result(t, st, v, outputs, seen)) for k, v in box.fields))
+                return Made(box.cls, tuple((k, result_of(t, st, v, outputs, seen)) for k, v in box.fields))
             what = "a generator" if isinstance(box, IterBox) and box.kind == "generator" else t.describe(value)
             raise t.unsupported(
                 f"returning {what}", "only numbers, arrays and containers are returned", "return a list"

@@ -65,7 +65,7 @@ def common(a: Form | None, b: Form | None) -> Form | None:
     from revtrace.trace import lists
 
     if isinstance(a, Numbers) and isinstance(b, Numbers):
-        return Numbers(*numbers._promoted((a.dtype, a.weak), (b.dtype, b.weak)))
+        return Numbers(*numbers.promoted((a.dtype, a.weak), (b.dtype, b.weak)))
     if isinstance(a, Arrays) and isinstance(b, Arrays):
         if a.dtype != b.dtype or len(a.shape) != len(b.shape):
             return None
@@ -162,7 +162,7 @@ def put(t: Tracer, st: State, buffer: Any, form: Form, index: Operand, value: An
             if not (isinstance(value, Num) or (isinstance(value, Static) and is_number(value.value))):
                 raise t.pins.need(t, (length,), "a list holds numbers and other things")
             number = numbers.as_num(t, value)
-            if numbers._promoted((number.dtype, number.weak), (form.dtype, form.weak)) != (form.dtype, form.weak):
+            if numbers.promoted((number.dtype, number.weak), (form.dtype, form.weak)) != (form.dtype, form.weak):
                 raise t.pins.need(t, (length,), "a list holds numbers of different types")
             arrays.store_at(t, buffer, (index,), t.b.cast(number.operand, form.dtype))
         case Arrays():

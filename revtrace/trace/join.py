@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from revtrace.program.nodes import Const, Operand, Stmt, Var, const
 from revtrace.program.types import BOOL, INT, Scalar
 from revtrace.trace.hoist import hoisted
-from revtrace.trace.numbers import _promoted, as_num
+from revtrace.trace.numbers import as_num, promoted
 from revtrace.trace.sameness import (
     DEAD,
     fields,
@@ -98,7 +98,7 @@ class Joiner:
             return Conflict(a, b, (self.cond,), (*getattr(a, "loops", ()), *getattr(b, "loops", ())))
         if _number(a) and _number(b):
             x, y = as_num(self.t, a), as_num(self.t, b)
-            dtype, weak = _promoted((x.dtype, x.weak), (y.dtype, y.weak))
+            dtype, weak = promoted((x.dtype, x.weak), (y.dtype, y.weak))
             if x.dtype == "b1" and y.dtype == "b1":
                 weak = x.weak and y.weak
             return Num(
@@ -111,7 +111,7 @@ class Joiner:
                 weak,
             )
         for missing in (UNDEF, Static(None)):
-            if _either_misses(a, b, missing):
+            if either_misses(a, b, missing):
                 (va, fa), (vb, fb) = _present(a, missing), _present(b, missing)
                 inner = self.value(va, vb, hint)
                 if isinstance(inner, Conflict):
@@ -352,7 +352,7 @@ def _can_miss(value: Any, missing: Value) -> bool:
     )
 
 
-def _either_misses(a: Any, b: Any, missing: Value) -> bool:
+def either_misses(a: Any, b: Any, missing: Value) -> bool:
     """Whether one of two values is, or may be, the missing one, and the other may be joined with it."""
     some = any(isinstance(v, Maybe) or same(v, missing) for v in (a, b))
     return some and _can_miss(a, missing) and _can_miss(b, missing)

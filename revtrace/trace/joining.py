@@ -38,7 +38,7 @@ def join(t: Tracer, parts: list[Any], axis: int) -> View:
     for p in parts:
         if p.ndim != first.ndim:
             raise PythonRaise(ValueError("all the input array dimensions must match"))
-        kind = numbers._promoted(kind, (p.dtype, False))
+        kind = numbers.promoted(kind, (p.dtype, False))
         total = numbers.fold(t, "add", total, p.shape[axis], "i8")
         for k in range(first.ndim):
             if k != axis and p.shape[k] is not first.shape[k]:

@@ -23,6 +23,7 @@ from revtrace.trace.operators import compare, inplace, truth
 from revtrace.trace.sameness import DEAD
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import CellBox, DictBox, IterBox, ListBox, ObjectBox, State
+from revtrace.trace.subscripts import is_none
 from revtrace.trace.values import NONE, Num, Ref, Static, Tup, Undef
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ def _pairwise(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None
 
 @on(itertools.islice)
 def _islice(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    ends = [None if _is_none(a) else containers.as_known_int(t, a) for a in args[1:]]
+    ends = [None if is_none(a) else containers.as_known_int(t, a) for a in args[1:]]
     source = iterate(t, st, t.use(args[0]))
     items = iter(lambda: advance(t, st, source), None)
     return iterate(t, st, Tup(tuple(itertools.islice(items, *ends))))
@@ -242,7 +243,7 @@ def _decided(t: Tracer, st: State, function: Any, item: Any) -> bool:
     """Whether a predicate holds of an item, which must be known."""
     from revtrace.trace.calls import call
 
-    flag = truth(t, st, item if _is_none(function) else call(t, st, function, (item,), {}))
+    flag = truth(t, st, item if is_none(function) else call(t, st, function, (item,), {}))
     if not isinstance(flag, Static):
         return bool(t.pins.known(t, flag.operand, "how many items are taken must be known").value)
     return bool(flag.value)
@@ -278,7 +279,7 @@ def _groupby(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None)
     source, key = signature("iterable", key=NONE)(args, kwargs)
     groups: list[tuple[Any, list[Any]]] = []
     for item in containers.items_of(t, st, source):
-        rank = item if _is_none(key) else call(t, st, key, (item,), {})
+        rank = item if is_none(key) else call(t, st, key, (item,), {})
         same = truth(t, st, compare(t, st, "==", rank, groups[-1][0])) if groups else Static(False)
         if not isinstance(same, Static):
             raise NeedStatic((same.operand,), "which items are grouped must be known", t.b.loc)
@@ -292,10 +293,6 @@ def _groupby(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None)
 def _chain(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     parts = [containers.items_of(t, st, part) for part in containers.items_of(t, st, args[0])]
     return iterate(t, st, Tup(tuple(x for part in parts for x in part)))
-
-
-def _is_none(x: Any) -> bool:
-    return isinstance(x, Static) and x.value is None
 
 
 # collections --------------------------------------------------------------------------------------
@@ -347,14 +344,14 @@ def _defaultdict(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | N
     from revtrace.trace.calls import call
 
     made = call(t, st, Static(dict), args[1:], kwargs)
-    if args and not _is_none(args[0]):
+    if args and not is_none(args[0]):
         st.set(made, replace(st.box(made), default=args[0]))
     return made
 
 
 @on(collections.deque)
 def _deque(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    if len(args) > 1 or not _is_none(kwargs.get("maxlen", NONE)):
+    if len(args) > 1 or not is_none(kwargs.get("maxlen", NONE)):
         from revtrace.trace.calls import call
         from revtrace.trace.definitions.deques import BoundedDeque
 

@@ -48,7 +48,7 @@ def matmul(t: Tracer, x: Any, y: Any) -> Any:
 def contract(t: Tracer, x: Any, y: Any, first: Sequence[int], second: Sequence[int]) -> Any:
     """Sum products over some axes of each of two arrays; the other axes of both follow one another."""
     a, b = arrays.settle(t, x), arrays.settle(t, y)
-    dtype, _ = numbers._promoted((a.dtype, False), (b.dtype, False))
+    dtype, _ = numbers.promoted((a.dtype, False), (b.dtype, False))
     for p, q in zip(first, second, strict=True):
         if a.shape[p] is not b.shape[q]:
             arrays.agree(t, a.shape[p], b.shape[q])
@@ -126,7 +126,7 @@ def _arranged(t: Tracer, v: View, rows: Sequence[int], columns: Sequence[int], d
 def _stacked(t: Tracer, x: Any, y: Any) -> Any:
     """Multiply stacks of matrices."""
     a, b = arrays.settle(t, x), arrays.settle(t, y)
-    dtype, _ = numbers._promoted((a.dtype, False), (b.dtype, False))
+    dtype, _ = numbers.promoted((a.dtype, False), (b.dtype, False))
     rows, columns = a.shape[-2:-1], b.shape[-1:]
     if a.shape[-1] is not b.shape[-2]:
         arrays.agree(t, a.shape[-1], b.shape[-2])

@@ -115,7 +115,7 @@ def solve(t: Tracer, st: State, a: Any, b: Any, row: str = "solve", settings: An
     vector = right.ndim == 1
     if vector:
         right = subscripts.new_axis(right, 1)
-    dtype, _ = numbers._promoted((matrix.dtype, False), (right.dtype, False))
+    dtype, _ = numbers.promoted((matrix.dtype, False), (right.dtype, False))
     if matrix.shape[-1] is not right.shape[-2]:
         arrays.agree(t, matrix.shape[-1], right.shape[-2])
     heads = [subscripts.part_of(v, v.maps, v.shape[: v.ndim - 2]) for v in (matrix, right)]
@@ -309,7 +309,7 @@ def _lstsq(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -
     matrix, right = matrices(t, st, a), as_array(t, b, st)
     if matrix.ndim != 2 or right.ndim not in (1, 2):
         raise PythonRaise(np.linalg.LinAlgError("lstsq takes one matrix and vectors"))
-    dtype, _ = numbers._promoted((matrix.dtype, False), (right.dtype, False))
+    dtype, _ = numbers.promoted((matrix.dtype, False), (right.dtype, False))
     vector = right.ndim == 1
     columns = subscripts.new_axis(right, 1) if vector else right
     arrays.agree(t, matrix.shape[0], columns.shape[0])

@@ -81,7 +81,8 @@ def as_num(t: Tracer, value: Any) -> Num:
 _SAMPLE: dict[str, Any] = {"b1": True, "i8": 0, "f8": 0.0, "c16": 0j}
 
 
-def _promoted(a: tuple[str, bool], b: tuple[str, bool]) -> tuple[str, bool]:
+def promoted(a: tuple[str, bool], b: tuple[str, bool]) -> tuple[str, bool]:
+    """Return the kind, dtype and whether weak, of an operation of two."""
     if a[1] and b[1]:
         order = ["b1", "i8", "f8", "c16"]
         return max(a[0], b[0], key=order.index), True
@@ -92,7 +93,7 @@ def _promoted(a: tuple[str, bool], b: tuple[str, bool]) -> tuple[str, bool]:
 
 def promote(t: Tracer, a: Num, b: Num) -> tuple[Operand, Operand, str, bool]:
     """Return both operands in their common dtype, that dtype, and whether the result is weak."""
-    dtype, weak = _promoted((a.dtype, a.weak), (b.dtype, b.weak))
+    dtype, weak = promoted((a.dtype, a.weak), (b.dtype, b.weak))
     if dtype not in SUPPORTED:
         raise t.unsupported(f"arithmetic in dtype {np.dtype(dtype)}", "it is not supported")
     return t.b.cast(a.operand, dtype), t.b.cast(b.operand, dtype), dtype, weak
@@ -235,7 +236,7 @@ def _bits(t: Tracer, symbol: str, a: Num, b: Num) -> Num:
 
 
 def _power(t: Tracer, a: Num, b: Num) -> Num:
-    dtype, weak = _promoted((a.dtype, a.weak), (b.dtype, b.weak))
+    dtype, weak = promoted((a.dtype, a.weak), (b.dtype, b.weak))
     exponent = b.operand
     if dtype == "b1":
         dtype = "i8" if weak else "i1"

@@ -188,7 +188,7 @@ def _lu_solve(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None
         raise t.unsupported("scipy.linalg.lu_solve with trans", "its rule does not cover that", "transpose the matrix")
     both, pivots = (as_array(t, x, st) for x in items_of(t, st, pair))
     right = as_array(t, b, st)
-    dtype = numbers._promoted((both.dtype, False), (right.dtype, False))[0]
+    dtype = numbers.promoted((both.dtype, False), (right.dtype, False))[0]
     moved = arrays.materialise(t, right, dtype)
     rest = moved.shape[1:]
 
@@ -284,7 +284,7 @@ def _block_diag(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | No
         blocks.append(view)
     dtype = blocks[0].dtype
     for v in blocks:
-        dtype = numbers._promoted((dtype, False), (v.dtype, False))[0]
+        dtype = numbers.promoted((dtype, False), (v.dtype, False))[0]
     rows_: list[Operand] = [const(0)]
     columns: list[Operand] = [const(0)]
     for v in blocks:
@@ -309,7 +309,7 @@ def _toeplitz(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None
     line = arrays.settle(t, as_array(t, r, st)) if given_row else column
     if column.ndim != 1 or line.ndim != 1:
         raise t.unsupported("scipy.linalg.toeplitz of arrays of more than one axis", "", "use a vector")
-    dtype = numbers._promoted((column.dtype, False), (line.dtype, False))[0]
+    dtype = numbers.promoted((column.dtype, False), (line.dtype, False))[0]
     shape = (column.shape[0], line.shape[0])
     out = arrays.new_array(t, dtype, shape)
 

@@ -131,7 +131,7 @@ def _times(t: Tracer, st: State, matrix: Ref, other: Any) -> View:
     m, n = (numbers.integer(t, k) for k in items_of(t, st, shape))
     if n is not x.shape[0]:
         arrays.agree(t, n, x.shape[0])
-    dtype = numbers._promoted((values.dtype, False), (x.dtype, False))[0]
+    dtype = numbers.promoted((values.dtype, False), (x.dtype, False))[0]
     by_rows = box.cls.__name__.startswith("csr")
     major = m if by_rows else n
     # One end more than there are rows.
