@@ -1,8 +1,8 @@
 """A call as a function of flat arrays, with its derivatives of any order: what every host module is made from.
 
-`apart` takes a host's values out of the arguments of a call. `Call` is the call as a function from those values to
+`call_of` takes a host's values out of the arguments of a call. `Call` is the call as a function from those values to
 the numbers and arrays in its result; `pullback` and `pushforward` return functions of the same kind, so that a host
-that differentiates again asks again. `Batched` runs one over a leading axis. Nothing here knows a host.
+that differentiates again asks again. Nothing here knows a host.
 
 Formulas: with ``y = f(x)``, the pullback takes ``(x, ct)`` to ``J(x)^T ct``, the pushforward ``(x, t)`` to ``J(x)
 t``. Cotangents of complex numbers are JAX's: not conjugated.
@@ -19,64 +19,17 @@ from typing import Any
 import numpy as np
 
 from revtrace.callee import Callee
-from revtrace.containers import build, fields_of
-from revtrace.cotangents import copied, floats_in
+from revtrace.cotangents import floats_in
 from revtrace.derived import shared_table
 from revtrace.errors import UnsupportedError
 from revtrace.handle import Handle
+from revtrace.interop.arguments import Fixed, Hole, apart, kept, leaves_of, together
+from revtrace.interop.flat import Flat
 from revtrace.interop.shapes import Spec, returned
 from revtrace.products import VALUE
 from revtrace.table import Step, Table
-from revtrace.trace.record import Made
 
-__all__ = ["SIMPLE", "Batched", "Call", "Flat", "Hole", "apart", "call_of", "remember", "together"]
-
-
-@dataclass(frozen=True, slots=True)
-class Hole:
-    """Where the leaf of a number is in a tree."""
-
-    index: int
-
-
-_COMPARED = (str, bytes, int, float, tuple, list, dict, type(None))
-"""Constants that are compared by value; containers among them are empty."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Fixed:
-    """A constant in a tree."""
-
-    value: Any
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Fixed):
-            return False
-        a, b = self.value, other.value
-        return a is b or (type(a) is type(b) and isinstance(a, _COMPARED) and a == b)
-
-    def __hash__(self) -> int:
-        return hash(type(self.value))
-
-
-def apart(value: Any, is_leaf: Callable[[Any], bool], leaves: list[Any]) -> Any:
-    """Return a nested value as a tree of `Made`, `Hole` and `Fixed`, its leaves appended to a list."""
-    if is_leaf(value):
-        leaves.append(value)
-        return Hole(len(leaves) - 1)
-    before = len(leaves)
-    entries = fields_of(value)
-    if not entries:
-        return Fixed(value)
-    tree = Made(type(value), tuple((key, apart(entry, is_leaf, leaves)) for key, entry in entries))
-    return Fixed(value) if len(leaves) == before and not isinstance(value, (tuple, list, dict)) else tree
-
-
-def together(tree: Any, leaves: Sequence[Any]) -> Any:
-    """Return the nested value of a tree with these leaves."""
-    if type(tree) is Hole:
-        return leaves[tree.index]
-    return build(tree, lambda x: leaves[x.index] if type(x) is Hole else x.value)
+__all__ = ["SIMPLE", "Call", "call_of", "remember"]
 
 
 _TYPED = (np.ndarray, np.generic)
@@ -100,50 +53,6 @@ def _taken(value: Any, dtype: np.dtype[Any]) -> Any:
     # Compiled code takes arrays that may be written, and copies those that it writes.
     memory: Any = (ctypes.c_char * array.nbytes).from_address(array.ctypes.data)
     return np.ndarray(array.shape, array.dtype, memory)
-
-
-class Flat:
-    """A function from a sequence of numbers and arrays to a tuple of them, which can be differentiated.
-
-    Attributes
-    ----------
-    linear : int or None
-        For a pushforward, from which input on it is linear in the inputs.
-    name : str or None
-        How a host's graph calls it, where it does by name.
-    """
-
-    linear: int | None = None
-    name: str | None = None
-
-    @property
-    def given(self) -> tuple[np.dtype[Any], ...]:
-        """The dtypes of the outputs, once it has been run or asked for them."""
-        raise NotImplementedError
-
-    def run(self, values: Sequence[Any]) -> tuple[np.ndarray, ...]:
-        """Return the outputs for these inputs, as arrays that share no memory with them."""
-        raise NotImplementedError
-
-    def outputs(self, specs: Sequence[Spec]) -> tuple[Spec, ...]:
-        """Return what the outputs are for inputs of these shapes."""
-        raise NotImplementedError
-
-    def prepare(self, specs: Sequence[Spec]) -> None:
-        """Compile for inputs of these shapes; raises what revtrace refuses."""
-        raise NotImplementedError
-
-    def pullback(self, active: tuple[int, ...]) -> Flat:
-        """Return the function of the inputs and one seed per inexact output that gives cotangents of active inputs."""
-        raise NotImplementedError
-
-    def pushforward(self, active: tuple[int, ...]) -> Flat:
-        """Return the function of the inputs and one tangent per active input that gives tangents of inexact outputs."""
-        raise NotImplementedError
-
-    def transpose(self) -> Flat:
-        """Return the transpose of a pushforward: of its first inputs and cotangents of its outputs."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -445,101 +354,6 @@ def _owned(x: Any, arrays: Sequence[np.ndarray]) -> np.ndarray:
     return x.copy() if any(np.may_share_memory(x, a) for a in arrays) else x
 
 
-class Batched(Flat):
-    """A function run for every entry along a leading axis, one after the other.
-
-    Parameters
-    ----------
-    inner : Flat
-    size : int
-        The axis's length.
-    ins : tuple of bool
-        Which inputs have the axis.
-    outs : tuple of bool, optional
-        Which outputs get the axis; the others are summed over it.  All by default.
-    """
-
-    def __init__(self, inner: Flat, size: int, ins: tuple[bool, ...], outs: tuple[bool, ...] | None = None) -> None:
-        self.inner, self.size, self.ins, self.outs = inner, size, ins, outs
-        self.linear = inner.linear
-
-    def inside(self, specs: Sequence[Spec]) -> list[Spec]:
-        """Return what one run takes."""
-        return [Spec(s.shape[1:], s.dtype) if b else s for s, b in zip(specs, self.ins, strict=True)]
-
-    def stacked(self, specs: Sequence[Spec]) -> tuple[bool, ...]:
-        """Return which outputs get the axis."""
-        return self._stacked(len(self.inner.outputs(self.inside(specs))))
-
-    def _stacked(self, count: int) -> tuple[bool, ...]:
-        return (True,) * count if self.outs is None else self.outs
-
-    def run(self, values: Sequence[Any]) -> tuple[np.ndarray, ...]:
-        """See `Flat.run`."""
-        arrays = [np.asarray(v) for v in values]
-        if not self.size:
-            specs = self.outputs([Spec(a.shape, a.dtype) for a in arrays])
-            return tuple(np.zeros(s.shape, s.dtype) for s in specs)
-        rows = [
-            self.inner.run([a[k] if b else a for a, b in zip(arrays, self.ins, strict=True)]) for k in range(self.size)
-        ]
-        columns = list(zip(*rows, strict=True))
-        stacked = self._stacked(len(columns))
-        return tuple(np.stack(c) if b else _summed(c) for c, b in zip(columns, stacked, strict=True))
-
-    def outputs(self, specs: Sequence[Spec]) -> tuple[Spec, ...]:
-        """See `Flat.outputs`."""
-        inner = self.inner.outputs(self.inside(specs))
-        stacked = self._stacked(len(inner))
-        return tuple(Spec((self.size, *s.shape), s.dtype) if b else s for s, b in zip(inner, stacked, strict=True))
-
-    def prepare(self, specs: Sequence[Spec]) -> None:
-        """See `Flat.prepare`."""
-        count = len(specs)
-        self.inner.prepare(
-            [Spec(s.shape[1:], s.dtype) if b else s for s, b in zip(specs, self.ins[:count], strict=True)]
-        )
-
-    def pullback(self, active: tuple[int, ...]) -> Batched:
-        """See `Flat.pullback`."""
-        inner = self.inner.pullback(active)
-        ins = (*self.ins, *self._inexact())
-        return Batched(inner, self.size, ins, tuple(self.ins[k] for k in active))
-
-    def pushforward(self, active: tuple[int, ...]) -> Batched:
-        """See `Flat.pushforward`."""
-        inner = self.inner.pushforward(active)
-        return Batched(inner, self.size, (*self.ins, *(self.ins[k] for k in active)), self._inexact())
-
-    def _inexact(self) -> tuple[bool, ...]:
-        """Return which of the inexact outputs are stacked."""
-        given = self.given
-        return tuple(b for b, dtype in zip(self._stacked(len(given)), given, strict=True) if dtype.kind in "fc")
-
-    @property
-    def given(self) -> tuple[np.dtype[Any], ...]:
-        """The dtypes of the outputs."""
-        return self.inner.given
-
-    def transpose(self) -> Batched:
-        """See `Flat.transpose`."""
-        assert self.linear is not None
-        return Batched(
-            self.inner.transpose(),
-            self.size,
-            (*self.ins[: self.linear], *self._stacked(len(self.given))),
-            self.ins[self.linear :],
-        )
-
-
-def _summed(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the sum in order."""
-    total = parts[0].copy()
-    for part in parts[1:]:
-        total += part
-    return total
-
-
 def call_of(
     table: Table,
     args: tuple[Any, ...],
@@ -573,7 +387,7 @@ def call_of(
         return call, [x for x in args if is_leaf(x)]
     leaves = []
     # The call may be run again later, and their owner may change arrays.
-    args, kwargs = _kept(args), _kept(kwargs)
+    args, kwargs = kept(args), kept(kwargs)
     trees = tuple(apart(value, is_leaf, leaves) for value in args)
     named = {name: apart(value, is_leaf, leaves) for name, value in kwargs.items()}
     dtypes = tuple(dtype_of(leaf) for leaf in leaves)
@@ -583,7 +397,7 @@ def call_of(
     numbers: dict[int, int] = {}
     count = 0
     for tree in (*trees[table.skipped :], *(named[name] for name in names)):
-        for leaf in _leaves(tree):
+        for leaf in leaves_of(tree):
             if isinstance(leaf, Hole):
                 if dtypes[leaf.index].kind in "fc":
                     numbers[leaf.index] = count
@@ -619,20 +433,3 @@ def _key(args: tuple[Any, ...], is_leaf: Callable[[Any], bool], dtype_of: Callab
 
 SIMPLE = (str, bytes, int, float, type(None))
 """Constants that are compared by type and spelling."""
-
-
-def _kept(value: Any) -> Any:
-    """Return containers with copies of the arrays in them; other objects are as they are."""
-    if type(value) is np.ndarray:
-        return value.copy(order="K")
-    if type(value) in (tuple, list):
-        return type(value)(_kept(entry) for entry in value)
-    if type(value) is dict:
-        return {key: _kept(entry) for key, entry in value.items()}
-    return copied(value) if any(isinstance(x, np.ndarray) for x in floats_in(value)) else value
-
-
-def _leaves(tree: Any) -> list[Any]:
-    if isinstance(tree, Made):
-        return [leaf for _, entry in tree.fields for leaf in _leaves(entry)]
-    return [tree]

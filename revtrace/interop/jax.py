@@ -24,7 +24,10 @@ from jax.interpreters import ad, batching, mlir
 from revtrace.errors import UnsupportedError
 from revtrace.handle import handle
 from revtrace.interop import xla
-from revtrace.interop.common import Batched, Flat, call_of, together
+from revtrace.interop.arguments import together
+from revtrace.interop.batched import Batched
+from revtrace.interop.common import call_of
+from revtrace.interop.flat import Flat
 from revtrace.interop.shapes import Spec
 from revtrace.table import Table
 

@@ -23,7 +23,9 @@ from pytensor.tensor.type import TensorType
 
 from revtrace.errors import RevtraceError, UnsupportedError
 from revtrace.handle import handle
-from revtrace.interop.common import Flat, call_of, together
+from revtrace.interop.arguments import together
+from revtrace.interop.common import call_of
+from revtrace.interop.flat import Flat
 from revtrace.interop.shapes import Spec
 from revtrace.table import Table
 

@@ -23,7 +23,10 @@ from torch.autograd import forward_ad
 
 from revtrace.errors import RevtraceError, UnsupportedError
 from revtrace.handle import handle
-from revtrace.interop.common import SIMPLE, Batched, Both, Call, Flat, call_of, remember, together
+from revtrace.interop.arguments import together
+from revtrace.interop.batched import Batched
+from revtrace.interop.common import SIMPLE, Both, Call, call_of, remember
+from revtrace.interop.flat import Flat
 from revtrace.interop.shapes import Spec
 from revtrace.table import Table
 

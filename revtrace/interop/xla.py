@@ -24,7 +24,9 @@ import numpy as np
 from jax.interpreters import mlir
 
 from revtrace.codegen import xla
-from revtrace.interop.common import Batched, Call, Flat
+from revtrace.interop.batched import Batched
+from revtrace.interop.common import Call
+from revtrace.interop.flat import Flat
 from revtrace.interop.native import Native, native
 from revtrace.interop.shapes import Spec
 

@@ -8,14 +8,14 @@ import numpy as np
 
 from revtrace.program.nodes import Const, const
 from revtrace.trace import arrays, assignment, containers, numbers, operators
-from revtrace.trace.array_functions import Args, Kwargs, is_scalar, without
+from revtrace.trace.array_functions import Args, Kwargs, without
 from revtrace.trace.convert import as_array, as_array_or_number
 from revtrace.trace.elementwise import delivered, primitive, ufunc
 from revtrace.trace.functions import on, signature
 from revtrace.trace.signals import NeedStatic
 from revtrace.trace.state import State
 from revtrace.trace.subscripts import is_none
-from revtrace.trace.values import NONE, Num, Static
+from revtrace.trace.values import NONE, Num, Static, is_numeric
 
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
@@ -37,7 +37,7 @@ def _where(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -
     values = [as_array_or_number(t, st, a) for a in args]
     if isinstance(values[0], Static):
         kinds = [
-            Num(t.b.cast(numbers.as_num(t, v).operand, numbers.as_num(t, v).dtype), False) if is_scalar(v) else v
+            Num(t.b.cast(numbers.as_num(t, v).operand, numbers.as_num(t, v).dtype), False) if is_numeric(v) else v
             for v in values[1:]
         ]
         return arrays.apply(t, lambda a, b: numbers.select(t, const(bool(values[0].value)), a, b), kinds)

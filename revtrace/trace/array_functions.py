@@ -15,7 +15,7 @@ from revtrace.trace.functions import on, signature
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
 from revtrace.trace.subscripts import is_none
-from revtrace.trace.values import NONE, Elementwise, Num, Ref, Static, Tup, View, is_number
+from revtrace.trace.values import NONE, Elementwise, Num, Ref, Static, Tup, View, is_number, is_numeric
 
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
@@ -23,11 +23,6 @@ if TYPE_CHECKING:
 
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
-
-
-def is_scalar(v: Any) -> bool:
-    """Whether a traced value is a number."""
-    return isinstance(v, Num) or (isinstance(v, Static) and is_number(v.value))
 
 
 # making ---------------------------------------------------------------------------------------
@@ -74,7 +69,7 @@ def _full(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
     bind = signature("shape", "fill_value", dtype=None, order=None)
     shape, value, dtype, order = bind(args, without(kwargs, "like", "device"))
     value = t.use(value)
-    if not is_scalar(value):
+    if not is_numeric(value):
         value = as_array(t, value, st)
         kind = dtype_argument(t, dtype, value.dtype)
     else:

@@ -12,7 +12,18 @@ import numpy as np
 
 from revtrace.program.types import Scalar, real_dtype
 from revtrace.trace import arrays, assignment, subscripts
-from revtrace.trace.external import attribute_of, external, lacks
+from revtrace.trace.external import external
+from revtrace.trace.members import (
+    STEADY,
+    class_attribute,
+    class_source,
+    lookup,
+    of_object,
+    own_names,
+    part_of,
+    store_field,
+    super_attribute,
+)
 from revtrace.trace.numbers import as_num
 from revtrace.trace.record import Attr, Fixed, Global, Source
 from revtrace.trace.signals import PythonRaise
@@ -22,7 +33,7 @@ from revtrace.trace.values import Bound, Elementwise, Num, Ref, Static, Tup, Vie
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
-__all__ = ["Method", "Super", "delete_attribute", "get_attribute", "set_attribute", "super_attribute"]
+__all__ = ["Method", "Super", "delete_attribute", "get_attribute", "set_attribute"]
 
 
 class Method:
@@ -61,9 +72,6 @@ _CONTAINERS = {
 }  # fmt: skip
 
 #: Packages whose modules do not change under a program's feet.
-_STEADY = frozenset(
-    {"numpy", "math", "cmath", "scipy", "numba", "builtins", "operator", "functools", "itertools", "typing"}
-)
 
 #: Attributes of functions and classes that are no part of what the disk cache compares.
 _UNTOLD = frozenset({"__annotations__", "__subclasses__", "__code__", "__globals__", "__closure__", "__type_params__"})
@@ -75,7 +83,7 @@ def get_attribute(t: Tracer, st: State, value: Any, name: str) -> Any:
     if isinstance(value, Ref):
         box = st.box(value)
         if isinstance(box, ObjectBox):
-            return _of_object(t, st, value, box, name)
+            return of_object(t, st, value, box, name)
         kind = {ListBox: "list", Growing: "list", DictBox: "dict", SetBox: "set"}.get(type(box))
         if isinstance(box, IterBox) and box.kind in ("generator", "suspended"):
             kind = "generator"
@@ -208,7 +216,7 @@ def _of_tuple(t: Tracer, st: State, value: Tup, name: str) -> Any:
     if name in names:
         return value.items[names.index(name)]
     if cls is not None:
-        return _class_attribute(t, st, cls, value, name)
+        return class_attribute(t, st, cls, value, name)
     if hasattr(tuple, name):
         return Bound(Static(Method("tuple", name)), value)
     raise PythonRaise(AttributeError(f"'tuple' object has no attribute {name!r}"))
@@ -229,7 +237,7 @@ def _of_static(t: Tracer, st: State, value: Static, name: str) -> Any:
         except AttributeError as error:
             t.guard(Attr(Fixed(obj), name), "absent")
             raise PythonRaise(error) from None
-        if obj.__name__.partition(".")[0] in _STEADY:
+        if obj.__name__.partition(".")[0] in STEADY:
             t.reliance.steady[obj.__name__, name] = found
             if isinstance(found, (int, float, complex)):
                 return Static(found)
@@ -246,7 +254,7 @@ def _of_static(t: Tracer, st: State, value: Static, name: str) -> Any:
                 break
         where = class_source(obj, name)
         if isinstance(found, classmethod):
-            return Bound(Static(found.__func__, _part(where, "__func__")), value)
+            return Bound(Static(found.__func__, part_of(where, "__func__")), value)
         if isinstance(found, staticmethod):
             return Static(found.__func__, where)
         try:
@@ -279,126 +287,13 @@ def _of_static(t: Tracer, st: State, value: Static, name: str) -> Any:
     return external(t, st, got, Attr(value.source or Fixed(obj), name) if changes else None, "const")
 
 
-def _of_object(t: Tracer, st: State, ref: Ref, box: ObjectBox, name: str) -> Any:
-    cls = box.cls
-    t.reliance.touch(cls)
-    if name == "__class__":
-        return Static(cls)
-    from revtrace.trace import sparse
-
-    if sparse.is_sparse_class(cls):
-        return sparse.attribute(t, st, ref, box, name)
-    if name == "__dict__":
-        if box.source is not None:
-            t.guard(Attr(box.source, "__dict__"), "keys", tuple(vars(box.original)))
-            for key in vars(box.original):
-                if box.get(key) is None:
-                    st.set_field(ref, key, attribute_of(t, st, box, key))
-            box = st.box(ref)  # type: ignore[assignment]
-        return st.new(DictBox(box.fields, owner=ref))
-    if issubclass(cls, BaseException) and box.get(name) is not None:
-        return box.get(name)
-    in_class = _lookup(cls, name)
-    data = (
-        in_class is not None
-        and hasattr(type(in_class), "__set__")
-        and not isinstance(in_class, types.MemberDescriptorType)
-    )
-    if not data:
-        found = box.get(name)
-        if found is not None:
-            return found
-        if box.source is not None:
-            own = getattr(box.original, "__dict__", {})
-            if name in own or isinstance(in_class, types.MemberDescriptorType):
-                try:
-                    value = attribute_of(t, st, box, name)
-                except AttributeError as error:
-                    t.guard(Attr(box.source, name), "absent")
-                    raise PythonRaise(error) from None
-                st.set_field(ref, name, value)
-                return value
-            lacks(t, box, name)
-    if in_class is not None and not isinstance(in_class, types.MemberDescriptorType):
-        return _class_attribute(t, st, cls, ref, name)
-    if hasattr(cls, "__getattr__"):
-        from revtrace.trace.calls import call
-
-        return call(t, st, Bound(Static(cls.__getattr__), ref), (Static(name),), {})
-    t.guard(class_source(cls, name), "absent")
-    raise PythonRaise(AttributeError(f"'{cls.__name__}' object has no attribute {name!r}"))
-
-
-def _lookup(cls: type, name: str) -> Any:
-    for base in cls.__mro__:
-        if name in vars(base):
-            return vars(base)[name]
-    return None
-
-
-def _class_attribute(t: Tracer, st: State, cls: type, self: Any, name: str, start: type | None = None) -> Any:
-    """Look a name up in a class (after ``start`` in its order) and bind it."""
-    from revtrace.trace.calls import call
-
-    t.reliance.touch(cls)
-    mro = cls.__mro__
-    if start is not None:
-        mro = mro[mro.index(start) + 1 :]
-    found: Any = None
-    for base in mro:
-        if name in vars(base):
-            found = vars(base)[name]
-            break
-    else:
-        raise PythonRaise(AttributeError(f"'{cls.__name__}' object has no attribute {name!r}"))
-    source = class_source(cls if start is None else base, name)
-    if isinstance(found, property):
-        if found.fget is None:
-            raise PythonRaise(AttributeError(name))
-        return call(t, st, Static(found.fget, _part(source, "fget")), (self,), {})
-    if isinstance(found, functools.cached_property):
-        value = call(t, st, Static(found.func, _part(source, "func")), (self,), {})
-        if isinstance(self, Ref):
-            st.set_field(self, name, value)
-        return value
-    if isinstance(found, classmethod):
-        return Bound(Static(found.__func__, _part(source, "__func__")), Static(cls))
-    if isinstance(found, staticmethod):
-        return Static(found.__func__, source)
-    if isinstance(found, (types.FunctionType, functools._lru_cache_wrapper)):
-        return Bound(Static(found, source), self)
-    if type(found).__module__.startswith(("numba", "revtrace.")) and hasattr(found, "py_func"):
-        return Bound(Static(found), self)
-    if isinstance(found, (types.WrapperDescriptorType, types.MethodDescriptorType)):
-        return Bound(Static(found), self)
-    if isinstance(found, functools.partialmethod):
-        raise t.unsupported("a partialmethod", "it is not supported", "write the method out")
-    if hasattr(type(found), "__get__") and not isinstance(found, type):
-        getter = type(found).__get__
-        if isinstance(getter, types.FunctionType):
-            descriptor = external(t, st, found, None, "const")
-            return call(t, st, Bound(Static(getter), descriptor), (self, Static(cls)), {})
-        source = None
-    return external(t, st, found, source, "const")
-
-
-def class_source(cls: type, name: str) -> Source | None:
-    """Where a class's attribute is read again at each call; None for classes that do not change."""
-    steady = cls.__module__.partition(".")[0] in _STEADY or cls.__module__ == "collections"
-    return None if steady else Attr(Fixed(cls), name)
-
-
-def _part(source: Source | None, name: str) -> Source | None:
-    return None if source is None else Attr(source, name)
-
-
 def set_attribute(t: Tracer, st: State, target: Any, name: str, value: Any) -> None:
     """``target.name = value``."""
     target = t.use(target)
     if isinstance(target, Ref):
         box = st.box(target)
         if isinstance(box, ObjectBox):
-            in_class = _lookup(box.cls, name)
+            in_class = lookup(box.cls, name)
             if isinstance(in_class, property):
                 from revtrace.trace.calls import call
 
@@ -406,14 +301,14 @@ def set_attribute(t: Tracer, st: State, target: Any, name: str, value: Any) -> N
                     raise PythonRaise(AttributeError(f"property {name!r} has no setter"))
                 call(t, st, Static(in_class.fset), (target, value), {})
                 return
-            setter = _lookup(type(in_class), "__set__") if in_class is not None else None
+            setter = lookup(type(in_class), "__set__") if in_class is not None else None
             if isinstance(setter, types.FunctionType):
                 from revtrace.trace.calls import call
 
                 descriptor = external(t, st, in_class, None, "const")
                 call(t, st, Static(setter), (descriptor, target, value), {})
                 return
-            custom = _lookup(box.cls, "__setattr__")
+            custom = lookup(box.cls, "__setattr__")
             if custom is not object.__setattr__ and isinstance(custom, types.FunctionType):
                 params = getattr(box.cls, "__dataclass_params__", None)
                 if params is not None and params.frozen:
@@ -448,17 +343,13 @@ def set_attribute(t: Tracer, st: State, target: Any, name: str, value: Any) -> N
 def delete_attribute(t: Tracer, st: State, target: Any, name: str) -> None:
     """``del target.name``, of an instance made while tracing."""
     box = st.box(target) if isinstance(target, Ref) else None
-    if not isinstance(box, ObjectBox) or box.source is not None or "__delattr__" in _own_names(box.cls):
+    if not isinstance(box, ObjectBox) or box.source is not None or "__delattr__" in own_names(box.cls):
         raise t.unsupported(
             f"deleting the attribute {name!r}", "it is known only of instances made in the function", "set it to None"
         )
     if box.get(name) is None:
         raise PythonRaise(AttributeError(f"'{box.cls.__name__}' object has no attribute '{name}'"))
     st.set(target, replace(box, fields=tuple(f for f in box.fields if f[0] != name)))
-
-
-def _own_names(cls: type) -> set[str]:
-    return {name for base in cls.__mro__ if base is not object for name in vars(base)}
 
 
 def _set_part(t: Tracer, target: View, name: str, value: Any) -> None:
@@ -477,40 +368,3 @@ def _set_part(t: Tracer, target: View, name: str, value: Any) -> None:
         return Num(t.b.op("complex", *parts, type=Scalar(target.dtype)), False)
 
     assignment.assign(t, target, arrays.apply(t, joined, (target, t.use(value))))
-
-
-def store_field(t: Tracer, st: State, target: Ref, name: str, value: Any) -> None:
-    """Set an attribute without asking the class."""
-    box = st.box(target)
-    assert isinstance(box, ObjectBox)
-    if box.source is not None:
-        t.side_effects = t.side_effects or t.b.loc
-    st.set_field(target, name, value)
-
-
-def super_attribute(t: Tracer, st: State, cls: Any, self: Any, name: str) -> Any:
-    """``super(cls, self).name``."""
-    start = cls.value
-    if isinstance(self, Static) and isinstance(self.value, type):
-        t.reliance.touch(self.value)
-        found = _lookup_after(self.value, start, name)
-        if name == "__new__" or isinstance(found, staticmethod):
-            return Static(getattr(found, "__func__", found))
-        return Bound(Static(found.__func__ if isinstance(found, classmethod) else found), self)
-    if isinstance(self, Tup):
-        owner = self.cls or tuple
-    elif isinstance(self, Static):
-        owner = type(self.value)
-    else:
-        box = st.box(self)
-        assert isinstance(box, ObjectBox)
-        owner = box.cls
-    return _class_attribute(t, st, owner, self, name, start)
-
-
-def _lookup_after(cls: type, start: type, name: str) -> Any:
-    mro = cls.__mro__
-    for base in mro[mro.index(start) + 1 :]:
-        if name in vars(base):
-            return vars(base)[name]
-    raise PythonRaise(AttributeError(name))

@@ -10,12 +10,12 @@ from revtrace.program.nodes import Const, Operand
 from revtrace.program.types import BOOL, Scalar
 from revtrace.rules.runtime import sum_error, with_error
 from revtrace.trace import arrays, containers, numbers, operators
-from revtrace.trace.builtin_functions import is_generator, is_numeric
+from revtrace.trace.builtin_functions import is_generator
 from revtrace.trace.elementwise import as_float
 from revtrace.trace.functions import on
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import Growing, IterBox, Numbers, State
-from revtrace.trace.values import NONE, Maybe, Num, Ref, Static, Tup, View
+from revtrace.trace.values import NONE, Maybe, Num, Ref, Static, Tup, View, is_numeric
 
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame

@@ -21,11 +21,6 @@ Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
 
 
-def is_numeric(v: Any) -> bool:
-    """Whether a traced value is a number."""
-    return isinstance(v, Num) or (isinstance(v, Static) and is_number(v.value))
-
-
 def is_generator(st: State, v: Any) -> bool:
     """Whether a traced value is a generator."""
     return isinstance(v, Ref) and isinstance(st.box(v), IterBox) and st.box(v).kind == "generator"  # type: ignore[union-attr]

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from revtrace.trace import arrays, containers
-from revtrace.trace.attributes import Super, get_attribute, set_attribute, store_field
+from revtrace.trace.attributes import Super, get_attribute, set_attribute
 from revtrace.trace.functions import on
+from revtrace.trace.members import store_field
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import CellBox, DictBox, Growing, ListBox, ObjectBox, SetBox, State
 from revtrace.trace.texts import is_message, run_time_text

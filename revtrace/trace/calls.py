@@ -16,8 +16,9 @@ from revtrace.errors import UnsupportedError
 from revtrace.program.nodes import Const
 from revtrace.rules import callables
 from revtrace.trace import elementwise, functions, libraries, memo
-from revtrace.trace.attributes import Method, class_source, get_attribute
+from revtrace.trace.attributes import Method, get_attribute
 from revtrace.trace.external import external
+from revtrace.trace.members import class_source
 from revtrace.trace.record import Cell, Fixed, Item
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import CellBox, DictBox, IterBox, ListBox, ObjectBox, State

@@ -38,7 +38,19 @@ from revtrace.trace.sameness import (
 )
 from revtrace.trace.signals import Growth, NeedStatic
 from revtrace.trace.state import Growing, IterBox, ObjectBox, State
-from revtrace.trace.values import UNDEF, Bound, Conflict, Maybe, Num, Ref, Static, Tup, Undef, View, is_number
+from revtrace.trace.values import (
+    UNDEF,
+    Bound,
+    Conflict,
+    Maybe,
+    Num,
+    Ref,
+    Static,
+    Tup,
+    Undef,
+    View,
+    is_numeric,
+)
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
@@ -84,7 +96,7 @@ class Carried:
         for name in stored:
             # Numbers assigned in the body change more often than not.
             value = entry.locals.get(name)
-            if name in live and value is not None and _numeric(value):
+            if name in live and value is not None and is_numeric(value):
                 self.state.locals[name] = self.number(*_kind(t, value), name)
 
     @property
@@ -263,7 +275,7 @@ class Carried:
             return
         if isinstance(h, Num) and h.operand in self.mine:
             b = number_in(self.t, b)
-            if not _numeric(b):
+            if not is_numeric(b):
                 raise _Misfit
             dtype, weak = _kind(self.t, b)
             joint = promoted((h.dtype, h.weak), (dtype, weak))
@@ -363,13 +375,13 @@ class Carried:
         if h is DEAD:
             return self._fresh(b, hint)
         kinds = _kind_in(self.t, h), _kind_in(self.t, b)
-        if kinds[0] is not None and kinds[1] is not None and (_numeric(h) or _numeric(b)):
+        if kinds[0] is not None and kinds[1] is not None and (is_numeric(h) or is_numeric(b)):
             dtype, weak = promoted(kinds[0], kinds[1])
             return self.number(dtype, weak, hint)
         for missing in (UNDEF, Static(None)):
             if either_misses(h, b, missing):
                 x, y = _part(h, missing), _part(b, missing)
-                value = self._generalise(x, y, slot) if not same(x, y) or _numeric(x) else x
+                value = self._generalise(x, y, slot) if not same(x, y) or is_numeric(x) else x
                 if isinstance(value, Conflict):
                     return value
                 return Maybe(value, self.param(BOOL, ""), missing)
@@ -432,7 +444,7 @@ class Carried:
 
     def _fresh(self, b: Any, hint: str) -> Any:
         """A form for a value that is made in the body and read after it."""
-        if _numeric(b):
+        if is_numeric(b):
             return self.number(*_kind(self.t, b), hint)
         match b:
             case Tup():
@@ -466,10 +478,6 @@ class _Fields:
         return fields(self.box) or []
 
 
-def _numeric(value: Any) -> bool:
-    return isinstance(value, Num) or (isinstance(value, Static) and is_number(value.value))
-
-
 def _kind(t: Tracer, value: Any) -> tuple[str, bool]:
     num = as_num(t, value)
     return num.dtype, num.weak
@@ -479,7 +487,7 @@ def _kind_in(t: Tracer, value: Any) -> tuple[str, bool] | None:
     """The kind of a number or of the number in an array without axes."""
     if isinstance(value, View) and value.ndim == 0:
         return value.dtype, False
-    return _kind(t, value) if _numeric(value) else None
+    return _kind(t, value) if is_numeric(value) else None
 
 
 def _part(value: Any, missing: Any) -> Any:

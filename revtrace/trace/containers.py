@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from revtrace.program.nodes import Const, Operand, const
+from revtrace.program.nodes import Const, const
 from revtrace.trace import arrays, assignment, growing, lists, numbers, subscripts
 from revtrace.trace.iterators import drain
-from revtrace.trace.record import Fixed, Item, Source
+from revtrace.trace.record import Item, Source
 from revtrace.trace.signals import PythonRaise
-from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, Numbers, ObjectBox, SetBox, State
-from revtrace.trace.values import Num, Ref, Slice, Static, Tup, View, is_number
+from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, ObjectBox, SetBox, State
+from revtrace.trace.tables import element_of
+from revtrace.trace.values import Num, Ref, Slice, Static, Tup, is_numeric
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
@@ -27,7 +27,6 @@ __all__ = [
     "delete_item",
     "extend",
     "get_item",
-    "growing_filled",
     "items_of",
     "length",
     "make_dict",
@@ -235,7 +234,7 @@ def _sequence_item(t: Tracer, st: State, value: Any, key: Any) -> Any:
             return items[int(index.value)]  # type: ignore[arg-type]
         except IndexError as error:
             raise PythonRaise(error) from None
-    if items and all(_numeric(v) for v in items):
+    if items and all(is_numeric(v) for v in items):
         return element_of(t, items, index)
     if isinstance(value, Ref):
         made = lists.tabled(t, st, value)
@@ -246,12 +245,6 @@ def _sequence_item(t: Tracer, st: State, value: Any, key: Any) -> Any:
     return choose(t, st, items, index)
 
 
-def element_of(t: Tracer, items: list[Any], index: Operand) -> Num:
-    """Return the number at a run-time index."""
-    weak = all(numbers.as_num(t, v).weak for v in items)
-    return Num(arrays.element(t, table_of(t, items), (index,)).operand, weak)
-
-
 def own(t: Tracer, box: ListBox) -> None:
     """Refuse to change a list that stands for one of several."""
     if box.borrowed:
@@ -260,48 +253,7 @@ def own(t: Tracer, box: ListBox) -> None:
         t.side_effects = t.side_effects or t.b.loc
 
 
-def _numeric(v: Any) -> bool:
-    return isinstance(v, Num) or (isinstance(v, Static) and is_number(v.value))
-
-
-_WRITTEN_OUT = 8
 """Numbers of a table that the program itself writes; longer ones are handed to it."""
-
-
-def constants(t: Tracer, nums: list[Num], dtype: str) -> View:
-    """Return an input of the program that holds the same numbers whenever it is called."""
-    from revtrace.trace.external import external
-
-    table = np.array([n.operand.value for n in nums if isinstance(n.operand, Const)], dtype)
-    table.flags.writeable = False
-    found = external(t, t.current, table, Fixed(table), "const")
-    assert isinstance(found, View)
-    return replace(found, shape=(const(len(nums), "i8"),), source=None)
-
-
-def table_of(t: Tracer, items: list[Any]) -> View:
-    """Return an array of the items; one of constants is made once, before everything else."""
-    nums = [numbers.as_num(t, v) for v in items]
-    kind = (nums[0].dtype, nums[0].weak)
-    for n in nums[1:]:
-        kind = numbers.promoted(kind, (n.dtype, n.weak))
-    shape = (const(len(items), "i8"),)
-    if all(isinstance(n.operand, Const) for n in nums):
-        key = (kind[0], tuple(repr(n.operand) for n in nums))
-        if key not in t.tables and len(items) > _WRITTEN_OUT:
-            t.tables[key] = constants(t, nums, kind[0])
-        if key not in t.tables:
-            with t.b.into(t.prologue):
-                t.tables[key] = _filled(t, nums, kind[0], shape)
-        return t.tables[key]
-    return _filled(t, nums, kind[0], shape)
-
-
-def _filled(t: Tracer, nums: list[Num], dtype: str, shape: tuple[Operand, ...]) -> View:
-    out = arrays.new_array(t, dtype, shape)
-    for k, n in enumerate(nums):
-        arrays.store_at(t, out, (const(k, "i8"),), t.b.cast(n.operand, dtype))
-    return out
 
 
 def _sequence_slice(t: Tracer, st: State, value: Any, key: Any) -> Any:
@@ -326,17 +278,6 @@ def _growing_item(t: Tracer, st: State, box: Growing, key: Any) -> Any:
     if isinstance(key, Slice) or (isinstance(key, Static) and isinstance(key.value, slice)):
         return growing.slice_of(t, st, box, key)
     return growing.item_at(t, st, box, numbers.integer(t, key))
-
-
-def growing_filled(t: Tracer, st: State, value: Any, count: Operand) -> Ref:
-    """``[value] * count`` for a count known only when running."""
-    number = numbers.as_num(t, value)
-    dtype = "f8" if number.dtype in ("i8", "b1") and number.weak else number.dtype
-    zero = const(0, "i8")
-    size = t.b.op("max", count, zero)
-    buffer = arrays.new_array(t, dtype, (size,))
-    t.b.do("fill", buffer.root, t.b.cast(number.operand, dtype))
-    return st.new(Growing(buffer, Num(size, True), Numbers(dtype, number.weak)))
 
 
 def append(t: Tracer, st: State, target: Any, value: Any) -> None:
@@ -419,7 +360,7 @@ def _set_list_item(t: Tracer, st: State, target: Ref, box: ListBox, key: Any, va
             raise PythonRaise(error) from None
         st.set(target, ListBox(tuple(items), box.source))
         return
-    if all(_numeric(v) for v in items) and _numeric(value) and items:
+    if all(is_numeric(v) for v in items) and is_numeric(value) and items:
         # A number among numbers: each is replaced if its turn has come.
         n = const(len(items), "i8")
         at = arrays._normal(t, index, n)

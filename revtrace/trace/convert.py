@@ -11,7 +11,7 @@ from revtrace.program.nodes import Const, Operand, const
 from revtrace.trace import arrays, growing, numbers
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import Growing, ListBox, State
-from revtrace.trace.values import Num, Ref, Static, Tup, View, is_number
+from revtrace.trace.values import Num, Ref, Static, Tup, View, is_numeric
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
@@ -44,7 +44,7 @@ def shape_argument(t: Tracer, st: State, value: Any) -> tuple[Operand, ...]:
     from revtrace.trace.containers import items_of
 
     value = t.use(value)
-    if isinstance(value, Num) or (isinstance(value, Static) and is_number(value.value)):
+    if is_numeric(value):
         return (numbers.integer(t, value),)
     if arrays.is_array(value):
         if value.ndim == 0:
@@ -72,7 +72,7 @@ def dtype_argument(t: Tracer, value: Any, default: str | None) -> str | None:
 def as_array_or_number(t: Tracer, st: State, value: Any) -> Any:
     """Return an operand of array arithmetic as an array or a number."""
     value = t.use(value)
-    if arrays.is_array(value) or isinstance(value, Num) or (isinstance(value, Static) and is_number(value.value)):
+    if arrays.is_array(value) or is_numeric(value):
         return value
     return as_array(t, value, st)
 
@@ -101,7 +101,7 @@ def as_array(t: Tracer, value: Any, st: State | None = None, dtype: str | None =
         return literal(t, made)
     if isinstance(value, Ref) and isinstance(st.box(value), Growing):
         return grown(t, st, value, dtype)
-    if isinstance(value, Num) or (isinstance(value, Static) and is_number(value.value)):
+    if is_numeric(value):
         number = numbers.as_num(t, value)
         out = arrays.new_array(t, dtype or number.dtype, ())
         arrays.store_at(t, out, (), t.b.cast(number.operand, out.dtype))
@@ -188,7 +188,7 @@ def _leaves(t: Tracer, st: State, value: Any, items_of: Any, dtype: str | None) 
         or (isinstance(value, Static) and isinstance(value.value, (tuple, list, range)))
     )
     if not is_sequence:
-        if arrays.is_array(value) or isinstance(value, Num) or (isinstance(value, Static) and is_number(value.value)):
+        if arrays.is_array(value) or is_numeric(value):
             return (), [value]
         if isinstance(value, Static) and value.value is None and dtype is not None and dtype[0] == "f":
             return (), [Static(float("nan"))]

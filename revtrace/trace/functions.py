@@ -227,8 +227,8 @@ def handled(
 
 def construct(t: Tracer, st: State, cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call a class: make an instance."""
-    from revtrace.trace.attributes import class_source
     from revtrace.trace.calls import call
+    from revtrace.trace.members import class_source
 
     if issubclass(cls, BaseException):
         return _exception(t, st, cls, args, kwargs)
@@ -289,9 +289,9 @@ def _member(t: Tracer, st: State, cls: type, args: tuple[Any, ...]) -> Static:
 
 
 def _exception(t: Tracer, st: State, cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    from revtrace.trace.attributes import class_source
     from revtrace.trace.calls import call
     from revtrace.trace.containers import as_static
+    from revtrace.trace.members import class_source
 
     init = getattr(cls, "__init__")  # noqa: B009
     if isinstance(init, types.FunctionType):

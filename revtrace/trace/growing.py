@@ -18,7 +18,7 @@ from revtrace.trace.hoist import hoisted
 from revtrace.trace.lengths import difference
 from revtrace.trace.sameness import same_operand
 from revtrace.trace.state import Arrays, Form, Growing, ListBox, Lists, Numbers, Rows, State
-from revtrace.trace.values import Along, Num, Ref, Static, Tup, View, is_number
+from revtrace.trace.values import Along, Num, Ref, Static, Tup, View, is_numeric
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
@@ -37,7 +37,7 @@ def form_of(t: Tracer, st: State, value: Any) -> Form | None:
     """Return the form of an item, or None if it has no place in a buffer."""
     from revtrace.trace import lists
 
-    if isinstance(value, Num) or (isinstance(value, Static) and is_number(value.value)):
+    if is_numeric(value):
         number = numbers.as_num(t, value)
         return Numbers(number.dtype, number.weak)
     if arrays.is_array(value):
@@ -159,7 +159,7 @@ def put(t: Tracer, st: State, buffer: Any, form: Form, index: Operand, value: An
 
     match form:
         case Numbers():
-            if not (isinstance(value, Num) or (isinstance(value, Static) and is_number(value.value))):
+            if not is_numeric(value):
                 raise t.pins.need(t, (length,), "a list holds numbers and other things")
             number = numbers.as_num(t, value)
             if numbers.promoted((number.dtype, number.weak), (form.dtype, form.weak)) != (form.dtype, form.weak):

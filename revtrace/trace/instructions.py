@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from revtrace.decode import Instr
 from revtrace.trace import calling, containers, exceptions, jumps, matching
-from revtrace.trace.attributes import delete_attribute, get_attribute, set_attribute, super_attribute
+from revtrace.trace.attributes import delete_attribute, get_attribute, set_attribute
 from revtrace.trace.external import external
 from revtrace.trace.handlers import HANDLERS, keep, on, pop_n
+from revtrace.trace.members import super_attribute
 from revtrace.trace.operators import binary, compare, contains, identical, inplace, invert_truth, truth, unary
 from revtrace.trace.record import Global
 from revtrace.trace.sameness import DEAD

@@ -40,7 +40,7 @@ from revtrace.trace.values import (
     Undef,
     Value,
     View,
-    is_number,
+    is_numeric,
 )
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Joiner:
             return a
         if isinstance(a, Conflict) or isinstance(b, Conflict):
             return Conflict(a, b, (self.cond,), (*getattr(a, "loops", ()), *getattr(b, "loops", ())))
-        if _number(a) and _number(b):
+        if is_numeric(a) and is_numeric(b):
             x, y = as_num(self.t, a), as_num(self.t, b)
             dtype, weak = promoted((x.dtype, x.weak), (y.dtype, y.weak))
             if x.dtype == "b1" and y.dtype == "b1":
@@ -121,7 +121,7 @@ class Joiner:
             return Tup(tuple(self.value(x, y, hint) for x, y in zip(a.items, b.items, strict=True)), a.cls)
         if isinstance(a, View) and isinstance(b, View):
             return self._view(a, b, hint)
-        if (_single(a) and _number(b)) or (_number(a) and _single(b)):
+        if (_single(a) and is_numeric(b)) or (is_numeric(a) and _single(b)):
             with self.t.b.into(self.left):
                 a = number_in(self.t, a)
             with self.t.b.into(self.right):
@@ -325,10 +325,6 @@ def _count(box: Any) -> int | None:
 
 class _Unexportable(Exception):
     """An array made in one arm cannot be handed out of it alone."""
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, Num) or (isinstance(value, Static) and is_number(value.value))
 
 
 def _single(value: Any) -> bool:

@@ -17,7 +17,7 @@ from revtrace.trace import arrays, growing, subscripts
 from revtrace.trace.sameness import alike, same_operand
 from revtrace.trace.signals import NeedStatic
 from revtrace.trace.state import Form, Growing, ListBox, Lists, Numbers, Rows, State
-from revtrace.trace.values import At, Num, Ref, Static, Tup, View, is_number
+from revtrace.trace.values import At, Num, Ref, Tup, View, is_numeric
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
@@ -301,9 +301,7 @@ def widened(t: Tracer, st: State, ref: Ref, value: Any) -> Growing:
     """Return a list as one whose numbers can be such as the value is, which it is from here on."""
     box = st.box(ref)
     assert isinstance(box, Growing)
-    if isinstance(box.form, Numbers) and (
-        isinstance(value, Num) or (isinstance(value, Static) and is_number(value.value))
-    ):
+    if isinstance(box.form, Numbers) and is_numeric(value):
         joint = growing.common(box.form, growing.form_of(t, st, value))
         if isinstance(joint, Numbers) and joint != box.form and isinstance(box.buffer, View):
             retype(t, st, box.buffer.root, joint)

@@ -13,7 +13,7 @@ from revtrace.trace import arrays, assignment, numbers
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import DictBox, Growing, ListBox, ObjectBox, SetBox, State
 from revtrace.trace.texts import is_text, run_time_text
-from revtrace.trace.values import Bound, Maybe, Num, Ref, Static, Tup, Undef, View, is_number
+from revtrace.trace.values import Bound, Maybe, Num, Ref, Static, Tup, Undef, View, is_number, is_numeric
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
@@ -37,11 +37,6 @@ DUNDER = {
 }
 DUNDER_COMPARE = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "!=": "ne"}
 REFLECTED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
-
-
-def is_numeric(value: Any) -> bool:
-    """Whether a traced value is a number."""
-    return isinstance(value, Num) or (isinstance(value, Static) and is_number(value.value))
 
 
 def _constant_array(t: Tracer, value: Any) -> Any:
@@ -155,7 +150,8 @@ def _containers(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
 
 
 def _repeat(t: Tracer, st: State, x: Any, y: Any) -> Any:
-    from revtrace.trace.containers import growing_filled, items_of
+    from revtrace.trace.containers import items_of
+    from revtrace.trace.tables import growing_filled
 
     items = items_of(t, st, x)
     count = numbers.integer(t, y)

@@ -9,11 +9,11 @@ import numpy as np
 
 from revtrace.program.nodes import Block, Const, If, Operand, Var, While, const
 from revtrace.program.types import BOOL, INT
-from revtrace.trace import arrays, assignment, containers, numbers, subscripts
+from revtrace.trace import arrays, assignment, containers, numbers, subscripts, tables
 from revtrace.trace.convert import as_array, as_array_or_number
 from revtrace.trace.functions import method_handler, on, signature
 from revtrace.trace.state import ListBox, State
-from revtrace.trace.values import NONE, Num, Ref, Static, Tup, View, is_number
+from revtrace.trace.values import NONE, Num, Ref, Static, Tup, View, is_number, is_numeric
 
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
@@ -60,10 +60,6 @@ def _local(st: State, item: Ref) -> bool:
     return getattr(st.box(item), "source", None) is None
 
 
-def _is_numeric(x: Any) -> bool:
-    return isinstance(x, Num) or (isinstance(x, Static) and is_number(x.value))
-
-
 def _parts(t: Tracer, st: State, item: Any) -> list[Any] | None:
     if isinstance(item, Ref) and not isinstance(st.box(item), ListBox):
         return None
@@ -99,7 +95,7 @@ def kinds(st: State, item: Any) -> Any:
 
 
 def _count(t: Tracer, st: State, item: Any) -> int:
-    if _is_numeric(item):
+    if is_numeric(item):
         return 1
     parts = _parts(t, st, item)
     if parts is None:
@@ -108,8 +104,8 @@ def _count(t: Tracer, st: State, item: Any) -> int:
 
 
 def _chosen(t: Tracer, st: State, items: list[Any], index: Operand) -> Any:
-    if all(_is_numeric(x) for x in items):
-        return containers.element_of(t, items, index)
+    if all(is_numeric(x) for x in items):
+        return tables.element_of(t, items, index)
     rows = [_parts(t, st, item) for item in items]
     if any(row is None for row in rows) or len({len(row) for row in rows if row is not None}) != 1:
         raise _Unlike("an index into things of different kinds must be known when tracing")

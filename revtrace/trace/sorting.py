@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Operand, const
 from revtrace.program.types import Scalar
-from revtrace.trace import arrays, containers, numbers, operators
+from revtrace.trace import arrays, containers, numbers, operators, tables
 from revtrace.trace.functions import method_handler, on
 from revtrace.trace.selection import choose, order_of
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import Growing, ListBox, Numbers, State
-from revtrace.trace.values import NONE, Num, Ref, Static, Tup, View, is_number
+from revtrace.trace.values import NONE, Num, Ref, Static, Tup, View, is_numeric
 
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
@@ -49,7 +49,7 @@ def _sorted(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) 
         except TypeError as error:
             raise PythonRaise(error) from None
         return st.new(ListBox(tuple(items[k] for k in order)))
-    if len(items) > FEW and all(_numeric(r) for r in ranks):
+    if len(items) > FEW and all(is_numeric(r) for r in ranks):
         return st.new(ListBox(tuple(_by_order(t, st, items, ranks, bool(reverse.value)))))
     if len(items) > 2 * FEW:
         raise t.unsupported("sorting by keys that are no numbers", "their order is known only when running", "")
@@ -66,10 +66,6 @@ def _sort(t: Tracer, st: State, self: Any, **kwargs: Any) -> Any:
         made = ListBox(made.items, before.source)
     st.set(self, made)
     return NONE
-
-
-def _numeric(x: Any) -> bool:
-    return isinstance(x, Num) or (isinstance(x, Static) and is_number(x.value))
 
 
 def _long(t: Tracer, st: State, source: Any) -> bool:
@@ -126,7 +122,7 @@ def _in_buffer(t: Tracer, st: State, source: Any, reverse: bool) -> Ref:
 
 
 def _by_order(t: Tracer, st: State, items: list[Any], ranks: list[Any], reverse: bool) -> list[Any]:
-    order = _ordered(t, containers.table_of(t, ranks), reverse)
+    order = _ordered(t, tables.table_of(t, ranks), reverse)
     places = [arrays.load_at(t, order, (const(k, "i8"),)) for k in range(len(items))]
     return _picked(t, st, items, places)
 
@@ -134,8 +130,8 @@ def _by_order(t: Tracer, st: State, items: list[Any], ranks: list[Any], reverse:
 def _picked(t: Tracer, st: State, items: list[Any], places: list[Operand]) -> list[Any]:
     """``[items[p] for p in places]``."""
     first = items[0]
-    if all(_numeric(x) for x in items):
-        line = containers.table_of(t, items)
+    if all(is_numeric(x) for x in items):
+        line = tables.table_of(t, items)
         weak = all(numbers.as_num(t, x).weak for x in items)
         return [Num(arrays.load_at(t, line, (p,)), weak) for p in places]
     if isinstance(first, Tup) and all(

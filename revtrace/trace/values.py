@@ -230,6 +230,11 @@ def is_number(value: object) -> bool:
     return isinstance(value, (bool, int, float, complex, np.number, np.bool_)) and not isinstance(value, np.timedelta64)
 
 
+def is_numeric(value: object) -> bool:
+    """Whether a traced value is a number, known while tracing or not."""
+    return isinstance(value, Num) or (isinstance(value, Static) and is_number(value.value))
+
+
 def constant(operand: Operand) -> Any:
     """Return a literal operand's number, else None."""
     return operand.value if isinstance(operand, Const) else None
