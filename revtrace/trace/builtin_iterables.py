@@ -11,7 +11,7 @@ from revtrace.trace.builtin_functions import is_generator
 from revtrace.trace.functions import method_handler, on
 from revtrace.trace.iterators import iterate, taken
 from revtrace.trace.signals import PythonRaise
-from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, Numbers, State
+from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, Numbers, SetBox, State
 from revtrace.trace.values import NONE, Num, Ref, Static, Tup
 
 if TYPE_CHECKING:
@@ -178,9 +178,16 @@ def _tuple(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -
     return Tup(tuple(containers.items_of(t, st, args[0]))) if args else Tup(())
 
 
-@on(set, frozenset)
+@on(set)
 def _set(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     return containers.make_set(t, st, containers.items_of(t, st, args[0]) if args else [])
+
+
+@on(frozenset)
+def _frozenset(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    box = st.box(_set(t, st, args, kwargs, fr))
+    assert isinstance(box, SetBox)
+    return Static(box.items)
 
 
 @on(dict)

@@ -258,8 +258,7 @@ def _arguments(
     if isinstance(py_func, types.FunctionType):
         fn = py_func
     try:
-        # A decorator copies the name of what it wraps; the arguments are its own.
-        signature = inspect.signature(fn, follow_wrapped=False)
+        signature = inspect.signature(_bare(fn), follow_wrapped=False)
     except (TypeError, ValueError):
         return fn, [f"arg{k}" for k in range(len(args))], list(args), dict(kwargs)
     names: list[str] = []
@@ -268,6 +267,15 @@ def _arguments(
     here = len(positional)
     names += [positional[k].name if k < here else f"*{k - here}" for k in range(len(args))]
     return fn, names, list(args), dict(kwargs)
+
+
+def _bare(fn: Any) -> Any:
+    """Return a plain function without its attributes: its parameters are its code's, whatever a decorator has noted."""
+    if not isinstance(fn, types.FunctionType):
+        return fn
+    bare = types.FunctionType(fn.__code__, fn.__globals__, fn.__name__, fn.__defaults__, fn.__closure__)
+    bare.__kwdefaults__ = fn.__kwdefaults__
+    return bare
 
 
 def result_of(t: Tracer, st: State, value: Any, outputs: list[Operand], seen: set[int]) -> Result:

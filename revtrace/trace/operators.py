@@ -142,11 +142,21 @@ def _containers(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
         a, b = st.box(x), st.box(y)
         if isinstance(a, DictBox) and isinstance(b, DictBox):
             return st.new(DictBox(tuple({**dict(a.items), **dict(b.items)}.items())))
-    if symbol in "-|&^" and isinstance(x, Ref) and isinstance(y, Ref):
-        a, b = st.box(x), st.box(y)
-        if isinstance(a, SetBox) and isinstance(b, SetBox):
-            return st.new(SetBox(numbers.PYTHON[symbol](a.items, b.items)))
+    if symbol in "-|&^":
+        left, right = _members(st, x), _members(st, y)
+        if left is not None and right is not None:
+            made = numbers.PYTHON[symbol](left, right)
+            # The operand on the left decides between a set and a frozenset.
+            return st.new(SetBox(made)) if isinstance(x, Ref) else Static(made)
     raise PythonRaise(TypeError(f"unsupported operand type(s) for {symbol}: {t.describe(x)!r} and {t.describe(y)!r}"))
+
+
+def _members(st: State, x: Any) -> frozenset[Any] | None:
+    """Return the items of a set or a frozenset."""
+    if isinstance(x, Static):
+        return frozenset(x.value) if isinstance(x.value, (set, frozenset)) else None
+    box = st.box(x) if isinstance(x, Ref) else None
+    return box.items if isinstance(box, SetBox) else None
 
 
 def _repeat(t: Tracer, st: State, x: Any, y: Any) -> Any:
@@ -280,10 +290,10 @@ def _equal(t: Tracer, st: State, x: Any, y: Any) -> Any:
         for p, q in zip(a, b, strict=True):
             result = both(t, result, truth(t, st, compare(t, st, "==", p, q)))
         return result
+    left, right = _members(st, x), _members(st, y)
+    if left is not None and right is not None:
+        return Static(left == right)
     if isinstance(x, Ref) and isinstance(y, Ref):
-        left, right = st.box(x), st.box(y)
-        if isinstance(left, SetBox) and isinstance(right, SetBox):
-            return Static(left.items == right.items)
         return _one(t, x, y)
     return Static(False)
 
@@ -303,6 +313,9 @@ def _order(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
             less = truth(t, st, compare(t, st, strict, p, q))
             result = either(t, less, both(t, equal, result))
         return result
+    left, right = _members(st, x), _members(st, y)
+    if left is not None and right is not None:
+        return Static(bool(numbers.PYTHON[symbol](left, right)))
     raise PythonRaise(TypeError(f"'{symbol}' not supported between {t.describe(x)} and {t.describe(y)}"))
 
 

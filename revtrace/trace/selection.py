@@ -12,6 +12,7 @@ from revtrace.program.types import BOOL, INT
 from revtrace.trace import arrays, assignment, containers, numbers, subscripts, tables
 from revtrace.trace.convert import as_array, as_array_or_number
 from revtrace.trace.functions import method_handler, on, signature
+from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import ListBox, State
 from revtrace.trace.values import NONE, Num, Ref, Static, Tup, View, is_number, is_numeric
 
@@ -37,7 +38,11 @@ def choose(t: Tracer, st: State, items: list[Any], index: Operand) -> Any:
     try:
         return _choose(t, st, items, index)
     except _Unlike as unlike:
-        return items[int(t.pins.known(t, index, str(unlike)).value)]  # type: ignore[arg-type]
+        known = int(t.pins.known(t, index, str(unlike)).value)  # type: ignore[arg-type]
+    try:
+        return items[known]
+    except IndexError as error:
+        raise PythonRaise(error) from None
 
 
 class _Unlike(Exception):
@@ -45,6 +50,9 @@ class _Unlike(Exception):
 
 
 def _choose(t: Tracer, st: State, items: list[Any], index: Operand) -> Any:
+    if not items:
+        # In a loop that fills it: better unroll the loop.
+        raise _Unlike("an index into an empty list must be known when tracing")
     total = sum(_count(t, st, item) for item in items)
     known = all(_known(st, item) for item in items)
     if total > MOST_CHOSEN and not known:

@@ -95,6 +95,14 @@ def replaced(x: float) -> float:
     return d.a * d.b + sum(dataclasses.asdict(d).values()) + sum(dataclasses.astuple(d))
 
 
+def frozen_sets(x: float, **options: float) -> float:
+    known = {(frozen_sets, frozenset(options.items())): x * x}
+    few = frozenset("ab")
+    more = few | {"c"}
+    order = (few < more) + 2 * (more == {"a", "b", "c"}) + 4 * ({"a"} | few == few) + 8 * ({"d"} <= more)
+    return known[frozen_sets, frozenset()] * len(more - few) * order * (1 + isinstance(more, frozenset))
+
+
 def sets(x: float) -> float:
     known = {1, 2}.union({3})
     known.discard(2)
@@ -156,6 +164,7 @@ FUNCTIONS = {
     "namedtuple with __new__": (lambda x: Pair(x).area() * x, 2.0),
     "__new__": (lambda x: Made(x)(), 2.0),
     "dataclasses": (replaced, 2.0),
+    "frozen_sets": (frozen_sets, 2.0),
     "sets": (sets, 2.0),
     "locals": (lambda x, y: locals()["x"] * locals()["y"], 2.0, 3.0),
     "not callable": (lambda x: x if callable(Point(x)) else x * x, 2.0),

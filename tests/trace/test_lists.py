@@ -53,6 +53,19 @@ def chosen_then_written(x: float) -> float:
     return r[0] * x
 
 
+def orthonormal_rows(a: np.ndarray[Any, Any], n: int) -> float:
+    total = 0.0
+    for _ in range(n):
+        found: list[Any] = []
+        for j in range(len(a)):
+            rest = a[j]
+            for i in range(j):
+                rest = rest - np.dot(a[j], found[i]) * found[i]
+            found.append(rest / np.sqrt(np.sum(rest**2)))
+        total += found[-1][0] + found[1][1] ** 2
+    return total
+
+
 def rows_trade_places(a: list[list[float]]) -> float:
     m = [row[:] for row in a]
     sign = 1.0
@@ -156,6 +169,7 @@ FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "one row twice": (one_row_twice, 1.3, 3),
     "a name for a row": (a_name_for_a_row, 1.3, 3),
     "chosen, then written": (chosen_then_written, 3.2),
+    "orthonormal rows": (orthonormal_rows, np.array(A) + np.eye(len(A)), 2),
     "rows trade places": (rows_trade_places, A),
     "a place by a name": (a_place_by_a_name, 1.3, 3),
     "a row is replaced": (a_row_is_replaced, 1.3, 3),
