@@ -97,7 +97,11 @@ class _Door:
             self.release()
             context.call_conv.raise_error(builder, self.api, status)
             builder.branch(self.failed)
-        builder.ret(self.packed(result))
+        if isinstance(self.descriptor.restype, types.BaseTuple):
+            builder.ret(self.packed(result))
+        else:
+            # A kernel that fails whatever it is given: numba gives it no results.
+            builder.unreachable()
 
     def slot(self, k: int) -> Any:
         """Return the address of a slot."""

@@ -309,12 +309,12 @@ def append(t: Tracer, st: State, target: Ref, value: Any) -> None:
 
 
 def _with_room(t: Tracer, target: Ref, box: Growing) -> Growing:
-    """Return a list that is full with room for more; loops make it for the lists that grow in them."""
+    """Return a list that may be full with room for more; loops make it for the lists that grow in them."""
     room = room_of(box.buffer)
     if room is None or box.order is not None or target.id in t.lists_around:
         return box
     left = difference(t, room, length_of(box))
-    if left is None or left > 0:
+    if left is not None and left > 0:
         return box
     buffer = make(t, box.form, numbers.fold(t, "add", length_of(box), const(_MORE, "i8"), "i8"))
     move(t, box, buffer)

@@ -194,6 +194,12 @@ def test_too_large_an_array_is_a_memory_error() -> None:
         run(2**61)
 
 
+def test_a_kernel_that_always_fails() -> None:
+    text = 'f(s: f8) {\n check false kind="unsupported: nothing" soft=false\n return s\n}'
+    with pytest.raises(Bail):
+        build(program(text)).dispatch(1.5)
+
+
 def test_no_arguments_and_no_results() -> None:
     assert build(program("f() {\n return\n}")).dispatch() == ()
 

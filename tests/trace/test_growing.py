@@ -46,6 +46,20 @@ def adaptive(x):
     return total
 
 
+@case(X)
+def after_the_loop(x):
+    rows, total = [1.0], 0.0
+    for i in range(1, len(x) - 1):
+        rows.append(2 * x[i] + rows[i - 1])
+    rows.append(x[0])
+    if x[1] < 0:
+        rows.append(x[1] * x[2])
+    rows.append(3.0)
+    for i, v in enumerate(rows):
+        total += v * v * i
+    return total
+
+
 @case(X, 40)
 def traj(x, n):
     xs = [x]
