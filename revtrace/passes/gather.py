@@ -4,22 +4,24 @@ The reversal of ``v[i] = f(u[i-1], u[i], u[i+1])`` takes ``v_bar[i]`` and adds t
 elements of ``u_bar``.  A loop that does this cannot be vectorised.  It becomes
 
 - a loop for what is carried (sums over the whole range), if anything is;
-- a loop over the rim, which adds as before, but only to elements near the ends;
-- a loop over the elements in between: each collects what its neighbours would have added;
-- a loop that clears ``v_bar``.
+- where the range is long enough, each element's sum of what its neighbours would have added: a loop for those in
+  between, and straight code for the few near each end, which have fewer neighbours;
+- a loop that clears ``v_bar``;
+- where it is not, the loop as it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
+from revtrace.passes.dce import may_fail
 from revtrace.passes.distinct import Distinct
 from revtrace.passes.effects import buffers
 from revtrace.passes.fold import key
 from revtrace.passes.memory import zero
 from revtrace.passes.scopes import scopes
-from revtrace.passes.stencil import Addition, Recogniser, Stencil
+from revtrace.passes.stencil import Addition, Recogniser, Stencil, pieces, reach
 from revtrace.passes.subscripts import Subscripts
 from revtrace.passes.tape import integer
 from revtrace.program.build import Builder
@@ -77,136 +79,91 @@ class _Rewriter(Recogniser):
         With ``relayed``, what is in ``u`` within the range is taken for zero, and ``v`` is
         left uncleared.
         """
-        writes = {id(a.op) for a in s.additions} | {id(c) for c in s.clears}
         b = Builder(loop.loc)
-        if loop.params:
-            b.append(_without(loop, writes))
+        kept = _needed(s)
+        if loop.params or any(op.name == "load" and may_fail(op) and op not in kept for op in s.body):
+            b.append(_without(loop, {id(a.op) for a in s.additions} | {id(c) for c in s.clears}))
         bounds = [_bounds(b, x) for x in s.loops]
-        axes = range(len(s.loops))
-        least = [min(a.offsets[k] for a in s.additions) for k in axes]
-        most = [max(a.offsets[k] for a in s.additions) for k in axes]
-        inside = [
-            (integer(b, "add", bounds[k][0], const(most[k])), integer(b, "add", bounds[k][1], const(least[k])))
-            for k in axes
-        ]
-        widths = [most[k] - least[k] for k in axes]
-        if relayed:
-            u = s.additions[0].op.args[0]
-            self.rim(b, s, bounds, widths, lambda index: b.do("store", u, zero(_var(u)), *index, again=True))
-        self.rim(b, s, bounds, widths, lambda index: self.guarded(b, s, index, inside, widths))
-        self.collect(b, s, inside, "store" if relayed else "addto")
-        if s.clears and not relayed:
-            self.clear(b, s, bounds, [c.args[0] for c in s.clears])
+        long: Operand | None = None
+        for k, (low, high) in enumerate(bounds):
+            width = len(reach(s.additions, k, relayed)) - 1
+            if width:
+                enough = b.compare("ge", integer(b, "sub", high, low), const(width))
+                long = enough if long is None else b.op("and", long, enough, type=BOOL)
+        assert long is not None
+        with b.block() as collected:
+            self.collect(b, s, bounds, relayed)
+            if s.clears and not relayed:
+                self.clear(b, s, bounds, [c.args[0] for c in s.clears])
+        with b.block() as added:
+            if relayed:
+                self.clear(b, s, bounds, [s.additions[0].op.args[0]])
+            self.scatter(b, s, [op for op in kept if not (relayed and op in s.clears)], bounds)
+        b.append(If(long, Block(tuple(collected)), Block(tuple(added)), (), loop.loc))
         return b.stmts
 
-    def rim(
-        self,
-        b: Builder,
-        s: Stencil,
-        bounds: list[tuple[Operand, Operand]],
-        widths: list[int],
-        body: Callable[[tuple[Var, ...]], None],
-    ) -> None:
-        """Append loops over the places near the ends of the range."""
-        last = len(s.loops) - 1
+    def collect(self, b: Builder, s: Stencil, bounds: list[tuple[Operand, Operand]], relayed: bool) -> None:
+        """Append for each element, wherever it lies, the sum of what is added to it.
 
-        def level(k: int, index: tuple[Var, ...], near: Operand | None) -> None:
-            low, high = bounds[k]
-            i = Var(INT, s.loops[k].index.name)
-            if k < last:
-                with b.block() as stmts:
-                    here: Operand = b.compare("lt", i, integer(b, "add", low, const(widths[k])))
-                    edge = b.compare("ge", i, integer(b, "sub", high, const(widths[k])))
-                    here = b.op("or", here, edge, type=BOOL)
-                    level(k + 1, (*index, i), here if near is None else b.op("or", near, here, type=BOOL))
-                b.append(_loop(i, low, high, stmts, s.loops[k]))
+        Along each axis elements near the low end have only neighbours on the high side, and the other way round.
+        """
+
+        def level(k: int, at: tuple[Operand, ...], additions: Sequence[Addition], within: bool) -> None:
+            if k == len(s.loops):
+                for u in dict.fromkeys(a.op.args[0] for a in (additions or s.additions)):
+                    mine = [a for a in additions if a.op.args[0] is u]
+                    terms = [self.sum(b, s, group, at) for group in _by_factor(s, mine)]
+                    total = _total(b, terms) if terms else zero(_var(u))
+                    b.do("store" if relayed and within else "addto", u, total, *at, again=True)
                 return
-            # The last axis in two pieces, near its ends; all of it where another axis is near its own.
-            side = Var(INT, "side")
-            with b.block() as halves:
-                first = b.compare("eq", side, const(0))
-                left: Operand = b.op("min", integer(b, "add", low, const(widths[k])), high, type=INT)
-                right: Operand = b.op("max", integer(b, "sub", high, const(widths[k])), left, type=INT)
-                if near is not None:
-                    left = b.op("select", near, high, left, type=INT)
-                    right = b.op("select", near, high, right, type=INT)
-                start = b.op("select", first, low, right, type=INT)
-                stop = b.op("select", first, left, high, type=INT)
+            for piece in pieces(additions, k, relayed):
+                inside = within and piece.inside
+                if not piece.additions and not (relayed and inside):
+                    continue
+                if piece.end is not None:
+                    at_end = integer(b, "add", bounds[k][piece.end], const(piece.start))
+                    level(k + 1, (*at, at_end), piece.additions, inside)
+                    continue
+                i = Var(INT, s.loops[k].index.name)
                 with b.block() as stmts:
-                    body((*index, i))
+                    level(k + 1, (*at, i), piece.additions, inside)
+                low, high = bounds[k]
+                start, stop = integer(b, "add", low, const(piece.start)), integer(b, "add", high, const(piece.stop))
                 b.append(_loop(i, start, stop, stmts, s.loops[k]))
-            b.append(_loop(side, const(0), const(2), halves, s.loops[k]))
 
-        level(0, (), None)
+        level(0, (), s.additions, True)
 
-    def guarded(
-        self,
-        b: Builder,
-        s: Stencil,
-        index: tuple[Var, ...],
-        inside: list[tuple[Operand, Operand]],
-        widths: list[int],
-    ) -> None:
-        """Append the additions of one place that fall outside the inner part."""
-        values: dict[Var, Operand] = dict(zip((x.index for x in s.loops), index, strict=True))
-        skip = {id(c) for c in s.clears}
-        adds = {id(a.op): a for a in s.additions}
-        for op in s.body:
-            if id(op) in skip or any(x in loop.params for loop in s.loops for x in op.args):
-                continue
-            addition = adds.get(id(op))
-            copy = clone(op, values)
-            if addition is None:
-                b.append(copy)
-                continue
-            assert isinstance(copy, Op)
-            outside: Operand | None = None
-            for k, (low, high) in enumerate(inside):
-                if widths[k]:
-                    t = copy.args[2 + k]
-                    beyond = b.op("or", b.compare("lt", t, low), b.compare("ge", t, high), type=BOOL)
-                    outside = beyond if outside is None else b.op("or", outside, beyond, type=BOOL)
-            assert outside is not None
-            b.append(If(outside, Block((copy,)), Block(()), (), op.loc))
-
-    def collect(self, b: Builder, s: Stencil, inside: list[tuple[Operand, Operand]], how: str) -> None:
-        """Append the loops over the elements in between."""
-        targets = list(dict.fromkeys(a.op.args[0] for a in s.additions))
-        index = tuple(Var(INT, x.index.name) for x in s.loops)
+    def scatter(self, b: Builder, s: Stencil, body: Sequence[Op], bounds: list[tuple[Operand, Operand]]) -> None:
+        """Append the nest with some of its operations only."""
+        values: dict[Var, Operand] = {}
 
         def level(k: int) -> None:
-            if k < len(s.loops):
-                with b.block() as stmts:
-                    level(k + 1)
-                b.append(_loop(index[k], *inside[k], stmts, s.loops[k]))
+            if k == len(s.loops):
+                for op in body:
+                    b.append(clone(op, values))
                 return
-            for u in targets:
-                mine = [a for a in s.additions if a.op.args[0] is u]
-                terms = [self.sum(b, s, group, index) for group in _by_factor(s, mine)]
-                b.do(how, u, _total(b, terms), *index, again=True)
+            i = Var(INT, s.loops[k].index.name)
+            values[s.loops[k].index] = i
+            with b.block() as stmts:
+                level(k + 1)
+            b.append(_loop(i, *bounds[k], stmts, s.loops[k]))
 
         level(0)
 
     def sum(
         self, b: Builder, s: Stencil, group: tuple[Operand | None, list[tuple[Addition, Operand]]],
-        index: tuple[Var, ...],
+        at: tuple[Operand, ...],
     ) -> Operand:  # fmt: skip
         """Append the sum of what is added to an element, the factor that all of it has taken out."""
         factor, additions = group
-        total = _total(b, [self.shifted(b, s, a, value, index) for a, value in additions])
+        total = _total(b, [self.shifted(b, s, a, value, at) for a, value in additions])
         return total if factor is None else b.op("mul", total, factor)
 
-    def shifted(self, b: Builder, s: Stencil, a: Addition, value: Operand, index: tuple[Var, ...]) -> Operand:
+    def shifted(self, b: Builder, s: Stencil, a: Addition, value: Operand, at: tuple[Operand, ...]) -> Operand:
         """Append a value of the place that adds to this element."""
-        places = [integer(b, "sub", i, const(o)) for i, o in zip(index, a.offsets, strict=True)]
+        places = [integer(b, "sub", i, const(o)) for i, o in zip(at, a.offsets, strict=True)]
         values: dict[Var, Operand] = dict(zip((x.index for x in s.loops), places, strict=True))
-        wanted = {value}
-        chain: list[Op] = []
-        for op in reversed(s.body):
-            if op.out in wanted and op.out is not None:
-                chain.append(op)
-                wanted.update(op.args)
-        for op in reversed(chain):
+        for op in _made(s.body, [value]):
             b.append(clone(op, values))
         return values.get(value, value) if isinstance(value, Var) else value
 
@@ -229,6 +186,24 @@ class _Rewriter(Recogniser):
 def _var(x: Operand) -> Var:
     assert isinstance(x, Var)
     return x
+
+
+def _made(body: Sequence[Op], values: Sequence[Operand]) -> list[Op]:
+    """Return the operations that compute some values."""
+    wanted = set(values)
+    chain: list[Op] = []
+    for op in reversed(body):
+        if op.out is not None and op.out in wanted:
+            chain.append(op)
+            wanted.update(op.args)
+    return chain[::-1]
+
+
+def _needed(s: Stencil) -> list[Op]:
+    """Return the additions and clearings of a nest, and what these read."""
+    writes = [*(a.op for a in s.additions), *s.clears]
+    made = _made(s.body, [x for op in writes for x in op.args])
+    return [op for op in s.body if op in made or op in writes]
 
 
 def _by_factor(s: Stencil, additions: list[Addition]) -> list[tuple[Operand | None, list[tuple[Addition, Operand]]]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from revtrace.passes.distinct import Distinct
@@ -13,10 +13,10 @@ from revtrace.program.nodes import Const, For, Op, Operand, Stmt, Var
 from revtrace.program.types import Scalar, Stack
 from revtrace.rules.core import RULES
 
-__all__ = ["Addition", "Recogniser", "Stencil"]
+__all__ = ["Addition", "Piece", "Recogniser", "Stencil", "pieces", "reach"]
 
-_MOST = 40
-"""Additions in one loop body beyond which the code would grow too much."""
+_MOST = 250
+"""Terms of sums to be written, of all pieces, beyond which the code would grow too much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,56 @@ class Stencil:
     body: tuple[Op, ...]
     additions: tuple[Addition, ...]
     clears: tuple[Op, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Elements along one axis that the same additions reach.
+
+    Attributes
+    ----------
+    end : int or None
+        One element, counted from the low end of the range (0) or from its high end (1); or those in between.
+    start, stop : int
+        Where that element is relative to that end; or where those in between begin relative to the low end, and
+        end relative to the high one.
+    additions : tuple of Addition
+    inside : bool
+        Whether the range itself includes them.
+    """
+
+    end: int | None
+    start: int
+    stop: int
+    additions: tuple[Addition, ...]
+    inside: bool
+
+
+def reach(additions: Sequence[Addition], axis: int, whole: bool) -> range:
+    """Return the offsets of additions along an axis; with ``whole``, those of the range itself too."""
+    offsets = [a.offsets[axis] for a in additions] + [0] * whole
+    return range(min(offsets), max(offsets) + 1)
+
+
+def pieces(additions: Sequence[Addition], axis: int, whole: bool = False) -> Iterator[Piece]:
+    """Yield the elements that additions reach along an axis, in order, for a range at least as long as their reach.
+
+    With ``whole``, the elements of the range itself too.  Near the low end are elements with neighbours on the
+    high side only, and the other way round.
+    """
+    span = reach(additions, axis, whole)
+    for c in span[:-1]:
+        yield Piece(0, c, c, tuple(a for a in additions if a.offsets[axis] <= c), c >= 0)
+    yield Piece(None, span[-1], span[0], tuple(additions), span[0] <= 0 <= span[-1])
+    for c in span[:-1]:
+        yield Piece(1, c, c, tuple(a for a in additions if a.offsets[axis] > c), c < 0)
+
+
+def _terms(additions: Sequence[Addition], axes: int, axis: int = 0) -> int:
+    """Return the number of terms in the sums of all pieces."""
+    if axis == axes or not additions:
+        return len(additions)
+    return sum(_terms(piece.additions, axes, axis + 1) for piece in pieces(additions, axis))
 
 
 class Recogniser:
@@ -63,6 +113,9 @@ class Recogniser:
                 return None
             body += own
             loop = inner[0]
+            made = {loop.index for loop in loops} | {p for loop in loops for p in loop.params} | {op.out for op in body}
+            if made & {loop.start, loop.stop}:
+                return None
         return self.classified(tuple(loops), tuple(body))
 
     def classified(self, loops: tuple[For, ...], body: tuple[Op, ...]) -> Stencil | None:
@@ -96,10 +149,9 @@ class Recogniser:
                 case _:
                     return None
         targets = {a.op.args[0] for a in additions}
-        if (
-            not any(len({a.offsets for a in additions if a.op.args[0] is u}) > 1 for u in targets)
-            or len(additions) > _MOST
-        ):
+        if not any(len({a.offsets for a in additions if a.op.args[0] is u}) > 1 for u in targets):
+            return None
+        if _terms(additions, len(loops)) > _MOST:
             return None
         for u in targets:
             others = [op.args[0] for op in (*loads, *clears)] + [x for x in targets if x is not u]

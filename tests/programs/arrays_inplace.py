@@ -308,3 +308,19 @@ def wavefront(x):
         for j in range(1, n):
             t[i, j] = 0.4 * t[i - 1, j] + 0.3 * t[i, j - 1] + 0.3 * math.sin(t[i - 1, j - 1])
     return t[n - 1, n - 1]
+
+
+@case(normal(6, 6, seed=40), 2, oracle="complex", smooth=True)
+def triangular_stencil(a, steps):
+    u = a.copy()
+    v = a.copy()
+    for _ in range(steps):
+        for i in range(1, len(a) - 1):
+            for j in range(1, i):
+                v[i, j] = u[i - 1, j] + u[i + 1, j] + 0.5 * u[i, j - 1] * u[i, j + 1]
+        u, v = v, u
+    s = 0.0
+    for i in range(len(a)):
+        for j in range(len(a)):
+            s += u[i, j] ** 2
+    return s
