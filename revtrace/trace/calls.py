@@ -261,9 +261,14 @@ def _plain(
         )
     defaults = tuple(_default(t, st, d, source, "__defaults__", k) for k, d in enumerate(f.__defaults__ or ()))
     kwdefaults = {k: _default(t, st, d, source, "__kwdefaults__", k) for k, d in (f.__kwdefaults__ or {}).items()}
+    captured: dict[str, Ref] = {}
     cells: dict[str, Any] = {}
     for k, name in enumerate(f.__code__.co_freevars):
         cell = (f.__closure__ or ())[k]
+        _, known = t.cells.get(id(cell), (None, None))
+        if known is not None and known.id in st.heap:
+            captured[name] = known
+            continue
         try:
             contents = cell.cell_contents
         except ValueError:
@@ -271,7 +276,7 @@ def _plain(
             cells[name] = UNDEF
             continue
         cells[name] = external(t, st, contents, Cell(source, k), "const")
-    captured = {name: st.new(CellBox(v)) for name, v in cells.items()}
+    captured |= {name: st.new(CellBox(v)) for name, v in cells.items()}
     t.guard(source, "code", (f.__code__, f.__defaults__, f.__kwdefaults__)) if not isinstance(source, Fixed) else None
     return _enter(t, st, f.__code__, f.__globals__, f, source, defaults, kwdefaults, captured, args, kwargs)
 

@@ -7,6 +7,7 @@ import dataclasses
 import types
 from typing import TYPE_CHECKING, Any
 
+from revtrace.errors import UnsupportedError
 from revtrace.trace.containers import as_static
 from revtrace.trace.external import external
 from revtrace.trace.functions import on
@@ -28,10 +29,14 @@ def _build(t: Tracer, st: State, args: Any, kwargs: Any, fr: Frame | None) -> An
     body, *rest = args
     known = [_known(t, st, x, "a base of a class") for x in rest]
     named = {k: _known(t, st, v, "an argument of a class") for k, v in kwargs.items()}
-    function = _real(t, st, body.value)
+    refusals: list[UnsupportedError] = []
+    function = _real(t, st, body.value, refusals)
     try:
         return Static(builtins.__build_class__(function, *known, **named))
     except Exception as error:
+        if isinstance(error, NameError) and refusals:
+            # The body itself reads a variable, not only the methods.
+            raise refusals[0] from None
         raise PythonRaise(error) from None
 
 
@@ -52,19 +57,27 @@ def _is_traced(value: Any) -> bool:
     return isinstance(value, TracedFunction)
 
 
-def _real(t: Tracer, st: State, made: TracedFunction) -> types.FunctionType:
-    """Return the function that a function made while tracing stands for; it may use nothing but known objects."""
+def _real(t: Tracer, st: State, made: TracedFunction, refusals: list[UnsupportedError]) -> types.FunctionType:
+    """Return the function that a function made while tracing stands for.
+
+    It reads known objects from its cells when it runs; functions made in it that are traced read what the cells of
+    the function around them hold (`Tracer.cells`).
+    """
     what = f"a variable of the function around it in the class {made.code.co_name},"
     cells = []
     for name in made.code.co_freevars:
         box = st.box(made.captured[name])
         assert isinstance(box, CellBox)
-        if isinstance(box.value, Undef):
-            cells.append(types.CellType())
-        elif isinstance(box.value, Static) and _is_traced(box.value.value):
-            cells.append(types.CellType(_real(t, st, box.value.value)))
-        else:
-            cells.append(types.CellType(_known(t, st, box.value, what)))
+        cell = types.CellType()
+        if isinstance(box.value, Static) and _is_traced(box.value.value):
+            cell.cell_contents = _real(t, st, box.value.value, refusals)
+        elif not isinstance(box.value, Undef):
+            try:
+                cell.cell_contents = _known(t, st, box.value, what)
+            except UnsupportedError as refusal:
+                refusals.append(refusal)
+        t.cells[id(cell)] = (cell, made.captured[name])
+        cells.append(cell)
     _watch(t, st, made.code, made.globals)
     function = types.FunctionType(made.code, made.globals, made.__name__, None, tuple(cells))
     function.__defaults__ = tuple(_known(t, st, x, what) for x in made.defaults) or None

@@ -11,6 +11,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import CellType
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,8 @@ class Tracer:
         """Loops over tables of constants that had to be unrolled."""
         self.global_cells: dict[tuple[int, str], Ref] = {}
         """The global variables the function assigns, each as a closure cell."""
+        self.cells: dict[int, tuple[CellType, Ref]] = {}
+        """Cells of functions that class bodies made, by identity, with the traced cells they stand for."""
         self.current = State(originals=self.originals)
         self.all_params: set[Var] = set()
 

@@ -111,12 +111,45 @@ def known_surroundings(x: float) -> float:
     return A().f(x)
 
 
+def itself(x: float) -> float:
+    class Dual:
+        def __init__(self, a: float, b: float = 0.0) -> None:
+            self.a, self.b = a, b
+
+        def __mul__(self, other: Any) -> Any:
+            other = other if isinstance(other, Dual) else Dual(other)
+            return Dual(self.a * other.a, self.a * other.b + self.b * other.a)
+
+        __rmul__ = __mul__
+
+    y = 3.0 * Dual(x, 1.0) * Dual(x, 1.0)
+    return y.a * y.b
+
+
+def numbers_around(x: float) -> float:
+    k = 2.0 * x
+
+    class A:
+        def f(self, v: float) -> float:
+            nonlocal k
+            k += v * late
+            return k * x
+
+    late = x * x
+    made = A()
+    total = made.f(1.0)
+    for _ in range(3):
+        k *= 0.5
+        total += made.f(x)
+    return total + k
+
+
 def root(x: float) -> Any:
     return math.sqrt(x) if x >= 0 else cmath.sqrt(x)
 
 
 @pytest.mark.parametrize(
-    "f", [inheritance, data, named, own_exception, members, protocols, known_surroundings, root]
+    "f", [inheritance, data, named, own_exception, members, protocols, known_surroundings, itself, numbers_around, root]
 )  # fmt: skip
 def test_of_a_number(f: Callable[..., Any]) -> None:
     agrees(f, 2.0)
@@ -124,13 +157,12 @@ def test_of_a_number(f: Callable[..., Any]) -> None:
         agrees(f, -2.0)
 
 
-def test_a_class_that_uses_run_time_numbers_is_refused() -> None:
+def test_a_class_body_that_reads_run_time_numbers_is_refused() -> None:
     def f(x: float) -> float:
         class A:
-            def f(self) -> float:
-                return x * 2
+            slope = x * 2
 
-        return A().f()
+        return A.slope
 
     refuses(f, 2.0, match="known only when running")
 
