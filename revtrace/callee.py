@@ -80,7 +80,10 @@ def unwrap(f: Any) -> Callee:
             f = f.py_func
         elif not callable(f):
             raise TypeError(f"expected a function, got {type(f).__name__}")
-        elif not isinstance(f, type) and isinstance(call := vars_of(type(f)).get("__call__"), FunctionType):
+        elif isinstance(f, type) or hasattr(f, "nin"):
+            # Of a ufunc, NumPy's or numba's, the method that calls it says nothing.
+            f = _forwarding(f)
+        elif isinstance(call := vars_of(type(f)).get("__call__"), FunctionType):
             prefix, f = (f, *prefix), call
         else:
             f = _forwarding(f)

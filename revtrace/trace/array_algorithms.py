@@ -138,7 +138,6 @@ def _vectorize(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | Non
 
 def call_vectorized(t: Tracer, st: State, f: Vectorized | np.vectorize, args: Args, kwargs: Kwargs) -> Any:
     """Call ``np.vectorize(function)``: the function at each element or each part, in a loop."""
-    from revtrace.trace.calls import call
     from revtrace.trace.definitions.register import traced
     from revtrace.trace.definitions.windows import by_parts
 
@@ -154,13 +153,17 @@ def call_vectorized(t: Tracer, st: State, f: Vectorized | np.vectorize, args: Ar
             raise t.unsupported("np.vectorize with several results", "it has no rule", "write the loop")
         cores = tuple(len([n for n in part.split(",") if n]) for part in takes.strip("()").split("),("))
         return traced(t, st, by_parts, (f.function, Static(cores), *args), {})
-    function = f.function
+    found = elementwise_call(t, st, f.function, args)
+    return found if arrays.is_array(found) else as_array(t, found, st)
+
+
+def elementwise_call(t: Tracer, st: State, function: Any, args: Args) -> Any:
+    """Call a function of numbers at each element of arrays, in a loop."""
+    from revtrace.trace.calls import call
+
     values = [as_array_or_number(t, st, a) for a in args]
     found = arrays.apply(t, lambda *xs: call(t, st, function, xs, {}), values)
-    if arrays.is_array(found):
-        return arrays.materialise(t, found)
-    number = numbers.as_num(t, found)
-    return as_array(t, Num(number.operand, False), st)
+    return arrays.materialise(t, found) if arrays.is_array(found) else Num(numbers.as_num(t, found).operand, False)
 
 
 # refused by name ----------------------------------------------------------------------------------

@@ -32,8 +32,7 @@ from revtrace.trace.subscripts import (
     is_slice,
     keys_of,
     leading_mask,
-    new_axis,
-    single_flag,
+    without_flags,
 )
 from revtrace.trace.values import Elementwise, Num, Static, View, is_number
 
@@ -95,13 +94,7 @@ def set_subscript(t: Tracer, value: Any, key: Any, new: Any) -> None:
             "revtrace computes it as an array of its own",
             "write the complex numbers, or all of a part: z.real = x",
         )
-    view: View = settle(t, value)
-    single = single_flag(t, key)
-    if single is not None:
-        from revtrace.trace.selection import place
-
-        place(t, new_axis(view, 0), single, new)
-        return
+    view, key = without_flags(t, settle(t, value), key)
     mask = leading_mask(t, view, key)
     if mask is not None:
         if mask.ndim == view.ndim and not is_array(new):

@@ -155,6 +155,13 @@ def call(
         from revtrace.trace.array_algorithms import call_vectorized
 
         return call_vectorized(t, st, f, args, kwargs)
+    kernel = getattr(getattr(f, "_dispatcher", None), "py_func", None)
+    if isinstance(kernel, types.FunctionType) and getattr(f, "signature", "") is None and not kwargs:
+        # What numba.vectorize makes of a function of numbers.
+        from revtrace.trace.array_algorithms import elementwise_call
+
+        where = function.source and _attr(_attr(function.source, "_dispatcher"), "py_func")
+        return elementwise_call(t, st, Static(kernel, where), args)
     by_code = users.is_opted_out(f)
     handler = None if by_code else functions.find(f)
     if handler is not None:

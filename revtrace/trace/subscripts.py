@@ -43,6 +43,7 @@ __all__ = [
     "row",
     "subscript",
     "transpose",
+    "without_flags",
 ]
 
 
@@ -145,10 +146,7 @@ def _positive(t: Tracer, start: Operand, stop: Operand, step: int) -> Operand:
 
 def keys_of(t: Tracer, key: Any, ndim: int) -> list[Any]:
     """Return the items of a subscript, ellipsis written out."""
-    items = list(key.items) if isinstance(key, Tup) else [key]
-    if isinstance(key, Static) and isinstance(key.value, tuple):
-        items = [Static(x) for x in key.value]
-    items = [_plain_index(t, t.use(x)) for x in items]
+    items = [_plain_index(t, x) for x in _items(t, key)]
     if any(_is_mask(x) for x in items):
         items = [y for x in items for y in (_places(t, x) if _is_mask(x) else (x,))]
     real = sum(1 for x in items if not (isinstance(x, Static) and (x.value is None or x.value is Ellipsis)))
@@ -168,6 +166,12 @@ def keys_of(t: Tracer, key: Any, ndim: int) -> list[Any]:
     if not seen:
         out += [full] * (ndim - real)
     return out
+
+
+def _items(t: Tracer, key: Any) -> list[Any]:
+    if isinstance(key, Static) and isinstance(key.value, tuple):
+        return [Static(x) for x in key.value]
+    return [t.use(x) for x in (key.items if isinstance(key, Tup) else (key,))]
 
 
 def _plain_index(t: Tracer, x: Any) -> Any:
@@ -202,12 +206,7 @@ def is_slice(x: Any) -> bool:
 
 def subscript(t: Tracer, value: Any, key: Any) -> Any:
     """``value[key]`` for an array: an element, a view, or a gathered copy."""
-    view = settle(t, value)
-    single = single_flag(t, key)
-    if single is not None:
-        from revtrace.trace.selection import compress
-
-        return compress(t, new_axis(view, 0), single)
+    view, key = without_flags(t, settle(t, value), key)
     mask = leading_mask(t, view, key)
     if mask is not None:
         from revtrace.trace.selection import compress
@@ -323,18 +322,36 @@ def transpose(view: View, order: tuple[int, ...]) -> View:
     return part_of(view, maps, tuple(view.shape[k] for k in order))
 
 
-def single_flag(t: Tracer, key: Any) -> View | None:
-    """Return a key that is one truth value, which picks all of an array or nothing, as an array of one."""
+def without_flags(t: Tracer, view: View, key: Any) -> tuple[View, Any]:
+    """Return a view and a key without truth values: each is a mask of one over an axis of its own."""
     from revtrace.trace.convert import as_array
 
-    if isinstance(key, Tup) and len(key.items) == 1:
-        key = key.items[0]
-    flag = (
-        (is_array(key) and key.ndim == 0 and key.dtype == "b1")
-        or (isinstance(key, Num) and key.dtype == "b1")
-        or (isinstance(key, Static) and isinstance(key.value, (bool, np.bool_)))
-    )
-    return new_axis(as_array(t, key), 0) if flag else None
+    items = _items(t, key)
+    if not any(map(_is_flag, items)):
+        return view, key
+    axis = 0
+    for k, x in enumerate(items):
+        if _is_flag(x):
+            view = new_axis(view, axis)
+            items[k] = new_axis(as_array(t, x), 0)
+        if isinstance(x, Static) and x.value is Ellipsis:
+            axis = view.ndim - sum(_axes(y) for y in items[k + 1 :])
+        else:
+            axis += _axes(items[k])
+    return view, items[0] if len(items) == 1 else Tup(tuple(items))
+
+
+def _is_flag(x: Any) -> bool:
+    if isinstance(x, Static):
+        return isinstance(x.value, (bool, np.bool_))
+    return isinstance(x, Num) and x.dtype == "b1" or is_array(x) and x.ndim == 0 and x.dtype == "b1"
+
+
+def _axes(x: Any) -> int:
+    """How many axes of the array an item of a subscript takes."""
+    if is_none(x) or _is_flag(x):
+        return 0
+    return int(x.ndim) if _is_mask(x) else 1
 
 
 def leading_mask(t: Tracer, view: View, key: Any) -> Any:

@@ -12,6 +12,7 @@ import operator
 import sys
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 
@@ -95,6 +96,15 @@ def replaced(x: float) -> float:
     return d.a * d.b + sum(dataclasses.asdict(d).values()) + sum(dataclasses.astuple(d))
 
 
+@numba.vectorize
+def steep(a: float, b: float) -> float:
+    return a * a if a > b else math.sin(a) * b
+
+
+def made_elementwise(x: float) -> float:
+    return np.sum(steep(np.array([x, 2 * x]), 3.0)) * steep(x, 3.0)
+
+
 def frozen_sets(x: float, **options: float) -> float:
     known = {(frozen_sets, frozenset(options.items())): x * x}
     few = frozenset("ab")
@@ -164,6 +174,8 @@ FUNCTIONS = {
     "namedtuple with __new__": (lambda x: Pair(x).area() * x, 2.0),
     "__new__": (lambda x: Made(x)(), 2.0),
     "dataclasses": (replaced, 2.0),
+    "made_elementwise": (made_elementwise, 2.0),
+    "elementwise itself": (steep, 2.0, 0.5),
     "frozen_sets": (frozen_sets, 2.0),
     "sets": (sets, 2.0),
     "locals": (lambda x, y: locals()["x"] * locals()["y"], 2.0, 3.0),

@@ -37,6 +37,16 @@ def masked_update(x: np.ndarray) -> float:
     return (y * x).sum()
 
 
+def single_truth(x: np.ndarray) -> float:
+    yes, turned = x[..., 0] > 1, np.outer(x, x)
+    out = np.copy(x)
+    out[yes, 1] = x[yes, 2] * 3
+    out[~yes, 0] = 7 * x[1]
+    turned[True, 0] *= x
+    turned[..., True] *= 2
+    return np.sum(out * x) + np.sum(x[yes, 1:]) ** 2 + np.sum(turned[1:, ~yes]) + turned[1, yes, 0][-1]
+
+
 def rows_by_mask(m: np.ndarray) -> float:
     keep = m[:, 0] > 1
     n = m.copy()
@@ -80,6 +90,7 @@ FUNCTIONS = {
     "changed row": (changed_row, 1.6),
     "bisect": (bisected, 1.7),
     "mask": (masked_update, X),
+    "one truth": (single_truth, X + 1.5),
     "mask of rows": (rows_by_mask, M),
     "masked sum": (lambda x: x[x > 1].sum() + np.sum(x[x < 1] ** 2) + np.count_nonzero(x > 1) * x[0], X),
     "nothing masked": (lambda x: x[x > 9].sum() + x[0], X),
