@@ -100,6 +100,8 @@ class Row:
         What stands for ``pull`` where that cannot be traced.
     transposed : bool
         Whether ``push`` is made from ``pull``, which takes longer than running in reverse.
+    sparse : bool
+        Whether ``pull`` takes None for the cotangent of an output that nothing reads, else zeros.
     """
 
     name: str
@@ -113,6 +115,7 @@ class Row:
     fixed: bool = True
     foreign: Callable[..., Callable[..., Any]] | None = None
     transposed: bool = False
+    sparse: bool = False
 
 
 ROWS: dict[str, Row] = {}

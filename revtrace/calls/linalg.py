@@ -34,40 +34,69 @@ def transposed(x: Any) -> Any:
     return np.swapaxes(x, -1, -2)
 
 
+def conjugated(x: Any) -> Any:
+    """Return the conjugates of an array; of real numbers the array itself."""
+    return np.conj(x) if np.iscomplexobj(x) else x
+
+
 def adjoint(x: Any) -> Any:
     """Return a stack of matrices with each conjugated and transposed."""
-    return np.conj(np.swapaxes(x, -1, -2))
+    return conjugated(transposed(x))
+
+
+def _total(*parts: Any) -> Any:
+    """Return the sum of shares of which some may be missing."""
+    found = None
+    for part in parts:
+        if part is not None:
+            found = part if found is None else found + part
+    return found
 
 
 # systems --------------------------------------------------------------------------------------
 
 
-def _solve_pull() -> Function:
+def _flipped(x: Any, flip: bool) -> Any:
+    return transposed(x) if flip else x
+
+
+def solve(a: Any, b: Any, turned: bool = False, sideways: bool = False) -> Any:
+    """Solve ``a @ x = b``; where ``turned``, for the transpose of ``a``; where ``sideways``, for those of ``b`` and ``x``.
+
+    The tracer passes transposes so: an operand of a row is a whole array, and a copy of it would be made.
+    """
+    return _flipped(np.linalg.solve(_flipped(a, turned), _flipped(b, sideways)), sideways)
+
+
+def _solve_pull(turned: bool, sideways: bool) -> Function:
     def pull(a: Any, b: Any, x: Any, x_bar: Any) -> Any:
-        b_bar = np.linalg.solve(transposed(a), x_bar)
-        return -(b_bar @ transposed(x)), b_bar
+        x, x_bar = _flipped(x, sideways), _flipped(x_bar, sideways)
+        b_bar = np.linalg.solve(_flipped(a, not turned), x_bar)
+        minus = -b_bar
+        a_bar = x @ transposed(minus) if turned else minus @ transposed(x)
+        return a_bar, _flipped(b_bar, sideways)
 
     return pull
 
 
-def _solve_push() -> Function:
+def _solve_push(turned: bool, sideways: bool) -> Function:
     def push(a: Any, b: Any, x: Any, da: Any, db: Any) -> Any:
-        if da is None:
-            return (np.linalg.solve(a, db),)
-        if db is None:
-            return (np.linalg.solve(a, -(da @ x)),)
-        return (np.linalg.solve(a, db - da @ x),)
+        change = None if db is None else _flipped(db, sideways)
+        if da is not None:
+            moved = _flipped(da, turned) @ _flipped(x, sideways)
+            change = -moved if change is None else change - moved
+        return (_flipped(np.linalg.solve(_flipped(a, turned), change), sideways),)
 
     return push
 
 
-enter(Row("solve", np.linalg.solve, pull=_solve_pull, push=_solve_push, raises=True))
+enter(Row("solve", solve, pull=_solve_pull, push=_solve_push, raises=True))
 
 
 def _inv_pull() -> Function:
     def pull(a: Any, y: Any, y_bar: Any) -> Any:
         t = transposed(y)
-        return (-(t @ y_bar @ t),)
+        return (-(t @ y_bar) @ t,)
 
     return pull
 
@@ -82,15 +111,20 @@ def _inv_push() -> Function:
 enter(Row("inv", np.linalg.inv, pull=_inv_pull, push=_inv_push, raises=True))
 
 
-def solve_triangular(a: Any, b: Any, lower: bool = True, unit: bool = False) -> Any:
-    """Solve ``a @ x = b`` with a triangular matrix, or stacks of them; only that triangle is read."""
+def solve_triangular(
+    a: Any, b: Any, lower: bool = True, unit: bool = False, turned: bool = False, sideways: bool = False
+) -> Any:
+    """Solve ``a @ x = b`` with a triangular matrix, or stacks of them; only its ``lower`` or upper triangle is read.
+
+    As `solve` else: with ``turned`` it is the transpose of ``a`` that is triangular, and the matrix.
+    """
     dtype = np.result_type(a, b)
-    solve = _trsm(dtype.char)
-    if solve is None:
-        part = np.tril(a) if lower else np.triu(a)
+    trsm = _trsm(dtype.char)
+    if trsm is None:
+        part = _triangle(_flipped(a, turned), lower, False)
         if unit:
             part = part - part * np.eye(a.shape[-1]) + np.eye(a.shape[-1])
-        return np.linalg.solve(part, b)
+        return _flipped(np.linalg.solve(part, _flipped(b, sideways)), sideways)
     if not unit and not np.diagonal(a, axis1=-2, axis2=-1).all():
         raise np.linalg.LinAlgError("singular matrix")
     out = np.empty_like(b, dtype=dtype, order="C")
@@ -98,8 +132,16 @@ def solve_triangular(a: Any, b: Any, lower: bool = True, unit: bool = False) -> 
         right = b[index]
         if right.size:
             # BLAS sees the transposes of arrays stored by rows: x' a' = b'.
-            turned = right[None] if right.ndim == 1 else right.T
-            out[index] = solve(1.0, a[index].T, turned, side=1, lower=not lower, diag=unit).T.reshape(right.shape)
+            low = lower == turned
+            out[index] = trsm(
+                1.0,
+                a[index].T,
+                right.T,
+                side=not sideways,
+                lower=lower == turned,
+                trans_a=turned != sideways,
+                diag=unit,
+            ).T
     return out
 
 
@@ -122,21 +164,23 @@ def _triangle(x: Any, lower: bool, unit: bool) -> Any:
     return np.tril(x) if lower else np.triu(x)
 
 
-def _solve_triangular_pull(lower: bool, unit: bool) -> Function:
+def _solve_triangular_pull(lower: bool, unit: bool, turned: bool, sideways: bool) -> Function:
     def pull(a: Any, b: Any, x: Any, x_bar: Any) -> Any:
-        b_bar = solve_triangular(transposed(a), x_bar, not lower, unit)
-        return -_triangle(b_bar @ transposed(x), lower, unit), b_bar
+        x, x_bar = _flipped(x, sideways), _flipped(x_bar, sideways)
+        b_bar = solve_triangular(_flipped(a, not turned), x_bar, not lower, unit)
+        a_bar = x @ transposed(b_bar) if turned else b_bar @ transposed(x)
+        return -_triangle(a_bar, lower != turned, unit), _flipped(b_bar, sideways)
 
     return pull
 
 
-def _solve_triangular_push(lower: bool, unit: bool) -> Function:
+def _solve_triangular_push(lower: bool, unit: bool, turned: bool, sideways: bool) -> Function:
     def push(a: Any, b: Any, x: Any, da: Any, db: Any) -> Any:
-        if da is None:
-            return (solve_triangular(a, db, lower, unit),)
-        if db is None:
-            return (solve_triangular(a, -(_triangle(da, lower, unit) @ x), lower, unit),)
-        return (solve_triangular(a, db - _triangle(da, lower, unit) @ x, lower, unit),)
+        change = None if db is None else _flipped(db, sideways)
+        if da is not None:
+            moved = _triangle(_flipped(da, turned), lower, unit) @ _flipped(x, sideways)
+            change = -moved if change is None else change - moved
+        return (_flipped(solve_triangular(_flipped(a, turned), change, lower, unit), sideways),)
 
     return push
 
@@ -149,10 +193,17 @@ enter(Row("solve_triangular", solve_triangular, pull=_solve_triangular_pull, pus
 
 def cofactor(a: Any) -> Any:
     """Return the matrix of cofactors, of singular matrices too: the gradient of the determinant."""
+    try:
+        y = np.linalg.inv(a)
+        size = np.abs(a).sum(axis=-1).max(axis=-1) * np.abs(y).sum(axis=-1).max(axis=-1)
+    except np.linalg.LinAlgError:
+        size = np.inf
+    if np.all(size < np.finfo(a.dtype).eps ** -0.25):
+        return np.linalg.det(a)[..., None, None] * transposed(y)
+    # The inverse, where there is one, has lost digits that the cofactors have.
     u, s, vh = np.linalg.svd(a)
-    n = a.shape[-1]
     others = np.ones_like(s)
-    for k in range(n):
+    for k in range(a.shape[-1]):
         others[..., k] = np.prod(np.delete(s, k, axis=-1), axis=-1)
     turn = np.linalg.det(u) * np.linalg.det(vh)
     return np.conj(np.conj(turn)[..., None, None] * ((u * others[..., None, :]) @ vh))
@@ -205,9 +256,10 @@ def _slogdet_pull(complex: bool) -> Function:
     def pull(a: Any, sign: Any, log: Any, sign_bar: Any, log_bar: Any) -> Any:
         y = transposed(np.linalg.inv(a))
         if not complex:
-            return (np.asarray(log_bar)[..., None, None] * y,)
-        turn = np.real(1j * np.asarray(sign) * sign_bar)
-        return (np.asarray(log_bar - 1j * turn)[..., None, None] * y,)
+            # The sign is constant.
+            return (None if log_bar is None else np.asarray(log_bar)[..., None, None] * y,)
+        turn = None if sign_bar is None else -1j * np.real(1j * np.asarray(sign) * sign_bar)
+        return (np.asarray(_total(log_bar, turn))[..., None, None] * y,)
 
     return pull
 
@@ -222,7 +274,7 @@ def _slogdet_push(complex: bool) -> Function:
     return push
 
 
-enter(Row("slogdet", _slogdet, pull=_slogdet_pull, push=_slogdet_push, raises=True))
+enter(Row("slogdet", _slogdet, pull=_slogdet_pull, push=_slogdet_push, raises=True, sparse=True))
 
 
 # factorisations ------------------------------------------------------------------------------------
@@ -240,10 +292,10 @@ def _one_triangle(x: Any) -> Any:
 
 def _cholesky_pull() -> Function:
     def pull(a: Any, low: Any, low_bar: Any) -> Any:
-        inner = _halved(adjoint(low) @ np.conj(low_bar))
+        inner = _halved(adjoint(low) @ conjugated(low_bar))
         right = solve_triangular(adjoint(low), inner, False)
-        both = adjoint(solve_triangular(adjoint(low), adjoint(right), False))
-        return (np.conj(_one_triangle(0.5 * (both + adjoint(both)))),)
+        both = solve_triangular(adjoint(low), adjoint(right), False)
+        return (conjugated(_one_triangle(0.5 * (both + adjoint(both)))),)
 
     return pull
 
@@ -272,13 +324,17 @@ def _qr(a: Any) -> Any:
 def _qr_pull() -> Function:
     def pull(a: Any, q: Any, r: Any, q_bar: Any, r_bar: Any) -> Any:
         k = q.shape[-1]
-        u, y = r[..., :k], a[..., k:]
-        u_bar, v_bar = np.conj(r_bar[..., :k]), np.conj(r_bar[..., k:])
-        g = np.conj(q_bar) + y @ adjoint(v_bar)
-        m = u @ adjoint(u_bar) - adjoint(g) @ q
-        mixed = np.tril(m, -1) + adjoint(np.tril(m, -1)) + np.tril(np.triu(np.real(m)))
-        left = adjoint(solve_triangular(u, adjoint(g + q @ mixed), False))
-        return (np.conj(np.concatenate((left, q @ v_bar), axis=-1)),)
+        u = r[..., :k]
+        if r_bar is None:
+            g = conjugated(q_bar)
+            m = -(adjoint(g) @ q)
+            v_bar = np.zeros_like(r[..., k:])
+        else:
+            v_bar = conjugated(r_bar[..., k:])
+            g = _total(a[..., k:] @ adjoint(v_bar), None if q_bar is None else conjugated(q_bar))
+            m = u @ adjoint(conjugated(r_bar[..., :k])) - adjoint(g) @ q
+        left = adjoint(solve_triangular(u, adjoint(g + q @ _mirrored(m)), False))
+        return (conjugated(np.concatenate((left, q @ v_bar), axis=-1)),)
 
     return pull
 
@@ -300,15 +356,16 @@ def _qr_push() -> Function:
     return push
 
 
-enter(Row("qr", _qr, pull=_qr_pull, push=_qr_push, raises=True))
+enter(Row("qr", _qr, pull=_qr_pull, push=_qr_push, raises=True, sparse=True))
 
 
 # eigenvalues and singular values -----------------------------------------------------------------------
 
 
-def _shares(x: Any, difference: Any) -> Any:
-    """Return a quotient that is zero where the numerator is, and on the diagonal."""
-    x = x - np.tril(np.triu(x))
+def _shares(x: Any, difference: Any, hollow: bool = False) -> Any:
+    """Return a quotient that is zero where the numerator is, and on the diagonal (of a hollow numerator anyway)."""
+    if not hollow:
+        x = x - np.tril(np.triu(x))
     return x / np.where(x == 0, 1.0, difference)
 
 
@@ -318,10 +375,12 @@ def _eigh(a: Any) -> Any:
 
 def _eigh_pull() -> Function:
     def pull(a: Any, w: Any, v: Any, w_bar: Any, v_bar: Any) -> Any:
-        inner = adjoint(v) @ np.conj(v_bar)
-        inner = _shares(inner, w[..., None, :] - w[..., :, None])
-        total = (v * w_bar[..., None, :]) @ adjoint(v) + v @ inner @ adjoint(v)
-        return (np.conj(_one_triangle(0.5 * (total + adjoint(total)))),)
+        left = None if w_bar is None else v * w_bar[..., None, :]
+        if v_bar is not None:
+            inner = adjoint(v) @ conjugated(v_bar)
+            left = _total(left, v @ _shares(inner, w[..., None, :] - w[..., :, None]))
+        total = left @ adjoint(v)
+        return (conjugated(_one_triangle(0.5 * (total + adjoint(total)))),)
 
     return pull
 
@@ -336,7 +395,7 @@ def _eigh_push() -> Function:
     return push
 
 
-enter(Row("eigh", _eigh, pull=_eigh_pull, push=_eigh_push, raises=True))
+enter(Row("eigh", _eigh, pull=_eigh_pull, push=_eigh_push, raises=True, sparse=True))
 
 
 def _svd(a: Any, complex: bool) -> Any:
@@ -348,26 +407,34 @@ def _outside(x: Any, basis: Any, inside: Any, s: Any) -> Any:
 
     A square basis spans everything: what is left is rounding, which a tiny singular value would blow up.
     """
-    if basis.shape[-2] == basis.shape[-1]:
-        return np.zeros_like(x)
     rest = x - basis @ inside
-    return np.where(rest == 0, 0.0, rest / np.where(rest == 0, 1.0, s))
+    none = (rest == 0) | (basis.shape[-2] == basis.shape[-1])
+    return np.where(none, 0.0, rest / np.where(none, 1.0, s))
 
 
 def _svd_pull(complex: bool) -> Function:
     def pull(a: Any, u: Any, s: Any, vh: Any, u_bar: Any, s_bar: Any, vh_bar: Any) -> Any:
-        v, ug, vg = adjoint(vh), np.conj(u_bar), adjoint(np.conj(vh_bar))
         wide, tall = s[..., None, :], s[..., :, None]
         gap = wide * wide - tall * tall
-        uu, vv = adjoint(u) @ ug, adjoint(v) @ vg
-        j, k = _shares(uu - adjoint(uu), gap), _shares(vv - adjoint(vv), gap)
-        middle = j * wide + tall * k
-        if complex:
-            turn = 1j * np.tril(np.triu(np.imag(uu - adjoint(uu)))) * 0.5
-            middle = middle + np.where(turn == 0, 0.0, turn / np.where(turn == 0, 1.0, wide))
-        total = (u * s_bar[..., None, :]) @ vh + u @ middle @ vh
-        total = total + _outside(ug, u, uu, wide) @ vh + u @ adjoint(_outside(vg, v, vv, wide))
-        return (np.conj(total),)
+        left = None if s_bar is None else u * s_bar[..., None, :]
+        right = middle = None
+        if u_bar is not None:
+            ug = conjugated(u_bar)
+            uu = adjoint(u) @ ug
+            skew = uu - adjoint(uu)
+            middle = _shares(skew, gap, not complex) * wide
+            if complex:
+                turn = 1j * np.tril(np.triu(np.imag(skew))) * 0.5
+                middle = middle + np.where(turn == 0, 0.0, turn / np.where(turn == 0, 1.0, wide))
+            left = _total(left, _outside(ug, u, uu, wide))
+        if vh_bar is not None:
+            v, vg = adjoint(vh), transposed(vh_bar)
+            vv = vh @ vg
+            middle = _total(middle, tall * _shares(vv - adjoint(vv), gap, not complex))
+            right = u @ adjoint(_outside(vg, v, vv, wide))
+        if middle is not None:
+            left = _total(left, u @ middle)
+        return (conjugated(_total(left @ vh, right)),)
 
     return pull
 
@@ -392,18 +459,16 @@ def _svd_push(complex: bool) -> Function:
     return push
 
 
-enter(Row("svd", _svd, pull=_svd_pull, push=_svd_push, raises=True))
+enter(Row("svd", _svd, pull=_svd_pull, push=_svd_push, raises=True, sparse=True))
 
 
 def _pinv_pull(rcond: float | None, hermitian: bool) -> Function:
     def pull(a: Any, p: Any, p_bar: Any) -> Any:
-        g, ph = np.conj(p_bar), adjoint(p)
-        gh = adjoint(g)
-        total = -(ph @ g @ ph)
-        left = gh @ p @ ph
-        total = total + left - a @ (p @ left)
-        right = ph @ p @ gh
-        return (np.conj(total + right - (right @ p) @ a),)
+        g, ph = conjugated(p_bar), adjoint(p)
+        left = (adjoint(g) @ p) @ ph
+        right = ph @ (p @ adjoint(g))
+        total = left - ph @ g @ ph - a @ (p @ left) + right - (right @ p) @ a
+        return (conjugated(total),)
 
     return pull
 
@@ -432,12 +497,12 @@ def _lstsq(a: Any, b: Any, rcond: float | None) -> Any:
 def _lstsq_pull(rcond: float | None) -> Function:
     def pull(a: Any, b: Any, x: Any, x_bar: Any) -> Any:
         p = np.linalg.pinv(a)
-        g = np.conj(x_bar)
+        g = conjugated(x_bar)
         z = adjoint(p) @ g
         rest = b - a @ x
         outside = g - adjoint(a) @ z
-        total = -(z @ adjoint(x)) + rest @ adjoint(p @ z) + (adjoint(p) @ x) @ adjoint(outside)
-        return np.conj(total), np.conj(z)
+        total = rest @ adjoint(p @ z) - z @ adjoint(x) + (adjoint(p) @ x) @ adjoint(outside)
+        return conjugated(total), conjugated(z)
 
     return pull
 

@@ -165,7 +165,9 @@ def _traced(
     if mode == "pull":
 
         def derivative(ins: Any, outs: Any, bars: Any) -> Any:
-            return function(*ins, *outs, *[np.zeros_like(o) if b is None else b for o, b in zip(outs, bars)])  # noqa: B905
+            if not row.sparse:
+                bars = [np.zeros_like(o) if b is None else b for o, b in zip(outs, bars)]  # noqa: B905
+            return function(*ins, *outs, *bars)
     else:
 
         def derivative(ins: Any, outs: Any, bars: Any) -> Any:

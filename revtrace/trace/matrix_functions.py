@@ -15,7 +15,7 @@ from revtrace.trace.containers import as_known_int
 from revtrace.trace.convert import as_array
 from revtrace.trace.functions import on, signature
 from revtrace.trace.linalg import dot, matmul
-from revtrace.trace.rows import call_row
+from revtrace.trace.rows import call_row, order_of
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
 from revtrace.trace.values import NONE, Num, Static, Tup, View
@@ -60,6 +60,12 @@ def swapped(view: View) -> View:
     """Return a stack of matrices, each transposed."""
     order = (*range(view.ndim - 2), view.ndim - 1, view.ndim - 2)
     return subscripts.transpose(view, order)
+
+
+def is_swapped(view: View) -> bool:
+    """Whether a view is a whole buffer with its matrices transposed."""
+    straight = tuple(range(view.ndim))
+    return order_of(view) == (*straight[:-2], straight[-1], straight[-2])
 
 
 def least(t: Tracer, m: Operand, n: Operand) -> Operand:
@@ -121,7 +127,12 @@ def solve(t: Tracer, st: State, a: Any, b: Any, row: str = "solve", settings: An
     heads = [subscripts.part_of(v, v.maps, v.shape[: v.ndim - 2]) for v in (matrix, right)]
     stack = arrays.broadcast(t, heads)
     parts = [spread(t, v, stack, dtype) for v in (matrix, right)]
+    flips = [is_swapped(v) for v in parts]
+    parts = [swapped(v) if flip else v for v, flip in zip(parts, flips, strict=True)]
+    settings = (*settings, ("turned", flips[0]), ("sideways", flips[1]))
     (x,) = call_row(t, row, parts, ((dtype, parts[1].shape),), settings, ("x",))
+    if flips[1]:
+        x = swapped(x)
     return subscripts.basic(t, x, [Static(slice(None))] * (x.ndim - 1) + [Static(0)]) if vector else x
 
 
