@@ -61,11 +61,17 @@ def _flipped(x: Any, flip: bool) -> Any:
 
 
 def solve(a: Any, b: Any, turned: bool = False, sideways: bool = False) -> Any:
-    """Solve ``a @ x = b``; where ``turned``, for the transpose of ``a``; where ``sideways``, for those of ``b`` and ``x``.
+    """Solve ``a @ x = b`` for a vector or matrices.
 
-    The tracer passes transposes so: an operand of a row is a whole array, and a copy of it would be made.
+    ``turned``: ``a`` holds the transposed matrices; ``sideways``: so do ``b`` and ``x``.  The tracer passes
+    transposes so: an operand of a row is a whole array, and a transpose would be copied to one.
     """
     return _flipped(np.linalg.solve(_flipped(a, turned), _flipped(b, sideways)), sideways)
+
+
+def _products(x: Any, y: Any) -> Any:
+    """Return ``x @ y'`` of matrices or of vectors as columns."""
+    return x[:, np.newaxis] * y if x.ndim == 1 else x @ transposed(y)
 
 
 def _solve_pull(turned: bool, sideways: bool) -> Function:
@@ -73,7 +79,7 @@ def _solve_pull(turned: bool, sideways: bool) -> Function:
         x, x_bar = _flipped(x, sideways), _flipped(x_bar, sideways)
         b_bar = np.linalg.solve(_flipped(a, not turned), x_bar)
         minus = -b_bar
-        a_bar = x @ transposed(minus) if turned else minus @ transposed(x)
+        a_bar = _products(x, minus) if turned else _products(minus, x)
         return a_bar, _flipped(b_bar, sideways)
 
     return pull
@@ -81,7 +87,7 @@ def _solve_pull(turned: bool, sideways: bool) -> Function:
 
 def _solve_push(turned: bool, sideways: bool) -> Function:
     def push(a: Any, b: Any, x: Any, da: Any, db: Any) -> Any:
-        change = None if db is None else _flipped(db, sideways)
+        change: Any = None if db is None else _flipped(db, sideways)
         if da is not None:
             moved = _flipped(da, turned) @ _flipped(x, sideways)
             change = -moved if change is None else change - moved
@@ -114,10 +120,12 @@ enter(Row("inv", np.linalg.inv, pull=_inv_pull, push=_inv_push, raises=True))
 def solve_triangular(
     a: Any, b: Any, lower: bool = True, unit: bool = False, turned: bool = False, sideways: bool = False
 ) -> Any:
-    """Solve ``a @ x = b`` with a triangular matrix, or stacks of them; only its ``lower`` or upper triangle is read.
+    """Solve as `solve` does with triangular matrices, of which only the ``lower`` or the upper triangle is read.
 
-    As `solve` else: with ``turned`` it is the transpose of ``a`` that is triangular, and the matrix.
+    Where ``turned``, it is that of the transpose of ``a``.
     """
+    if b.ndim == 1:
+        return solve_triangular(a, b[:, np.newaxis], lower, unit, turned)[:, 0]
     dtype = np.result_type(a, b)
     trsm = _trsm(dtype.char)
     if trsm is None:
@@ -132,16 +140,8 @@ def solve_triangular(
         right = b[index]
         if right.size:
             # BLAS sees the transposes of arrays stored by rows: x' a' = b'.
-            low = lower == turned
-            out[index] = trsm(
-                1.0,
-                a[index].T,
-                right.T,
-                side=not sideways,
-                lower=lower == turned,
-                trans_a=turned != sideways,
-                diag=unit,
-            ).T
+            options = {"side": not sideways, "lower": lower == turned, "trans_a": turned != sideways, "diag": unit}
+            out[index] = trsm(1.0, a[index].T, right.T, **options).T
     return out
 
 
@@ -168,7 +168,7 @@ def _solve_triangular_pull(lower: bool, unit: bool, turned: bool, sideways: bool
     def pull(a: Any, b: Any, x: Any, x_bar: Any) -> Any:
         x, x_bar = _flipped(x, sideways), _flipped(x_bar, sideways)
         b_bar = solve_triangular(_flipped(a, not turned), x_bar, not lower, unit)
-        a_bar = x @ transposed(b_bar) if turned else b_bar @ transposed(x)
+        a_bar = _products(x, b_bar) if turned else _products(b_bar, x)
         return -_triangle(a_bar, lower != turned, unit), _flipped(b_bar, sideways)
 
     return pull

@@ -118,12 +118,17 @@ def solve(t: Tracer, st: State, a: Any, b: Any, row: str = "solve", settings: An
     right = as_array(t, b, st)
     if right.ndim == 0:
         raise PythonRaise(ValueError("solve1: Input operand 1 does not have enough dimensions"))
+    dtype, _ = numbers.promoted((matrix.dtype, False), (right.dtype, False))
     vector = right.ndim == 1
+    if matrix.shape[-1] is not right.shape[-1 if vector else -2]:
+        arrays.agree(t, matrix.shape[-1], right.shape[-1 if vector else -2])
+    if vector and matrix.ndim == 2:
+        turned = is_swapped(matrix)
+        parts = [settle_to(t, swapped(matrix) if turned else matrix, dtype), settle_to(t, right, dtype)]
+        settings = (*settings, ("turned", turned), ("sideways", False))
+        return call_row(t, row, parts, ((dtype, right.shape),), settings, ("x",))[0]
     if vector:
         right = subscripts.new_axis(right, 1)
-    dtype, _ = numbers.promoted((matrix.dtype, False), (right.dtype, False))
-    if matrix.shape[-1] is not right.shape[-2]:
-        arrays.agree(t, matrix.shape[-1], right.shape[-2])
     heads = [subscripts.part_of(v, v.maps, v.shape[: v.ndim - 2]) for v in (matrix, right)]
     stack = arrays.broadcast(t, heads)
     parts = [spread(t, v, stack, dtype) for v in (matrix, right)]
