@@ -26,7 +26,9 @@ _PLAIN = frozenset(
     (
         *("add", "sub", "mul", "div", "neg", "accum", "select", "cast", "load", "store", "addto", "check", "dim"),
         *("lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not", "xor"),
-        *("abs", "sqrt", "square", "min", "max", "powi", "sign", "copysign", "floor", "ceil"),
+        *("abs", "sqrt", "square", "min", "max", "powi", "sign", "copysign", "floor", "ceil", "trunc", "rint"),
+        *("maximum", "minimum", "fmax", "fmin", "reciprocal", "deg2rad", "rad2deg", "heaviside"),
+        *("isnan", "isinf", "isfinite", "signbit"),
     )
 )
 
