@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from revtrace.trace.functions import on, signature
 from revtrace.trace.signals import NeedStatic
 from revtrace.trace.state import State
 from revtrace.trace.subscripts import is_none
-from revtrace.trace.values import NONE, Num, Static, is_numeric
+from revtrace.trace.values import NONE, Elementwise, Num, Static, View, is_numeric
 
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
@@ -215,4 +216,7 @@ def _interp(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) 
         inner = numbers.select(t, numbers.compare(t, "<", point, first_x).operand, first, inner)
         return numbers.select(t, numbers.compare(t, ">", point, last_x).operand, final, inner)
 
-    return arrays.apply(t, at, (as_array_or_number(t, st, x),))
+    found = arrays.apply(t, at, (as_array_or_number(t, st, x),))
+    if isinstance(found, Elementwise):
+        return replace(found, reads=(*found.reads, *(k for k in (knots, values) if isinstance(k, View))), moved=True)
+    return found

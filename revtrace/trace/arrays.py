@@ -301,7 +301,9 @@ def apply(t: Tracer, function: Callable[..., Any], args: Sequence[Any]) -> Any:
         samples = [Num(t.b.own(Var(Scalar(a.dtype))), False) if is_array(a) else a for a in args]
         dtype = as_num(t, function(*samples)).dtype
     reads = tuple(r for a in arrays for r in ((a,) if isinstance(a, View) else a.reads))
-    return Elementwise(shape, dtype, at, reads, None, all(isinstance(a, View) or a.regular for a in arrays))
+    regular = all(isinstance(a, View) or a.regular for a in arrays)
+    moved = any(isinstance(a, Elementwise) and a.moved for a in arrays)
+    return Elementwise(shape, dtype, at, reads, None, regular, moved)
 
 
 # keeping ------------------------------------------------------------------------------------

@@ -55,7 +55,8 @@ def assign(t: Tracer, target: View, value: Any) -> None:
             value = fitted(t, settle(t, value), target.shape)
     if is_array(value):
         reads = (value,) if isinstance(value, View) else value.reads
-        if any(may_overlap(t, r, target) and not same(r, target) for r in reads):
+        moved = isinstance(value, Elementwise) and value.moved
+        if any(may_overlap(t, r, target) and (moved or not same(r, target)) for r in reads):
             value = materialise(t, value)
         for n, m in zip(value.shape, target.shape[target.ndim - value.ndim :], strict=True):
             if not is_one(n) and n is not m:

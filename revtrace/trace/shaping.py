@@ -284,7 +284,7 @@ def _rolled(t: Tracer, view: View, by: Operand, k: int) -> Elementwise:
         source = numbers.fold(t, "mod", numbers.fold(t, "sub", ix[k], by, "i8"), n, "i8")
         return arrays.load_at(t, view, (*ix[:k], source, *ix[k + 1 :]))
 
-    return Elementwise(view.shape, view.dtype, at, (view,))
+    return Elementwise(view.shape, view.dtype, at, (view,), moved=True)
 
 
 @on(np.linalg.diagonal)
@@ -357,7 +357,7 @@ def _repeat(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) 
     def at(ix: tuple[Operand, ...]) -> Operand:
         return arrays.load_at(t, view, (*ix[:k], numbers.fold(t, "floordiv", ix[k], by, "i8"), *ix[k + 1 :]))
 
-    return Elementwise(shape, view.dtype, at, (view,))
+    return Elementwise(shape, view.dtype, at, (view,), moved=True)
 
 
 @on(np.tile)
@@ -377,4 +377,4 @@ def _tile(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
             t, view, tuple(numbers.fold(t, "mod", i, n, "i8") for i, n in zip(ix, sizes, strict=True))
         )
 
-    return Elementwise(shape, view.dtype, at, (view,))
+    return Elementwise(shape, view.dtype, at, (view,), moved=True)

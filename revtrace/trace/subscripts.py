@@ -272,7 +272,7 @@ def gather(t: Tracer, view: View, keys: list[Any]) -> Elementwise:
 
     shape = (*rest[:position], *index_shape, *rest[position:])
     reads = (view, *(a for a in arrays if isinstance(a, View)))
-    return Elementwise(shape, view.dtype, at, reads)
+    return Elementwise(shape, view.dtype, at, reads, moved=True)
 
 
 def index_at(t: Tracer, array: Any, indices: tuple[Operand, ...], shape: tuple[Operand, ...]) -> Operand:

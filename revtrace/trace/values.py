@@ -125,6 +125,7 @@ class View:
 class Elementwise:
     """An array expression not yet computed: ``at(indices)`` appends the operations of one element.
 
+    ``reads`` are the arrays it is computed from, each element from those at its own place unless it is ``moved``.
     ``shares`` is the array whose elements numpy would have made this a view of (``z.real``).  ``regular`` says
     that numpy lays the result out as the operands are.
 
@@ -138,6 +139,7 @@ class Elementwise:
     reads: tuple[View, ...] = ()
     shares: View | None = None
     regular: bool = False
+    moved: bool = False
 
     @property
     def ndim(self) -> int:
