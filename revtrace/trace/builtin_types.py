@@ -18,7 +18,7 @@ from revtrace.trace.members import store_field
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import CellBox, DictBox, Growing, ListBox, ObjectBox, SetBox, State
 from revtrace.trace.texts import is_message, run_time_text
-from revtrace.trace.values import NONE, Bound, Num, Ref, Static, Tup
+from revtrace.trace.values import NONE, Bound, Num, Ref, Static, Tup, Vectorized
 
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
@@ -33,11 +33,7 @@ def python_type(t: Tracer, st: State, value: Any) -> type:
     value = t.use(value)
     match value:
         case Static():
-            from revtrace.trace.calls import TracedFunction
-
-            if isinstance(value.value, TracedFunction):
-                return type(python_type)
-            return type(value.value)
+            return _stood_for(value.value) or type(value.value)
         case Num():
             if value.weak:
                 return {"f": float, "i": int, "b": bool, "c": complex}[value.dtype[0]]
@@ -54,6 +50,14 @@ def python_type(t: Tracer, st: State, value: Any) -> type:
     return np.ndarray if arrays.is_array(value) else object
 
 
+def _stood_for(value: Any) -> type | None:
+    """Return the class of what one of the tracer's own objects stands for."""
+    from revtrace.trace.calls import TracedFunction
+
+    kinds = ((TracedFunction, types.FunctionType), (Vectorized, np.vectorize))
+    return next((kind for own, kind in kinds if isinstance(value, own)), None)
+
+
 @on(type)
 def _type(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     if len(args) != 1:
@@ -63,7 +67,8 @@ def _type(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
 
 def is_instance(t: Tracer, st: State, value: Any, cls: type) -> bool:
     """``isinstance(value, cls)``."""
-    return isinstance(value.value, cls) if isinstance(value, Static) else issubclass(python_type(t, st, value), cls)
+    real = isinstance(value, Static) and _stood_for(value.value) is None
+    return isinstance(value.value, cls) if real else issubclass(python_type(t, st, value), cls)
 
 
 @on(isinstance)
@@ -71,7 +76,7 @@ def _isinstance(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | No
     kinds = _classes(t, st, args[1])
     value = t.use(args[0])
     try:
-        if isinstance(value, Static):
+        if isinstance(value, Static) and _stood_for(value.value) is None:
             t.reliance.compare(type(value.value), kinds)
             return Static(isinstance(value.value, kinds))
     except TypeError as error:

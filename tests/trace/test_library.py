@@ -10,6 +10,8 @@ import itertools
 import math
 import operator
 import sys
+import types
+from collections.abc import Callable
 from typing import Any
 
 import numba
@@ -105,6 +107,34 @@ def made_elementwise(x: float) -> float:
     return np.sum(steep(np.array([x, 2 * x]), 3.0)) * steep(x, 3.0)
 
 
+def compiled_inside(x: float, n: int) -> float:
+    @numba.njit
+    def slope(y):
+        return -x * y
+
+    @numba.jit("f8(f8)", nopython=True)
+    def square(y):
+        return y * y
+
+    y = 1.0
+    for _ in range(n):
+        y += 0.1 * slope(y) + square(x)
+    return y
+
+
+def kinds_of_things(x: float) -> float:
+    def inner(y):
+        return x * y
+
+    classes = (types.FunctionType, Callable, np.vectorize)
+    things = (inner, lambda y: y, np.vectorize(inner), x)
+    score = 1.0
+    for k, thing in enumerate(things):
+        for j, cls in enumerate(classes):
+            score += 2.0 ** (4 * k + j) * isinstance(thing, cls)
+    return x * score if type(inner) is types.FunctionType else 0 * x
+
+
 def frozen_sets(x: float, **options: float) -> float:
     known = {(frozen_sets, frozenset(options.items())): x * x}
     few = frozenset("ab")
@@ -176,6 +206,8 @@ FUNCTIONS = {
     "dataclasses": (replaced, 2.0),
     "made_elementwise": (made_elementwise, 2.0),
     "elementwise itself": (steep, 2.0, 0.5),
+    "compiled_inside": (compiled_inside, 0.7, 3),
+    "kinds_of_things": (kinds_of_things, 1.3),
     "frozen_sets": (frozen_sets, 2.0),
     "sets": (sets, 2.0),
     "locals": (lambda x, y: locals()["x"] * locals()["y"], 2.0, 3.0),

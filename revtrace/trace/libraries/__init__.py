@@ -1,6 +1,6 @@
 """Plain functions traced in place of SciPy's whose own code is compiled, one module for each of its packages.
 
-`averages` has those of ``statistics``, whose own code computes with fractions.
+`averages` has those of ``statistics``, whose own code computes with fractions, `compilers` numba's decorators.
 
 They compute the same in NumPy's terms, so that a test compares them with SciPy by calling them; refusals are as in
 `revtrace.trace.definitions`.  SciPy is looked at only where something else has imported it.
@@ -8,6 +8,7 @@ They compute the same in NumPy's terms, so that a test compares them with SciPy 
 
 from revtrace.trace.libraries import (
     averages,
+    compilers,
     distance,
     fft,
     integrate,
@@ -21,6 +22,6 @@ from revtrace.trace.libraries import (
 from revtrace.trace.libraries.register import find
 
 __all__ = [
-    "averages", "distance", "fft", "find", "integrate", "interpolate", "linalg", "optimize", "signal", "special",
-    "stats",
+    "averages", "compilers", "distance", "fft", "find", "integrate", "interpolate", "linalg", "optimize", "signal",
+    "special", "stats",
 ]  # fmt: skip
