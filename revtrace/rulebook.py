@@ -205,9 +205,10 @@ class _Rule:
         callable
             ``f`` itself, which has a rule from now on.
         """
-        from revtrace.interop import foreign
+        from revtrace.interop.foreign import jax_rule
 
-        return self(f, adjoint=foreign.jax_adjoint(f), forward=foreign.jax_function(f), foreign=True)
+        register(f, jax_rule(f, _name(f)))
+        return f
 
     def from_torch(self, f: F) -> F:
         """Let traced functions call a PyTorch function, differentiated by PyTorch.
@@ -222,9 +223,10 @@ class _Rule:
         callable
             ``f`` itself, which has a rule from now on.
         """
-        from revtrace.interop import foreign
+        from revtrace.interop.foreign import torch_rule
 
-        return self(f, adjoint=foreign.torch_adjoint(f), forward=foreign.torch_function(f), foreign=True)
+        register(f, torch_rule(f, _name(f)))
+        return f
 
     def from_autograd(self, f: F) -> F:
         """Let traced functions call a function written with ``autograd.numpy``, differentiated by autograd.
@@ -239,9 +241,10 @@ class _Rule:
         callable
             ``f`` itself, which has a rule from now on.
         """
-        from revtrace.interop import foreign
+        from revtrace.interop.foreign import autograd_rule
 
-        return self(f, adjoint=foreign.autograd_adjoint(f), foreign=True)
+        register(f, autograd_rule(f, _name(f)))
+        return f
 
 
 rule = _Rule()

@@ -33,6 +33,7 @@ from revtrace.loc import Loc
 from revtrace.passes import prepared
 from revtrace.passes.plan import Plan
 from revtrace.passes.shadows import BranchArrayError
+from revtrace.program.collector import rarely
 from revtrace.program.deep import DEEPEST, deep, deepest
 from revtrace.program.nodes import Block, Program
 from revtrace.program.verify import verify
@@ -261,6 +262,7 @@ class Table:
                 self.refresh()
             return specialisation
 
+    @rarely()
     def _made(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Specialisation:
         """Trace, derive and compile for a call."""
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 import pytest
@@ -21,3 +22,10 @@ settings.load_profile(os.environ.get("REVTRACE_TEST_PROFILE", "quick"))
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: takes more than a few seconds; left out by -m 'not slow'")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    # What is imported stays, and is not to be walked for cycles again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)

@@ -36,7 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     "interop": LEAVES
     | {"callee", "containers", "cotangents", "derived", "dispatch", "dispatch_signature", "handle", "matrices"}
     | {"products", "table"}
-    | {"cache", "codegen", "program", "replay", "trace"},
+    | {"cache", "calls", "codegen", "program", "replay", "trace"},
 }
 """What each package may import; the modules of the public API, above all of these, are not listed."""
 

@@ -241,54 +241,6 @@ def test_a_rule_needs_a_callable_and_one_way_to_say_it():
         rule(abs, partials=abs, adjoint=abs)
 
 
-def test_functions_of_jax(registered):
-    jax = pytest.importorskip("jax")
-
-    @jax.jit
-    def f(x, a):
-        return jax.numpy.sum(jax.numpy.tanh(a * x))
-
-    rule.from_jax(f)
-    registered(f)
-
-    def g(x, a):
-        s = 0.0
-        for k in range(3):
-            s += f(x, a * k) * x[k]
-        return s
-
-    got = revtrace.grad(g, argnums=(0, 1))(X, 0.7)
-    exact = sum(X[k] * np.sum(k * X / np.cosh(0.7 * k * X) ** 2) for k in range(3))
-    assert got[1] == pytest.approx(exact, rel=1e-12)
-
-
-def test_functions_of_torch(registered):
-    torch = pytest.importorskip("torch")
-
-    def f(x):
-        return torch.sin(x).sum() * x[0]
-
-    rule.from_torch(f)
-    registered(f)
-    got = revtrace.grad(lambda x: f(x) * 2.0)(X)
-    expected = 2 * X[0] * np.cos(X)
-    expected[0] += 2 * np.sin(X).sum()
-    np.testing.assert_allclose(got, expected)
-
-
-def test_functions_of_autograd(registered):
-    numpy = pytest.importorskip("autograd.numpy")
-
-    def f(x):
-        return numpy.sum(numpy.sin(x)) * x[0]
-
-    rule.from_autograd(f)
-    registered(f)
-    expected = X[0] * np.cos(X)
-    expected[0] += np.sin(X).sum()
-    np.testing.assert_allclose(revtrace.grad(lambda x: f(x))(X), expected)
-
-
 def test_rules_are_checked_alone_and_through_hosts(registered):
     def f(x, a):
         return {"s": a * np.sin(x), "n": (float(np.sum(x)), len(x))}

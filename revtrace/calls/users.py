@@ -85,6 +85,9 @@ class UserRule:
         Why nothing is differentiated, where that is so.
     foreign : bool
         Whether adjoint and tangent are to be called, not traced.
+    further : callable, optional
+        Returns the rule of a foreign adjoint, as a function of ``(ct, out, *args)`` that returns a tuple of cotangents,
+        None for what is no float: what second derivatives need.
     """
 
     name: str
@@ -94,6 +97,7 @@ class UserRule:
     like: Callable[..., Any] | None = None
     why_zero: str = ""
     foreign: bool = False
+    further: Callable[[], UserRule] | None = None
     rows: dict[Any, Row] = field(default_factory=dict)
 
     @functools.cached_property
@@ -217,7 +221,7 @@ def _made(rule: UserRule, args: Spec, out: Spec) -> Row:
     if all(leaf[2][0] in "fc" for leaf in leaves(out)):
         if pull is None and push is not None:
             pull = transposed_push(push, count, outs, floats)
-        elif push is None and pull is not None and not rule.foreign:
+        elif push is None and pull is not None and (rule.further is not None or not rule.foreign):
             push = transposed_pull(pull, count, outs, NotImplementedTangent)
     return Row(
         name,
@@ -311,29 +315,44 @@ def _foreign_pull(rule: UserRule, name: str, args: Spec, out: Spec) -> Callable[
     """The adjoint as a call of a row of its own."""
     from revtrace.trace.user_rules import opaque
 
-    kinds = leaves(args)
-    count, outs = len(kinds), len(leaves(out))
-    wanted = [k for k, leaf in enumerate(kinds) if leaf[2][0] in "fc"]
+    # The row's operands are those of the adjoint, in its order.
+    every: Spec = ("tuple", (out, out, *args[1]), None)
+    kinds = leaves(every)
+    count, outs = len(leaves(args)), len(leaves(out))
+    wanted = [k for k in range(2 * outs, len(kinds)) if kinds[k][2][0] in "fc"]
+    name = f"{name}:adjoint"
 
     def run(*xs: Any) -> tuple[Any, ...]:
         assert rule.adjoint is not None
-        ready = [_guarded(x) for x in xs]
-        given = rebuilt(args, ready[:count])
-        result = rebuilt(out, ready[count : count + outs])
-        bar = rebuilt(out, ready[count + outs :])
+        bar, result, *given = rebuilt(every, [_guarded(x) for x in xs])
         shares = _cotangents(rule, args, rule.adjoint(bar, result, *given))
-        return tuple(_array(shares[k], xs[k], rule.name) for k in wanted)
+        return tuple(_array(shares[k - 2 * outs], xs[k], rule.name) for k in wanted)
 
-    row = enter(Row(f"{name}:adjoint", run, raises=True, fixed=False))
-    call = opaque(row.name, wanted, count)
+    def further() -> Callable[..., Any]:
+        assert rule.further is not None
+        made: Callable[..., Any] = _foreign_pull(rule.further(), name, every, _of_floats(args))()
+        return made
+
+    again = None if rule.further is None else further
+    push = None if again is None else transposed_pull(again, len(kinds), len(wanted), NotImplementedTangent)
+    enter(Row(name, run, pull=again, push=push, raises=True, fixed=False, transposed=True))
+    call = opaque(name, wanted, len(kinds))
 
     def pull() -> Callable[..., Any]:
         def derivative(*xs: Any) -> Any:
-            return call(*xs)
+            given, results, bars = xs[:count], xs[count : count + outs], xs[count + outs :]
+            return call(*bars, *results, *given)[2 * outs :]
 
         return derivative
 
     return pull
+
+
+def _of_floats(spec: Spec) -> Spec:
+    """Return the structure of the cotangents of a value."""
+    if spec[0] in LEAVES:
+        return ("array", *spec[1:]) if spec[2][0] in "fc" else ("static", None)
+    return ("static", None) if spec[0] == "static" else (spec[0], tuple(_of_floats(part) for part in spec[1]), spec[2])
 
 
 def _array(share: Any, like: Any, name: str) -> Any:

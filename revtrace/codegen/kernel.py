@@ -37,6 +37,7 @@ from revtrace.codegen.signals import Bail, Deopt
 from revtrace.codegen.vecmath import available
 from revtrace.codegen.vecmath import functions as functions_of_vectors
 from revtrace.codegen.vector import MATH
+from revtrace.program.collector import rarely
 from revtrace.program.types import Array, Scalar, Type
 
 __all__ = ["Kernel", "compile_source", "load", "numba_type"]
@@ -109,6 +110,7 @@ def numba_type(type_: Type) -> Any:
     raise TypeError(f"a program takes no {type_}")
 
 
+@rarely()
 def compile_source(source: Source, signature: tuple[Any, ...]) -> Kernel:
     """Compile generated code for inputs of the given numba types."""
     flags = Flags()

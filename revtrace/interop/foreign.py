@@ -1,20 +1,44 @@
-"""JAX's, PyTorch's and autograd's functions as functions of NumPy values, and their adjoints by their own means.
+"""Rules of JAX's, PyTorch's and autograd's functions: functions of NumPy values, differentiated by their own means.
 
-Each library is imported when a function of it is called.  revtrace's convention for complex
-cotangents is JAX's and autograd's; PyTorch's is its conjugate.
+Each library is imported when a function of it is called.  The pullback of a function is a function of the same
+library, so that derivatives of any order are the library's.  revtrace's convention for complex cotangents is JAX's
+and autograd's; PyTorch's is its conjugate.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 
-__all__ = ["autograd_adjoint", "jax_adjoint", "jax_function", "torch_adjoint", "torch_function"]
+from revtrace.calls.users import UserRule
+
+__all__ = ["autograd_rule", "jax_rule", "torch_rule"]
 
 Function = Callable[..., Any]
+
+
+# JAX ----------------------------------------------------------------------------------------
+
+
+def jax_rule(f: Function, name: str) -> UserRule:
+    """Return the rule of a JAX function."""
+
+    def run(*args: Any) -> Any:
+        with _double():
+            return _to_numpy(f(*args))
+
+    def adjoint(ct: Any, out: Any, *args: Any) -> Any:
+        with _double():
+            return _to_numpy(_pulled_by_jax(f, ct, args))
+
+    def pullback(ct: Any, out: Any, *args: Any) -> Any:
+        return _pulled_by_jax(f, ct, args)
+
+    return UserRule(name, run, adjoint, foreign=True, further=lambda: jax_rule(pullback, name))
 
 
 def _double() -> AbstractContextManager[Any]:
@@ -34,111 +58,123 @@ def _to_numpy(tree: Any) -> Any:
     return jax.tree_util.tree_map(np.asarray, tree)
 
 
-def jax_function(f: Function) -> Function:
-    """Return a JAX function as a function of NumPy values."""
-
-    def run(*args: Any) -> Any:
-        with _double():
-            return _to_numpy(f(*args))
-
-    return run
-
-
-def jax_adjoint(f: Function) -> Function:
-    """Return the adjoint that JAX gives a function."""
-
-    def adjoint(ct: Any, out: Any, *args: Any) -> Any:
-        import jax
-
-        with _double():
-            seed = jax.tree_util.tree_map(lambda c, o: np.asarray(c, np.asarray(o).dtype), ct, out)
-            found = jax.vjp(f, *args)[1](seed)
-            return tuple(_real(x) for x in found)
-
-    return adjoint
-
-
-def _real(x: Any) -> Any:
-    """A cotangent in NumPy; None where JAX says that there is none."""
+def _pulled_by_jax(f: Function, ct: Any, args: Sequence[Any]) -> Any:
+    """Return a cotangent for each argument, None for what is no float."""
     import jax
 
-    if getattr(x, "dtype", None) == jax.dtypes.float0:
-        return None
-    return _to_numpy(x)
+    out, pullback = jax.vjp(f, *args)
+    seeds = jax.tree_util.tree_map(lambda c, o: jax.numpy.asarray(c, o.dtype), ct, out)
+    return jax.tree_util.tree_map(lambda x: None if x.dtype == jax.dtypes.float0 else x, pullback(seeds))
 
 
-def _tensors(args: Any, wanted: bool) -> list[Any]:
-    import torch
-
-    made = []
-    for x in args:
-        tensor = torch.as_tensor(np.array(x))
-        if wanted and (tensor.is_floating_point() or tensor.is_complex()):
-            tensor.requires_grad_(True)
-        made.append(tensor)
-    return made
+# PyTorch ------------------------------------------------------------------------------------
 
 
-def _arrays(out: Any) -> Any:
-    if isinstance(out, (tuple, list)):
-        return type(out)(_arrays(x) for x in out)
-    return out.detach().resolve_conj().numpy()
-
-
-def torch_function(f: Function) -> Function:
-    """Return a PyTorch function as a function of NumPy values."""
+def torch_rule(f: Function, name: str) -> UserRule:
+    """Return the rule of a PyTorch function."""
 
     def run(*args: Any) -> Any:
         import torch
 
         with torch.no_grad():
-            return _arrays(f(*_tensors(args, False)))
-
-    return run
-
-
-def torch_adjoint(f: Function) -> Function:
-    """Return the adjoint that PyTorch gives a function."""
+            return _arrays(f(*_tensors(args)))
 
     def adjoint(ct: Any, out: Any, *args: Any) -> Any:
         import torch
 
+        seeds = _tensors(ct) if isinstance(ct, (tuple, list)) else _tensors([ct])[0]
         with torch.enable_grad():
-            given = _tensors(args, True)
-            made = f(*given)
-            outs = list(made) if isinstance(made, (tuple, list)) else [made]
-            seeds = list(ct) if isinstance(made, (tuple, list)) else [ct]
-            active = [x for x in given if x.requires_grad]
-            used = [
-                (o, torch.as_tensor(np.conj(np.asarray(s))))
-                for o, s in zip(outs, seeds, strict=True)
-                if o.requires_grad
-            ]
-            found = iter(
-                torch.autograd.grad([o for o, _ in used], active, [s.to(o.dtype) for o, s in used], allow_unused=True)
-                if used and active
-                else [None] * len(active)
-            )
-        shares = [next(found) if x.requires_grad else None for x in given]
-        return tuple(None if s is None else np.conj(s.resolve_conj().numpy()) for s in shares)
+            given = [_asking(x) for x in _tensors(args)]
+            return _arrays(_pulled_by_torch(f, seeds, given))
 
-    return adjoint
+    def pullback(ct: Any, out: Any, *args: Any) -> Any:
+        return _pulled_by_torch(f, ct, args, again=True)
+
+    return UserRule(name, run, adjoint, foreign=True, further=lambda: torch_rule(pullback, name))
 
 
-def autograd_adjoint(f: Function) -> Function:
-    """Return the adjoint that autograd gives a function."""
+def _tensors(args: Any) -> Any:
+    """Return arrays and numbers as tensors; there may be tuples of them, and None."""
+    import torch
+
+    if isinstance(args, (tuple, list)):
+        return tuple(_tensors(x) for x in args)
+    return None if args is None else torch.as_tensor(np.array(args))
+
+
+def _asking(x: Any) -> Any:
+    """Have tensors ask for their cotangents."""
+    if isinstance(x, tuple):
+        return tuple(_asking(part) for part in x)
+    return x if x is None else x.requires_grad_(x.is_floating_point() or x.is_complex())
+
+
+def _arrays(out: Any) -> Any:
+    """Return tensors as arrays; there may be tuples of them, and None."""
+    if isinstance(out, (tuple, list)):
+        return tuple(_arrays(x) for x in out)
+    return None if out is None else out.detach().resolve_conj().numpy()
+
+
+def _pulled_by_torch(f: Function, ct: Any, args: Sequence[Any], again: bool = False) -> Any:
+    """Return a cotangent for each argument, None where there is none."""
+    import torch
+
+    made = f(*args)
+    pairs = zip(_flat(made), _flat(ct), strict=True)
+    used = [(o, s.conj().to(o.dtype)) for o, s in pairs if o is not None and s is not None and o.requires_grad]
+    active = [x for x in _flat(args) if x is not None and x.requires_grad]
+    outs, seeds = zip(*used, strict=True) if used and active else ((), ())
+    shares = torch.autograd.grad(outs, active, seeds, allow_unused=True, create_graph=again) if outs else ()
+    found = {id(x): share.conj() for x, share in zip(active, shares, strict=False) if share is not None}
+
+    def taken(x: Any) -> Any:
+        return tuple(taken(part) for part in x) if isinstance(x, tuple) else found.get(id(x))
+
+    return taken(tuple(args))
+
+
+def _flat(x: Any) -> list[Any]:
+    return [leaf for part in x for leaf in _flat(part)] if isinstance(x, (tuple, list)) else [x]
+
+
+# autograd -----------------------------------------------------------------------------------
+
+
+def autograd_rule(f: Function, name: str) -> UserRule:
+    """Return the rule of a function written with ``autograd.numpy``."""
 
     def adjoint(ct: Any, out: Any, *args: Any) -> Any:
-        from autograd import make_vjp
+        return tuple(_pulled_by_autograd(f, _owned(ct), [_owned(x) for x in args]))
 
-        shares: list[Any] = []
-        for k, x in enumerate(args):
-            if np.asarray(x).dtype.kind not in "fc":
-                shares.append(None)
-                continue
-            given = np.array(x) if isinstance(x, np.ndarray) else x
-            pullback, _ = make_vjp(f, k)(*args[:k], given, *args[k + 1 :])
-            shares.append(pullback(ct))
-        return tuple(shares)
+    def pullback(ct: Any, out: Any, *args: Any) -> Any:
+        from autograd.builtins import tuple as traced
 
-    return adjoint
+        return traced([0.0 if x is None else x for x in _pulled_by_autograd(f, ct, args)])
+
+    return UserRule(name, f, adjoint, foreign=True, further=lambda: autograd_rule(pullback, name))
+
+
+def _owned(x: Any) -> Any:
+    """Return a value that autograd may differentiate by: numbers for None."""
+    if isinstance(x, tuple):
+        return tuple(0.0 if part is None else _owned(part) for part in x)
+    return np.array(x) if isinstance(x, np.ndarray) else x
+
+
+def _pulled_by_autograd(f: Function, ct: Any, args: Sequence[Any]) -> list[Any]:
+    """Return a cotangent for each argument, None for those that are no floats."""
+    from autograd import make_vjp
+    from autograd.tracer import getval
+
+    def share(k: int) -> Any:
+        return make_vjp(f, k)(*args)[0](ct) if _differs(getval(args[k])) else None
+
+    with warnings.catch_warnings():
+        # A pullback does not depend on the result, one of a linear function not on the arguments.
+        warnings.filterwarnings("ignore", "Output seems independent of input")
+        return [share(k) for k in range(len(args))]
+
+
+def _differs(x: Any) -> bool:
+    return isinstance(x, tuple) or np.asarray(x).dtype.kind in "fc"
