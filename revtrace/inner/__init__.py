@@ -6,6 +6,6 @@ what that recorded is taken out again as a program, derived as a whole function 
 The result is ordinary recorded code, so that it is differentiated, compiled and dumped like everything around it.
 """
 
-from revtrace.inner import calls, matrices
+from revtrace.inner import calls, matrices, solvers
 
-__all__ = ["calls", "matrices"]
+__all__ = ["calls", "matrices", "solvers"]

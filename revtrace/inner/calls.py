@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
     from revtrace.trace.machine import Tracer
 
-__all__ = ["Inner", "Pulling", "asked_of", "product", "pushed"]
+__all__ = ["Inner", "Pulling", "asked_of", "called", "product", "pushed"]
 
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
@@ -172,7 +172,7 @@ def _call_inner(t: Tracer, st: State, f: Inner, source: Any, args: Args, kwargs:
 
 def asked_of(t: Tracer, function: Any, step: Step | Axis, args: Args, kwargs: Kwargs) -> Asked:
     """Return which arguments of a call a step is by."""
-    name, names = _called(function)
+    name, names = called(function)
     where: list[int | str] = []
 
     def refuse(spelled: str) -> BaseException:
@@ -201,7 +201,7 @@ def asked_of(t: Tracer, function: Any, step: Step | Axis, args: Args, kwargs: Kw
     return Asked(tuple(where), step.single, name=name, spelled=tuple(spelled))
 
 
-def _called(function: Any) -> tuple[str, tuple[str, ...]]:
+def called(function: Any) -> tuple[str, tuple[str, ...]]:
     """The name of a function, and those of its positional parameters, as a caller sees them."""
     skip = 0
     while True:
@@ -293,7 +293,7 @@ def _along(t: Tracer, st: State, slope: Any, at: Args, seeds: list[Operand]) -> 
 
 
 def _everything(function: Any, at: Args) -> Asked:
-    return Asked(tuple(range(len(at))), single=False, strict=False, name=_called(function)[0])
+    return Asked(tuple(range(len(at))), single=False, strict=False, name=called(function)[0])
 
 
 def _tangents(t: Tracer, st: State, tangents: Any, at: Args) -> list[Operand]:

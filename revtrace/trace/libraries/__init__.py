@@ -10,6 +10,7 @@ from revtrace.trace.libraries import (
     averages,
     compilers,
     distance,
+    equations,
     fft,
     integrate,
     interpolate,
@@ -22,6 +23,6 @@ from revtrace.trace.libraries import (
 from revtrace.trace.libraries.register import find
 
 __all__ = [
-    "averages", "compilers", "distance", "fft", "find", "integrate", "interpolate", "linalg", "optimize", "signal",
-    "special", "stats",
+    "averages", "compilers", "distance", "equations", "fft", "find", "integrate", "interpolate", "linalg", "optimize",
+    "signal", "special", "stats",
 ]  # fmt: skip

@@ -15,10 +15,15 @@ from revtrace.trace.definitions.register import refuse, require
 from revtrace.trace.libraries.register import stands_for
 from revtrace.trace.user_rules import opaque
 
-__all__ = ["Result"]
+__all__ = ["Result", "held", "solved", "told"]
 
 enter(Row("held", lambda x: np.array(x), why_zero="it is held fixed"))
-_held = opaque("held", (0,), 1)
+_hold = opaque("held", (0,), 1)
+
+
+def held(x: Any) -> Any:
+    """Return an array or number as a constant: nothing is differentiated through it."""
+    return _hold(np.asarray(x))[0]
 
 
 class Result:
@@ -38,21 +43,22 @@ def result(**fields: Any) -> Any:
     return Result(**fields)
 
 
-def _solved(f: Any, args: Any, x0: Any) -> Any:
+def solved(f: Any, args: Any, x0: Any) -> Any:
     """The root that an iteration found, as a function of what ``f`` depends on."""
     import revtrace
 
-    x0 = _held(np.asarray(x0))[0][()]
+    x0 = held(x0)[()]
     x = x0
     for _ in range(2):
         y, slope = revtrace.jvp(lambda z: f(z, *args), (x,), (0.0 * x + 1.0,))
         require(slope != 0.0, "a root at which the function has no slope")
         x = x - y / slope
     # The value stays what the iteration found.
-    return x0 + (x - _held(np.asarray(x))[0][()])
+    return x0 + (x - held(x)[()])
 
 
-def _told(root: Any, full_output: Any) -> Any:
+def told(root: Any, full_output: Any) -> Any:
+    """A root as SciPy returns it: with a report where that is asked for."""
     return (root, Result(root=root, converged=True, flag="converged")) if full_output else root
 
 
@@ -107,7 +113,7 @@ def brentq(
         f_now = f(now, *args) * 1.0
     if count >= maxiter:
         raise RuntimeError("Failed to converge")
-    return _told(float(_solved(f, args, now)), full_output)
+    return told(float(solved(f, args, now)), full_output)
 
 
 @stands_for("scipy.optimize.bisect")
@@ -137,7 +143,7 @@ def bisect(
             found, done = middle, True
     if not done:
         raise RuntimeError("Failed to converge")
-    return _told(float(_solved(f, args, found)), full_output)
+    return told(float(solved(f, args, found)), full_output)
 
 
 @stands_for("scipy.optimize.newton")
@@ -187,19 +193,19 @@ def newton(
             q1 = func(p, *args) * 1.0
     if not done:
         raise RuntimeError("Failed to converge")
-    return _told(_solved(func, args, p), full_output)
+    return told(solved(func, args, p), full_output)
 
 
 @stands_for(
-    "scipy.optimize.fsolve", "scipy.optimize.root", "scipy.optimize.minimize", "scipy.optimize.least_squares",
-    "scipy.optimize.minimize_scalar", "scipy.optimize.curve_fit", "scipy.optimize.fixed_point",
-    "scipy.optimize.differential_evolution", "scipy.optimize.linprog", "scipy.optimize.nnls",
+    "scipy.optimize.differential_evolution", "scipy.optimize.linprog", "scipy.optimize.nnls", "scipy.optimize.milp",
+    "scipy.optimize.basinhopping", "scipy.optimize.dual_annealing", "scipy.optimize.shgo", "scipy.optimize.brute",
+    "scipy.optimize.fmin", "scipy.optimize.fmin_bfgs", "scipy.optimize.fmin_l_bfgs_b", "scipy.optimize.lsq_linear",
 )  # fmt: skip
 def refused_solver(*args: Any, **kwargs: Any) -> Any:
-    """Solvers of several unknowns."""
+    """Solvers without a rule."""
     refuse(
-        "a solver of scipy.optimize inside of the function",
+        "this solver of scipy.optimize inside of the function",
         "the derivative of what it solves is not that of its iteration",
-        "give a function that calls it a rule by the implicit function theorem, see revtrace.rrule; brentq, bisect and "
-        "newton have one",
+        "minimize, least_squares, root, fsolve and brentq have rules; else give a function that calls it a rule by the "
+        "implicit function theorem, see revtrace.rrule",
     )

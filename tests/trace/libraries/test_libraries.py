@@ -105,6 +105,41 @@ def of_roots(a, p):
     )  # fmt: skip
 
 
+def of_systems(p):
+    def circle(v, r):
+        return [v[0] ** 2 + v[1] ** 2 - 4.0 * r, np.exp(v[0]) + v[1] - p[1]]
+
+    x = optimize.fsolve(circle, (1.0, -1.0), args=(p[0],))
+    found = optimize.root(lambda v: np.array(circle(v, p[0])), [1.0, -1.0], method="lm", tol=1e-12)
+    ends = (0.0, 2.0)
+    return (
+        x, found.x, optimize.fixed_point(lambda z: np.cos(p[1] * z), 0.5), optimize.fsolve(lambda z: z**3 - p[1], 1.0),
+        optimize.ridder(lambda z: z**3 - p[1], *ends), optimize.toms748(lambda z: z**3 - p[1], *ends),
+        optimize.brenth(lambda z: z**3 - p[1], *ends), optimize.root_scalar(lambda z: z**3 - p[1], x0=1.0).root,
+    )  # fmt: skip
+
+
+def of_minima(p):
+    def rosenbrock(z, a):
+        return (a - z[0]) ** 2 + 10.0 * (z[1] - p[0] * z[0] ** 2) ** 2
+
+    smooth = optimize.minimize(rosenbrock, [0.5, 0.5], args=(p[1],), method="BFGS", options={"gtol": 1e-9})
+    one = optimize.minimize_scalar(lambda z: (z - p[0]) ** 2 + p[1] * z**4, tol=1e-11)
+    bounded = optimize.minimize_scalar(
+        lambda z: (z - p[0]) ** 2 + p[1] * z**4, bounds=(-1.0, 1.0), method="bounded", options={"xatol": 1e-10}
+    )
+    return smooth.x, smooth.fun, one.x, bounded.x
+
+
+def of_fits(y):
+    def residuals(z):
+        return z[0] * np.exp(-z[1] * T) - y
+
+    best, covariance = optimize.curve_fit(lambda t, a, b: a * np.exp(-b * t), T, y)
+    strict = optimize.least_squares(residuals, np.ones(2), ftol=1e-14, xtol=1e-14, gtol=1e-14)
+    return best, covariance, strict.x, strict.cost, optimize.leastsq(residuals, [1.0, 1.0], ftol=1e-14)[0]
+
+
 def of_matrices(s, p):
     u, d, vh = linalg.svd(p, full_matrices=False)
     q, r = linalg.qr(s)
@@ -138,6 +173,26 @@ def test_values_and_gradients(function: Callable[..., Any], args: tuple[Any, ...
         np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-12)
         assert np.asarray(a).dtype == np.asarray(b).dtype
     agrees(lambda *xs: weighted(function(*xs)), *args, approx=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("function", "args"),
+    [(of_systems, (W,)), (of_minima, (W,)), (of_fits, (2.0 - T + 0.05 * X,))],
+    ids=["systems", "minima", "fits"],
+)
+def test_what_solvers_find(function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    # Rounding decides how near to the answer an iteration stops.
+    agrees(lambda *xs: weighted(function(*xs)), *args, approx=1e-7, rtol=1e-4)
+
+
+def test_answers_have_second_derivatives() -> None:
+    def f(a):
+        x = optimize.fsolve(lambda z: [z[0] ** 3 - a * z[1], z[1] - a], [1.0, 1.0])
+        return x[0] + optimize.minimize(lambda z: np.sum(np.cosh(z - a**2)), np.zeros(1)).x[0]
+
+    with override(interpret=True, cache=False):
+        second = revtrace.grad(revtrace.grad(f))(A)
+    assert second == pytest.approx(-2 / 9 * A ** (-4 / 3) + 2.0, rel=1e-5)
 
 
 def weighted(value: Any) -> Any:
@@ -191,7 +246,11 @@ def test_names_are_those_of_functions_there_are() -> None:
 
 
 def test_refusals_name_a_way_out() -> None:
-    refuses(lambda p: optimize.minimize(lambda s: np.sum((s - p) ** 2), p * 0).x, W, match="solver of scipy.optimize")
+    refuses(lambda p: optimize.linprog(p, bounds=[(0, 1)] * 4).x, W, match="solver of scipy.optimize")
+    refuses(
+        lambda p: optimize.minimize(lambda s: np.sum((s - p) ** 2), p * 0, bounds=[(0, 1)] * 4).x, W, match="bounds"
+    )
+    refuses(lambda p: optimize.root(lambda s: s * s + p[:1], [1.0]).x, W, match="not solved")
     refuses(lambda p: integrate.odeint(lambda y, s: -y, p, T), W, match="odeint")
     refuses(lambda x: fft.dct(x, 1), X, match="cosine transform of type 1")
     refuses(lambda x: special.logsumexp(x, return_sign=True)[0], X, match="return_sign")
