@@ -372,7 +372,7 @@ def _enter(
         inner.locals[name] = inner.new(CellBox(inner.locals.get(name, UNDEF)))
     for name, ref in captured.items():
         inner.locals[name] = ref
-    frame = Frame(shape, function, source, globals_, {})
+    frame = Frame(shape, function, source, globals_, {}, start=len(t.b.defs))
     if code.co_flags & GENERATOR:
         return st.new(IterBox("generator", (Static(_Generator(frame, inner.locals)),)))
     return run_frame(t, st, frame, inner)

@@ -1,7 +1,8 @@
 """Storage of arrays that a loop's body makes anew: allocated before the loop, copied into at the body's end.
 
 Copying is what assignment means as long as no second name shares the array and writes
-through it, which is checked.
+through it, which is checked.  What the first iterations write to an array that was there
+before the loop is written back to it (`revtrace.trace.carried_entry`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from revtrace.calls.core import parts
 from revtrace.program.nodes import Operand, Var, const
 from revtrace.program.types import INT
 from revtrace.trace import arrays
+from revtrace.trace.carried_entry import write_back
 from revtrace.trace.carried_lists import UNKNOWN_ROOM
 from revtrace.trace.hoist import hoisted
 from revtrace.trace.lengths import bound, difference, likely_differ
@@ -34,6 +36,8 @@ class Storage:
         self.carried = carried
         self.t = carried.t
         self.copies: list[tuple[Var, View]] = []
+        self.entries: dict[Operand, View] = {}
+        """The arrays that storage stands for in the first iteration."""
         self._made: set[Var] = set()
         self._resized: set[Var] = set()
 
@@ -58,10 +62,13 @@ class Storage:
             self.copies.append((h.root, b))
         return True
 
-    def copy(self, names: Iterable[Operand]) -> None:
-        """Append the copies into storage at the end of the body, whose names stand for these buffers."""
+    def copy(self, names: Iterable[Operand]) -> bool:
+        """Append the copies into storage at the end of the body, whose names stand for these buffers.
+
+        False where the body must be walked again, counting iterations.
+        """
         if not self.copies:
-            return
+            return True
         t = self.t
         written: set[Operand] = set()
         for x in t.statements_here():
@@ -80,22 +87,21 @@ class Storage:
             touched = {storage, *mine}.union(*(arrays.roots(t, r) for r in shared))
             listed = mine & set(t.aliases)
             if listed and storage in written:
-                # The array is in a list by now, and the next iteration writes to it.
-                raise NeedStatic(
-                    tuple(x for x in (t.aliases[r] for r in listed) if x is not None),
-                    "an array in a list is written to",
-                    t.b.loc,
-                )
+                # The next iteration writes to an array that has a second name by now.
+                raise t.aliases[listed.pop()].at(t.b.loc)
             self._also_aliased(storage, listed)
             if shared and touched & written:
                 raise NeedStatic((), "two names share an array that the loop writes to", t.b.loc)
             # What is copied may be overwritten by another of these copies.
             pending.append((storage, arrays.materialise(t, b) if mine & targets else b))
+        if not write_back(self, written):
+            return False
         for storage, b in pending:
             if storage in self._resized:
                 arrays.resize_into(t, storage, b)
             else:
                 arrays.copy_into(t, storage, b)
+        return True
 
     def store(self, h: View, b: View, hint: str) -> View:
         """Give a name that is bound to new arrays storage of its own, holding the entry value."""
@@ -107,6 +113,7 @@ class Storage:
         out = self._resizable(h, b, changing, hint) if any(changing) else arrays.copy_of(self.t, h, hint)
         assert isinstance(out.root, Var)
         self._made.add(out.root)
+        self.entries[out.root] = h
         self._also_aliased(out.root, arrays.roots(self.t, h.root))
         return out
 

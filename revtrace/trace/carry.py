@@ -22,7 +22,7 @@ from revtrace.trace.carried_lists import GrownLists
 from revtrace.trace.external import attribute_of
 from revtrace.trace.growing import items_form
 from revtrace.trace.join import either_misses, number_in, references, substitute
-from revtrace.trace.numbers import as_num, promoted
+from revtrace.trace.numbers import as_num, fold, promoted
 from revtrace.trace.sameness import (
     DEAD,
     fields,
@@ -91,6 +91,8 @@ class Carried:
         self._back = entry
         self.spans: Callable[[], dict[Var, tuple[Operand, Operand]]] = dict
         """The least and the greatest index of the loop, by the index."""
+        self.counter = ""
+        """The name of the local that counts the iterations, where something asks for it."""
         self.lists = GrownLists(self)
         self.storage = Storage(self)
         for name in stored:
@@ -168,12 +170,28 @@ class Carried:
             substitute(value, note)
         return found
 
+    def on_entry(self) -> list[Any]:
+        """Return the values on entry of everything that may be carried."""
+        return [self._get(self.entry, slot) for slot in self._slots(self.entry)]
+
+    def count(self) -> None:
+        """Count the iterations in a parameter, from the next walk of the body on."""
+        self.counter = f".turn {id(self)}"
+        self.entry.locals[self.counter] = Static(0)
+        self.state.locals[self.counter] = self._turn = self.number("i8", True, "turn")
+
+    def turn(self, k: int) -> Operand:
+        """Append whether the iteration is the one of this number, from zero."""
+        return self.t.b.compare("eq", self._turn.operand, const(k, "i8"))
+
     # fitting ------------------------------------------------------------------------------
 
     def fits(self, back: State) -> bool:
         """Check the state at the end of the body; on success set `yields`."""
         self._back = back
         self._misfits, self.storage.copies = [], []
+        if self.counter:
+            back.locals[self.counter] = Num(fold(self.t, "add", self._turn.operand, const(1, "i8"), "i8"), True)
         found: dict[Var, Operand] = {}
         slots = dict.fromkeys(self._slots(self.state) + self._slots(back))
         if len(self.state.stack) != len(back.stack):
@@ -195,17 +213,18 @@ class Carried:
         if self._misfits:
             return False
         ends = (self._get(back, slot) for slot in self._slots(back))
-        self.storage.copy([view.root for end in ends for view in self._named(end)])
+        if not self.storage.copy([view.root for end in ends for view in self.named(end)]):
+            return False
         self.yields = [found[p] for p in self.params]
         return True
 
-    def _named(self, value: Any) -> list[View]:
+    def named(self, value: Any) -> list[View]:
         """The arrays that a value at the end of the body names, also those in objects made in the body."""
         found = _views(value)
         inside = value.values if isinstance(value, _Fields) else [value]
         for id in [r for v in inside for r in references(v)]:
             if id in self._back.heap and id not in self.entry.heap and id not in self.t.originals:
-                found += self._named(_Fields(self._back.heap[id]))
+                found += self.named(_Fields(self._back.heap[id]))
         return found
 
     def _read_on_entry(self) -> None:
@@ -234,7 +253,7 @@ class Carried:
             return outs.get(x, x) if isinstance(x, Var) else x
 
         st = self.state
-        st.locals = {k: v if v is DEAD else substitute(v, out) for k, v in st.locals.items()}
+        st.locals = {k: v if v is DEAD else substitute(v, out) for k, v in st.locals.items() if k != self.counter}
         st.stack = [substitute(v, out) for v in st.stack]
         for id, box in list(st.heap.items()):
             values = fields(box)

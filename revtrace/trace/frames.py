@@ -78,6 +78,8 @@ class Frame:
     cells: dict[str, Ref]
     on_yield: Callable[[State, Value], None] | None = None
     imports: dict[str, Any] = field(default_factory=dict)
+    start: int = 0
+    """How many values the program had when the frame was entered."""
     trying: bool = False
     """Whether the instruction being traced is inside a ``try`` or ``with``."""
 

@@ -17,6 +17,7 @@ from revtrace.trace import arrays, numbers, subscripts
 from revtrace.trace.hoist import hoisted
 from revtrace.trace.lengths import difference
 from revtrace.trace.sameness import same_operand
+from revtrace.trace.signals import NeedStatic
 from revtrace.trace.state import Arrays, Form, Growing, ListBox, Lists, Numbers, Rows, State
 from revtrace.trace.values import Along, Num, Ref, Static, Tup, View, is_numeric
 
@@ -202,7 +203,7 @@ def _put_array(t: Tracer, st: State, buffer: View, form: Arrays, index: Operand,
         made_here = any(t.b.defs.get(view.root) is stmt for stmt in t.b.stmts)
         if not made_here and arrays.roots(t, view.root) & t.written_roots():
             raise t.pins.need(t, (length,), "an array is appended to a list and written to")
-        t.alias(buffer.root, view.root, length)
+        t.alias(buffer.root, view.root, NeedStatic((length,), "an array in a list is written to"))
     row = subscripts.row(t, buffer, index, inside=True)
     arrays.for_each(t, view.shape, lambda ix: arrays.store_at(t, row, ix, arrays.load_at(t, view, ix)))
 

@@ -171,7 +171,8 @@ class Joiner:
                 copy_into(t, out.root, view)
             if not new or view.root in t.aliases:
                 # Python would have one array with two names here.
-                t.alias(out.root, view.root)
+                why = "whether an array that is written to has a second name must be known"
+                t.alias(out.root, view.root, NeedStatic((self.cond,), why))
         return out
 
     def _length(self, sizes: list[Operand]) -> Operand:

@@ -124,7 +124,7 @@ def put(t: Tracer, st: State, buffer: Any, form: Lists, index: Operand, value: A
     if isinstance(box, Growing) and box.within:
         # Two lists hold one list.
         for old, new in zip(leaves(box.buffer), leaves(place), strict=True):
-            t.alias(new.root, old.root, length)
+            t.alias(new.root, old.root, NeedStatic((length,), "an array in a list is written to"))
     elif not (isinstance(box, ListBox) and box.borrowed):
         st.set(value, Growing(place, Num(form.width, True), form.item, within=True))
 

@@ -84,7 +84,7 @@ class Tracer:
         """The heap's objects that were there before one of the loops being traced."""
         self.appended: dict[int, Operand | None] = {}
         """How many items the loop body being traced appends to which list."""
-        self.aliases: dict[Operand, Operand | None] = {}
+        self.aliases: dict[Operand, NeedStatic] = {}
         """Buffers whose array has a second name that does not see writes; by what could be known to avoid that."""
         self.twins: dict[Operand, list[tuple[Operand, set[str]]]] = {}
         """Buffers with a copy that numpy would have made a view, each with what happened to either since."""
@@ -233,14 +233,7 @@ class Tracer:
     def write(self, view: View) -> None:
         """Note that an array is written to."""
         if view.root in self.aliases:
-            length = self.aliases[view.root]
-            if length is not None:
-                raise NeedStatic((length,), "an array in a list is written to", self.b.loc)
-            raise self.unsupported(
-                "writing to an array that has a second name on one of two ways",
-                "whether the write shows under the other name depends on run-time numbers",
-                "copy the array (x.copy()) where it gets its second name",
-            )
+            raise self.aliases[view.root].at(self.b.loc)
         self.written.add(view.root)  # type: ignore[arg-type]
         self.writes.append(view.root)
         self.touch(view.root, written=True)
@@ -277,9 +270,10 @@ class Tracer:
                         "take one copy first (x.copy()), or index the one array with all its axes",
                     )
 
-    def alias(self, a: Operand, b: Operand, length: Operand | None = None) -> None:
-        """Note two buffers that stand for one array of the user's on some paths, or in a list of that length."""
-        self.aliases |= {a: length, b: length}
+    def alias(self, a: Operand, b: Operand, deciding: NeedStatic) -> None:
+        """Note two buffers that stand for one array on some paths, and what must be known to write to it."""
+        deciding.loops += reversed(self.rolling)
+        self.aliases |= {a: deciding, b: deciding}
 
     def written_roots(self) -> set[Operand]:
         """All buffers that may be written to, through whatever name."""

@@ -73,3 +73,9 @@ class NeedStatic(BaseException):
         self.otherwise = otherwise
         self.loops: list[Any] = []
         self.calls: list[Loc] = []
+
+    def at(self, loc: Loc) -> NeedStatic:
+        """Return the same, to be raised at another place."""
+        need = NeedStatic(self.operands, self.why, loc, self.grows, self.place, self.otherwise)
+        need.loops += self.loops
+        return need
