@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import importlib
 import inspect
+import random
 import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -350,6 +351,13 @@ def evaluate(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dict[s
     self = getattr(f, "__self__", None)
     if module is None and self is not None and not isinstance(self, types.ModuleType):
         module = type(self).__module__
+    drawing = (module or "").startswith("numpy.random") or type(self).__module__.startswith("numpy.random")
+    if drawing or isinstance(self, random.Random) or getattr(f, "__objclass__", None) is random.Random.__base__:
+        raise t.unsupported(
+            f"random numbers drawn inside the function ({f.__name__})",
+            "each call would draw others, and the compiled function would repeat those of the first",
+            "draw them outside and pass them as an argument",
+        )
     root = (module or type(f).__module__).partition(".")[0]
     if isinstance(self, types.ModuleType):
         root = self.__name__.partition(".")[0]
@@ -364,12 +372,6 @@ def evaluate(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dict[s
         args = (Joined(tuple(items_of(t, st, args[0]))),)
     known = [as_static(t, st, _static_instance(t, st, a)) for a in args]
     named = {k: as_static(t, st, _static_instance(t, st, v)) for k, v in kwargs.items()}
-    if (module or "").startswith("numpy.random") or type(self).__module__.startswith("numpy.random"):
-        raise t.unsupported(
-            f"random numbers drawn inside the function ({f.__name__})",
-            "each call would draw others, and the compiled function would repeat those of the first",
-            "draw them outside and pass them as an argument",
-        )
     given = (*known, *named.values())
     if any(is_message(a) or not isinstance(a, Static) for a in given):
         return run_time_text(t, *given) if isinstance(self, str) and f.__name__ in ("format", "join") else None

@@ -302,6 +302,8 @@ def references(value: Any) -> list[int]:
 
 def prune(st: State, t: Tracer) -> None:
     """Drop objects made since the fork that nothing names any more."""
+    if all(id <= t.fork_mark or id in t.originals for id in st.heap):
+        return
     todo = [r for v in [*st.locals.values(), *st.stack] for r in references(v)]
     for id, box in st.heap.items():
         if id <= t.fork_mark or id in t.originals:

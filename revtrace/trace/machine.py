@@ -56,6 +56,8 @@ class Tracer:
         self.guards: dict[tuple[Source, str], Guard] = {}
         self.reliance = Reliance()
         self.originals: dict[int, Any] = {}
+        self.generators: dict[type, Ref] = {}
+        """Records of the random generators of modules, by their class."""
         self.externals: dict[int, tuple[Any, Ref]] = {}
         self.static_sources: set[Any] = set()
         self.sized = False

@@ -1,7 +1,8 @@
 """Random generators made inside of a function from a seed known when tracing: the same numbers in each call.
 
 The numbers are drawn while tracing and are constants of the program.  A generator's state is a field of its record,
-so that paths that part draw each on its own, and a loop that draws is unrolled.  Draws whose location
+so that paths that part draw each on its own, and a loop that draws is unrolled.  So it is with the generators that
+``random`` and ``np.random`` have of their own, once the function has seeded them.  Draws whose location
 or scale is known only when running are made of standard ones, in the way of the generator's own code.
 """
 
@@ -10,16 +11,18 @@ from __future__ import annotations
 import pickle
 import random
 from collections.abc import Callable
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from revtrace.errors import UnsupportedError
 from revtrace.trace import containers, operators
 from revtrace.trace.external import external
 from revtrace.trace.functions import on
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import ListBox, ObjectBox, State
-from revtrace.trace.values import NONE, Num, Ref, Static
+from revtrace.trace.values import NONE, Num, Ref, Static, Tup
 
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
@@ -173,11 +176,57 @@ def _kind(st: State, self: Any) -> type:
 
 
 def _known(t: Tracer, st: State, value: Any) -> Any:
-    """Return an argument as a static object if it is known when tracing, as an integer can be."""
+    """Return an argument as a static object if it is known when tracing, as integers and shapes can be."""
     value = t.use(value)
     if isinstance(value, Num) and value.dtype[0] in "iu":
         return Static(containers.as_known_int(t, value))
+    if isinstance(value, Tup):
+        value = Tup(tuple(_known(t, st, v) for v in value.items), value.cls)
     return containers.as_static(t, st, value)
+
+
+# the modules' own generators ----------------------------------------------------------------------
+
+
+def _own(t: Tracer, kind: type) -> Ref:
+    """Return the record of a module's generator, which nothing is known of before the function seeds it."""
+    if kind not in t.generators:
+        unknown = ObjectBox(Seeded, ((_STATE, NONE), (_KIND, Static(kind))))
+        ref = t.generators[kind] = State().new(unknown)
+        t.originals[ref.id] = unknown
+    return t.generators[kind]
+
+
+def _seeding(kind: type) -> Any:
+    def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+        made = st.box(_make(t, st, kind, args, kwargs))
+        assert isinstance(made, ObjectBox)
+        st.set_field(_own(t, kind), _STATE, made.get(_STATE))
+        return NONE
+
+    return handler
+
+
+def _drawn_inside(t: Tracer, name: str) -> UnsupportedError:
+    return t.unsupported(
+        f"random numbers drawn inside the function ({name})",
+        "each call would draw others, and the compiled function would repeat those of the first",
+        "draw them outside and pass them as an argument, or seed the generator in the function",
+    )
+
+
+def _of_module(kind: type, name: str) -> Any:
+    draw = _method(name)
+
+    def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+        own = _own(t, kind)
+        box = st.box(own)
+        assert isinstance(box, ObjectBox)
+        if box.get(_STATE) is NONE:
+            raise _drawn_inside(t, name)
+        return draw(t, st, (own, *args), kwargs, fr)
+
+    return handler
 
 
 def _enter() -> None:
@@ -193,6 +242,24 @@ def _enter() -> None:
 
         setattr(Seeded, name, stub)
         on(stub)(_method(name))
+    for module, kind in ((random, random.Random), (np.random, np.random.RandomState)):
+        for name in ("seed", *_METHODS):
+            if hasattr(module, name):
+                _enter_own(getattr(module, name), _seeding(kind) if name == "seed" else _of_module(kind, name))
+
+
+def _enter_own(function: Any, handler: Any) -> None:
+    """Enter what a function of a module does; one that is a method in Python is met as that, its instance in front."""
+
+    def of_the_instance(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+        box = st.box(args[0]) if isinstance(args[0], Ref) else None
+        if isinstance(box, ObjectBox) and box.original is function.__self__:
+            return handler(t, st, args[1:], kwargs, fr)
+        raise _drawn_inside(t, function.__name__)
+
+    on(function)(handler)
+    if isinstance(function, MethodType):
+        on(function.__func__)(of_the_instance)
 
 
 _enter()

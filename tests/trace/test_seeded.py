@@ -78,6 +78,23 @@ def descent(w: np.ndarray[Any, Any], n: int) -> float:
     return float(((x @ w - y) ** 2).mean())
 
 
+def of_the_modules(s: float, n: int, seed: int = 42) -> float:
+    np.random.seed(seed)
+    total = s * np.random.normal(0.0, s, size=(n, 2)).mean() + np.sum(np.random.rand(n) ** s)
+    for k in range(n):
+        random.seed(k)
+        total += s * random.gauss(s, 1.0) * random.random()
+    return total + s * np.random.random()
+
+
+def seeded_either_way(s: float, n: int) -> float:
+    if s > 0.2:
+        np.random.seed(n)
+    else:
+        np.random.seed(n + 1)
+    return s * np.random.randn(n, 2).sum()
+
+
 FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "option": (option, np.array([1.0, 0.5]), 20),
     "paths": (paths, np.array([1.0, 0.2])),
@@ -88,6 +105,8 @@ FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "in the other branch": (in_a_branch, 0.1, 0.9),
     "until": (until, 0.5),
     "a seed that is given": (given_seed, 0.5, 4),
+    "of the modules": (of_the_modules, 0.7, 3),
+    "seeded either way": (seeded_either_way, 0.1, 3),
     "descent": (descent, np.array([0.3, 0.9]), 2),
 }
 
@@ -101,6 +120,14 @@ def test_function(name: str) -> None:
 def test_without_a_seed() -> None:
     refuses(lambda x: x * np.random.default_rng().normal(), 1.0, match="without a seed known when tracing")
     refuses(lambda x: x * random.Random().random(), 1.0, match="without a seed known when tracing")
+
+    refuses(lambda x: x * random.gauss(x, 1.0) * np.random.rand(), 1.0, match="random numbers drawn inside")
+
+
+@pytest.mark.parametrize("name", ["random", "gauss", "getrandbits"])
+def test_a_generator_from_outside(name: str) -> None:
+    generator, numbers = random.Random(3), {"gauss": (0, 1), "getrandbits": (8,)}
+    refuses(lambda x: x * getattr(generator, name)(*numbers.get(name, ())), 1.0, match="random numbers drawn inside")
 
 
 def test_distributions_known_when_running() -> None:
