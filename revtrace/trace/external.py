@@ -8,6 +8,7 @@ guarded.
 
 from __future__ import annotations
 
+import datetime
 import enum
 import sys
 import types
@@ -50,6 +51,12 @@ def external(t: Tracer, st: State, value: Any, source: Source | None, role: str)
         # sys.float_info, time.struct_time and their like.
         t.guard(source, "equal", value)
         return Static(value, source)
+    if type(value) in _MOMENTS:
+        # Those of other zones may be equal, with other fields.
+        t.guard(source, "type", type(value))
+        t.guard(source, "equal", value)
+        t.guard(_attr(source, "tzinfo") if hasattr(value, "tzinfo") else None, "equal", getattr(value, "tzinfo", None))
+        return Static(value, source)
     if isinstance(value, tuple):
         return _tuple(t, st, value, source, role)
     if value is sys.modules:
@@ -77,6 +84,10 @@ def external(t: Tracer, st: State, value: Any, source: Source | None, role: str)
         t.guard(source, "equal" if isinstance(value, (range, slice, np.dtype)) else "is", value)
         return Static(value, source)
     return _object(t, st, value, source)
+
+
+#: Dates, times and spans: they never change.
+_MOMENTS = (datetime.date, datetime.datetime, datetime.time, datetime.timedelta, datetime.timezone)
 
 
 def _attr(source: Source | None, name: str) -> Source | None:

@@ -6,6 +6,7 @@ returns the traced result.
 
 from __future__ import annotations
 
+import datetime
 import enum
 import importlib
 import inspect
@@ -255,6 +256,8 @@ def construct(t: Tracer, st: State, cls: type, args: tuple[Any, ...], kwargs: di
         return ref
     if plain_new and init is object.__init__ and not args and not kwargs and type(cls).__call__ is type.__call__:
         return st.new(ObjectBox(cls, ()))
+    if cls.__module__ == "datetime":
+        args, kwargs = tuple(_whole(t, a) for a in args), {k: _whole(t, v) for k, v in kwargs.items()}
     found = evaluate(t, st, cls, args, kwargs)
     if found is not None:
         return found
@@ -268,6 +271,14 @@ def construct(t: Tracer, st: State, cls: type, args: tuple[Any, ...], kwargs: di
         "only classes with a plain Python __init__ can be made while tracing",
         "make it outside the function, or compute with plain numbers and arrays",
     )
+
+
+def _whole(t: Tracer, value: Any) -> Any:
+    """Return an integer as the object it is when tracing; another value as it is."""
+    from revtrace.trace.containers import as_known_int
+
+    value = t.use(value)
+    return Static(as_known_int(t, value)) if isinstance(value, Num) and value.dtype[0] in "iu" else value
 
 
 def _is_instance(st: State, value: Ref, cls: type) -> bool:
@@ -334,7 +345,7 @@ PURE_PYTHON = frozenset({"calendar", "fnmatch", "re", "string", "textwrap"})
 #: Packages whose C functions are evaluated by calling them when all arguments are known.
 _PURE_MODULES = PURE_PYTHON.union(
     "builtins math cmath operator numpy _operator itertools functools fractions decimal inspect types typing "
-    "collections enum dataclasses numpy.dtypes copy abc importlib _abc keyword _functools _struct posix "
+    "collections enum dataclasses datetime numpy.dtypes copy abc importlib _abc keyword _functools _struct posix "
     "posixpath".split()
 )
 
@@ -357,6 +368,12 @@ def evaluate(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dict[s
             f"random numbers drawn inside the function ({f.__name__})",
             "each call would draw others, and the compiled function would repeat those of the first",
             "draw them outside and pass them as an argument",
+        )
+    if isinstance(self, type) and issubclass(self, datetime.date) and f.__name__ in ("now", "today", "utcnow"):
+        raise t.unsupported(
+            f"the clock read inside the function ({self.__name__}.{f.__name__})",
+            "each call would read another time, and the compiled function would repeat that of the first",
+            "read it outside and pass it as an argument",
         )
     root = (module or type(f).__module__).partition(".")[0]
     if isinstance(self, types.ModuleType):

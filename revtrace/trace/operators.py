@@ -53,6 +53,8 @@ def binary(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
     if is_text(x) or is_text(y):
         return run_time_text(t, x, y)
     x, y = t.use(x), t.use(y)
+    if is_moment(x) or is_moment(y):
+        x, y = _for_moments(t, x), _for_moments(t, y)
     if isinstance(x, Static) and isinstance(y, Static) and not _needs_care(x) and not _needs_care(y):
         return numbers._python(t, numbers.PYTHON[symbol], x, y)
     x, y = _constant_array(t, x), _constant_array(t, y)
@@ -76,8 +78,28 @@ def binary(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
     return _containers(t, st, symbol, x, y)
 
 
+def is_moment(x: Any) -> bool:
+    """Whether a value is a date, a time or a span."""
+    return isinstance(x, Static) and type(x.value).__module__ == "datetime"
+
+
+def _for_moments(t: Tracer, x: Any) -> Any:
+    """Return an operand beside a date or a span, which is known when tracing."""
+    from revtrace.trace.containers import as_known_int
+
+    if not isinstance(x, Num):
+        return x
+    if x.dtype[0] not in "iu":
+        raise t.unsupported(
+            "a date or a span of time made of a run-time number",
+            "dates must be known when tracing",
+            "compute with numbers of days or seconds",
+        )
+    return Static(as_known_int(t, x))
+
+
 def _needs_care(x: Static) -> bool:
-    return not (
+    return not is_moment(x) and not (
         isinstance(x.value, (bool, int, float, complex, str, bytes, tuple, np.generic, frozenset, type, type(None)))
         or hasattr(x.value, "__or__")
     )

@@ -200,8 +200,9 @@ def _own(t: Tracer, kind: type) -> Ref:
 def _seeding(kind: type) -> Any:
     def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
         made = st.box(_make(t, st, kind, args, kwargs))
-        assert isinstance(made, ObjectBox)
-        st.set_field(_own(t, kind), _STATE, made.get(_STATE))
+        state = made.get(_STATE) if isinstance(made, ObjectBox) else None
+        assert state is not None
+        st.set_field(_own(t, kind), _STATE, state)
         return NONE
 
     return handler
