@@ -16,6 +16,7 @@ from revtrace.passes.calls import Place, write_program, write_terms
 from revtrace.passes.carry import Carry
 from revtrace.passes.demand import Demand, permutation
 from revtrace.passes.forward import known
+from revtrace.passes.leftout import LeftOut
 from revtrace.passes.memory import zero
 from revtrace.passes.plan import Plan
 from revtrace.passes.residuals import site_of
@@ -24,7 +25,7 @@ from revtrace.passes.shadows import Lookup, Shadows, bar_name
 from revtrace.passes.tape import integer
 from revtrace.program.nodes import Block, For, If, Loc, Op, Operand, Program, Stmt, Var, While, const
 from revtrace.program.rebuild import clone, substitute
-from revtrace.program.types import INT, Scalar, Stack
+from revtrace.program.types import BOOL, INT, Scalar, Stack
 
 __all__ = ["Sweeps"]
 
@@ -44,6 +45,8 @@ class Sweeps(Shadows):
         Whether each number's adjoint is handed on by an operation of its own once it is complete.
     first : dict
         What `revtrace.passes.fuse.schedule` takes.
+    leftout : LeftOut
+        What is known of adjoints that are zero on one way.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Sweeps(Shadows):
         self.first: dict[Var, int] = {}
         self.stuck: set[Var] = set()
         self.adj: dict[Var, Operand] = {}
+        self.leftout = LeftOut(self.b, self.where)
 
     def program(self, program: Program, inputs: Sequence[Var], outputs: Sequence[Operand]) -> Program:
         """Write both sweeps."""
@@ -84,7 +88,7 @@ class Sweeps(Shadows):
         if term is None or not isinstance(x, Var) or not self.on(x):
             return
         old = self.adj.get(x)
-        self.adj[x] = term if old is None else self.b.op("accum", old, term)
+        self.adj[x] = term if old is None else self.leftout.total(old, term)
 
     def backward(
         self, program: Program, outputs: Sequence[Operand], seeds: Sequence[Var], inputs: Sequence[Var]
@@ -106,7 +110,7 @@ class Sweeps(Shadows):
         for var in inputs:
             if not is_array(var):
                 assert isinstance(var.type, Scalar)
-                grads.append(self.adj.get(var, const(0, var.type.dtype)))
+                grads.append(self.leftout.strict(self.adj.get(var, const(0, var.type.dtype))))
             elif var in self.shadow:
                 grads.append(self.shadow[var])
             else:
@@ -145,7 +149,7 @@ class Sweeps(Shadows):
                 g = self.adj.pop(_var(op.out), None)
                 if g is not None and self.on(op.args[0]):
                     index = [self.primal(x) for x in op.args[1:]]
-                    b.do("addto", self.shadow[_var(op.args[0])], g, *index, **known(op))
+                    b.do("addto", self.shadow[_var(op.args[0])], self.leftout.strict(g), *index, **known(op))
             case "store" | "addto":
                 index = [self.primal(x) for x in op.args[2:]]
                 bar = self.shadow[target]
@@ -187,14 +191,21 @@ class Sweeps(Shadows):
         text = self.demand.pullback(op)
         if self.apart:
             self.b.loc = op.loc.acting("bar")
-            g = self.b.op("cast", g, type=text.seed.type, hint=text.seed.name)
+            whole = self.b.op("cast", g, type=text.seed.type, hint=text.seed.name)
+            self.leftout.product(whole, g, False)
+            g = whole
             self.b.loc = op.loc.acting("adjoint")
         values: dict[Var, Operand] = {text.seed: g}
         lookup = Lookup(self, values)
         for inner in text.ops:
             self.b.append(replace(clone(inner, lookup), loc=self.b.loc))
+        made_by = {inner.out: inner for inner in text.ops}
         for x, term in text.terms:
-            self.add(x, lookup.get(term, term) if isinstance(term, Var) else term)
+            made = lookup.get(term, term) if isinstance(term, Var) else term
+            if isinstance(made, Var):
+                self.leftout.product(made, g, bool(text.needs))
+                self.leftout.choice(made, made_by.get(_var(term)), lambda y: lookup.get(y, y))
+            self.add(x, made)
 
     def called(self, op: Op) -> None:
         """Reverse a call: add to the operands' cotangents, then clear those of what it wrote over."""
@@ -227,7 +238,7 @@ class Sweeps(Shadows):
             self.add(op.args[1], g)
         else:
             g2 = self.adj.pop(_var(op.out), const(0, stack.type.dtype))
-            self.b.do("push", self.shadow[stack], g2)
+            self.b.do("push", self.shadow[stack], self.leftout.strict(g2))
 
     def branch(self, stmt: If) -> None:
         """Reverse the arm that ran."""
@@ -242,16 +253,25 @@ class Sweeps(Shadows):
                 for x, g in zip(block.results, seeds, strict=True):
                     self.add(x, g)
                 self.reversed(block)
+                self.leftout.settle(self.adj, before)
             arms.append((stmts, self.adj))
         both = dict.fromkeys((*arms[0][1], *arms[1][1]))
         same = {v: arms[0][1][v] for v in both if arms[0][1].get(v) is arms[1][1].get(v)}
         changed = [v for v in both if v not in same and any(adj.get(v) is not before.get(v) for _, adj in arms)]
         outs = tuple(Var(v.type, bar_name(v)) for v in changed)
-        blocks = [Block(tuple(stmts), tuple(adj.get(v, zero(v)) for v in changed)) for stmts, adj in arms]
+        ways = [(self.leftout.cond(arms[0][1].get(v)), self.leftout.cond(arms[1][1].get(v))) for v in changed]
+        told = {k: Var(BOOL) for k, way in enumerate(ways) if any(isinstance(x, Var) for x in way)}
+        blocks = [
+            Block(tuple(stmts), (*(adj.get(v, zero(v)) for v in changed), *(ways[k][arm] for k in told)))
+            for arm, (stmts, adj) in enumerate(arms)
+        ]
         self.adj = before
         self.adj.update(same)
         if changed or blocks[0].stmts or blocks[1].stmts:
-            self.b.append(If(self.primal(stmt.cond), blocks[0], blocks[1], outs, stmt.loc.acting("adjoint")))
+            cond = self.primal(stmt.cond)
+            self.b.append(If(cond, blocks[0], blocks[1], (*outs, *told.values()), stmt.loc.acting("adjoint")))
+            for k, out in enumerate(outs):
+                self.leftout.joined(out, cond, ways[k], told.get(k))
         self.adj.update(zip(changed, outs, strict=True))
 
     def loop(self, stmt: For | While) -> None:
@@ -264,9 +284,9 @@ class Sweeps(Shadows):
         carry = Carry()
         for k in numbers:
             seed = seeds[k]
-            carry.add(zero(stmt.params[k]) if seed is None else seed, bar_name(stmt.params[k]))
+            carry.add(zero(stmt.params[k]) if seed is None else self.leftout.strict(seed), bar_name(stmt.params[k]))
         for v in outer:
-            carry.add(self.adj.get(v, zero(v)), bar_name(v))
+            carry.add(self.leftout.strict(self.adj.get(v, zero(v))), bar_name(v))
         for k in order:
             carry.add(self.shadow[stmt.outs[k]], bar_name(stmt.params[k]))
         for k in walks:
@@ -288,6 +308,7 @@ class Sweeps(Shadows):
             for k, bar in zip(numbers, bars, strict=True):
                 self.add(stmt.body.results[k], bar)
             self.reversed(stmt.body)
+            self.leftout.settle(self.adj, {})
             results: list[Operand] = [self.adj.get(stmt.params[k], zero(stmt.params[k])) for k in numbers]
             results += [self.adj[v] for v in outer]
             results += [self.shadow[stmt.params[k]] for k in order]
@@ -329,7 +350,7 @@ class Sweeps(Shadows):
         seeds = {k: self.adj.pop(stmt.outs[k], None) for k in numbers}
         carry = Carry()
         for v in outer:
-            carry.add(self.adj.get(v, zero(v)), bar_name(v))
+            carry.add(self.leftout.strict(self.adj.get(v, zero(v))), bar_name(v))
         before = self.adj
         with self.b.block() as stmts:
             self.adj = dict(zip(outer, carry.params, strict=True))
@@ -342,6 +363,7 @@ class Sweeps(Shadows):
             if any(self.adj.get(stmt.params[k]) is not seeds[k] for k in numbers):
                 # What is carried is not only added to: iterations depend on later ones.
                 self.stuck.add(stmt.count)
+            self.leftout.settle(self.adj, {})
             results: list[Operand] = [self.adj[v] for v in outer]
         self.adj = before
         made = carry.settle(results)
