@@ -117,7 +117,9 @@ class _Walker:
         if op.out is None or op.name not in RULES and op.name not in ("select", "cast"):
             return None
         assert isinstance(op.out.type, Scalar)
-        return (op.name, args, op.out.type.dtype)
+        # What only a test of an attempt reads is not shared with the arm that the test guards: there it has
+        # a derivative, which may be none where the test fails (`revtrace.trace.attempts`).
+        return (op.name, args, op.out.type.dtype, op.attr("tested"))
 
     def element(self, array: Operand, index: Iterable[Operand]) -> object:
         return ("load", array, self.version.get(self.memory.find(array), 0), tuple(map(key, index)))

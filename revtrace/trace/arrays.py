@@ -144,7 +144,7 @@ def _normal(t: Tracer, i: Operand, n: Operand) -> Operand:
 
 def _reached(t: Tracer, view: View, indices: tuple[Operand, ...]) -> None:
     """Note that indices may be out of range; find out where that is caught."""
-    if t.decides or t.b.loc in t.failed:
+    if t.watched:
         for i, n in zip(indices, view.shape, strict=True):
             _normal(t, i, n)
     else:

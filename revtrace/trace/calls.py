@@ -173,7 +173,7 @@ def call(
     if isinstance(getattr(f, "registry", None), types.MappingProxyType) and hasattr(f, "dispatch"):
         from revtrace.trace.library import dispatched
 
-        return call(t, st, Static(dispatched(t, st, f, args)), args, kwargs, fr)
+        return call(t, st, dispatched(t, st, function, args), args, kwargs, fr)
     stand_in = libraries.find(f)
     if stand_in is not None:
         from revtrace.trace.definitions.register import traced

@@ -138,7 +138,12 @@ def _specialise(
             error.name_users_line()
             raise
         except PythonRaise as signal:
-            raise _genuine(fn, args, kwargs, signal, t.b.loc, limit) from None
+            raised = _genuine(fn, args, kwargs, signal, t.b.loc, limit)
+            place = t.pins.failure(t) if isinstance(raised, UnsupportedError) and t.catches is not None else None
+            if place is None or place in failed:
+                raise raised from None
+            # The program raised before, where a handler is that it does not have.
+            failed |= {place}
         except RecursionError:
             refusal = UnsupportedError(
                 "recursion that goes too deep",

@@ -16,10 +16,12 @@ from revtrace.program.nodes import Const
 from revtrace.trace import containers
 from revtrace.trace.attributes import get_attribute
 from revtrace.trace.builtin_folds import fold
+from revtrace.trace.external import external
 from revtrace.trace.functions import evaluate, on, refused, signature
 from revtrace.trace.iterators import advance, iterate
 from revtrace.trace.numbers import integer
 from revtrace.trace.operators import compare, inplace, truth
+from revtrace.trace.record import Attr, Fixed, Item
 from revtrace.trace.sameness import DEAD
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import CellBox, DictBox, IterBox, ListBox, ObjectBox, State
@@ -321,13 +323,18 @@ def _named_class(args: Any, kwargs: Any) -> type:
     return _classes[key]
 
 
-def dispatched(t: Tracer, st: State, f: Any, args: Args) -> Any:
+def dispatched(t: Tracer, st: State, function: Static, args: Args) -> Any:
     """Return the function that ``functools.singledispatch`` chooses by the type of the first argument."""
     from revtrace.trace.builtin_types import python_type
 
     if not args:
         raise PythonRaise(TypeError("a single-dispatch function requires at least 1 positional argument"))
-    return f.dispatch(python_type(t, st, args[0]))
+    f: Any = function.value
+    chosen = f.dispatch(python_type(t, st, args[0]))
+    registry = Attr(Fixed(f) if function.source is None else function.source, "registry")
+    # What is registered later may be nearer to the argument's type.
+    t.guard(registry, "keys", tuple(f.registry))
+    return external(t, st, chosen, Item(registry, next(k for k, v in f.registry.items() if v is chosen)), "const")
 
 
 @on(collections.OrderedDict)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from revtrace.errors import UnsupportedError
 from revtrace.program.nodes import Block, For, Operand, Var, While, const
 from revtrace.program.types import INT
+from revtrace.trace.attempts import RAISED, arrive, caught_inside, raised_to, ways_of_raising, ways_out_of_handlers
 from revtrace.trace.carry import Carried
 from revtrace.trace.frames import RETURN, Exit, Stop
 from revtrace.trace.iterators import Rolled, advance, parts_of, roll, taken, used_up
@@ -45,9 +46,11 @@ class Loop:
 
     header: int
     counted: bool
-    stops: Mapping[int, Stop]
+    stops: dict[int, Stop]
     ways: list[tuple[int, int]]
     """Tags and the blocks outside that they lead to; tag 0 is exhaustion of a counted loop."""
+    depth: int
+    """How much lies on the stack at the header."""
     params: set[Var] = field(default_factory=set)
 
 
@@ -65,13 +68,16 @@ def trace_loop(t: Tracer, fr: Frame, header: int, st: State, stops: Mapping[int,
     for source, target in info.exits:
         if counted and source == header:
             continue
-        if target in fr.shape.raising and t.plain_raise(fr, target):
+        if target in fr.shape.raising and caught_inside(fr, target, header):
             continue
         if target not in inner:
             tag = len(inner)
             inner[target] = Stop("end", tag, depth=depth)
             ways.append((tag, target))
-    loop = Loop(header, counted, inner, ways)
+    loop = Loop(header, counted, inner, ways, depth)
+    raises = any(target in fr.shape.raising and not t.plain_raise(fr, target) for _, target in info.exits)
+    if t.failed or t.parts or t.decides or raises:
+        _leave_by_handlers(fr, loop)
     outer_tag = st.tag
     st.tag = 0
     loc = t.b.loc
@@ -97,13 +103,29 @@ def trace_loop(t: Tracer, fr: Frame, header: int, st: State, stops: Mapping[int,
     return _leave(t, fr, loop, after, tag, stops)
 
 
+def _leave_by_handlers(fr: Frame, loop: Loop) -> None:
+    """Have exceptions that are caught outside of a loop, and what handlers inside jump to, among the ways out of it."""
+    for target in (*ways_of_raising(fr, loop.header, loop.depth), *ways_out_of_handlers(fr, loop.header)):
+        if target not in loop.stops:
+            tag = len(loop.stops)
+            loop.stops[target] = Stop("end", tag, depth=loop.depth)
+            loop.ways.append((tag, target))
+
+
 def _leave(t: Tracer, fr: Frame, loop: Loop, st: State, tag: Any, stops: Mapping[int, Stop]) -> list[Exit]:
     """Go on after a loop, the way its tag says."""
     from revtrace.trace.machine import TRUE
 
     def fix(way: int) -> Callable[[State], None]:
+        target = dict(loop.ways)[way]
+        entry = raised_to(fr, target)
+
         def pop(state: State) -> None:
-            expected = fr.flow.blocks[dict(loop.ways)[way]].depth
+            if entry is not None:
+                if target not in stops:
+                    arrive(t, state, entry)
+                return
+            expected = fr.flow.blocks[target].depth
             while way and expected is not None and len(state.stack) < expected:
                 state.stack.append(NONE)
             if loop.counted and way == 0 and fr.flow.blocks[loop.header].instrs[-1].arg:
@@ -117,6 +139,10 @@ def _leave(t: Tracer, fr: Frame, loop: Loop, st: State, tag: Any, stops: Mapping
         target = dict(loop.ways)[tag]
         fix(tag)(st)
         return t.run(fr, target, st, stops)
+
+    left = loop.ways
+    if RAISED not in st.locals:
+        left = [(way, target) for way, target in left if raised_to(fr, target) is None]
 
     def among(ways: list[tuple[int, int]], state: State) -> list[Exit]:
         (way, target), rest = ways[0], ways[1:]
@@ -137,7 +163,7 @@ def _leave(t: Tracer, fr: Frame, loop: Loop, st: State, tag: Any, stops: Mapping
 
     mark, t.fork_mark = t.fork_mark, t.latest()
     try:
-        exits = among(loop.ways, st)
+        exits = among(left, st)
     finally:
         t.fork_mark = mark
     if any(isinstance(e.label, int) and e.label != RETURN and e.label not in stops for e in exits):
@@ -165,6 +191,12 @@ def _unrolled(t: Tracer, fr: Frame, loop: Loop, st: State) -> State | Exit | Non
         exits = t.run(fr, start, st, loop.stops, inside=True)
         if not exits:
             return None
+        if len(exits) > 1:
+            raise t.unsupported(
+                "a loop that an exception leaves on some ways",
+                "it is unrolled, and whether the exception is raised is known only when running",
+                "test the condition with if before the operation that fails",
+            )
         (end,) = exits
         if end.label == RETURN:
             # A handler outside of the loop went on to the function's end.
@@ -320,14 +352,25 @@ def _uncounted(t: Tracer, fr: Frame, loop: Loop, st: State, key: Any) -> State |
         handled = handled or any(frame.trying for frame in t.frames[:-1])
         if t.pins.oracle is None or fr.on_yield is not None or not handled:
             raise
+        _leave_by_handlers(fr, loop)
+        return _left_by_raising(t, fr, loop, entry, saved)
+
+
+def _left_by_raising(t: Tracer, fr: Frame, loop: Loop, entry: State, saved: Any) -> State | Exit | None:
+    """Walk a loop that nothing but an exception leaves."""
+    t.restore(saved)
+    parts, decides = t.parts, t.decides
+    t.parts = True
+    try:
+        return _roll(t, fr, loop, entry.fork(), None)
+    except (NeedStatic, EndlessError, _NotALoop):
         t.restore(saved)
         if t.pins.rolling:
             raise NeedStatic((), "an exception that leaves the loop must be known", t.b.loc) from None
-        before, t.decides = t.decides, True
-        try:
-            return _unrolled(t, fr, loop, entry)
-        finally:
-            t.decides = before
+        t.parts, t.decides = parts, True
+        return _unrolled(t, fr, loop, entry)
+    finally:
+        t.parts, t.decides = parts, decides
 
 
 class _NotALoop(Exception):

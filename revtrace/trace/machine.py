@@ -9,7 +9,7 @@ are in `revtrace.trace.loops`, instructions in `revtrace.trace.instructions`.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import CellType
 from typing import Any
@@ -23,6 +23,7 @@ from revtrace.program.build import Builder
 from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Stmt, Var, While, const, walk
 from revtrace.program.types import BOOL
 from revtrace.trace import state as states
+from revtrace.trace.attempts import Attempt, Parting, answer, attempt, leave_by, part
 from revtrace.trace.frames import RETURN, Exit, Frame, Stop
 from revtrace.trace.join import Joiner
 from revtrace.trace.pins import Pins
@@ -75,8 +76,14 @@ class Tracer:
         self.catches: Loc | None = None
         self.failed: frozenset[Loc] = frozenset()
         """Where an earlier run failed though the plain function goes on: what is tested there is found out."""
+        self.attempt: Attempt | None = None
+        """The instruction inside of a ``try`` that is being walked, see `revtrace.trace.attempts`."""
+        self.raising: dict[type[BaseException], Static] = {}
+        """An exception of each class by which a loop is left."""
+        self.parts = False
+        """Whether instructions inside of ``try`` part wherever they may raise: where only that leaves a loop."""
         self.decides = False
-        """Whether what is tested is found out everywhere: in a loop that only an exception leaves."""
+        """Whether what is tested is found out everywhere, in such a loop that is unrolled."""
         self.once = False
         """Whether the program holds for this call only."""
         self.side_effects: Loc | None = None
@@ -211,8 +218,18 @@ class Tracer:
         self.may_raise()
         self.b.do("check", cond, kind=kind, soft=soft)
 
+    @property
+    def watched(self) -> bool:
+        """Whether an exception raised here may be caught, and that is to be followed."""
+        return self.decides or self.b.loc in self.failed or (self.parts and self.attempt is not None)
+
     def decided(self, cond: Operand) -> Operand:
         """Return a condition, as a constant where an earlier run failed at this place."""
+        if isinstance(cond, Const) or not self.watched:
+            return cond
+        found = answer(self, cond)
+        if found is not None:
+            return found
         return self.pins.outcome(self, cond) if self.decides or self.b.loc in self.failed else cond
 
     def raised(self, kind: str) -> BaseException:
@@ -314,10 +331,21 @@ class Tracer:
 
     # walking ---------------------------------------------------------------------------
 
-    def run(self, fr: Frame, block: int, st: State, stops: Mapping[int, Stop], *, inside: bool = False) -> list[Exit]:
+    def run(
+        self,
+        fr: Frame,
+        block: int,
+        st: State,
+        stops: Mapping[int, Stop],
+        *,
+        inside: bool = False,
+        at: int = 0,
+        answers: tuple[bool, ...] = (),
+    ) -> list[Exit]:
         """Walk from a block until every path has reached a stop, returned or raised.
 
-        With ``inside``, the first block is a loop's header met from inside the loop.
+        With ``inside``, the first block is a loop's header met from inside the loop, or is entered at an instruction
+        whose first tests come out as in ``answers``.
         """
         from revtrace.trace.instructions import step
         from revtrace.trace.loops import trace_loop
@@ -342,17 +370,39 @@ class Tracer:
                     "use arrays in place of long lists, and loops in place of deep recursion",
                 )
             try:
-                outcome = None
-                for instr in current.instrs:
+                outcome: Any = None
+                watched = fr.trying and (self.parts or self.decides or bool(self.failed))
+                for k in range(at, len(current.instrs)):
+                    instr = current.instrs[k]
                     self.b.loc = self.pinned or instr.loc
-                    outcome = step(self, fr, st, instr)
+                    if not watched:
+                        outcome = step(self, fr, st, instr)
+                        continue
+                    outcome = attempt(self, fr, st, instr, answers)
+                    answers = ()
+                    if isinstance(outcome, Parting):
+                        break
             except PythonRaise as signal:
                 handler = current.handler
                 if handler is None:
                     raise
-                self.enter_handler(fr, st, instr, signal)
+                at, answers = 0, ()
+                if handler in stops:
+                    leave_by(self, st, signal)
+                else:
+                    self.enter_handler(fr, st, instr, signal)
                 block = handler
                 continue
+            if isinstance(outcome, Parting):
+                exits = part(self, fr, block, k, outcome, stops)
+                if len(exits) == 1 and isinstance(exits[0].label, int) and exits[0].label != RETURN:
+                    if exits[0].label in stops:
+                        return exits
+                    block, st = exits[0].label, exits[0].state
+                    at, answers = 0, ()
+                    continue
+                return exits
+            at = 0
             if outcome is None:
                 block = current.successors[0]
             elif outcome == "jump":
@@ -444,7 +494,7 @@ class Tracer:
         self.b.loc = loc
         joined = self.combine(cond, *arms[0], *arms[1])
         try:
-            return self._go_on(fr, merge, joined, stops)
+            return self.go_on(fr, merge, joined, stops)
         finally:
             self.fork_mark = mark
 
@@ -470,7 +520,7 @@ class Tracer:
         finally:
             self.pins.under.pop()
 
-    def _go_on(self, fr: Frame, merge: int | None, joined: list[Exit], stops: Mapping[int, Stop]) -> list[Exit]:
+    def go_on(self, fr: Frame, merge: int | None, joined: list[Exit], stops: Mapping[int, Stop]) -> list[Exit]:
         """Walk the code after a merge that only some of the paths reach."""
         if merge is None:
             return joined
@@ -513,27 +563,30 @@ class Tracer:
 
     def merge_block(self, fr: Frame, t: int, f: int, stops: Mapping[int, Stop]) -> int | None:
         """Return the first block both ways may reach, unless a stop comes before it."""
-        flow = fr.flow
-        found = None
-        reach = (self.reach(fr, t, stops)) & (self.reach(fr, f, stops))
-        for block in sorted(reach, key=lambda k: flow.order[k]):
-            if block in fr.shape.raising:
-                continue
-            found = block
-            break
-        return found
+        return self.first_common(fr, self.reach(fr, (t,), stops), self.reach(fr, (f,), stops))
 
-    def reach(self, fr: Frame, block: int, stops: Mapping[int, Stop]) -> frozenset[int]:
-        """Blocks reachable along forward edges without passing a stop."""
+    def first_common(self, fr: Frame, a: frozenset[int], b: frozenset[int]) -> int | None:
+        """Return the first block of both sets that does not lead to an exception."""
+        return min((k for k in a & b if k not in fr.shape.raising), key=fr.flow.order.__getitem__, default=None)
+
+    def stop_at(self, block: int) -> Stop:
+        """Return the stop of walks that are joined at a block."""
+        return Stop(block)
+
+    def reach(self, fr: Frame, blocks: Iterable[int], stops: Mapping[int, Stop]) -> frozenset[int]:
+        """Blocks reachable along forward edges, and out of handlers, without passing a stop."""
         flow = fr.flow
         seen: set[int] = set()
-        todo = [block]
+        todo = list(blocks)
         while todo:
             k = todo.pop()
             if k in seen or k in stops:
                 continue
             seen.add(k)
-            todo += [s for s in flow.blocks[k].successors if flow.order[s] > flow.order[k]]
+            main = flow.reach[0]
+            todo += [
+                s for s in flow.blocks[k].successors if flow.order[s] > flow.order[k] or (s in main and k not in main)
+            ]
         return frozenset(seen)
 
     def combine(self, cond: Operand, left: list[Stmt], a: list[Exit], right: list[Stmt], b: list[Exit]) -> list[Exit]:

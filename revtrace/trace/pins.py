@@ -13,9 +13,11 @@ the function is traced again with that place in `wanted`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from revtrace.calls.core import failure
+from revtrace.loc import Loc
 from revtrace.program.nodes import Const, For, If, Operand, Stmt, Var, While, const
 from revtrace.program.types import BOOL, Scalar
 from revtrace.trace.signals import NeedStatic, PythonRaise
@@ -30,6 +32,9 @@ Place = tuple[Any, ...]
 
 class Oracle(Protocol):
     """What runs a program as far as it is recorded."""
+
+    gave_up: Loc | None
+    """Where it failed, if it did."""
 
     def value(self, inputs: Mapping[Var, Any], stmts: Sequence[Stmt], wanted: Operand) -> Any:
         """Return the value of an operand, or None where it cannot be found."""
@@ -115,6 +120,13 @@ class Pins:
             return None
         failure()
         return failure() if self.oracle.value(self.values, t.b.recorded(), const(True)) is None else None
+
+    def failure(self, t: Tracer) -> Loc | None:
+        """Return where the program fails that is recorded so far, if it does."""
+        if self.oracle is None or t.b.nested or self.oracle.value(self.values, t.b.recorded(), const(True)) is not None:
+            return None
+        place = self.oracle.gave_up
+        return None if place is None else replace(place, origin=0, role="")
 
     def _pinned(self, t: Tracer, x: Operand, why: str) -> Operand:
         if isinstance(x, Const):

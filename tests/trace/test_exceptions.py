@@ -116,7 +116,7 @@ def in_a_loop(x: np.ndarray) -> float:
         try:
             total += math.sqrt(v)
         except ValueError:
-            total += v * v
+            total += float(v * v)
     return total
 
 
@@ -271,3 +271,153 @@ def test_raising_floating_point_errors_is_refused() -> None:
             return x
 
     refuses(f, 2.0, match="errstate")
+
+
+# loops stay loops ----------------------------------------------------------------------------------
+
+
+def logarithms(x: np.ndarray) -> float:
+    total = 0.0
+    for v in x:
+        try:
+            total += math.log(v)
+        except ValueError:
+            total -= 1.0
+    return total
+
+
+def with_else_and_finally(x: np.ndarray) -> float:
+    total, count = 0.0, 0
+    for v in x:
+        try:
+            r = math.sqrt(v)
+        except ValueError:
+            continue
+        else:
+            total += r
+        finally:
+            count += 1
+    return total * count
+
+
+def raised_by_hand(x: np.ndarray) -> float:
+    total = 0.0
+    for v in x:
+        try:
+            if v > 1:
+                raise ValueError("large")
+            if v < 0:
+                raise KeyError("negative")
+            total += v
+        except ValueError:
+            total += v * v
+        except KeyError:
+            total -= v
+    return total
+
+
+def raised_below(x: np.ndarray) -> float:
+    def root(v: float) -> float:
+        if v < 0:
+            raise ArithmeticError("negative")
+        return math.sqrt(v)
+
+    total = 0.0
+    for v in x:
+        try:
+            total += root(v)
+        except ArithmeticError:
+            total += 0.5 * v
+    return total
+
+
+def until_the_end(x: np.ndarray) -> float:
+    total, i = 0.0, 0
+    while True:
+        try:
+            v = x[i]
+        except IndexError:
+            break
+        i += 1
+        total += v * v
+    return total * i
+
+
+def around_the_loop(x: np.ndarray) -> float:
+    total, last = 0.0, 0
+    try:
+        for i, v in enumerate(x):
+            last = i
+            total += math.log(v + 3.0)
+    except ValueError:
+        return -total * last
+    return total
+
+
+def left_by_the_handler(x: np.ndarray) -> float:
+    total, bad = 0.0, 0
+    for v in x:
+        try:
+            r = math.log(v)
+        except ValueError:
+            bad += 1
+            if bad > 3:
+                break
+            continue
+        total += r
+    else:
+        total = -1.0
+    return total / bad
+
+
+def loops_inside(x: np.ndarray) -> float:
+    total = 0.0
+    for i in range(0, len(x) - 3, 3):
+        try:
+            product = 1.0
+            for k in range(3):
+                product *= math.sqrt(x[i + k] + 1.0)
+            total += product
+        except ValueError:
+            total -= x[i]
+    return total
+
+
+def too_large(x: np.ndarray) -> float:
+    total = 0.0
+    for v in x:
+        try:
+            total += math.exp(300 * v) * 1e-100
+        except OverflowError:
+            total += math.sqrt(v)
+    return math.log(total)
+
+
+MIXED = np.array([0.5, -0.4, 1.5, 2.5, -1.2, 0.7, -3.5, 0.2, 3.0, -0.3, -0.6, 0.9])
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        logarithms, with_else_and_finally, raised_by_hand, raised_below, until_the_end, around_the_loop,
+        left_by_the_handler, loops_inside, too_large,
+    ],
+)  # fmt: skip
+def test_both_ways_are_in_the_loop(f: Callable[..., Any]) -> None:
+    agrees(f, MIXED)
+    with override(interpret=True, cache=False):
+        # More turns than are unrolled.
+        long = np.tile(MIXED, 400)
+        value, gradient = revtrace.value_and_grad(f)(long)
+        assert value == pytest.approx(f(long), rel=1e-13)
+        assert np.isfinite(gradient).all()
+
+
+def test_a_loop_with_a_handler_compiled() -> None:
+    x = np.tile(MIXED, 2)
+    with override(cache=False):
+        for f, expected in ((logarithms, np.where(x > 0, 1 / x, 0.0)), (raised_below, np.where(x < 0, 0.5, np.nan))):
+            value, gradient = revtrace.value_and_grad(f)(x)
+            assert value == pytest.approx(f(x), rel=1e-14)
+            expected = np.where(np.isnan(expected), 0.5 / np.sqrt(np.abs(x)), expected)
+            np.testing.assert_allclose(gradient, expected, rtol=1e-14)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import types
+from typing import Any
 
 import numpy as np
 import pytest
 
 import revtrace
+from revtrace.config import override
 
 
 class Line:
@@ -240,3 +242,17 @@ def test_whether_two_arguments_are_one_object_is_seen(f, one, two, of_one, of_tw
 
 
 ONES = np.ones(2)
+
+
+def test_what_is_registered_later_is_seen() -> None:
+    @functools.singledispatch
+    def scaled(x: Any) -> Any:
+        return 2.0 * x
+
+    g = revtrace.grad(lambda x: scaled(x))
+    with override(interpret=True, cache=False):
+        assert g(1.0) == 2.0
+        scaled.register(float, lambda x: 3.0 * x)
+        assert g(1.0) == 3.0
+        scaled.register(float, lambda x: 5.0 * x)
+        assert g(1.0) == 5.0
