@@ -41,6 +41,7 @@ __all__ = [
     "leaves",
     "map_leaves",
     "new_instance",
+    "overlap",
     "rendered",
     "slots",
     "snapshot",
@@ -266,3 +267,17 @@ def snapshot(*objects: Any) -> Callable[[], None]:
             put_back()
 
     return restore
+
+
+_OVERLAP_WORK: Any = 10_000
+"""Steps the exact overlap test may take; `Any` since some numpy releases type only its two special values."""
+
+
+def overlap(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> bool:
+    """Whether two arrays share memory, or may, where that is hard to tell."""
+    if not np.may_share_memory(a, b):
+        return False
+    try:
+        return np.shares_memory(a, b, max_work=_OVERLAP_WORK)
+    except np.exceptions.TooHardError:
+        return True

@@ -18,7 +18,7 @@ import numpy as np
 
 from revtrace.calls.core import failure
 from revtrace.config import Settings
-from revtrace.containers import build, rendered, snapshot
+from revtrace.containers import build, overlap, rendered, snapshot
 from revtrace.dispatch_source import OTHER, Trampoline, compile_trampoline, dtype_of
 from revtrace.errors import InternalError, UnsupportedError
 from revtrace.kept import counting, keeps
@@ -31,9 +31,6 @@ from revtrace.replay import OutOfTime
 from revtrace.trace.record import Leaf, StaticLeaf, Traced, fetch
 
 __all__ = ["Executor", "Specialisation", "Stats"]
-
-_OVERLAP_WORK: Any = 10_000
-"""Steps the exact overlap test may take; `Any` since some numpy releases type only its two special values."""
 
 
 @dataclass(slots=True)
@@ -520,13 +517,8 @@ class Specialisation:
 
     def refuse_overlap(self, a: Any, b: Any, first: int, second: int) -> None:
         """Refuse two arrays that share memory when the program writes one of them."""
-        if not np.may_share_memory(a, b):
+        if not overlap(a, b):
             return
-        try:
-            if not np.shares_memory(a, b, max_work=_OVERLAP_WORK):
-                return
-        except np.exceptions.TooHardError:
-            pass
         entries = self.traced.inputs
         x, y = rendered(entries[first].source), rendered(entries[second].source)
         code = self.function.__code__

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from revtrace.containers import leaves, new_instance
+from revtrace.containers import leaves, new_instance, overlap
 from revtrace.dispatch_signature import ABSENT, EXTRA, commas, is_name, make, packed, signature
 from revtrace.errors import InternalError
 from revtrace.program.types import Array, Scalar
@@ -310,6 +310,10 @@ class _Writer:
 
     def defaults(self, x: str, value: Any) -> None:
         """Write the check that a function's defaults are the same objects."""
+        if isinstance(value, dict):
+            # Which may be changed in place.
+            self.unless(f"not {self.constant(same_defaults)}({x}, {self.constant(dict(value), 'defaults')})")
+            return
         known = self.constant(value, "defaults")
         if value is None:
             self.unless(f"{x} is not None")
@@ -405,9 +409,13 @@ class _Writer:
         if written:
             refuse = self.constant(self.support.refuse_overlap, "refuse_overlap")
             pairs = [(k, j) for k in written for j in arrays if k < j or (k != j and j not in written)]
-            lines += [f"{refuse}({inputs[k]}, {inputs[j]}, {k}, {j})" for k, j in pairs]
-            frozen = " or ".join(f"not {inputs[k]}.flags.writeable" for k in written)
-            lines.append(f"if {frozen}:")
+            plainly = [f"not {inputs[k]}.flags.writeable" for k in written]
+            if self.in_place:
+                shared = self.constant(overlap, "overlap")
+                plainly += [f"{shared}({inputs[k]}, {inputs[j]})" for k, j in pairs]
+            else:
+                lines += [f"{refuse}({inputs[k]}, {inputs[j]}, {k}, {j})" for k, j in pairs]
+            lines.append(f"if {' or '.join(plainly)}:")
             lines += self.settled(f"{recover}(None, ({commas(inputs)}), {given})", "    ")
             for k in written:
                 passed[k] = f"_rt_w{k}"

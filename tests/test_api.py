@@ -315,6 +315,14 @@ def test_overlapping_arrays_are_refused_where_one_is_written() -> None:
             g(x, second)
 
 
+def test_overlapping_arrays_in_a_plain_call() -> None:
+    f = revtrace.wrap(overwrite)
+    for first, second in ((slice(None), slice(None)), (slice(2), slice(1, 3)), (slice(1, 3), slice(2))):
+        plain, ours = np.arange(1.0, 5.0), np.arange(1.0, 5.0)
+        assert f(ours[first], ours[second]) == overwrite(plain[first], plain[second])
+        assert ours.tolist() == plain.tolist()
+
+
 # exceptions ---------------------------------------------------------------------------------
 
 

@@ -181,6 +181,14 @@ def test_changed_keyword_defaults_give_the_new_answer() -> None:
     f.__kwdefaults__ = {"by": 4.0}
     assert g(1.0) == 4.0 and g(1.0, by=5.0) == 5.0
 
+    def calls(x: Any) -> Any:
+        return f(x) * x
+
+    h = revtrace.grad(calls)
+    assert h(1.0) == 8.0
+    f.__kwdefaults__["by"] = 1.0
+    assert h(1.0) == 2.0
+
 
 def test_changed_attributes_give_the_new_answer() -> None:
     box = types.SimpleNamespace(k=2.0, mode="double")

@@ -171,7 +171,7 @@ def _array(t: Tracer, value: np.ndarray[Any, Any], source: Source | None) -> Val
     if dtype not in SUPPORTED:
         raise t.unsupported(
             f"an array of dtype {value.dtype}",
-            "only real, complex, integer and boolean arrays have a place in a program",
+            "arrays of float64, float32, complex128, complex64, integers and booleans have a place in a program",
             "convert it with .astype(np.float64), or use a list of floats",
         )
     if source is None:
