@@ -82,6 +82,8 @@ def _by_roots(power: Op) -> bool:
 
 
 def _in_order(access: Access, step: Step) -> bool:
+    if not access.index:
+        return access.op.name == "load"
     *outer, last = access.index
     if any(step in p.atoms for p in outer):
         return False

@@ -86,6 +86,12 @@ def external(t: Tracer, st: State, value: Any, source: Source | None, role: str)
     return _object(t, st, value, source)
 
 
+#: What keys of a dict may be; functions stand for themselves.
+_KEYS = (
+    *(str, int, float, bool, tuple, bytes, frozenset, type(None), enum.Enum, type),
+    *(types.FunctionType, types.BuiltinFunctionType, np.ufunc, datetime.date, datetime.time, datetime.timedelta),
+)
+
 #: Dates, times and spans: they never change.
 _MOMENTS = (datetime.date, datetime.datetime, datetime.time, datetime.timedelta, datetime.timezone)
 
@@ -239,7 +245,7 @@ def _container(t: Tracer, st: State, value: Any, source: Source | None, role: st
         )
     elif isinstance(value, dict):
         for k in value:
-            if not isinstance(k, (str, int, float, bool, tuple, bytes, type(None), enum.Enum, type)):
+            if not isinstance(k, _KEYS):
                 raise t.unsupported(f"a dict with a key of type {type(k).__name__}", "keys must be plain values", "")
         t.guard(source, "keys", tuple(value))
         box = DictBox(

@@ -93,6 +93,20 @@ def test_single_precision_stays() -> None:
     agree(program(text), np.linspace(-2, 2, 9), compiled=True)
 
 
+def test_an_array_of_no_axes_is_written_in_order() -> None:
+    text = """
+    f(x: f8[:], y: f8[]) {
+      n: i8 = dim x axis=0
+      for i in range(0, n, 1) carry () -> () {
+        v: f8 = load x[i]
+        store y[] = v
+        yield
+      }
+      return y
+    }"""
+    agree(program(text), np.linspace(-2, 2, 9), 0.5)
+
+
 SOFTMAX = """
 f(x: f8[:]) {
   n: i8 = dim x axis=0

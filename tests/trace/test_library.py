@@ -135,6 +135,13 @@ def kinds_of_things(x: float) -> float:
     return x * score if type(inner) is types.FunctionType else 0 * x
 
 
+SLOPES = {math.sin: math.cos, np.sin: np.cos, made_elementwise: abs, float: 2.0}
+
+
+def keyed_by_functions(x: float, chosen: Any) -> float:
+    return SLOPES[chosen](x) * SLOPES.get(float, 1.0) * (made_elementwise in SLOPES) + len(SLOPES) * x
+
+
 def frozen_sets(x: float, **options: float) -> float:
     known = {(frozen_sets, frozenset(options.items())): x * x}
     few = frozenset("ab")
@@ -208,6 +215,7 @@ FUNCTIONS = {
     "elementwise itself": (steep, 2.0, 0.5),
     "compiled_inside": (compiled_inside, 0.7, 3),
     "kinds_of_things": (kinds_of_things, 1.3),
+    "keyed_by_functions": (keyed_by_functions, 0.7, math.sin),
     "frozen_sets": (frozen_sets, 2.0),
     "sets": (sets, 2.0),
     "locals": (lambda x, y: locals()["x"] * locals()["y"], 2.0, 3.0),
