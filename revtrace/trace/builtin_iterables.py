@@ -11,7 +11,7 @@ from revtrace.trace.builtin_functions import is_generator
 from revtrace.trace.functions import method_handler, on
 from revtrace.trace.iterators import iterate, taken
 from revtrace.trace.signals import PythonRaise
-from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, Numbers, SetBox, State
+from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, Numbers, ObjectBox, SetBox, State
 from revtrace.trace.values import NONE, Num, Ref, Static, Tup
 
 if TYPE_CHECKING:
@@ -114,7 +114,10 @@ def _iter(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
         from revtrace.trace.definitions.register import traced
 
         return traced(t, st, until, args, {})
-    return iterate(t, st, args[0])
+    made = iterate(t, st, args[0])
+    box = st.box(made)
+    # An instance that gives its own items stays what it is.
+    return box.parts[0] if isinstance(box, IterBox) and box.kind == "object" else made
 
 
 @on(next)
@@ -122,6 +125,8 @@ def _next(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
     from revtrace.trace.iterators import advance
 
     ref = t.use(args[0])
+    if isinstance(ref, Ref) and isinstance(st.box(ref), ObjectBox):
+        ref = st.new(IterBox("object", (ref,)))
     item = advance(t, st, ref)
     if item is None:
         if len(args) > 1:

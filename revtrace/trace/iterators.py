@@ -70,7 +70,10 @@ def iterate(t: Tracer, st: State, value: Any) -> Ref:
 
                 if not hasattr(box.cls, "__iter__") and hasattr(box.cls, "__getitem__"):
                     return st.new(IterBox("items", tuple(_by_index(t, st, value))))
-                found = call_method(t, st, value, "__iter__", ())
+                found = t.use(call_method(t, st, value, "__iter__", ()))
+                made = st.box(found) if isinstance(found, Ref) else None
+                if isinstance(made, ObjectBox) and hasattr(made.cls, "__next__"):
+                    return st.new(IterBox("object", (found,)))
                 return iterate(t, st, found)
     if isinstance(value, Tup):
         return st.new(IterBox("items", value.items))
@@ -250,6 +253,15 @@ def advance(t: Tracer, st: State, ref: Ref) -> Any | None:
 
             suspend(st, ref)
             return advance(t, st, ref)
+        case "object":
+            from revtrace.trace.calls import call_method
+
+            try:
+                item = call_method(t, st, box.parts[0], "__next__", ())
+            except PythonRaise as signal:
+                if isinstance(signal.error, StopIteration):
+                    return None
+                raise
         case "spent":
             (cond,) = box.parts
             assert isinstance(cond, Num)

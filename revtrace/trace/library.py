@@ -356,6 +356,14 @@ def _defaultdict(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | N
     return made
 
 
+@on(collections.Counter)
+def _counter(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    from revtrace.trace.calls import call
+    from revtrace.trace.definitions.counters import TracedCounter
+
+    return call(t, st, Static(TracedCounter), args, kwargs)
+
+
 @on(collections.deque)
 def _deque(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     if len(args) > 1 or not is_none(kwargs.get("maxlen", NONE)):

@@ -449,7 +449,7 @@ def _rolled(t: Tracer, fr: Frame, loop: Loop, carried: Carried, rolled: Rolled |
         elif not carried.lists.grow(grows):
             raise NeedStatic((), "a list grows in a way that cannot be foreseen", loc)
     else:
-        raise t.unsupported("a loop whose variables keep changing their form", "their types do not settle")
+        raise NeedStatic((), "a variable gets another form in each iteration", loc)
     if rolled is None and flag is None:
         if not exits:
             # Every way through the body raises.

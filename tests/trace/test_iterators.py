@@ -24,6 +24,51 @@ def next_in_a_loop(x: np.ndarray) -> Any:
     return total
 
 
+class Halves:
+    """Its own iterator."""
+
+    def __init__(self, x: Any, n: int) -> None:
+        self.x, self.n = x, n
+
+    def __iter__(self) -> Halves:
+        self.left = self.n
+        self.now = self.x
+        return self
+
+    def __next__(self) -> Any:
+        if self.left <= 0:
+            raise StopIteration
+        self.left -= 1
+        self.now = self.now * self.now / 2
+        return self.now
+
+
+def own_iterators(x: np.ndarray) -> Any:
+    total = sum(Halves(x[0], 4)) + max(Halves(x[1], 2))
+    for v in Halves(x[2], 3):
+        total += v * x[3]
+    it = iter(Halves(x[3], 3))
+    a = next(it)
+    b, c, _ = it
+    pairs = sum(v * w for v, w in zip(Halves(x[0], 2), Halves(x[1], 5), strict=False))
+    return total + a * it.x + b * c + pairs
+
+
+def chained_nodes(x: np.ndarray) -> Any:
+    class Node:
+        def __init__(self, value: Any, after: Any) -> None:
+            self.value, self.after = value, after
+
+    head = None
+    for v in x:
+        head = Node(v, head)
+    total, k = 0.0, 1
+    while head:
+        total += head.value**k
+        head, k = head.after, k + 1
+    return total
+
+
 def counter_in_a_loop(x: np.ndarray) -> Any:
     count, signs, total = itertools.count(), itertools.cycle([1.0, -2.0]), 0.0
     for v in x:
@@ -235,7 +280,7 @@ def shallow_and_deep(x: np.ndarray) -> Any:
         next_in_a_loop, counter_in_a_loop, until_the_default, until_it_stops, pairs_from_one_iterator, batches,
         used_up_once, map_used_up_once, left_and_taken_up_again, ranges_begin_anew, sent_to, returned_by_a_generator,
         changed_by_the_loop, seen_by_the_loop, written_by_the_loop, called_until, two_of_one, moving_average,
-        shallow_and_deep,
+        shallow_and_deep, own_iterators, chained_nodes,
     ],
 )  # fmt: skip
 def test_of_an_array(f: Callable[..., Any]) -> None:

@@ -83,6 +83,17 @@ def defaults(x: list[float]) -> float:
     return list(kept.values())[0] * 3 + list(kept.values())[1]
 
 
+def counted(x: list[float]) -> float:
+    sums: collections.Counter[str] = collections.Counter("ab")
+    for name, v in zip("cacb", x, strict=False):
+        sums[name] += v  # type: ignore[assignment]
+    sums.update({"a": x[0], "d": 2})
+    sums.subtract(c=x[1])
+    (_, most), *_ = sums.most_common(2)
+    both = sums + collections.Counter(a=3)
+    return most * 3 + sum(sums.values()) + sums["none"] + len(sums) + both["a"] + list(sums)[0].count("a")
+
+
 def queue(x: list[float]) -> float:
     waiting = collections.deque(x)
     waiting.rotate(1)
@@ -206,6 +217,7 @@ FUNCTIONS = {
     "zip_longest": (lambda x: sum(a * b for a, b in itertools.zip_longest(x, x[:2], fillvalue=2.0)), XS),
     "starmap": (lambda x: sum(itertools.starmap(operator.mul, zip(x, x, strict=True))), XS),
     "defaultdict": (defaults, XS),
+    "Counter": (counted, XS),
     "deque": (queue, XS),
     "enum": (lambda x, n: Kind(n).apply(x) * Kind.DOUBLE.weight * x, 2.0, "triple"),
     "namedtuple with __new__": (lambda x: Pair(x).area() * x, 2.0),

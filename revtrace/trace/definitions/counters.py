@@ -1,0 +1,124 @@
+"""``collections.Counter``, on a dict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+__all__ = ["TracedCounter"]
+
+
+class TracedCounter:
+    """Stands for a counter made while tracing: a dict in which what is missing counts as zero."""
+
+    def __init__(self, iterable: Any = None, **counts: Any) -> None:
+        self.counts: dict[Any, Any] = {}
+        self.update(iterable, **counts)
+
+    def update(self, iterable: Any = None, **counts: Any) -> None:
+        """Add counts, of a mapping or of the items of an iterable."""
+        if iterable is not None:
+            if hasattr(iterable, "items"):
+                for key, count in iterable.items():
+                    self[key] = count + self[key]
+            else:
+                for key in iterable:
+                    self[key] = self[key] + 1
+        for key, count in counts.items():
+            self[key] = count + self[key]
+
+    def subtract(self, iterable: Any = None, **counts: Any) -> None:
+        """Take counts away."""
+        if iterable is not None:
+            if hasattr(iterable, "items"):
+                for key, count in iterable.items():
+                    self[key] = self[key] - count
+            else:
+                for key in iterable:
+                    self[key] = self[key] - 1
+        for key, count in counts.items():
+            self[key] = self[key] - count
+
+    def most_common(self, n: int | None = None) -> list[tuple[Any, Any]]:
+        """List the entries, largest counts first."""
+        ordered = sorted(self.counts.items(), key=lambda entry: entry[1], reverse=True)
+        return ordered if n is None else ordered[:n]
+
+    def elements(self) -> Iterator[Any]:
+        """Give each key as often as it counts."""
+        for key, count in self.counts.items():
+            for _ in range(count):
+                yield key
+
+    def total(self) -> Any:
+        """Return the sum of the counts."""
+        return sum(self.counts.values())
+
+    def copy(self) -> TracedCounter:
+        """Return another with the same counts."""
+        return TracedCounter(self.counts)
+
+    def clear(self) -> None:
+        """Remove all."""
+        self.counts.clear()
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """Return a count, or the default."""
+        return self.counts.get(key, default)
+
+    def setdefault(self, key: Any, default: Any = None) -> Any:
+        """Return a count, entered first if it is missing."""
+        return self.counts.setdefault(key, default)
+
+    def pop(self, key: Any, *default: Any) -> Any:
+        """Remove a count and return it."""
+        return self.counts.pop(key, *default)
+
+    def keys(self) -> Any:
+        """Return the keys."""
+        return self.counts.keys()
+
+    def values(self) -> Any:
+        """Return the counts."""
+        return self.counts.values()
+
+    def items(self) -> Any:
+        """Return keys and counts."""
+        return self.counts.items()
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.counts.get(key, 0)
+
+    def __setitem__(self, key: Any, count: Any) -> None:
+        self.counts[key] = count
+
+    def __delitem__(self, key: Any) -> None:
+        if key in self.counts:
+            del self.counts[key]
+
+    def __contains__(self, key: Any) -> bool:
+        return key in self.counts
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.counts)
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def __add__(self, other: TracedCounter) -> TracedCounter:
+        made = TracedCounter()
+        for counter in (self, other):
+            for key in counter.counts:
+                count = self[key] + other[key]
+                if count > 0:
+                    made[key] = count
+        return made
+
+    def __sub__(self, other: TracedCounter) -> TracedCounter:
+        made = TracedCounter()
+        for counter in (self, other):
+            for key in counter.counts:
+                count = self[key] - other[key]
+                if count > 0:
+                    made[key] = count
+        return made
