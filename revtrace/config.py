@@ -37,7 +37,9 @@ class Settings:
         64, "REVTRACE_SPECIALISATIONS", "How many specialisations a function keeps; the least recently used goes first."
     )
     large: int = _setting(
-        2000, "REVTRACE_LARGE", "Programs of more statements are interpreted until compiling them pays."
+        4000,
+        "REVTRACE_LARGE",
+        "Programs that take more milliseconds to compile are interpreted until compiling them pays.",
     )
     cache: bool = _setting(True, "REVTRACE_CACHE", "Keep traces and compiled code on disk between processes.")
     cache_dir: str = _setting(

@@ -11,14 +11,18 @@ from revtrace.cache import kernels
 from revtrace.config import Settings
 from revtrace.dispatch import Executor, Stats
 from revtrace.program.deep import deep, depth
-from revtrace.program.nodes import Program, walk
+from revtrace.program.nodes import If, Op, Program, walk
 from revtrace.program.show import show
 
 __all__ = ["executor", "stored"]
 
-# About what compiling takes at least and for each statement of a program, and where that has doubled: numba is
-# linear in the length of a program, LLVM is not.
-_LEAST, _SECONDS, _DOUBLE = 0.1, 1e-3, 40_000
+# What compiling takes on the reference machine, in milliseconds: at least, and for each statement by what it is, fitted
+# to 22 programs (within 30 % of each); and where that has doubled: numba is linear in the length of a program, LLVM is
+# not.
+_LEAST, _NUMBER, _ELEMENT, _ARRAY, _BRANCH, _LOOP = 400.0, 0.9, 5.0, 30.0, 11.0, 13.0
+_DOUBLE = 40_000
+_ELEMENTS = frozenset(("load", "store", "addto"))
+_ARRAYS = frozenset(("alloc", "fill", "copy", "copyto", "call", "stack", "push", "pop"))
 
 # The interpreter needs room for programs of more levels than this.
 _DEEP = 100
@@ -49,8 +53,9 @@ def executor(
     form : int or nested tuple of int, optional
         How the results had best be returned, see `Executor`.
     large : int, optional
-        A program of more statements whose kernel is not at hand is interpreted, for as long as compiling it would
-        take: what is called a few times is never compiled, and nothing takes more than twice the time it must.
+        A program that takes more milliseconds to compile, and whose kernel is not at hand, is interpreted for as long
+        as compiling it would take: what is called a few times is never compiled, and nothing takes more than twice
+        the time it must.
     """
     dump = settings.dump.split(",")
     if "program" in dump and not careful:
@@ -67,10 +72,9 @@ def executor(
     if "source" in dump:
         print(source.text, file=sys.stderr)
     if isinstance(found, kernels.Wanted):
-        statements = sum(1 for _ in walk(program.body))
-        if large is not None and statements > large:
+        if large is not None and (milliseconds := _compiling(program)) > large:
             return Executor(
-                run=_Patient(program, _LEAST + _SECONDS * statements * (1 + statements / _DOUBLE)),
+                run=_Patient(program, milliseconds / 1000),
                 bail=(replay.Bail,),
                 deopt=(replay.OutOfTime,),
                 checks_types=False,
@@ -106,6 +110,20 @@ def _running(found: kernels.Found, stats: Stats, careful: bool) -> Executor:
     )
 
 
+def _compiling(program: Program) -> float:
+    """Return about how many milliseconds compiling a program takes."""
+    total = 0.0
+    for stmt in walk(program.body):
+        match stmt:
+            case Op(name=name):
+                total += _ELEMENT if name in _ELEMENTS else _ARRAY if name in _ARRAYS else _NUMBER
+            case If():
+                total += _BRANCH
+            case _:
+                total += _LOOP
+    return _LEAST + total * (1 + total / _DOUBLE)
+
+
 def _interpreter(program: Program) -> Any:
     def interpret(*inputs: Any) -> tuple[Any, ...]:
         return replay.run(program, inputs)
@@ -124,9 +142,9 @@ class _Patient:
         self.program, self.left = program, seconds
 
     def __call__(self, *inputs: Any) -> tuple[Any, ...]:
-        start = time.perf_counter()
+        start = time.thread_time()
         try:
             with deep():
                 return replay.run(self.program, inputs, until=start + self.left)
         finally:
-            self.left -= time.perf_counter() - start
+            self.left -= time.thread_time() - start

@@ -81,8 +81,8 @@ class Step:
     chosen: tuple[int, ...] | None = None
 
 
-# A pinned program of more statements is interpreted first, see `executor`.
-_LONG = 800
+# A pinned program that takes more milliseconds to compile is interpreted first, see `executor`.
+_LONG = 2000
 
 # After so many specialisations each new one is interpreted first: the next call may need yet another.
 _MANY = 8

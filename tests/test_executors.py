@@ -12,6 +12,7 @@ import pytest
 import revtrace
 from revtrace import executors
 from revtrace.cache import kernels
+from revtrace.program.nodes import walk
 
 
 def chain(length: int) -> Callable[[float, float], float]:
@@ -51,10 +52,9 @@ def test_a_large_program_is_not_compiled_for_a_few_calls() -> None:
 
 
 def test_it_is_compiled_once_the_time_is_spent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executors, "_SECONDS", 0.0)
-    monkeypatch.setattr(executors, "_LEAST", 0.0)
+    monkeypatch.setattr(executors, "_compiling", lambda program: 0.0)
     f = chain(20)
-    with revtrace.config.override(large=10, cache=False):
+    with revtrace.config.override(large=-1, cache=False):
         g = revtrace.value_and_grad(f, argnums=(0, 1))
         first = g(0.3, 0.7)
         compiled = g.stats.compile_seconds
@@ -71,8 +71,7 @@ def test_giving_up_in_a_loop_leaves_arrays_as_they_were(monkeypatch: pytest.Monk
     expected = u.copy()
     result = writing(expected, 400)
     # Enough to begin, not to end.
-    monkeypatch.setattr(executors, "_SECONDS", 1e-4)
-    monkeypatch.setattr(executors, "_LEAST", 0.0)
+    monkeypatch.setattr(executors, "_compiling", lambda program: 1.5)
     with revtrace.config.override(large=1, cache=False):
         f = revtrace.wrap(writing)
         ours = u.copy()
@@ -121,3 +120,17 @@ def test_specialisations_by_the_dozen_are_interpreted() -> None:
     compiled = [s.executor is not None and s.executor.enter is not None for s in made]
     # The newest comes first.
     assert compiled == [False] * 5 + [True] * 8
+
+
+def test_loops_over_arrays_take_longer_to_compile_than_as_many_numbers() -> None:
+    def rows(x: np.ndarray) -> float:
+        y = x
+        for k in (1.0, 2.0, 3.0, 4.0, 5.0):
+            y = np.sin(y * k)[::-1] + x * np.mean(y)
+        return np.sum(y)
+
+    arrays = revtrace.grad(rows).program(np.ones(3))
+    numbers = revtrace.grad(chain(30), argnums=(0, 1)).program(0.3, 0.7)
+    sizes = [sum(1 for _ in walk(p.body)) for p in (arrays, numbers)]
+    assert sizes[0] < sizes[1], sizes
+    assert executors._compiling(arrays) > executors._compiling(numbers)

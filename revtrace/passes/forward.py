@@ -48,6 +48,11 @@ class Forward:
         self.tapes = Tapes(where)
         self.tape: dict[Var, tuple[Var, tuple[Axis, ...] | None]] = {}
         self.env: dict[Var, Operand] = {}
+        self.inside: dict[int, list[Scope]] = {}
+        """The blocks in a statement at the top, by its identity."""
+        for scope in self.where.all:
+            if scope.owner is not None:
+                self.inside.setdefault(id(self.outermost(scope)), []).append(scope)
 
     def primal(self, x: Operand) -> Operand:
         """Return what stands for a primal value here."""
@@ -116,7 +121,7 @@ class Forward:
 
     def make_tapes(self, stmt: Stmt) -> None:
         """Make what the blocks of a statement at the top keep their values in."""
-        inside = [s for s in self.where.all if s.owner is not None and self.outermost(s) is stmt]
+        inside = self.inside.get(id(stmt), ())
         here, self.b.loc = self.b.loc, stmt.loc.acting("keep")
         for scope in inside:
             kept = (*self.plan.kept.get(scope.index, ()), *self.plan.saved_in.get(scope.index, ()))

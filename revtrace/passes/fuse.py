@@ -113,10 +113,15 @@ class _Order:
         for places in touches.values():
             # Of loops in place that belong before the same statement, the one reversed last came first.
             ordered = sorted(places.items(), key=lambda item: (item[0][1], _place(*item[0])))
-            for i, ((k, _), kinds) in enumerate(ordered):
-                for (j, _), others in ordered[i + 1 :]:
-                    if j != k and not (kinds == others and len(kinds) == 1 and "write" not in kinds):
-                        self.before[j].add(k)
+            # What follows from the order of neighbours is left out: all pairs grow as the square of the accesses.
+            before: list[int] = []
+            run: list[int] = []
+            common: set[str] = set()
+            for (k, _), kinds in ordered:
+                if kinds != common or len(kinds) > 1 or "write" in kinds:
+                    before, run, common = run, [], kinds
+                run.append(k)
+                self.before[k].update(j for j in before if j != k)
 
     def checks(self) -> None:
         """What is known to be safe may be so because of a check before it."""

@@ -104,7 +104,7 @@ def run(
     observer : callable, optional
         Called with an `Event` after every step.
     until : float, optional
-        When to give up, by `time.perf_counter`; looked at where a block begins, loops' iterations included.
+        When to give up, by `time.thread_time`; looked at where a block begins, loops' iterations included.
 
     Returns
     -------
@@ -254,7 +254,7 @@ class _Hurried(Machine):
         self.until = until
 
     def block(self, block: Block) -> list[Any]:
-        if time.perf_counter() > self.until:
+        if time.thread_time() > self.until:
             raise OutOfTime
         return super().block(block)
 

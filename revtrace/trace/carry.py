@@ -13,6 +13,8 @@ before the loop (`revtrace.trace.carried_arrays`); a list that grows is kept in 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import compress
+from operator import is_not
 from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Operand, Var, const
@@ -105,7 +107,7 @@ class Carried:
     def params(self) -> list[Var]:
         """The loop's parameters, in a fixed order."""
         found: dict[Var, None] = {}
-        for slot in self._slots(self.state):
+        for slot in self._slots(self.state, self._changed(self.state)):
             for x in self._operands(self._get(self.state, slot)):
                 if x in self.mine:
                     found[x] = None
@@ -113,11 +115,19 @@ class Carried:
 
     # slots -----------------------------------------------------------------------------
 
-    def _slots(self, st: State) -> list[Slot]:
+    def _changed(self, *states: State) -> set[int]:
+        """The records that are not the very ones on entry in one of some states: few, where the heap is large."""
+        entry, found = self.entry.heap, set[int]()
+        for st in states:
+            found.update(compress(st.heap, map(is_not, st.heap.values(), map(entry.get, st.heap))))
+        return found
+
+    def _slots(self, st: State, among: set[int] | None = None) -> list[Slot]:
+        """List the places of values in a state, of records only those among some."""
         slots: list[Slot] = [("local", name) for name in st.locals]
         slots += [("stack", k) for k in range(len(st.stack))]
-        for id, box in st.heap.items():
-            if (id in self.entry.heap or id in self.t.originals) and not isinstance(box, IterBox):
+        for id in st.heap if among is None else compress(st.heap, map(among.__contains__, st.heap)):
+            if (id in self.entry.heap or id in self.t.originals) and not isinstance(st.heap[id], IterBox):
                 slots.append(("box", id))
         if self.tagged:
             slots.append(("tag",))
@@ -193,7 +203,8 @@ class Carried:
         if self.counter:
             back.locals[self.counter] = Num(fold(self.t, "add", self._turn.operand, const(1, "i8"), "i8"), True)
         found: dict[Var, Operand] = {}
-        slots = dict.fromkeys(self._slots(self.state) + self._slots(back))
+        changed = self._changed(self.state, back)
+        slots = dict.fromkeys(self._slots(self.state, changed) + self._slots(back, changed))
         if len(self.state.stack) != len(back.stack):
             raise NeedStatic((), "the loop's body leaves something unfinished", self.t.b.loc)
         for slot in slots:
@@ -212,9 +223,10 @@ class Carried:
                     self._misfits.append((slot, self._get(self.entry, slot), b))
         if self._misfits:
             return False
-        ends = (self._get(back, slot) for slot in self._slots(back))
-        if not self.storage.copy([view.root for end in ends for view in self.named(end)]):
-            return False
+        if self.storage.copies:
+            ends = (self._get(back, slot) for slot in self._slots(back))
+            if not self.storage.copy([view.root for end in ends for view in self.named(end)]):
+                return False
         self.yields = [found[p] for p in self.params]
         return True
 
@@ -229,8 +241,8 @@ class Carried:
 
     def _read_on_entry(self) -> None:
         """Give the caller's objects, in the state on entry, the attributes that the body is the first to read."""
-        for id, box in self.state.heap.items():
-            before = self.entry.heap.get(id)
+        for id in sorted(self._changed(self.state)):
+            box, before = self.state.heap[id], self.entry.heap.get(id)
             if isinstance(box, ObjectBox) and isinstance(before, ObjectBox) and before.source is not None:
                 for key, _ in box.fields:
                     if before.get(key) is None and hasattr(before.original, key):
@@ -241,7 +253,7 @@ class Carried:
         found: dict[Var, Operand] = {}
         copies, self.storage.copies = self.storage.copies, []
         self._read_on_entry()
-        for slot in self._slots(self.state):
+        for slot in self._slots(self.state, self._changed(self.state)):
             self._fit(self._get(self.state, slot), self._get(self.entry, slot), found, self.entry)
         self.storage.copies = copies
         return [found[p] for p in self.params]
@@ -255,10 +267,10 @@ class Carried:
         st = self.state
         st.locals = {k: v if v is DEAD else substitute(v, out) for k, v in st.locals.items() if k != self.counter}
         st.stack = [substitute(v, out) for v in st.stack]
-        for id, box in list(st.heap.items()):
-            values = fields(box)
+        for id in self._changed(st):
+            values = fields(st.heap[id])
             if values:
-                st.heap[id] = rebuild(box, [v if v is DEAD else substitute(v, out) for v in values])
+                st.heap[id] = rebuild(st.heap[id], [v if v is DEAD else substitute(v, out) for v in values])
         if not isinstance(st.tag, int):
             st.tag = substitute(st.tag, out)
         return st
