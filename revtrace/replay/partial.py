@@ -7,6 +7,7 @@ run once, in the order in which they were appended.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,7 @@ class Partial:
             Everything recorded, as `wanted` is defined by it.
         wanted : Operand
         """
-        same = len(self.done) <= len(stmts) and all(a is b for a, b in zip(self.done, stmts, strict=False))
+        same = len(self.done) <= len(stmts) and all(map(is_, self.done, stmts))
         if not same:
             # Some of it was taken back.
             self.machine = _Bounded(self.machine.left)
