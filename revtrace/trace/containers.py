@@ -330,6 +330,8 @@ def set_item(t: Tracer, st: State, target: Any, key: Any, value: Any) -> None:
             _set_list_item(t, st, target, box, key, value)
             return
         if isinstance(box, Growing):
+            if isinstance(key, Slice) or (isinstance(key, Static) and isinstance(key.value, slice)):
+                raise t.pins.need(t, (growing.length_of(box),), "a slice of a list is assigned to")
             growing.set_item(t, st, target, numbers.integer(t, key), value)
             return
         if isinstance(box, ObjectBox):

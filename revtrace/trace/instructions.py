@@ -275,6 +275,8 @@ def _subscr(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
 @on("STORE_SUBSCR")
 def _store_subscr(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     value, x, k = pop_n(st, 3)
+    # Of ``a[0], a[1] = f(a), g(a)`` the second value waits, and is that of before the first assignment.
+    t.settle_stack(st)
     containers.set_item(t, st, x, k, value)
 
 

@@ -5,6 +5,7 @@ import pytest
 
 import revtrace
 from revtrace.config import override
+from tests.trace.agree import agrees
 
 X = np.array([0.3, -1.2, 0.7, 2.1, -0.4, 1.6, -2.2])
 ORDER = np.array([3, 1, 0, 2, 6, 5, 4])
@@ -84,3 +85,40 @@ def test_results_written_to_an_operand():
 
     with override(cache=False, interpret=True):
         assert revtrace.value_and_grad(f)(X)[0] == pytest.approx(f(X), rel=1e-13)
+
+
+def _rotated(a):
+    a[0], a[1] = 2.0 * a[0] - 3.0 * a[1], 3.0 * a[0] + 2.0 * a[1]
+    return a
+
+
+def _rotated_columns(a):
+    for p in range(3):
+        for q in range(p + 1, 4):
+            a[:, p], a[:, q] = a[0, p] * a[:, p] - a[:, q], a[:, p] + a[1, q] * a[:, q]
+    return a
+
+
+def _four_rows(a):
+    a[0], a[1], a[2], a[3] = a[1] * 2.0, a[2] + a[0], a[3] * a[0], a[0] - a[1]
+    return a
+
+
+def _split_by_a_mask(a):
+    up = a > 0.0
+    a[up], a[~up] = a[up] * 2.0, a[~up] + a[up].sum()
+    return a
+
+
+@pytest.mark.parametrize("change", [_rotated, _rotated_columns, _four_rows, _split_by_a_mask])
+def test_values_assigned_at_once_are_computed_first(change):
+    agrees(lambda a: np.sum(change(a.copy()) ** 2 * ORDER[:4]), M)
+
+
+def test_a_slice_of_a_list():
+    def f(x):
+        items = list(x * 2.0)
+        items[1:3] = [x[0] * x[1], x[2], x[3]]
+        return sum(k * v * v for k, v in enumerate(items))
+
+    agrees(f, X)
