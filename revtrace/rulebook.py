@@ -65,6 +65,7 @@ class _Rule:
         tangent: Callable[..., Any] | None = ...,
         partials: Callable[..., Any] | None = ...,
         forward: Callable[..., Any] | None = ...,
+        inverse: Callable[..., Any] | None = ...,
         like: Callable[..., Any] | None = ...,
         foreign: bool = ...,
     ) -> F: ...
@@ -79,6 +80,7 @@ class _Rule:
         tangent: Callable[..., Any] | None = ...,
         partials: Callable[..., Any] | None = ...,
         forward: Callable[..., Any] | None = ...,
+        inverse: Callable[..., Any] | None = ...,
         like: Callable[..., Any] | None = ...,
         foreign: bool = ...,
     ) -> Callable[[F], F]: ...
@@ -92,6 +94,7 @@ class _Rule:
         tangent: Callable[..., Any] | None = None,
         partials: Callable[..., Any] | None = None,
         forward: Callable[..., Any] | None = None,
+        inverse: Callable[..., Any] | None = None,
         like: Callable[..., Any] | None = None,
         foreign: bool = False,
     ) -> Any:
@@ -116,6 +119,10 @@ class _Rule:
             element by element on arguments of one shape; gives both adjoint and tangent.
         forward : callable, optional
             Called instead of ``f`` for the value.
+        inverse : callable, optional
+            ``inverse(out, *rest)`` returns the first argument again, to the last bit.  Where each iteration of
+            a ``for`` loop does ``x = f(x, *rest)`` with an array, it is called on the way back, instead of
+            keeping every ``x``.
         like : callable, optional
             ``like(*args)`` returns something of the structure, shapes and dtypes of ``f(*args)``; without it,
             ``f`` itself is called once with samples.
@@ -142,9 +149,8 @@ class _Rule:
         4.5
         """
         if f is None:
-            return lambda g: self(
-                g, adjoint=adjoint, tangent=tangent, partials=partials, forward=forward, like=like, foreign=foreign
-            )
+            given = {"adjoint": adjoint, "tangent": tangent, "partials": partials, "forward": forward}
+            return lambda g: self(g, **given, inverse=inverse, like=like, foreign=foreign)
         if not callable(f):
             raise TypeError(f"a rule is for a callable, not {type(f).__name__}")
         if partials is not None:
@@ -152,7 +158,7 @@ class _Rule:
                 raise TypeError("partials give the adjoint and the tangent; leave those out")
             adjoint, tangent = by_partials(partials)
         function = forward or plain_of(f)
-        register(f, UserRule(_name(f), function, adjoint, tangent, like, "", foreign))
+        register(f, UserRule(_name(f), function, adjoint, tangent, like, "", foreign, inverse))
         return f
 
     def defvjp(self, f: F, fwd: Callable[..., Any], bwd: Callable[..., Any], *, foreign: bool = False) -> F:

@@ -15,7 +15,8 @@ import numpy as np
 
 from revtrace.api import jvp, vjp, wrap
 from revtrace.calls.structure import filled, total_of
-from revtrace.errors import GradientError, UnsupportedError
+from revtrace.calls.users import find, plain_of
+from revtrace.errors import GradientError, InverseDriftError, UnsupportedError
 
 __all__ = ["RuleReport", "test_rule"]
 
@@ -65,6 +66,8 @@ def test_rule(f: Callable[..., Any], *args: Any, rtol: float = 1e-6, hosts: bool
     ------
     GradientError
         Adjoint and differences, or adjoint and tangent, disagree.
+    InverseDriftError
+        The rule's inverse does not return the first argument, to the last bit.
     AssertionError or RuntimeError
         What a host's checker raises.
 
@@ -80,7 +83,13 @@ def test_rule(f: Callable[..., Any], *args: Any, rtol: float = 1e-6, hosts: bool
     from revtrace.testing import check_grad
 
     rng = np.random.default_rng(seed)
-    weights = _drawn(f(*args), rng)
+    out = f(*args)
+    weights = _drawn(out, rng)
+    rule = find(plain_of(f))
+    if rule is not None and rule.inverse is not None:
+        again = rule.inverse(out, *args[1:])
+        if not np.array_equal(again, args[0]):
+            raise InverseDriftError(f"the inverse of the rule of {rule.name} returns {again!r}, not {args[0]!r}")
 
     total = total_of(f, weights)
     worst = check_grad(total, args, rtol=rtol).worst

@@ -100,6 +100,8 @@ class Row:
         What stands for ``pull`` where that cannot be traced.
     transposed : bool
         Whether ``push`` is made from ``pull``, which takes longer than running in reverse.
+    inverse : str
+        The row that gives the first operand again, from the output in its place and the other operands.
     sparse : bool
         Whether ``pull`` takes None for the cotangent of an output that nothing reads, else zeros.
     """
@@ -115,6 +117,7 @@ class Row:
     fixed: bool = True
     foreign: Callable[..., Callable[..., Any]] | None = None
     transposed: bool = False
+    inverse: str = ""
     sparse: bool = False
 
 

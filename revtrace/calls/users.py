@@ -19,7 +19,7 @@ from weakref import WeakSet
 import numpy as np
 
 from revtrace.calls.core import Row, enter
-from revtrace.calls.structure import LEAVES, Spec, flat, leaves, rebuilt
+from revtrace.calls.structure import LEAVES, Spec, filled, flat, leaves, rebuilt, total_of
 from revtrace.calls.transposed import transposed_pull, transposed_push
 from revtrace.errors import GradientError
 
@@ -81,6 +81,8 @@ class UserRule:
         None for arguments that do not vary.
     like : callable, optional
         Called in place of ``function`` to find what is returned.
+    inverse : callable, optional
+        ``inverse(out, *rest)`` returns the first argument again.
     why_zero : str
         Why nothing is differentiated, where that is so.
     foreign : bool
@@ -97,6 +99,7 @@ class UserRule:
     like: Callable[..., Any] | None = None
     why_zero: str = ""
     foreign: bool = False
+    inverse: Callable[..., Any] | None = None
     further: Callable[[], UserRule] | None = None
     rows: dict[Any, Row] = field(default_factory=dict)
 
@@ -226,6 +229,7 @@ def _made(rule: UserRule, args: Spec, out: Spec) -> Row:
     return Row(
         name,
         run,
+        inverse=_inverse(rule, name, args, out) if rule.inverse is not None and _alike(args, out) else "",
         pull=pull,
         push=push,
         why_zero=rule.why_zero,
@@ -234,6 +238,40 @@ def _made(rule: UserRule, args: Spec, out: Spec) -> Row:
         foreign=None if rule.adjoint is None or rule.foreign else _foreign_pull(rule, name, args, out),
         transposed=rule.tangent is None,
     )
+
+
+def _alike(args: Spec, out: Spec) -> bool:
+    """Whether the result is an array like the first argument."""
+    return bool(out[0] == "array" and args[1][:1] == (out,))
+
+
+def _inverse(rule: UserRule, name: str, args: Spec, out: Spec) -> str:
+    """Enter the row of a rule's inverse, which is traced where it is differentiated itself."""
+    count = len(leaves(args))
+    floats = [k for k, leaf in enumerate(leaves(args)) if leaf[2][0] in "fc"]
+
+    def inverse(*given: Any) -> Any:
+        return rule.inverse(*rebuilt(args, given))  # type: ignore[misc]
+
+    def run(*xs: Any) -> tuple[Any, ...]:
+        return tuple(flat(out, inverse(*[_guarded(x) for x in xs]), rule.name))
+
+    def pull() -> Callable[..., Any]:
+        from revtrace.api import grad
+
+        def derivative(*xs: Any) -> Any:
+            paired = filled(total_of(inverse, xs[count + 1]), xs[:count], floats)
+            found = grad(paired, tuple(range(len(floats))))(*[xs[k] for k in floats])
+            shares = [None for _ in range(count)]
+            for k, share in zip(floats, found):  # noqa: B905 - one for each
+                shares[k] = share
+            return tuple(shares)
+
+        return derivative
+
+    push = transposed_pull(pull, count, 1, NotImplementedTangent)
+    row = Row(f"{name}:inverse", run, pull=pull, push=push, raises=True, fixed=False, transposed=True)
+    return enter(row).name
 
 
 def _guarded(x: Any) -> Any:

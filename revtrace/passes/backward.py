@@ -43,6 +43,8 @@ class Sweeps(Shadows):
         Loops that cannot be reversed in place after all.
     apart : bool
         Whether each number's adjoint is handed on by an operation of its own once it is complete.
+    undone : dict
+        By number, the outputs of calls whose first operand has been had again from them.
     first : dict
         What `revtrace.passes.fuse.schedule` takes.
     leftout : LeftOut
@@ -65,6 +67,7 @@ class Sweeps(Shadows):
         self.stuck: set[Var] = set()
         self.adj: dict[Var, Operand] = {}
         self.leftout = LeftOut(self.b, self.where)
+        self.undone: dict[object, Var] = {}
 
     def program(self, program: Program, inputs: Sequence[Var], outputs: Sequence[Operand]) -> Program:
         """Write both sweeps."""
@@ -172,6 +175,8 @@ class Sweeps(Shadows):
             case "copyto":
                 source = op.args[1]
                 memory.move_array(b, self.shadow[target], self.shadow[_var(source)] if self.on(source) else None)
+                if self.demand.undoes(op):
+                    self.undo(op)
             case "push" | "pop":
                 self.stacked(op)
             case "call":
@@ -214,6 +219,8 @@ class Sweeps(Shadows):
         outs, ins = parts(op)
         arrays: dict[Place, Var] = dict(site.direct)
         arrays |= {place: self.rebuilt[op.attr("site"), place] for place in site.kept}
+        if self.demand.undoes(op):
+            arrays["out", 0] = self.undone[op.attr("site")]
         arrays |= {("bar", k): self.shadow[_var(x)] for k, x in enumerate(outs) if self.on(x)}
         targets = {k: self.shadow[_var(x)] for k, x in enumerate(ins) if self.on(x)}
         if site.text.program is None:
@@ -225,6 +232,17 @@ class Sweeps(Shadows):
         for x in outs:
             if self.on(x) and not op.attr("adds") and id(op) not in self.needless:
                 b.do("fill", self.shadow[_var(x)], const(0, x.type.dtype))
+
+    def undo(self, op: Op) -> None:
+        """Take a call's output, which has replaced its first operand, back to that operand."""
+        site = site_of(op, self.demand.sites)
+        state, number = _var(site.state), op.attr("site")
+        self.b.loc = op.loc.acting("undo")
+        self.undone[number] = out = self.b.op("copy", state)
+        others = (place for place in (*site.text.reads, *site.others) if place[0] == "in" and place[1] > 0)
+        rest = [site.direct.get(place) or self.rebuilt[number, place] for place in sorted(others)]
+        self.b.do("call", state, out, *rest, row=site.inverse, outs=1, settings=())
+        self.b.loc = op.loc.acting("adjoint")
 
     def stacked(self, op: Op) -> None:
         """Reverse a push or a pop of a program that is itself a reversal."""

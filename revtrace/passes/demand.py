@@ -45,9 +45,16 @@ class Demand:
 
     def restores(self, op: Op) -> bool:
         """Whether reversing an operation puts back what it wrote over."""
-        if not self.restored or op.name not in ("store", "addto", "fill", "copyto"):
+        if not self.restored or op.name not in ("store", "addto", "fill", "copyto") or self.undoes(op):
             return False
         return self.activity.buffers.find(op.args[0]) in self.restored
+
+    def undoes(self, op: Op) -> bool:
+        """Whether reversing a write, or a call, has an array again by the inverse of the call's row."""
+        if not self.restored or op.attr("site") is None:
+            return False
+        state = site_of(op, self.sites).state
+        return state is not None and self.activity.buffers.find(state) in self.restored
 
     def works_in(self, block: Block) -> bool:
         """Whether reversing a block does anything."""
@@ -70,7 +77,8 @@ class Demand:
                 if stmt.name == "call":
                     return any(map(on, parts(stmt)[0]))
                 if stmt.name == "keep":
-                    return True
+                    site = site_of(stmt, self.sites)
+                    return site.wants(list(site.kept)[int(stmt.attr("slot"))], self.undoes(stmt))  # type: ignore[call-overload]
                 if stmt.name == "copy":
                     assert stmt.out is not None
                     return on(stmt.out)

@@ -88,6 +88,9 @@ class Forward:
                     attrs = tuple((k, v) for k, v in stmt.attrs if k != "site")
                     self.b.append(Op("call", stmt.args, None, attrs, stmt.loc))
                     continue
+                case Op(name="copyto") if stmt.attr("site") is not None:
+                    self.b.append(Op("copyto", stmt.args, None, (), stmt.loc))
+                    continue
                 case Op():
                     if id(stmt) in self.plan.saved:
                         self.save(stmt)

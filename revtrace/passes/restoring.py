@@ -32,7 +32,7 @@ def restorable(where: Scopes, memory: Buffers, roots: frozenset[int], results: I
         (root,) = around
         if any(not where.inside(root, where.home[a.array]) for a in accesses):
             continue
-        if any(a.op.name in ("fill", "copyto") and a.path[-1][0] != root for a in writes):
+        if any(a.op.name in ("fill", "copyto") and a.path[-1][0] != root and a.op.attr("site") is None for a in writes):
             continue
         if root != TOP and (cls in outside or not all(any(s == root for s, _ in a.path) for a in accesses)):
             continue

@@ -166,7 +166,7 @@ STRUCTURAL: dict[str, Signature] = {
     "alloc": Signature(_alloc, _own, ("zeros",), writes=True),
     "fill": Signature(_fill, _nothing, writes=True),
     "copy": Signature(_copy, lambda op, types: types[0], writes=True),
-    "copyto": Signature(_copyto, _nothing, writes=True),
+    "copyto": Signature(_copyto, _nothing, ("site",), writes=True),
     "dim": Signature(_dim, lambda op, types: INT, ("axis",)),
     "select": Signature(_select, lambda op, types: types[1]),
     "cast": Signature(_cast, _own),
