@@ -173,6 +173,7 @@ def _refusals() -> None:
     real = "of a real matrix NumPy returns real or complex numbers by their values; use eigh for symmetric ones"
     found = [(getattr(np.linalg, name), f"np.linalg.{name}", real) for name in ("eig", "eigvals")]
     found += [(getattr(np.fft, name), f"np.fft.{name}", "use fft, ifft, rfft or irfft") for name in ("hfft", "ihfft")]
+    found.append((np.frompyfunc, "np.frompyfunc", "use np.vectorize: its results are numbers, not objects"))
     for f, name, how in found:
         if f is None or not callable(f):
             continue

@@ -41,6 +41,7 @@ def test_function(name: str) -> None:
 
 def test_eigenvalues_of_real_matrices_are_refused_by_name() -> None:
     refuses(lambda a: np.linalg.eigvals(a).real.sum(), M, match=r"np\.linalg\.eigvals")
+    refuses(lambda a: np.frompyfunc(lambda v: v * 2, 1, 1)(a).sum(), M, match=r"np\.frompyfunc")
 
 
 def test_arguments_without_a_rule_are_refused_by_name() -> None:
