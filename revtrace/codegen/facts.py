@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from revtrace.codegen.poly import Atom, Dim, Monomial, Poly, Step, Trips
+from revtrace.codegen.poly import Atom, Dim, Monomial, Multiple, Poly, Step, Trips, size
 from revtrace.program.nodes import Var
 
 __all__ = ["Fact", "Facts", "Limit", "Range"]
@@ -62,7 +62,7 @@ class Facts:
         self.positive: set[Atom] = set()
         self.rank: dict[Atom, int] = {}
         self._by_atom: dict[Atom, list[Fact]] = {}
-        self._least: dict[Poly, list[tuple[int, frozenset[Limit]]]] = {}
+        self._least: dict[Poly, list[tuple[Multiple, frozenset[Limit]]]] = {}
         self._frames: list[list[tuple[list[object], object]]] = [[]]
         self._budget = 0
 
@@ -153,7 +153,7 @@ class Facts:
                     return rest | limits
         return None
 
-    def _bounded(self, monomial: Monomial, c: int) -> bool:
+    def _bounded(self, monomial: Monomial, c: Multiple) -> bool:
         """Whether anything is known that keeps a term from being as negative as it likes."""
         if len(monomial) != 1 or monomial[0] in self.ranges:
             return True
@@ -174,20 +174,34 @@ class Facts:
         for fact in self._by_atom.get(atom, [])[-_RECENT:]:
             d = fact.poly.terms.get((atom,), 0)
             if c * d > 0:
-                smaller = goal * abs(d) - fact.poly * abs(c)
+                smaller = goal * size(d) - fact.poly * size(c)
                 if len(smaller.terms) <= len(goal.terms) + 2:
                     yield smaller, fact.limits
 
     def worst(self, goal: Poly, step: Step) -> Poly | None:
         """Return the goal in the iteration where it is least, or None when it is not known which that is."""
-        factor, linear = goal.part(step)
-        if not linear:
-            return None
-        if self.plainly(factor):
-            return goal.replace(step, Poly())
         last = self.ranges[step].last
-        if last is not None and self.plainly(-factor):
+        growth, linear = goal.part(step)
+        if not linear:
+            return self._worst_of_curve(goal, step, last)
+        if self.plainly(growth):
+            return goal.replace(step, Poly())
+        if last is not None and self.plainly(-growth):
             return goal.replace(step, last)
+        return None
+
+    def _worst_of_curve(self, goal: Poly, step: Step, last: Poly | None) -> Poly | None:
+        """Do so for a goal of degree two in the step, whose growth from each iteration to the next is linear."""
+        growth = goal.replace(step, Poly.of(step) + 1) - goal
+        slope, linear = growth.part(step)
+        if last is None or not linear:
+            return None
+        ends = growth.replace(step, Poly()), growth.replace(step, last - 1)
+        for sign, end in ((1, Poly()), (-1, last)):
+            # Least, of all but the last iteration, in the first where the growth grows, else at the end.
+            least = ends[0] if self.plainly(slope * sign) else ends[1] if self.plainly(slope * -sign) else None
+            if least is not None and self.plainly(least * sign):
+                return goal.replace(step, end)
         return None
 
     def plainly(self, poly: Poly) -> bool:
@@ -199,5 +213,5 @@ class Facts:
         return isinstance(atom, Dim | Step | Trips) or atom in self.positive
 
 
-def _split(poly: Poly) -> tuple[Poly, int]:
+def _split(poly: Poly) -> tuple[Poly, Multiple]:
     return Poly({m: c for m, c in poly.terms.items() if m}), poly.offset

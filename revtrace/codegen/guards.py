@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from revtrace.codegen.expressions import Code
 from revtrace.codegen.plan import Guard, Plan
-from revtrace.codegen.poly import Atom, Dim, Monomial, Poly, Trips
+from revtrace.codegen.poly import Atom, Dim, Monomial, Multiple, Poly, Trips, size
 from revtrace.errors import InternalError
 from revtrace.program.nodes import Operand, Var
 
@@ -27,7 +27,7 @@ def _atom(plan: Plan, atom: Atom, read: Read) -> str:
     raise InternalError(f"a guard speaks of {atom}")
 
 
-def _sum(plan: Plan, terms: Iterable[tuple[Monomial, int]], read: Read) -> Code:
+def _sum(plan: Plan, terms: Iterable[tuple[Monomial, Multiple]], read: Read) -> Code:
     parts = []
     for monomial, factor in terms:
         factors = [_atom(plan, a, read) for a in monomial]
@@ -41,7 +41,7 @@ def poly_code(plan: Plan, poly: Poly, read: Read) -> Code:
     """Return a polynomial's expression."""
     text = ""
     for monomial, factor in sorted(poly.terms.items(), key=lambda t: t[1] < 0):
-        part = _sum(plan, [(monomial, abs(factor))], read).text
+        part = _sum(plan, [(monomial, size(factor))], read).text
         text += (f" {'-' if factor < 0 else '+'} " if text else "-" if factor < 0 else "") + part
     return Code(text or "0", 12)
 

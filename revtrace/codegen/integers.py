@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from revtrace.codegen.facts import Fact, Limit
-from revtrace.codegen.poly import Poly
+from revtrace.codegen.poly import Poly, size
 from revtrace.program.nodes import Op, Var
 from revtrace.program.types import INT, Scalar
 
@@ -132,6 +132,12 @@ def _division(walker: Walker, op: Op, position: int) -> None:
         number = x.constant // m.constant if op.name == "floordiv" else x.constant % m.constant
         walker.known(op.out, Poly.of(number))
         return
+    if op.name == "floordiv" and m.constant == 2 and (half := x.half) is not None:
+        exact = walker.exact(x)
+        if exact is not None and not (walker.careful and exact):
+            walker.require(exact)
+            walker.known(op.out, half)
+            return
     divisor = walker.facts.prove(m - 1)
     out = walker.opaque(op.out, tame=walker.is_tame(x) if op.name == "floordiv" else walker.is_tame(m))
     if divisor is None:
@@ -180,7 +186,7 @@ def integer(walker: Walker, op: Op) -> Poly | None:
         case _:
             return None
     simple = len(found.terms) <= _TERMS and all(len(m) <= 3 for m in found.terms)
-    return found if simple and all(abs(c) < 1 << 62 for c in found.terms.values()) else None
+    return found if simple and all(size(c) < 1 << 62 for c in found.terms.values()) else None
 
 
 HANDLERS: dict[str, Callable[[Walker, Op, int], None]] = {

@@ -2,17 +2,20 @@
 
 The language in which bounds are stated: an index, a length or a trip count is a sum
 of integer multiples of monomials, a monomial a product of atoms.  Arithmetic is that
-of the integers; machine arithmetic agrees with it modulo 2**64.
+of the integers; machine arithmetic agrees with it modulo 2**64.  Multiples of a half occur
+where such a polynomial is an integer all the same, as ``i * (i + 1) // 2`` is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product
 
 from revtrace.program.nodes import Var
 
-__all__ = ["Atom", "Dim", "Monomial", "Poly", "Step", "Trips"]
+__all__ = ["Atom", "Dim", "Monomial", "Multiple", "Poly", "Step", "Trips", "size"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,11 @@ class Trips:
     loop: int
 
 
+_ATOMS = 6
+
 Atom = Var | Dim | Step | Trips
 Monomial = tuple[Atom, ...]
+Multiple = int | Fraction
 
 
 def _key(atom: Atom) -> tuple[int, int, int]:
@@ -57,8 +63,10 @@ class Poly:
 
     __slots__ = ("_hash", "terms")
 
-    def __init__(self, terms: Mapping[Monomial, int] | None = None) -> None:
-        self.terms = {m: c for m, c in (terms or {}).items() if c}
+    def __init__(self, terms: Mapping[Monomial, Multiple] | None = None) -> None:
+        self.terms: dict[Monomial, Multiple] = {
+            m: c if isinstance(c, int) else _number(c) for m, c in (terms or {}).items() if c
+        }
         self._hash = hash(frozenset(self.terms.items()))
 
     @staticmethod
@@ -72,13 +80,13 @@ class Poly:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Poly) and self.terms == other.terms
 
-    def __add__(self, other: Poly | int) -> Poly:
+    def __add__(self, other: Poly | Multiple) -> Poly:
         terms = dict(self.terms)
         for m, c in _terms(other).items():
             terms[m] = terms.get(m, 0) + c
         return Poly(terms)
 
-    def __sub__(self, other: Poly | int) -> Poly:
+    def __sub__(self, other: Poly | Multiple) -> Poly:
         terms = dict(self.terms)
         for m, c in _terms(other).items():
             terms[m] = terms.get(m, 0) - c
@@ -87,8 +95,8 @@ class Poly:
     def __neg__(self) -> Poly:
         return Poly({m: -c for m, c in self.terms.items()})
 
-    def __mul__(self, other: Poly | int) -> Poly:
-        terms: dict[Monomial, int] = {}
+    def __mul__(self, other: Poly | Multiple) -> Poly:
+        terms: dict[Monomial, Multiple] = {}
         for m, c in self.terms.items():
             for n, d in _terms(other).items():
                 mn = tuple(sorted(m + n, key=_key))
@@ -100,10 +108,11 @@ class Poly:
         """The number this is, or None."""
         if not self.terms:
             return 0
-        return self.terms.get(()) if len(self.terms) == 1 else None
+        found = self.terms.get(()) if len(self.terms) == 1 else None
+        return found if isinstance(found, int) else None
 
     @property
-    def offset(self) -> int:
+    def offset(self) -> Multiple:
         """The constant term."""
         return self.terms.get((), 0)
 
@@ -119,7 +128,7 @@ class Poly:
 
     def part(self, atom: Atom) -> tuple[Poly, bool]:
         """Return the factor that multiplies an atom, and whether the polynomial is linear in it."""
-        factor: dict[Monomial, int] = {}
+        factor: dict[Monomial, Multiple] = {}
         for m, c in self.terms.items():
             if atom in m:
                 rest = list(m)
@@ -139,9 +148,35 @@ class Poly:
             out = out + term
         return out
 
+    @property
+    def whole(self) -> Poly:
+        """The polynomial, or twice that, with integer multiples: as good where only the sign matters."""
+        return self if all(isinstance(c, int) for c in self.terms.values()) else self * 2
+
+    @property
+    def half(self) -> Poly | None:
+        """Half of a polynomial that is even, whatever integers its atoms are; None of another."""
+        atoms = list(self.atoms)
+        if self.whole is not self or len(atoms) > _ATOMS:
+            return None
+        for values in product((0, 1), repeat=len(atoms)):
+            odd = {a for a, v in zip(atoms, values, strict=True) if v}
+            if sum(c for m, c in self.terms.items() if odd.issuperset(m)) % 2:
+                return None
+        return self * Fraction(1, 2)
+
     def __repr__(self) -> str:
         return " + ".join(f"{c}*{'*'.join(map(str, m))}" if m else str(c) for m, c in self.terms.items()) or "0"
 
 
-def _terms(x: Poly | int) -> Mapping[Monomial, int]:
+def size(c: Multiple) -> Multiple:
+    """Return a number's magnitude."""
+    return c if c >= 0 else -c
+
+
+def _number(c: Fraction) -> Multiple:
+    return c.numerator if c.denominator == 1 else c
+
+
+def _terms(x: Poly | Multiple) -> Mapping[Monomial, Multiple]:
     return x.terms if isinstance(x, Poly) else {(): x}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from revtrace.codegen.facts import Fact, Limit
 from revtrace.codegen.plan import CHECK, END, IN, WRAP, Guard
-from revtrace.codegen.poly import Dim, Poly, Step
+from revtrace.codegen.poly import Dim, Multiple, Poly, Step
 from revtrace.codegen.room import Opened
 from revtrace.codegen.values import Values
 from revtrace.codegen.vector import Access
@@ -114,11 +114,12 @@ class Tested(Values):
             if loop.last is not None:
                 when.append(loop.last)
             needed = frozenset(w for w in when if not self.facts.plainly(w))
-            place = _Place(loop.position, goal, needed, loop.frame, loop.path, loop.last)
+            place = _Place(loop.position, goal.whole, needed, loop.frame, loop.path, loop.last)
         return place
 
     def in_block(self, goal: Poly) -> _Place | None:
         """Return the first place in this block where a goal can be tested."""
+        goal = goal.whole
         found = self.written(_Place(self.position, goal, frozenset(), self.facts.depth, self.path))
         if found is None or goal.constant is not None:
             return None
@@ -144,13 +145,16 @@ class Tested(Values):
                 return None
             v, first, pace, limits = loop.counter
             factor, linear = poly.part(loop.step)
-            if not linear or (abs(pace) != 1 and not scaled):
+            if abs(pace) != 1 and not (linear and scaled):
                 return None
             if self.careful and limits:
                 return None
             self.facts.rank.setdefault(v, len(self.facts.rank))
-            moved = (Poly.of(v) - first) * factor * (1 if pace > 0 else -1)
-            poly = poly.replace(loop.step, Poly()) * abs(pace) + moved
+            moved = (Poly.of(v) - first) * (1 if pace > 0 else -1)
+            if linear:
+                poly = poly.replace(loop.step, Poly()) * abs(pace) + moved * factor
+            else:
+                poly = poly.replace(loop.step, moved)
             self.require(limits)
             if isinstance(loop.stmt, For):
                 self.tame.add(v)
@@ -160,6 +164,8 @@ class Tested(Values):
         """Return the limits under which tests of polynomials are right."""
         out: set[Limit] = set()
         for p in polys:
+            if p.whole is not p:
+                return None
             for sign in (1, -1):
                 side = self.exact(Poly({m: c * sign for m, c in p.terms.items() if c * sign > 0}))
                 if side is None:
@@ -207,7 +213,7 @@ class Tested(Values):
     def finish(self) -> None:
         """Write down the tests."""
         # Tests that were made on every way to this one, by what they compare.
-        made: dict[Poly, list[tuple[int, int, frozenset[Poly]]]] = {}
+        made: dict[Poly, list[tuple[int, Multiple, frozenset[Poly]]]] = {}
         for (position, when), table in sorted(self.hoisted.items(), key=lambda x: x[0][0]):
             path = self.paths[position]
             needs = []

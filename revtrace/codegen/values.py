@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from revtrace.codegen.facts import Fact, Facts, Limit
 from revtrace.codegen.plan import Plan
-from revtrace.codegen.poly import Atom, Dim, Poly, Step, Trips
+from revtrace.codegen.poly import Atom, Dim, Multiple, Poly, Step, Trips, size
 from revtrace.codegen.room import Opened, Rooms
 from revtrace.codegen.vector import Access
 from revtrace.program.nodes import Const, For, Operand, Var, While
@@ -61,7 +61,7 @@ class Values:
         self.tame: set[Var] = set()
         self.visible: list[set[Atom]] = [set()]
         self.limits: set[Limit] = set()
-        self.hoisted: dict[tuple[int, frozenset[Poly]], dict[Poly, int]] = {}
+        self.hoisted: dict[tuple[int, frozenset[Poly]], dict[Poly, Multiple]] = {}
         self.paths: dict[int, tuple[int, ...]] = {}
         # Where an atom can first be read; statements of the innermost block until now.
         self.ready: dict[Atom, int] = {}
@@ -136,21 +136,36 @@ class Values:
         if len(poly.terms) == 1 and next(iter(poly.terms.items()))[1] == 1 and all(len(m) <= 1 for m in poly.terms):
             return frozenset()
         out: set[Limit] = set()
+        # A counter may reach twice a length: there is room for one product.
+        counted = [(m, c) for m, c in poly.terms.items() if len(m) > 1 and any(isinstance(a, Step) for a in m)]
+        if len(counted) > 1 or any(len(m) > 2 or size(c) > 1 for m, c in counted):
+            return None
         for monomial, c in poly.terms.items():
             degree = len(monomial)
             if degree == 0:
                 continue
-            if abs(c) > (_COEFFICIENT if degree == 1 else 4) or degree > 3:
+            if size(c) > (_COEFFICIENT if degree == 1 else 4) or degree > 3:
                 return None
             for a in monomial:
                 if isinstance(a, Var):
                     if degree > 1 or a not in self.tame:
                         out.add((a, _BITS[degree]))
                 elif degree > 1:
-                    if not isinstance(a, Dim) or a.array not in self.inputs:
+                    longest = self.longest(a)
+                    if longest is None:
                         return None
-                    out.add((a, _BITS[degree]))
+                    out |= {(b, _BITS[degree]) for b in longest}
         return frozenset(out)
+
+    def longest(self, a: Atom) -> set[Var | Dim] | None:
+        """Return lengths whose sum or difference a length or a counter does not exceed; None where none are seen."""
+        if isinstance(a, Step) and a in self.facts.ranges:
+            last = self.facts.ranges[a].last
+            if last is None or any(len(m) > 1 or size(c) > 1 for m, c in last.terms.items() if m):
+                return None
+            found = [{b} if isinstance(b, Var) else self.longest(b) for b in last.atoms]
+            return None if None in found or len(found) > 2 else set().union(*(f for f in found if f is not None))
+        return {a} if isinstance(a, Dim) and a.array in self.inputs else None
 
     def fact(self, poly: Poly, *compared: Poly) -> Fact | None:
         """Return ``poly >= 0``, learned by comparing the machine's values of polynomials."""
@@ -183,7 +198,7 @@ class Values:
     def is_tame(self, poly: Poly) -> bool:
         """Whether a polynomial's magnitude is below any limit."""
         return all(
-            len(m) <= 1 and abs(c) <= _COEFFICIENT and all(not isinstance(a, Var) or a in self.tame for a in m)
+            len(m) <= 1 and size(c) <= _COEFFICIENT and all(not isinstance(a, Var) or a in self.tame for a in m)
             for m, c in poly.terms.items()
             if m
         )

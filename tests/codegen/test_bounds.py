@@ -342,3 +342,41 @@ def test_a_loop_that_starts_where_outer_ones_are() -> None:
     p = program(text)
     assert agree(p, X, [2, 3, 5], 3)[0] != "deopt"
     assert agree(p, X, [2, 9, 5], 3) == ["deopt", "bail"]
+
+
+TRIANGLE = """
+    f(x: f8[:], n: i8) {
+      for i in range(0, n, 1) carry (s: f8 = 0.0) -> (total: f8) {
+        next: i8 = add i, 1
+        both: i8 = mul i, next
+        first: i8 = floordiv both, 2
+        for j in range(0, next, 1) carry (r: f8 = s) -> (row: f8) {
+          k: i8 = add first, j
+          v: f8 = load x[k]
+          t: f8 = add r, v
+          yield t
+        }
+        yield row
+      }
+      return total
+    }"""
+
+
+def test_a_packed_triangle_is_tested_once() -> None:
+    p = program(TRIANGLE)
+    assert [len(g) for g in analyse(p).guards.values()] == [1]
+    assert set(analyse(p).access.values()) == {("in",)}
+    x = np.arange(10.0)
+    assert agree(p, x, 4)[0] == (45.0,)
+    assert agree(p, x, 0)[0] == agree(p, x[:0], -2)[0] == (0.0,)
+    assert agree(p, x, 5) == ["deopt", "bail"]
+    # 2**33 * (2**33 + 1) does not fit.
+    assert agree(p, x, 2**34) == ["deopt", "bail"]
+
+
+@pytest.mark.parametrize("product", ["mul i, i", "add i, 1"])
+def test_half_of_what_may_be_odd_is_not_exact(product: str) -> None:
+    p = program(loop(f"m: i8 = {product}\n a: i8 = floordiv m, 2\n v: f8 = load x[a]"))
+    for size in range(4):
+        agree(p, X, size)
+    assert agree(p, X, 40) == ["deopt", "bail"]

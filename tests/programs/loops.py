@@ -287,3 +287,22 @@ def pairwise_with_slices(x):
     for a, b in zip(x[::2], x[1::2]):
         s += a * b
     return s
+
+
+@case(normal(4, seed=40), normal(10, seed=41), argnums=(0, 1), oracle="complex", smooth=True)
+def packed_triangles(x, a):
+    """A condensed table of pairs, counted through, and a packed symmetric matrix, by its formula."""
+    n = x.shape[0]
+    d = np.empty(n * (n - 1) // 2, dtype=x.dtype)
+    k = 0
+    for i in range(n):
+        for j in range(i + 1, n):
+            d[k] = (x[i] - x[j]) ** 2
+            k += 1
+    s = 0.0
+    for i in range(n):
+        for j in range(i + 1):
+            s += a[i * (i + 1) // 2 + j] * x[i] * x[j]
+    for m in range(k):
+        s += d[m] ** 2 / (m + 1)
+    return s
