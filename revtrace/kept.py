@@ -26,7 +26,8 @@ def counting(program: Program) -> Program:
     stmts, _ = _counted(program.body.stmts, counts)
     for stmt in (*stmts,):
         b.append(stmt)
-    most = b.load(counts, const(1))
+    # Counted in bits.
+    most = b.op("floordiv", b.op("add", b.load(counts, const(1)), const(7)), const(8))
     return dce(Program(f"{program.name}_kept", program.inputs, b.close(most)))
 
 
@@ -35,9 +36,10 @@ def _tape(op: Op) -> bool:
     return op.name == "alloc" and op.out is not None and (op.out.name == "kept" or op.out.name.endswith("_kept"))
 
 
-def _size(var: Var) -> int:
+def _size(var: Var, *, bits: bool = False) -> int:
+    """Return how many bits one value takes."""
     assert isinstance(var.type, (Array, Stack))
-    return int(var.type.dtype[1:])
+    return 1 if bits else 8 * int(var.type.dtype[1:])
 
 
 def _counted(stmts: tuple[Stmt, ...], counts: Var) -> tuple[tuple[Stmt, ...], list[Var]]:
@@ -50,7 +52,7 @@ def _counted(stmts: tuple[Stmt, ...], counts: Var) -> tuple[tuple[Stmt, ...], li
                 b.append(stmt)
                 if _tape(stmt):
                     assert stmt.out is not None
-                    size = b.op("mul", const(_size(stmt.out)), const(1), type=INT)
+                    size = b.op("mul", const(_size(stmt.out, bits=bool(stmt.attr("bits")))), const(1), type=INT)
                     for length in stmt.args:
                         size = b.op("mul", size, length)
                     _add(b, counts, size)
@@ -58,7 +60,8 @@ def _counted(stmts: tuple[Stmt, ...], counts: Var) -> tuple[tuple[Stmt, ...], li
                 elif stmt.name in ("push", "pop"):
                     stack = stmt.args[0]
                     assert isinstance(stack, Var)
-                    step = _size(stack) if stmt.name == "push" else -_size(stack)
+                    entry = _size(stack, bits=stack.type == Stack("b1"))
+                    step = entry if stmt.name == "push" else -entry
                     _add(b, counts, b.op("mul", const(step), const(1), type=INT))
             case If():
                 then, orelse = _inner(stmt.then, counts), _inner(stmt.orelse, counts)

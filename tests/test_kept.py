@@ -106,3 +106,68 @@ def test_counting_equals_what_the_interpreter_keeps() -> None:
     revtrace.replay.run(program, [x.copy(), 1.5], observer=observe)
     g(x, 1.5)
     assert g.stats.kept_bytes == most
+
+
+def doubtful(x: Any) -> Any:
+    s = 0.0
+    for i in range(len(x)):
+        if s > 0.0:
+            s = s * 0.5 - x[i]
+        else:
+            s = s + x[i]
+    return s
+
+
+def settling(x: Any) -> Any:
+    s = 0.0
+    count = 0
+    while abs(s) < 1e9 and count < 100:
+        s = s + x[count % 3]
+        if s > 0.0:
+            s = s * 0.5
+        count += 1
+    return s
+
+
+def table(x: Any) -> Any:
+    s = 0.0
+    for i in range(9):
+        for j in range(2, 13):
+            if s > 0.0:
+                s = s * 0.5 - x[j]
+            else:
+                s = s + x[i]
+    return s
+
+
+def larger_ones(x: Any, y: Any) -> Any:
+    z = np.empty(len(x))
+    for i in range(len(x)):
+        z[i] = max(x[i], y[i])
+    for i in range(len(x)):
+        x[i] = 0.0
+    s = 0.0
+    for i in range(len(x)):
+        s = s * 0.5 + z[i]
+    return s
+
+
+@pytest.mark.parametrize(
+    ("f", "size", "bytes_"), [(doubtful, 100, 13), (settling, 3, 13), (table, 13, (9 * 13 + 7) // 8)]
+)
+def test_a_flag_of_a_branch_takes_a_bit(f: Any, size: int, bytes_: int) -> None:
+    x = np.random.default_rng(5).standard_normal(size)
+    g = revtrace.grad(f)
+    wanted = g(x)
+    assert g.stats.kept_bytes == bytes_
+    with config.override(interpret=False, cache=False):
+        g = revtrace.grad(f)
+        np.testing.assert_array_equal(g(x), wanted)
+        assert g.stats.kept_bytes == bytes_
+
+
+def test_a_flag_takes_a_byte_where_bits_would_chain_iterations() -> None:
+    g = revtrace.grad(larger_ones, argnums=(0, 1))
+    x, y = np.arange(100.0), np.full(100, 40.5)
+    g(x, y)
+    assert g.stats.kept_bytes == 100

@@ -49,6 +49,29 @@ def sel(typingctx: Any, condition: Any, x: Any, y: Any) -> Any:
 
 
 @intrinsic
+def bit(typingctx: Any, flags: Any, place: Any) -> Any:
+    """Read one of the eight flags in a byte."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        place = builder.and_(args[1], ir.Constant(I64, 7))
+        return builder.trunc(builder.lshr(args[0], place), ir.IntType(1))
+
+    return types.boolean(types.int64, types.int64), build
+
+
+@intrinsic
+def follow(typingctx: Any, flags: Any, flag: Any, place: Any) -> Any:
+    """Put a flag into a byte; of the others only those below it are kept."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        place = builder.and_(args[2], ir.Constant(I64, 7))
+        below = builder.not_(builder.shl(ir.Constant(I64, -1), place))
+        return builder.or_(builder.and_(args[0], below), builder.shl(builder.zext(args[1], I64), place))
+
+    return types.int64(types.int64, types.boolean, types.int64), build
+
+
+@intrinsic
 def wrap(typingctx: Any, i: Any, n: Any) -> Any:
     """Count a negative index from the end."""
 
@@ -191,6 +214,8 @@ FUNCTIONS: dict[str, Any] = _Functions(
     **OUTPUT,
     acc=acc,
     sel=sel,
+    bit=bit,
+    follow=follow,
     wrap=wrap,
     inb=_test(None, None),
     area=area,

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from revtrace.calls.bridge import Spec
 from revtrace.codegen.expressions import ATOM, NUMPY, Code, Literals
 from revtrace.codegen.plan import Plan
-from revtrace.codegen.storage import returned
+from revtrace.codegen.storage import packed, returned
 from revtrace.codegen.uses import Uses
 from revtrace.codegen.vector import MATH
 from revtrace.program.nodes import Const, Op, Operand, Program, Var, walk
@@ -56,6 +56,7 @@ class Lines:
         self.stacks: list[str] = []
         self.position = -1
         self.slots = {v: k for k, v in enumerate(returned(program))}
+        self.packed = packed(program)
         self.soft = any(isinstance(s, Op) and s.name == "check" and s.attr("soft", False) for s in walk(program.body))
         # Names of checks made in a block but not entered yet; None where each is entered at once.
         self.failures: list[str] | None = None

@@ -30,15 +30,21 @@ class Memory(Lines):
         a = self.value(array)
         kind = array.type
         assert isinstance(kind, Array)
+        flags = array in self.packed
+        byte = (*at[:-1], Code(f"{at[-1].within(11)} >> 3", 11, at[-1].names)) if flags else tuple(at)
         if op.name == "load":
             assert op.out is not None
             if self.uses.count[op.out]:
-                code = call("at", a, *at)
+                code = call("at", a, *byte)
+                code = call("bit", code, at[-1]) if flags else code
                 self.define(op.out, Code(code.text, ATOM, code.names, code.loads | {kind.dtype}))
             return
         value = self.value(rest[0])
         self.settle(frozenset((kind.dtype,)))
-        self.line(call("put" if op.name == "store" else "bump", a, value, *at).text)
+        if flags:
+            self.line(f"{a.text}_w = follow({a.text}_w, {value.text}, {at[-1].text})")
+            value = Code(f"{a.text}_w")
+        self.line(call("put" if op.name == "store" else "bump", a, value, *byte).text)
 
     def index(self, array: Operand, index: Sequence[Operand], how: Sequence[str]) -> list[Code]:
         """Write the tests an access needs and return its indices, counted from the front."""
@@ -103,11 +109,17 @@ class Memory(Lines):
                 self.line("if " + " | ".join(f"({n} < 0)" if len(tests) > 1 else f"{n} < 0" for n in tests) + ":")
                 self.line("    raise Bail")
         self.assign(op.out, self.new(op.out, lengths, zeros=bool(op.attr("zeros", False))))
+        if op.out in self.packed:
+            self.taken.add(f"{self.names[op.out]}_w")
+            self.line(f"{self.names[op.out]}_w = 0")
 
     def new(self, out: Var, lengths: Sequence[Code], *, zeros: bool = False) -> Code:
         """Return the expression of a new array."""
         assert isinstance(out.type, Array)
         function, given = ("zeros" if zeros else "empty"), [Code(NUMPY[out.type.dtype]), *lengths]
+        if out in self.packed:
+            *outer, last = lengths
+            given = [Code(NUMPY["u1"]), *outer, Code(f"{last.within(12)} + 7 >> 3", 11, last.names)]
         slot = self.slots.get(out)
         if slot is not None:
             function, given = ("output_zeros" if zeros else "output"), [Code("outputs"), Code(str(slot)), *given]
@@ -156,17 +168,22 @@ class Memory(Lines):
         """Write a new stack: a buffer and the number of entries."""
         assert op.out is not None and isinstance(op.out.type, Stack)
         name = self.fresh(op.out)
-        for suffix in ("p", "n", "cap"):
+        for suffix in ("p", "n", "cap", "w"):
             self.taken.add(f"{name}_{suffix}")
         self.stacks.append(name)
         self.line(f"{name} = newstack()")
-        self.line(f"{name}_p = entries({name}, {NUMPY[op.out.type.dtype]})")
-        self.line(f"{name}_n = {name}_cap = 0")
+        flags = _flags(op.out)
+        self.line(f"{name}_p = entries({name}, {NUMPY['u1' if flags else op.out.type.dtype]})")
+        self.line(f"{name}_n = {name}_cap = {f'{name}_w = ' if flags else ''}0")
 
     def write_push(self, op: Op, position: int) -> None:
         """Write a push; the plan has made room."""
         stack, value = self.value(op.args[0]).text, self.value(op.args[1])
-        self.line(f"put({stack}_p, {value.text}, {stack}_n)")
+        if _flags(op.args[0]):
+            self.line(f"{stack}_w = follow({stack}_w, {value.text}, {stack}_n)")
+            self.line(f"put({stack}_p, {stack}_w, {stack}_n >> 3)")
+        else:
+            self.line(f"put({stack}_p, {value.text}, {stack}_n)")
         self.line(f"{stack}_n += 1")
 
     def write_pop(self, op: Op, position: int) -> None:
@@ -174,8 +191,12 @@ class Memory(Lines):
         stack = self.value(op.args[0]).text
         self.line(f"{stack}_n -= 1")
         assert op.out is not None
+        if _flags(op.args[0]):
+            # What is pushed next follows the flags below.
+            self.line(f"{stack}_w = int64(at({stack}_p, {stack}_n >> 3))")
         if self.uses.count[op.out]:
-            self.assign(op.out, Code(f"at({stack}_p, {stack}_n)"))
+            entry = f"bit({stack}_w, {stack}_n)" if _flags(op.args[0]) else f"at({stack}_p, {stack}_n)"
+            self.assign(op.out, Code(entry))
 
     def make_room(self, room: Room) -> None:
         """Write the growth of a stack."""
@@ -187,4 +208,10 @@ class Memory(Lines):
         self.line(f"need = {stack}_n + {' + '.join(products)}")
         self.line(f"if need > {stack}_cap:")
         self.line(f"    {stack}_cap = larger({stack}_cap, need)")
-        self.line(f"    {stack}_p = grow({stack}, {stack}_p, {stack}_cap)")
+        size = f"{stack}_cap + 7 >> 3" if _flags(room.stack) else f"{stack}_cap"
+        self.line(f"    {stack}_p = grow({stack}, {stack}_p, {size})")
+
+
+def _flags(stack: Operand) -> bool:
+    """Whether a stack's entries are bits."""
+    return isinstance(stack.type, Stack) and stack.type.dtype == "b1"

@@ -54,6 +54,16 @@ def acc(x: Any, y: Any) -> Any:
     return x + y
 
 
+def bit(flags: int, place: int) -> bool:
+    """Read one of the eight flags in a byte."""
+    return bool(int(flags) >> (place & 7) & 1)
+
+
+def follow(flags: int, flag: bool, place: int) -> int:
+    """Put a flag into a byte; of the others only those below it are kept."""
+    return flags % (1 << (place & 7)) | int(flag) << (place & 7)
+
+
 def sel(condition: Any, x: Any, y: Any) -> Any:
     """Choose."""
     return x if condition else y
@@ -212,7 +222,7 @@ def load(source: Source) -> Callable[..., tuple[Any, ...]]:
     callable
         A function of numpy scalars and arrays.
     """
-    functions = [at, put, bump, acc, sel, wrap, inb, area, small, medium, tiny, trips, imin, imax]
+    functions = [at, put, bump, bit, follow, acc, sel, wrap, inb, area, small, medium, tiny, trips, imin, imax]
     functions += [around, largest, least, largest_number, least_number]
     functions += [empty, zeros, output, output_zeros, fill, copy, copyto, same, newstack, entries, larger, grow, keep]
     namespace: dict[str, Any] = {f.__name__: f for f in functions}

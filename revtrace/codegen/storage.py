@@ -12,7 +12,7 @@ from revtrace.calls.core import parts
 from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Var, While, regions, walk
 from revtrace.program.types import Array, Stack
 
-__all__ = ["buffers", "returned", "written"]
+__all__ = ["buffers", "packed", "returned", "written"]
 
 _WRITES = frozenset(("store", "addto", "fill", "copyto"))
 
@@ -58,6 +58,28 @@ def buffers(program: Program) -> dict[Var, frozenset[int]]:
             fresh(v)
     visit(program.body)
     return out
+
+
+def packed(program: Program) -> frozenset[Var]:
+    """Return the arrays of flags to be held as bits: asked for, and only read and written element by element."""
+    asked = {
+        stmt.out: stmt
+        for stmt in walk(program.body)
+        if isinstance(stmt, Op) and stmt.name == "alloc" and stmt.attr("bits") and stmt.out is not None
+    }
+
+    def reached(block: Block) -> Iterator[Operand]:
+        yield from block.results
+        for stmt in block.stmts:
+            if isinstance(stmt, Op):
+                known = stmt.name in ("load", "store") and stmt.attr("safe")
+                yield from stmt.args[1:] if known else stmt.args
+            elif isinstance(stmt, For | While):
+                yield from stmt.inits
+            for inner in () if isinstance(stmt, Op) else regions(stmt):
+                yield from reached(inner)
+
+    return frozenset(asked) - {x for x in reached(program.body) if isinstance(x, Var)} if asked else frozenset()
 
 
 def returned(program: Program) -> tuple[Var, ...]:

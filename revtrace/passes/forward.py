@@ -3,8 +3,8 @@
 Also what the backward sweep asks of it: kept values back, and overwritten elements put
 back where they were.
 
-A kept flag takes a byte.  Eight of them to a byte would make every flag read and write a byte that the
-iteration before has written, a chain through memory where iterations are otherwise independent.
+Kept flags take a bit each, but a byte where iterations do not depend on each other: eight of them to a byte are a
+chain, which would keep such a loop from being vectorised.
 """
 
 from __future__ import annotations
@@ -134,7 +134,8 @@ class Forward:
                 assert isinstance(var.type, Scalar)
                 hint = f"{var.name}_kept" if var.name else "kept"
                 if axes:
-                    self.tape[var] = memory.new(self.b, var.type.dtype, lengths, zeros=False, hint=hint), axes
+                    bits = {"bits": True} if self.tapes.packs(var, scope) else {}
+                    self.tape[var] = memory.new(self.b, var.type.dtype, lengths, zeros=False, hint=hint, **bits), axes
                 else:
                     stack = Var(Stack(var.type.dtype), hint)
                     self.stacks.append(Op("stack", (), stack, (), self.b.loc))

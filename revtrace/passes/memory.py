@@ -19,9 +19,9 @@ def zeros_like(b: Builder, array: Var, hint: str = "") -> Var:
     return new(b, array.type.dtype, shape, zeros=True, hint=name)
 
 
-def new(b: Builder, dtype: str, shape: Sequence[Operand], *, zeros: bool, hint: str) -> Var:
+def new(b: Builder, dtype: str, shape: Sequence[Operand], *, zeros: bool, hint: str, **attrs: object) -> Var:
     """Append a new array whose lengths are known not to be negative."""
-    return b.op("alloc", *shape, type=Array(dtype, len(shape)), hint=hint, zeros=zeros, again=True)
+    return b.op("alloc", *shape, type=Array(dtype, len(shape)), hint=hint, zeros=zeros, again=True, **attrs)
 
 
 def each(

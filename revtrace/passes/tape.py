@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from revtrace.passes.scopes import TOP, Scopes
+from revtrace.passes.scopes import TOP, Scope, Scopes
 from revtrace.passes.subscripts import Subscripts
 from revtrace.program.build import Builder
-from revtrace.program.nodes import Const, For, If, Operand, Var, const
-from revtrace.program.types import INT
+from revtrace.program.nodes import Const, For, If, Op, Operand, Var, While, const
+from revtrace.program.types import BOOL, INT
 
 __all__ = ["Axis", "Tapes", "integer"]
 
@@ -41,6 +41,20 @@ class Tapes:
     def __init__(self, where: Scopes) -> None:
         self.where = where
         self.subscripts = Subscripts(where)
+
+    def packs(self, var: Var, scope: Scope) -> bool:
+        """Whether a value kept of a scope is a flag that takes a bit only."""
+        loop = next(s.owner for s in self.where.chain(scope.index) if isinstance(s.owner, For | While))
+        if var.type != BOOL or not isinstance(loop, For) or loop.step < 0:
+            return False
+        if loop is not scope.owner or not all(isinstance(s, Op) for s in scope.block.stmts):
+            return True
+        return any(not self.summed(p, r) for p, r in zip(loop.params, scope.block.results, strict=False))
+
+    def summed(self, param: Var, result: Operand) -> bool:
+        """Whether all that is done to a carried value is adding to it."""
+        made = self.where.definition.get(result) if isinstance(result, Var) else None
+        return param is result or (isinstance(made, Op) and made.name in ("add", "accum") and param in made.args)
 
     def axes(self, scope: int, root: int = TOP) -> tuple[Axis, ...] | None:
         """Return the axes of a tape for values of a scope; None where a stack is needed."""

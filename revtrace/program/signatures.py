@@ -163,7 +163,7 @@ STRUCTURAL: dict[str, Signature] = {
     "load": Signature(_indexed(1), _element, ("safe",)),
     "store": Signature(_indexed(2), _nothing, ("safe",), writes=True),
     "addto": Signature(_indexed(2), _nothing, ("safe",), writes=True),
-    "alloc": Signature(_alloc, _own, ("zeros",), writes=True),
+    "alloc": Signature(_alloc, _own, ("zeros", "bits"), writes=True),
     "fill": Signature(_fill, _nothing, writes=True),
     "copy": Signature(_copy, lambda op, types: types[0], writes=True),
     "copyto": Signature(_copyto, _nothing, ("site",), writes=True),
