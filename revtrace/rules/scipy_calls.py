@@ -32,7 +32,7 @@ ARITY: Mapping[str, int] = {
         ),
         2,
     ),
-    **dict.fromkeys(("betainc", "betaincinv", "gdtr", "gdtrc", "hyp1f1"), 3),
+    **dict.fromkeys(("betainc", "betaincc", "betaincinv", "gdtr", "gdtrc", "hyp1f1"), 3),
     "hyp2f1": 4,
 }
 """Functions of real numbers, and how many."""

@@ -185,6 +185,7 @@ def _beta_density(a: Any, b: Any, x: Any) -> Any:
 
 
 _last("betainc", lambda a, b, x, out: _beta_density(a, b, x), ((0.5, 2.0, 0.3), (3.0, 4.5, 0.6)))
+_last("betaincc", lambda a, b, x, out: -_beta_density(a, b, x), ((0.5, 2.0, 0.3), (3.0, 4.5, 0.6)))
 _last("betaincinv", lambda a, b, y, out: div(1, _beta_density(a, b, out)), ((0.5, 2.0, 0.3), (3.0, 4.5, 0.6)))
 
 

@@ -89,7 +89,15 @@ def external(t: Tracer, st: State, value: Any, source: Source | None, role: str)
 #: What keys of a dict may be; functions stand for themselves.
 _KEYS = (
     *(str, int, float, bool, tuple, bytes, frozenset, type(None), enum.Enum, type),
-    *(types.FunctionType, types.BuiltinFunctionType, np.ufunc, datetime.date, datetime.time, datetime.timedelta),
+    *(
+        types.FunctionType,
+        types.BuiltinFunctionType,
+        types.ModuleType,
+        np.ufunc,
+        datetime.date,
+        datetime.time,
+        datetime.timedelta,
+    ),
 )
 
 #: Dates, times and spans: they never change.
