@@ -140,6 +140,7 @@ REFERENCE = {
     "gdtr": lambda a, b, x: mp.gammainc(b, 0, a * x, regularized=True),
     "gdtrc": lambda a, b, x: mp.gammainc(b, a * x, mp.inf, regularized=True),
     "betainc": lambda a, b, x: mp.betainc(a, b, 0, x, regularized=True),
+    "betaincc": lambda a, b, x: mp.betainc(a, b, x, 1, regularized=True),
     "betaincinv": lambda a, b, y: mp.findroot(
         lambda x: mp.betainc(a, b, 0, x, regularized=True) - y, (0.01, 0.99), solver="anderson"
     ),
