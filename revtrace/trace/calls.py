@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import operator
+import sys
 import types
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -202,6 +203,9 @@ def call(
     ready = functions.evaluate(t, st, f, args, kwargs)
     if ready is not None:
         return ready
+    if _shows(st, f, args):
+        # As with print: what is shown is no part of the value.
+        return NONE
     own = next((vars(cls)["__call__"] for cls in type(f).__mro__ if "__call__" in vars(cls)), None)
     if isinstance(own, types.FunctionType):
         return call(t, st, Static(own), (external(t, st, f, None, "const"), *args), kwargs)
@@ -216,6 +220,17 @@ def call(
         "revtrace has no rule for it and it is not plain Python that could be traced",
         "write it with functions that have rules",
     )
+
+
+def _shows(st: State, f: Any, args: tuple[Any, ...]) -> bool:
+    """Whether a call writes to the terminal."""
+    if getattr(f, "__name__", "") not in ("write", "writelines", "flush"):
+        return False
+    target = getattr(f, "__self__", None)
+    if target is None and args:
+        box = st.box(args[0]) if isinstance(args[0], Ref) else args[0]
+        target = getattr(box, "original", None) or getattr(box, "value", None)
+    return target is not None and any(target is stream for stream in (sys.stdout, sys.stderr))
 
 
 def _attr(source: Any, name: str) -> Any:

@@ -242,11 +242,14 @@ class Carried:
     def _read_on_entry(self) -> None:
         """Give the caller's objects, in the state on entry, the attributes that the body is the first to read."""
         for id in sorted(self._changed(self.state)):
-            box, before = self.state.heap[id], self.entry.heap.get(id)
+            box, before = self.state.heap[id], self.entry.heap.get(id) or self.t.originals.get(id)
             if isinstance(box, ObjectBox) and isinstance(before, ObjectBox) and before.source is not None:
-                for key, _ in box.fields:
+                for key, value in box.fields:
                     if before.get(key) is None and hasattr(before.original, key):
-                        self.entry.set_field(Ref(id), key, attribute_of(self.t, self.entry, before, key))
+                        # An object that it refers to is the one that the body knows.
+                        known = isinstance(value, Ref) and value.id in self.t.originals
+                        read = value if known else attribute_of(self.t, self.entry, before, key)
+                        self.entry.set_field(Ref(id), key, read)
 
     def inits(self) -> list[Operand]:
         """Return the parameters' values on entry."""

@@ -26,7 +26,7 @@ from revtrace.trace.external import external, guard_apart
 from revtrace.trace.frames import shape_of
 from revtrace.trace.machine import Tracer
 from revtrace.trace.pins import Oracle, Pins, numeric
-from revtrace.trace.record import Arg, Fixed, Leaf, Made, Result, Source, StaticLeaf, Traced
+from revtrace.trace.record import Arg, Fixed, Item, Leaf, Made, Result, Source, StaticLeaf, Traced
 from revtrace.trace.signals import NeedSharing, NeedStatic, PythonRaise
 from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, ObjectBox, State
 from revtrace.trace.values import Bound, Maybe, Num, Ref, Static, Tup
@@ -133,7 +133,7 @@ def _specialise(
                 refusal.name_users_line()
                 raise refusal from None
             unroll |= loops
-            fixed |= more
+            fixed |= more | _beside(t, more, fixed)
         except UnsupportedError as error:
             error.name_users_line()
             raise
@@ -172,6 +172,12 @@ def _sources(t: Tracer, need: NeedStatic) -> set[Source]:
         # Nothing in particular was named: lengths are what usually decides.
         found |= {s for s, (_, i) in t.inputs.items() if i.kind in ("array", "int")}
     return found
+
+
+def _beside(t: Tracer, more: set[Source], fixed: set[Source]) -> set[Source]:
+    """The other integers of lists of which a second one decides the structure: all of them will."""
+    bases = {s.base for s in fixed if isinstance(s, Item)} & {s.base for s in more if isinstance(s, Item)}
+    return {s for s, (_, i) in t.inputs.items() if i.kind == "int" and isinstance(s, Item) and s.base in bases}
 
 
 def _genuine(fn: Any, args: Any, kwargs: Any, signal: PythonRaise, loc: Loc, limit: int) -> BaseException:

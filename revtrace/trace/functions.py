@@ -386,7 +386,10 @@ def evaluate(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dict[s
         from revtrace.trace.containers import items_of
         from revtrace.trace.values import Tup as Joined
 
-        args = (Joined(tuple(items_of(t, st, args[0]))),)
+        joined = items_of(t, st, args[0])
+        if any(is_message(part) or not isinstance(part, Static) for part in joined):
+            return run_time_text(t, Static(self), *joined)
+        args = (Joined(tuple(joined)),)
     known = [as_static(t, st, _static_instance(t, st, a)) for a in args]
     named = {k: as_static(t, st, _static_instance(t, st, v)) for k, v in kwargs.items()}
     given = (*known, *named.values())

@@ -256,12 +256,16 @@ def advance(t: Tracer, st: State, ref: Ref) -> Any | None:
         case "object":
             from revtrace.trace.calls import call_method
 
+            # Whether it raises StopIteration must be known.
+            decides, t.decides = t.decides, True
             try:
                 item = call_method(t, st, box.parts[0], "__next__", ())
             except PythonRaise as signal:
                 if isinstance(signal.error, StopIteration):
                     return None
                 raise
+            finally:
+                t.decides = decides
         case "spent":
             (cond,) = box.parts
             assert isinstance(cond, Num)
@@ -337,12 +341,13 @@ def roll(t: Tracer, st: State, ref: Ref) -> Rolled | None:
     """Return a loop's range and items, or None if it walks over things of different kinds."""
     box = st.box(ref)
     assert isinstance(box, IterBox)
-    if box.position != 0:
-        return None
     if box.kind in ("range", "counting"):
         start, stop, step = box.parts
         known = all(_int(p) is not None for p in box.parts)
         by = _int(step)
+        if box.position and by is not None:
+            # What was taken before the loop.
+            start = Num(fold(t, "add", _operand(start), const(box.position * by, "i8"), "i8"), True)
         if by is not None:
             if known and len(range(_int(start), _int(stop), by)) <= 1:  # type: ignore[arg-type]
                 return None
@@ -371,10 +376,17 @@ def _operand(x: Any) -> Operand:
 def _span(t: Tracer, st: State, ref: Ref) -> Span | None:
     box = st.box(ref)
     assert isinstance(box, IterBox)
-    if box.position != 0 or _repeats(st, ref, set()):
+    if _repeats(st, ref, set()):
         return None
     if ref.id in t.lists_around:
         raise NeedStatic((), "an iterator made before a loop is taken from in it", t.b.loc)
+    if box.position and box.kind in ("range", "counting", "items", "list", "array", "growing", "count"):
+        gone = const(box.position, "i8")
+        whole = _span(t, st, st.new(replace(box, position=0)))
+        if whole is None or whole.table:
+            return None
+        left = None if whole.length is None else fold(t, "sub", whole.length, gone, "i8")
+        return Span(left, lambda t, st, k: whole.at(t, st, fold(t, "add", k, gone, "i8")))
     match box.kind:
         case "range" | "counting":
             start, stop, step = (_operand(p) for p in box.parts)
@@ -413,7 +425,7 @@ def _span(t: Tracer, st: State, ref: Ref) -> Span | None:
             if s is None:
                 return None
             at = s.at
-            offset = _operand(first)
+            offset = fold(t, "add", _operand(first), const(box.position, "i8"), "i8")
             return Span(
                 s.length, lambda t, st, k: Tup((Num(fold(t, "add", k, offset, "i8"), True), at(t, st, k))), s.table
             )

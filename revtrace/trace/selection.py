@@ -36,6 +36,8 @@ ZERO, ONE = const(0, "i8"), const(1, "i8")
 def choose(t: Tracer, st: State, items: list[Any], index: Operand) -> Any:
     """Return ``items[index]`` for items of one structure: numbers, or sequences of such of equal length."""
     try:
+        if not items:
+            raise _Unlike("an index into an empty list must be known when tracing")
         return _choose(t, st, items, index)
     except _Unlike as unlike:
         known = int(t.pins.known(t, index, str(unlike)).value)  # type: ignore[arg-type]

@@ -167,11 +167,13 @@ def _walk(t: Tracer, fr: Frame, st: State, block: int, at: int) -> tuple[int, in
     """Walk from an instruction; returns where it yielded and what, or what it returned."""
     from revtrace.trace.instructions import step
 
+    decides = t.decides
     for _ in range(MAX_BLOCKS):
         current = fr.flow.blocks[block]
         fr.trying = current.handler is not None
         instrs = current.instrs
         outcome: Any = None
+        t.decides = decides or fr.trying
         try:
             while at < len(instrs):
                 instr = instrs[at]
@@ -191,6 +193,8 @@ def _walk(t: Tracer, fr: Frame, st: State, block: int, at: int) -> tuple[int, in
             t.enter_handler(fr, st, instr, signal)
             block, at = current.handler, 0
             continue
+        finally:
+            t.decides = decides
         at = 0
         if outcome is None:
             block = current.successors[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cmath
+import dataclasses
 import enum
 import math
 from collections.abc import Callable, Iterator
@@ -176,3 +177,20 @@ def test_a_changed_global_of_a_class_body_is_seen() -> None:
     assert outer(3.0) == 2.0
     scope["k"] = 5.0
     assert outer(3.0) == 5.0
+
+
+@dataclasses.dataclass
+class Pair:
+    a: float
+    b: float
+
+
+def replaced_in_a_loop(x: float) -> float:
+    pair = Pair(x, 2.0 * x)
+    for _ in range(30):
+        pair = dataclasses.replace(pair, a=0.9 * pair.a + 0.1 * pair.b)
+    return pair.a * pair.b
+
+
+def test_a_dataclass_replaced_in_a_loop() -> None:
+    agrees(replaced_in_a_loop, 0.7)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import copy
 import itertools
+import math
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+import revtrace
+from revtrace.config import override
 from tests.trace.agree import agrees, refuses
 
 X = np.array([0.5, 1.5, -0.7, 2.0])
@@ -274,9 +277,46 @@ def shallow_and_deep(x: np.ndarray) -> Any:
     return given[1][0] + deep[2][0] * shallow[0]
 
 
+def after_the_first(x: np.ndarray) -> Any:
+    numbered = enumerate(x, 1)
+    values = iter(x)
+    before = next(values)
+    k, first = next(numbered)
+    total = k * first
+    for v in values:
+        total += (v - before) ** 2
+        before = v
+    for k, v in numbered:
+        total += k * v * v
+    return total
+
+
+class Squares:
+    def __init__(self, values: Any) -> None:
+        self.values, self.at = values, 0
+
+    def __iter__(self) -> Squares:
+        return self
+
+    def __next__(self) -> Any:
+        if self.at >= len(self.values):
+            raise StopIteration
+        self.at += 1
+        return self.values[self.at - 1] ** 2
+
+
+def instances_with_next(x: np.ndarray) -> Any:
+    squares = Squares(x)
+    total = next(squares) * 3.0
+    for v in squares:
+        total += math.sin(v)
+    return total + next(squares, x[0]) + sum(Squares(x))
+
+
 @pytest.mark.parametrize(
     "f",
     [
+        after_the_first, instances_with_next,
         next_in_a_loop, counter_in_a_loop, until_the_default, until_it_stops, pairs_from_one_iterator, batches,
         used_up_once, map_used_up_once, left_and_taken_up_again, ranges_begin_anew, sent_to, returned_by_a_generator,
         changed_by_the_loop, seen_by_the_loop, written_by_the_loop, called_until, two_of_one, moving_average,
@@ -285,6 +325,14 @@ def shallow_and_deep(x: np.ndarray) -> Any:
 )  # fmt: skip
 def test_of_an_array(f: Callable[..., Any]) -> None:
     agrees(f, X)
+
+
+def test_what_was_taken_before_a_loop_leaves_it_a_loop() -> None:
+    x = np.linspace(0.0, 1.0, 5000)
+    with override(interpret=True, cache=False):
+        value, gradient = revtrace.value_and_grad(after_the_first)(x)
+    assert value == pytest.approx(after_the_first(x), rel=1e-12)
+    assert gradient.shape == x.shape
 
 
 @pytest.mark.parametrize("f", [without_end_counted, without_end_sliced, namespace])

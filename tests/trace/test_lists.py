@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -187,3 +188,29 @@ FUNCTIONS: dict[str, tuple[Any, ...]] = {
 def test_function(name: str) -> None:
     function, *args = FUNCTIONS[name]
     agrees(function, *args)
+
+
+def triangle(x: float, n: int) -> float:
+    rows: list[list[float]] = []
+    for i in range(n):
+        row = [x] * (i + 1)
+        for j in range(1, i):
+            row[j] = 0.5 * (rows[i - 1][j - 1] + rows[i - 1][j])
+        rows.append(row)
+    return sum(a * a for a in rows[-1])
+
+
+def romberg(x: float, n: int) -> float:
+    rows: list[list[float]] = []
+    for i in range(n):
+        h = 1.0 / 2**i
+        row = [h * (0.5 + 0.5 * math.exp(-x) + sum(math.exp(-x * (k * h) ** 2) for k in range(1, 2**i)))]
+        for j in range(1, i + 1):
+            row.append(row[j - 1] + (row[j - 1] - rows[i - 1][j - 1]) / (4**j - 1))
+        rows.append(row)
+    return rows[-1][-1]
+
+
+@pytest.mark.parametrize("f", [triangle, romberg])
+def test_rows_that_get_longer(f: Callable[..., Any]) -> None:
+    agrees(f, 0.7, 5)

@@ -311,3 +311,16 @@ def test_an_array_filled_but_for_its_end() -> None:
         return np.sum(y**2)
 
     agrees(f, np.array([1.0, 2.0, 3.0]), 4)
+
+
+def test_many_integers_of_a_list_decide_the_structure() -> None:
+    def distinct(x: np.ndarray, places: list[int]) -> Any:
+        seen: set[int] = set()
+        total = 0.0
+        for i in places:
+            if i not in seen:
+                seen.add(i)
+                total += x[i] ** 2
+        return total * len(seen)
+
+    agrees(distinct, np.arange(1.0, 5.0), [0, 1, 3] * 20)

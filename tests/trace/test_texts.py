@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 import textwrap
 import warnings
 
@@ -39,6 +40,20 @@ def caught(x: float) -> float:
         return math.log(x - 2.0)
     except ValueError:
         return 0.0
+
+
+def shown(x: float) -> float:
+    lines = []
+    for k in range(3):
+        lines.append(f"{x * k:.3f}")
+        if x * k > 5:
+            sys.stderr.write(lines[-1] + "\n")
+    sys.stdout.write(", ".join(lines))
+    return x * x * len(lines)
+
+
+def test_what_goes_to_the_terminal_is_no_part_of_the_value() -> None:
+    agrees(shown, 1.5)
 
 
 def test_message_is_the_plain_functions() -> None:
