@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from revtrace.program.nodes import const
+from revtrace.program.nodes import Const, const
 from revtrace.program.types import BOOL, Scalar
 from revtrace.trace import arrays, assignment, containers, numbers, subscripts
 from revtrace.trace.convert import as_array, as_array_or_number, dtype_argument, shape_argument
@@ -169,8 +169,9 @@ def _linspace(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None
     b = Num(t.b.cast(numbers.as_num(t, t.use(stop)).operand, "f8"), False)
     last = bool(endpoint.value)
     steps = numbers.fold(t, "sub", n, const(1, "i8"), "i8") if last else n
-    div = t.b.cast(steps, "f8")
-    step = numbers.binary(t, "/", numbers.binary(t, "-", b, a), Num(div, False))
+    # A single number is the start.
+    parts = const(max(1, int(steps.value)), "i8") if isinstance(steps, Const) else t.b.op("max", steps, const(1, "i8"))  # type: ignore[arg-type]
+    step = numbers.binary(t, "/", numbers.binary(t, "-", b, a), Num(t.b.cast(parts, "f8"), False))
 
     def at(ix: Any) -> Any:
         k = Num(t.b.cast(ix[0], "f8"), False)
@@ -184,7 +185,10 @@ def _linspace(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None
         return t.b.cast(item, kind or "f8")
 
     made = Elementwise((n,), kind or "f8", at)
-    return Tup((arrays.settle(t, made), step)) if retstep.value else made
+    if not retstep.value:
+        return made
+    some = t.b.compare("gt", steps, const(0, "i8"))
+    return Tup((arrays.settle(t, made), numbers.select(t, some, step, Num(const(float("nan"), "f8"), False))))
 
 
 @on(np.eye, np.identity)

@@ -24,6 +24,12 @@ FUNCTIONS = {
     "take": (lambda a, x: a.take([0, 1], axis=1)[1, 0] * x.take([1, 1, 3]).prod(), M, X),
     "fromiter": (lambda x: np.fromiter((v * v for v in x), float)[2], X),
     "ndenumerate": (lambda a: sum(v * v * (i + 1) for (i, _), v in np.ndenumerate(a)), M),
+    "one number, or none": (
+        lambda x, n: np.linspace(x, 3.0, n).sum() * np.linspace(x, 2.0, n - 1).size + np.linspace(x, 2 * x, n)[-1],
+        1.2,
+        1,
+    ),
+    "a step of one number": (lambda x, n: np.linspace(x, 3.0, n, retstep=True)[0][0] * x, 1.2, 1),
     "ndindex": (lambda a: sum(a[i, j] ** 2 * i for i, j in np.ndindex(2, 2)), M),
     "vectorize": (lambda x, y: np.vectorize(lambda v, w: v * w if v > 1 else v)(x, y).sum(), X, Y),
     "average": (lambda x, y: np.average(x, weights=y) + np.average(x, None, y), X, Y),
