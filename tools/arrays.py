@@ -18,8 +18,7 @@ import numpy as np
 import revtrace
 from asv_bench.benchmarks import array_adjoints, array_jax, array_kernels
 from asv_bench.benchmarks.interleaved import least_times
-from tools import readme
-from tools.kernels import machine, size
+from tools.kernels import report, size
 
 
 @dataclass(frozen=True)
@@ -84,15 +83,8 @@ def main() -> None:
     asked = parser.parse_args()
     # One core for all: JAX and BLAS take as many threads as there are.
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    figures = []
-    for name in asked.kernels or array_kernels.NAMES:
-        figures.append(measure(name, asked.repeats, importlib.util.find_spec("jax") is not None))
-        print(table(figures).splitlines()[-1], flush=True)
-    text = f"{machine()}\n\n{table(figures)}"
-    if asked.kernels or asked.print:
-        print(text)
-    else:
-        readme.write_part("arrays", text)
+    jax = importlib.util.find_spec("jax") is not None
+    report("arrays", asked, array_kernels.NAMES, lambda name: measure(name, asked.repeats, jax), table)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,17 @@ import argparse
 import importlib.metadata
 import os
 import platform
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import revtrace
 from asv_bench.benchmarks import adjoints, kernels
 from asv_bench.benchmarks.interleaved import first_call, least_times
 from tools import readme
+
+F = TypeVar("F")
 
 
 @dataclass(frozen=True)
@@ -91,15 +95,26 @@ def main() -> None:
     # Load numba and compile something, so that the first row pays for itself only.
     with revtrace.config.override(cache=False):
         revtrace.grad(lambda x: x * x)(1.0)
+    report("kernels", asked, kernels.NAMES, lambda name: measure(name, asked.repeats), table)
+
+
+def report(
+    part: str,
+    asked: argparse.Namespace,
+    names: Sequence[str],
+    measure: Callable[[str], F],
+    table: Callable[[list[F]], str],
+) -> None:
+    """Measure the kernels asked for, printing each row, and print the table or write it to a part of README."""
     figures = []
-    for name in asked.kernels or kernels.NAMES:
-        figures.append(measure(name, asked.repeats))
+    for name in asked.kernels or names:
+        figures.append(measure(name))
         print(table(figures).splitlines()[-1], flush=True)
     text = f"{machine()}\n\n{table(figures)}"
     if asked.kernels or asked.print:
         print(text)
     else:
-        readme.write_part("kernels", text)
+        readme.write_part(part, text)
 
 
 if __name__ == "__main__":

@@ -65,5 +65,6 @@ def _check(arguments: argparse.Namespace) -> int:
         report = revtrace.check_grad(
             target.function, target.args, target.kwargs, argnums=target.argnums, rtol=arguments.rtol
         )
-    print(f"{report.checked} elements agree; the worst differs by {report.worst:.1e} of the largest entry")
+    agree = "element agrees" if report.checked == 1 else "elements agree"
+    print(f"{report.checked} {agree}; the worst differs by {report.worst:.1e} of the largest entry")
     return 0

@@ -17,6 +17,7 @@ from numba.np.numpy_support import as_dtype
 
 from revtrace.codegen import objects
 from revtrace.codegen.emit import Source
+from revtrace.codegen.entry import entry
 from revtrace.codegen.outputs import field, native, symbol
 
 __all__ = ["write"]
@@ -38,14 +39,12 @@ def write(context: Any, library: Any, descriptor: Any, source: Source) -> str:
     source : Source
         Says how many arrays it makes to be returned, which inputs it writes, which results are numpy scalars.
     """
-    module = context.create_module("door")
-    kind = context.call_conv.get_function_type(descriptor.restype, descriptor.argtypes)
-    kernel = ir.Function(module, kind, descriptor.llvm_func_name)
-    name = f"door.{descriptor.llvm_func_name}"
-    door = ir.Function(module, ir.FunctionType(_OBJECT, [_OBJECT, _OBJECT.as_pointer(), _I64]), name)
-    _Door(context, ir.IRBuilder(door.append_basic_block("entry")), descriptor, source).build(kernel)
-    library.add_ir_module(module)
-    return name
+    builder, kernel = entry(
+        context, descriptor, "door", ir.FunctionType(_OBJECT, [_OBJECT, _OBJECT.as_pointer(), _I64])
+    )
+    _Door(context, builder, descriptor, source).build(kernel)
+    library.add_ir_module(builder.module)
+    return str(builder.function.name)
 
 
 class _Door:

@@ -14,6 +14,7 @@ from numba.core import cgutils, types
 from numba.np.arrayobj import get_itemsize, make_array, populate_array
 
 from revtrace.codegen.emit import Source
+from revtrace.codegen.entry import entry
 
 __all__ = ["write"]
 
@@ -36,20 +37,16 @@ def write(context: Any, library: Any, descriptor: Any, source: Source) -> str:
     """
     if source.outputs:
         raise ValueError("a program called from C returns no arrays")
-    module = context.create_module("native")
-    kind = context.call_conv.get_function_type(descriptor.restype, descriptor.argtypes)
-    kernel = ir.Function(module, kind, descriptor.llvm_func_name)
-    name = f"native.{descriptor.llvm_func_name}"
-    native = ir.Function(module, ir.FunctionType(_I32, [_ADDRESS.as_pointer(), _I64.as_pointer().as_pointer()]), name)
-    builder = ir.IRBuilder(native.append_basic_block("entry"))
-    data, lengths = native.args
+    kind = ir.FunctionType(_I32, [_ADDRESS.as_pointer(), _I64.as_pointer().as_pointer()])
+    builder, kernel = entry(context, descriptor, "native", kind)
+    data, lengths = builder.function.args
     passed = [_input(context, builder, kind, data, lengths, k) for k, kind in enumerate(descriptor.argtypes)]
     status, _ = context.call_conv.call_function(
         builder, kernel, descriptor.restype, descriptor.argtypes, passed, attrs=("noinline",)
     )
     builder.ret(builder.select(status.is_ok, ir.Constant(_I32, 0), ir.Constant(_I32, 1)))
-    library.add_ir_module(module)
-    return name
+    library.add_ir_module(builder.module)
+    return str(builder.function.name)
 
 
 def _input(context: Any, builder: Any, kind: Any, data: Any, lengths: Any, k: int) -> Any:
