@@ -155,6 +155,8 @@ def get_item(t: Tracer, st: State, value: Any, key: Any) -> Any:
             return call_method(t, st, value, "__getitem__", (key,))
     if isinstance(value, Static) and (value.value is np.r_ or value.value is np.c_):
         return _joined(t, st, value.value, key)
+    if isinstance(value, Static) and (value.value is np.mgrid or value.value is np.ogrid):
+        return _grid(t, value.value, key)
     if isinstance(value, Static):
         known = as_static(t, st, key)
         if isinstance(known, Static):
@@ -177,6 +179,29 @@ def get_item(t: Tracer, st: State, value: Any, key: Any) -> Any:
             return subscripts.subscript(t, as_array(t, value, st), key)
         raise PythonRaise(TypeError("'float' object is not subscriptable"))
     raise PythonRaise(TypeError(f"{t.describe(value)} is not subscriptable"))
+
+
+def _grid(t: Tracer, maker: Any, key: Any) -> Any:
+    """``np.mgrid[...]`` and ``np.ogrid[...]`` between bounds that are known when tracing, as integers can be."""
+    from revtrace.trace.external import external
+
+    def known(x: Any) -> Any:
+        x = t.use(x)
+        if isinstance(x, Slice):
+            return slice(*(known(part) for part in (x.start, x.stop, x.step)))
+        if isinstance(x, Tup):
+            return tuple(known(part) for part in x.items)
+        if isinstance(x, Static):
+            return x.value
+        if not (isinstance(x, Num) and x.dtype[0] in "iu"):
+            raise t.unsupported(
+                "a grid between bounds that are known only when running",
+                "how many places it has depends on them",
+                "use np.linspace and np.meshgrid",
+            )
+        return as_known_int(t, x)
+
+    return external(t, t.current, maker[known(key)], None, "const")
 
 
 def _joined(t: Tracer, st: State, joiner: Any, key: Any) -> Any:

@@ -24,6 +24,15 @@ FUNCTIONS = {
     "take": (lambda a, x: a.take([0, 1], axis=1)[1, 0] * x.take([1, 1, 3]).prod(), M, X),
     "fromiter": (lambda x: np.fromiter((v * v for v in x), float)[2], X),
     "ndenumerate": (lambda a: sum(v * v * (i + 1) for (i, _), v in np.ndenumerate(a)), M),
+    "grids": (
+        lambda s, k: (
+            np.exp(-((np.mgrid[-k : k + 1, 0:k] / s) ** 2).sum(axis=0)).sum()
+            + np.sum(s * np.ogrid[0:2, 0:k][1])
+            + np.sum(np.mgrid[0:1:5j] * s**2)
+        ),
+        0.8,
+        2,
+    ),
     "one number, or none": (
         lambda x, n: np.linspace(x, 3.0, n).sum() * np.linspace(x, 2.0, n - 1).size + np.linspace(x, 2 * x, n)[-1],
         1.2,
@@ -52,3 +61,4 @@ def test_eigenvalues_of_real_matrices_are_refused_by_name() -> None:
 
 def test_arguments_without_a_rule_are_refused_by_name() -> None:
     refuses(lambda x: np.quantile(x, 0.5, method="lower"), X, match="the argument 'method'")
+    refuses(lambda x: np.mgrid[0 : x[0] : 0.1].sum(), X, match="a grid between bounds that are known only when running")
