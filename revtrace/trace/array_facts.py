@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from revtrace.program.nodes import Operand
+from revtrace.program.types import BOOL, Scalar, real_dtype
 from revtrace.trace import arrays, containers, numbers
 from revtrace.trace.array_functions import Args, Kwargs
 from revtrace.trace.convert import as_array_or_number, shape_tuple, size_of
 from revtrace.trace.functions import on
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
-from revtrace.trace.values import NONE, Num, Ref, Static, Tup
+from revtrace.trace.values import NONE, Elementwise, Num, Ref, Static, Tup, View
 
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
@@ -120,14 +122,15 @@ def _issubdtype(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | No
 
 @on(np.errstate, warnings_catch := __import__("warnings").catch_warnings)
 def _errstate(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    for value in (*args, *kwargs.values()):
-        if isinstance(value, Static) and value.value == "raise" and any(frame.trying for frame in t.frames):
-            raise t.unsupported(
-                "np.errstate(...='raise') inside of try",
-                "whether a floating-point operation raises there is not followed",
-                "test the numbers with if, or leave np.errstate out",
-            )
-    return Static(NOTHING)
+    if not any(isinstance(v, Static) and v.value == "raise" for k, v in kwargs.items() if k != "under"):
+        return Static(NOTHING)
+    if any(frame.trying for frame in t.frames):
+        raise t.unsupported(
+            "np.errstate(...='raise') inside of try",
+            "whether a floating-point operation raises there is not followed",
+            "test the numbers with if, or leave np.errstate out",
+        )
+    return Static(RAISING)
 
 
 class _NullContext:
@@ -141,6 +144,62 @@ class _NullContext:
 
 
 NOTHING = _NullContext()
+
+
+class _Raising(_NullContext):
+    """Stands for ``np.errstate`` with ``"raise"``: what is not finite at its end is for the plain function to judge."""
+
+    def __exit__(self, *args: object) -> None:
+        return None
+
+
+RAISING = _Raising()
+
+
+@on(_Raising.__enter__)
+def _begin_raising(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    t.before_raising = {_operand(value) for value in _floats(st)}
+    return NONE
+
+
+@on(_Raising.__exit__)
+def _all_finite(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    given = {var for var, _ in t.inputs.values()} - t.written | (t.before_raising - t.written)
+    for value in _floats(st):
+        if _operand(value) in given:
+            continue
+        if isinstance(value, Num):
+            _finite(t, value.operand)
+        else:
+            _finite_elements(t, arrays.settle(t, value))
+    return NONE
+
+
+def _floats(st: State) -> list[Any]:
+    """List the numbers and arrays that a frame names."""
+    found: list[Any] = []
+    todo = [*st.locals.values(), *st.stack]
+    while todo:
+        value = todo.pop()
+        if isinstance(value, Tup):
+            todo += value.items
+        elif isinstance(value, (Elementwise, View, Num)) and value.dtype[0] in "fc":
+            found.append(value)
+    return found
+
+
+def _operand(value: Any) -> Any:
+    return value.operand if isinstance(value, Num) else getattr(value, "root", None)
+
+
+def _finite_elements(t: Tracer, view: View) -> None:
+    arrays.for_each(t, view.shape, lambda ix: _finite(t, arrays.load_at(t, view, ix)))
+
+
+def _finite(t: Tracer, x: Operand) -> None:
+    kind = Scalar(real_dtype(x.type.dtype))
+    for part in [x] if x.type.dtype[0] == "f" else [t.b.op(k, x, type=kind) for k in ("real", "imag")]:
+        t.check(t.b.op("isfinite", part, type=BOOL), "FloatingPointError", soft=True)
 
 
 @on(__import__("warnings").simplefilter, __import__("warnings").filterwarnings, np.seterr)

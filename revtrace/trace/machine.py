@@ -80,6 +80,8 @@ class Tracer:
         """The instruction inside of a ``try`` that is being walked, see `revtrace.trace.attempts`."""
         self.raising: dict[type[BaseException], Static] = {}
         """An exception of each class by which a loop is left."""
+        self.before_raising: set[Any] = set()
+        """Numbers and arrays that were there before a ``with np.errstate(...="raise")``."""
         self.parts = False
         """Whether instructions inside of ``try`` part wherever they may raise: where only that leaves a loop."""
         self.decides = False

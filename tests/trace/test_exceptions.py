@@ -421,3 +421,29 @@ def test_a_loop_with_a_handler_compiled() -> None:
             assert value == pytest.approx(f(x), rel=1e-14)
             expected = np.where(np.isnan(expected), 0.5 / np.sqrt(np.abs(x)), expected)
             np.testing.assert_allclose(gradient, expected, rtol=1e-14)
+
+
+def logarithms_that_raise(x: np.ndarray) -> Any:
+    best = np.inf
+    with np.errstate(all="raise"):
+        y = np.log(x)
+        total = (y * y).sum()
+        for v in x:
+            best = min(best, v)
+    return total + best
+
+
+def returned_within(x: Any) -> Any:
+    with np.errstate(divide="raise", invalid="raise"):
+        return float(1.0 / np.sqrt(x))
+
+
+def test_floating_point_errors() -> None:
+    agrees(logarithms_that_raise, np.array([0.5, 2.0]))
+    agrees(returned_within, np.float64(2.0))
+    with override(interpret=True, cache=False), np.errstate(all="ignore"):
+        for x in (np.array([1.0, 0.0]), np.array([1.0, -1.0])):
+            with pytest.raises(FloatingPointError):
+                revtrace.grad(logarithms_that_raise)(x)
+        with pytest.raises(FloatingPointError):
+            revtrace.grad(returned_within)(np.float64(0.0))
