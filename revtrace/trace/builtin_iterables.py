@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from revtrace.program.nodes import Const, const
 from revtrace.trace import arrays, containers, growing, numbers, operators, subscripts
 from revtrace.trace.builtin_functions import is_generator
+from revtrace.trace.definitions import iterating
+from revtrace.trace.definitions.register import traced
 from revtrace.trace.functions import method_handler, on
 from revtrace.trace.iterators import iterate, taken
 from revtrace.trace.signals import PythonRaise
@@ -110,10 +112,7 @@ def _number(x: Any) -> Any:
 @on(iter)
 def _iter(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     if len(args) == 2:
-        from revtrace.trace.definitions.iterating import until
-        from revtrace.trace.definitions.register import traced
-
-        return traced(t, st, until, args, {})
+        return traced(t, st, iterating.until, args, {})
     made = iterate(t, st, args[0])
     box = st.box(made)
     # An instance that gives its own items stays what it is.
@@ -219,9 +218,19 @@ def _slice(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -
     return Slice(*parts)
 
 
+def unknown_length(t: Tracer, st: State, value: Any) -> bool:
+    """Whether an array or list has so many items as only a run knows."""
+    value = t.use(value)
+    if isinstance(value, Ref):
+        return isinstance(st.box(value), Growing)
+    return arrays.is_array(value) and value.ndim > 0 and not isinstance(value.shape[0], Const)
+
+
 @on(itertools.product)
 def _product(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     repeat = containers.as_known_int(t, kwargs.get("repeat", Static(1)))
+    if len(args) * repeat == 2 and any(unknown_length(t, st, a) for a in args):
+        return traced(t, st, iterating.products, args * repeat, {})
     parts = [containers.items_of(t, st, a) for a in args] * repeat
     return iterate(t, st, Tup(tuple(Tup(tuple(x)) for x in itertools.product(*parts))))
 
@@ -230,8 +239,10 @@ def _itertools() -> None:
     for f in (itertools.combinations, itertools.permutations, itertools.combinations_with_replacement):
 
         def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None, f: Any = f) -> Any:
-            items = containers.items_of(t, st, args[0])
             more = [containers.as_known_int(t, a) for a in args[1:]]
+            if f is itertools.combinations and more == [2] and unknown_length(t, st, args[0]):
+                return traced(t, st, iterating.pairs, args[:1], {})
+            items = containers.items_of(t, st, args[0])
             return iterate(t, st, Tup(tuple(Tup(tuple(x)) for x in f(items, *more))))
 
         on(f)(handler)

@@ -16,6 +16,9 @@ from revtrace.program.nodes import Const
 from revtrace.trace import containers
 from revtrace.trace.attributes import get_attribute
 from revtrace.trace.builtin_folds import fold
+from revtrace.trace.builtin_iterables import unknown_length
+from revtrace.trace.definitions import iterating
+from revtrace.trace.definitions.register import traced
 from revtrace.trace.external import external
 from revtrace.trace.functions import evaluate, on, refused, signature
 from revtrace.trace.iterators import advance, iterate
@@ -175,6 +178,8 @@ def _accumulate(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | No
     function = rest[0] if rest else kwargs.get("func", NONE)
     if isinstance(function, Static) and function.value is None:
         function = Static(operator.add)
+    if unknown_length(t, st, source):
+        return traced(t, st, iterating.accumulated, (source, function, kwargs.get("initial", NONE)), {})
     found: list[Any] = []
     items = containers.items_of(t, st, source)
     if "initial" in kwargs and kwargs["initial"] is not NONE:
@@ -186,6 +191,11 @@ def _accumulate(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | No
 
 @on(itertools.pairwise)
 def _pairwise(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    if unknown_length(t, st, args[0]):
+        from revtrace.trace.calls import call
+
+        rest = containers.get_item(t, st, args[0], Static(slice(1, None)))
+        return call(t, st, Static(zip), (args[0], rest), {})
     items = containers.items_of(t, st, args[0])
     return iterate(t, st, Tup(tuple(Tup(pair) for pair in itertools.pairwise(items))))
 

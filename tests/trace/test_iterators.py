@@ -335,6 +335,30 @@ def test_what_was_taken_before_a_loop_leaves_it_a_loop() -> None:
     assert gradient.shape == x.shape
 
 
+def from_itertools(x: np.ndarray) -> Any:
+    total = 0.0
+    for a, b in itertools.combinations(x, 2):
+        total += abs(a - b)
+    for a, b in itertools.product(x, x[::2]):
+        total += a * b**2
+    for a, b in itertools.product(x, repeat=2):
+        total -= a * b
+    for a, b in itertools.pairwise(x):
+        total += math.sin(a * b)
+    total += sum(a * a for a in itertools.accumulate(x))
+    for a in itertools.accumulate(x, max, initial=0.5):
+        total += a
+    return total + sum(itertools.accumulate(list(x), lambda p, q: 0.5 * p + q))
+
+
+def test_itertools_of_long_arrays() -> None:
+    agrees(from_itertools, X)
+    x = np.linspace(-1.0, 2.0, 100)
+    with override(interpret=True, cache=False):
+        assert revtrace.wrap(from_itertools)(x) == pytest.approx(from_itertools(x), rel=1e-12)
+        assert revtrace.grad(from_itertools)(x).shape == x.shape
+
+
 @pytest.mark.parametrize("f", [without_end_counted, without_end_sliced, namespace])
 def test_of_a_number(f: Callable[..., Any]) -> None:
     agrees(f, 2.0)
