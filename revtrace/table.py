@@ -406,7 +406,8 @@ class Table:
             plan = latest or plan
             self._verify(traced.program)
         if all(step.kind == "value" for step in self.steps):
-            traced = replace(traced, program=prepared(traced.program))
+            seen = () if self.steps else [k for k, entry in enumerate(traced.inputs) if entry.written]
+            traced = replace(traced, program=prepared(traced.program, seen))
             self._verify(traced.program)
         return traced, plan
 

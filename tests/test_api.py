@@ -315,6 +315,21 @@ def test_overlapping_arrays_are_refused_where_one_is_written() -> None:
             g(x, second)
 
 
+def filled(x: Any, out: Any) -> Any:
+    out[:] = 0.5 * x
+    for i in range(len(x)):
+        out[i] += x[-1]
+
+
+@pytest.mark.parametrize("interpret", [False, True])
+def test_arrays_that_a_plain_call_only_writes(interpret: bool) -> None:
+    x, out = np.arange(1.0, 5.0), np.zeros(4)
+    with revtrace.config.override(interpret=interpret):
+        f = revtrace.wrap(filled)
+    assert f(x, out) is None
+    assert out.tolist() == [4.5, 5.0, 5.5, 6.0]
+
+
 def test_overlapping_arrays_in_a_plain_call() -> None:
     f = revtrace.wrap(overwrite)
     for first, second in ((slice(None), slice(None)), (slice(2), slice(1, 3)), (slice(1, 3), slice(2))):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 
 from revtrace.passes.around import around
 from revtrace.passes.ascend import ascend
@@ -124,9 +125,15 @@ def _through(name: str, passes: tuple[tuple[str, Pass], ...], program: Program) 
     return program
 
 
-def prepared(program: Program) -> Program:
-    """Run the passes of `PREPARE`."""
-    return _through("prepare", PREPARE, program)
+def prepared(program: Program, written: Sequence[int] = ()) -> Program:
+    """Run the passes of `PREPARE`.
+
+    What is stored to inputs is kept for those at the positions ``written`` only, and for those that are results.
+    """
+    results = program.body.results
+    wide = (*results, *(program.inputs[k] for k in written))
+    found = _through("prepare", PREPARE, replace(program, body=replace(program.body, results=wide)))
+    return replace(found, body=replace(found.body, results=found.body.results[: len(results)]))
 
 
 def cleaned(program: Program) -> Program:

@@ -14,7 +14,7 @@ from revtrace.calls.core import parts
 from revtrace.program.nodes import Operand, Var, const
 from revtrace.program.types import INT
 from revtrace.trace import arrays
-from revtrace.trace.carried_entry import write_back
+from revtrace.trace.carried_entry import seen, write_back
 from revtrace.trace.carried_lists import UNKNOWN_ROOM
 from revtrace.trace.hoist import hoisted
 from revtrace.trace.lengths import bound, difference, likely_differ
@@ -114,6 +114,8 @@ class Storage:
         assert isinstance(out.root, Var)
         self._made.add(out.root)
         self.entries[out.root] = h
+        if seen(self, h.root):
+            self.t.stand_ins.add(out.root)
         self._also_aliased(out.root, arrays.roots(self.t, h.root))
         return out
 

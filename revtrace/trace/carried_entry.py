@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from revtrace.trace.carried_arrays import Storage
     from revtrace.trace.machine import Tracer
 
-__all__ = ["write_back"]
+__all__ = ["seen", "write_back"]
 
 _WHY = "an array from before a loop is written to under a name that gets other arrays in the loop"
 
@@ -38,7 +38,9 @@ def write_back(storage: Storage, written: set[Operand]) -> bool:
     due: dict[int, list[tuple[View, Operand]]] = {}
     for root in storage.entries:
         for turn, entry in _stands_for(storage, root, made, root in written):
-            if written & ({root} | _buffers(t, entry.root)) and _used(t, body, entry):
+            mine = _buffers(t, entry.root)
+            others = {r for r, e in storage.entries.items() if r is not root and mine & _buffers(t, e.root)}
+            if written & ({root} | mine) and (others or _used(t, body, mine)):
                 raise NeedStatic((), _WHY, t.b.loc)
             if root not in written:
                 continue
@@ -67,7 +69,7 @@ def _stands_for(storage: Storage, root: Operand, made: set[Operand], written: bo
     place, passed = root, {root}
     while True:
         entry = storage.entries[place]
-        if _seen(storage, entry.root):
+        if seen(storage, entry.root):
             found.append((len(passed) - 1, entry))
             _note_alias(storage, root, entry.root, first=place is root)
         if place not in gets:
@@ -84,11 +86,11 @@ def _stands_for(storage: Storage, root: Operand, made: set[Operand], written: bo
                 continue
         for r in before:
             own = r in storage.entries
-            seen = storage.entries[r].root if own else r
-            if _seen(storage, seen, own):
+            there = storage.entries[r].root if own else r
+            if seen(storage, there, own):
                 if written:
                     raise NeedStatic((), _WHY, t.b.loc)
-                _note_alias(storage, root, seen, first=False)
+                _note_alias(storage, root, there, first=False)
         return found
 
 
@@ -116,7 +118,7 @@ def _buffers(t: Tracer, root: Operand) -> set[Operand]:
     return {r for r in arrays.roots(t, root) if r not in t.swaps and isinstance(t.b.defs.get(r), (Op, type(None)))}  # type: ignore[arg-type]
 
 
-def _seen(storage: Storage, root: Operand, own: bool = True) -> bool:
+def seen(storage: Storage, root: Operand, own: bool = True) -> bool:
     """Whether an array from before the loop has another name than the one that gets storage, which it may ``own``."""
     t, carried = storage.t, storage.carried
     mine = _buffers(t, root)
@@ -125,7 +127,7 @@ def _seen(storage: Storage, root: Operand, own: bool = True) -> bool:
     if given and not (len(t.frames) == 1 and t.pins.oracle is not None and given <= _arguments(t)):
         # The caller's; but who asks for derivatives gets the arguments back as they were.
         return True
-    if frame.on_yield is not None:
+    if frame.on_yield is not None or mine & t.stand_ins:
         return True
     names = [v for value in carried.on_entry() for v in carried.named(value)]
     return sum(bool(mine & _buffers(t, v.root)) for v in names) > own
@@ -135,9 +137,8 @@ def _arguments(t: Tracer) -> set[Operand]:
     return {var for source, (var, _) in t.inputs.items() if isinstance(source, Arg)}
 
 
-def _used(t: Tracer, body: list[Op], entry: View) -> bool:
-    """Whether the body uses an array from before the loop under another name than that which got storage."""
-    mine = _buffers(t, entry.root)
+def _used(t: Tracer, body: list[Op], mine: set[Operand]) -> bool:
+    """Whether the body uses arrays from before the loop under another name than that which got storage."""
     return any(
         x.name != "dim" and any(mine & _buffers(t, a) for a in x.args if isinstance(a.type, Array)) for x in body
     )

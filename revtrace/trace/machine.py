@@ -95,6 +95,8 @@ class Tracer:
         """The heap's objects that were there before one of the loops being traced."""
         self.appended: dict[int, Operand | None] = {}
         """How many items the loop body being traced appends to which list."""
+        self.stand_ins: set[Operand] = set()
+        """Storage of loops' arrays that stands for arrays with other names."""
         self.aliases: dict[Operand, NeedStatic] = {}
         """Buffers whose array has a second name that does not see writes; by what could be known to avoid that."""
         self.twins: dict[Operand, list[tuple[Operand, set[str]]]] = {}

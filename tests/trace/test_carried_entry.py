@@ -61,6 +61,15 @@ def written_by_the_other_name(x, n):
     return (keep * a).sum()
 
 
+def both_names_get_others(x, n):
+    u = x * 2.0
+    v = u
+    for _ in range(n):
+        v[::2] *= 0.6
+        u, v = u - u.mean(), u * 0.9
+    return (u * v).sum()
+
+
 def written_after_the_loop(x, n):
     keep = x * 2.0
     a = keep
@@ -97,6 +106,7 @@ PROGRAMS = [
     moved_on,
     used_in_the_loop,
     written_by_the_other_name,
+    both_names_get_others,
     written_after_the_loop,
     of_the_caller,
     chosen_by_a_number,
@@ -122,8 +132,18 @@ def test_the_caller_sees_what_is_written() -> None:
             a[0] = b[1] * k
         return (a * b).sum()
 
+    def inner(u: np.ndarray, n: int) -> float:
+        for k in range(n):
+            for j in range(2):
+                u[j] = k + u[2]
+                u = u * 0.5
+        return u.sum()
+
     with revtrace.config.override(interpret=True, cache=False):
         for n in (2, 0, 1, 3):
+            plain, compiled = X.copy(), X.copy()
+            assert revtrace.wrap(inner)(compiled, n) == pytest.approx(inner(plain, n), rel=1e-15)
+            np.testing.assert_array_equal(compiled, plain)
             plain, compiled = X.copy(), X.copy()
             assert revtrace.wrap(borders)(compiled, n) == borders(plain, n)
             np.testing.assert_array_equal(compiled, plain)
