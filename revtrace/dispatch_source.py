@@ -22,6 +22,7 @@ from revtrace.errors import InternalError
 from revtrace.program.types import Array, Scalar
 from revtrace.trace.constants import same, same_data, same_defaults
 from revtrace.trace.record import (
+    FEW,
     SHORT,
     Arg,
     Attr,
@@ -275,8 +276,8 @@ class _Writer:
                 self.unless(f"{self.constant(len)}({x}) != {value}")
             case "shape":
                 self.unless(f"{x}.shape != {value!r}")
-            case "ones":
-                self.unless(" or ".join(f"({x}.shape[{k}] == 1) is not {one}" for k, one in enumerate(value)))
+            case "lengths":
+                self.lengths(f"{x}.shape", value)
             case "short":
                 self.unless(" or ".join(f"({x}.shape[{k}] <= {SHORT}) is not {is_}" for k, is_ in enumerate(value)))
             case "order":
@@ -307,6 +308,16 @@ class _Writer:
                 self.defaults(f"{x}.__kwdefaults__", keywords)
             case _:
                 raise InternalError(f"unknown guard {guard.kind!r}")
+
+    def lengths(self, shape: str, value: tuple[int | None, ...]) -> None:
+        """Write the check that `lengths_fixed` of a shape is a value."""
+        wrong = []
+        few = True
+        for k in range(len(value) - 1, -1, -1):
+            n = f"{shape}[{k}]"
+            wrong.append(f"{n} != {value[k]}" if value[k] else f"1 <= {n} <= {FEW}" if few else f"{n} == 1")
+            few = few and value[k] is not None
+        self.unless(" or ".join(reversed(wrong)))
 
     def defaults(self, x: str, value: Any) -> None:
         """Write the check that a function's defaults are the same objects."""

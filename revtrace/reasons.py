@@ -11,7 +11,7 @@ import numpy as np
 from revtrace.containers import describe, rendered
 from revtrace.program.types import Array, Type
 from revtrace.trace.constants import same_data
-from revtrace.trace.record import SHORT, Guard, Input, fetch
+from revtrace.trace.record import SHORT, Guard, Input, fetch, lengths_fixed
 
 if TYPE_CHECKING:
     from revtrace.dispatch import Specialisation
@@ -91,8 +91,8 @@ def _guard(guard: Guard, arguments: Mapping[str, Any]) -> str:
             return f"{name} has other keys"
         case "shape" if value.shape != guard.value:
             return f"{name} has shape {value.shape}, it had {guard.value}"
-        case "ones" if tuple(n == 1 for n in value.shape) != guard.value:
-            return f"other axes of {name} have length 1 than before: shape {value.shape}"
+        case "lengths" if lengths_fixed(value.shape) != guard.value:
+            return f"{name} has shape {value.shape}, other axes of which are short than before"
         case "short" if tuple(n <= SHORT for n in value.shape) != guard.value:
             return f"other axes of {name} are short than before: shape {value.shape}"
         case "order" if value.flags.c_contiguous is not guard.value:

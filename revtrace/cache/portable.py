@@ -25,7 +25,7 @@ from revtrace.program import nodes
 from revtrace.program import types as kinds
 from revtrace.trace import record
 from revtrace.trace.constants import frozen
-from revtrace.trace.record import SHORT, Guard, fetch
+from revtrace.trace.record import SHORT, Guard, fetch, lengths_fixed
 
 __all__ = ["bare", "dumped", "fact", "guard_now", "loaded", "module_named"]
 
@@ -211,8 +211,8 @@ def guard_now(guard: Guard, arguments: Mapping[str, Any]) -> Guard:
             return Guard(source, kind, frozenset(x))
         case "shape":
             return Guard(source, kind, x.shape)
-        case "ones":
-            return Guard(source, kind, tuple(n == 1 for n in x.shape))
+        case "lengths":
+            return Guard(source, kind, lengths_fixed(x.shape))
         case "short":
             return Guard(source, kind, tuple(n <= SHORT for n in x.shape))
         case "order":

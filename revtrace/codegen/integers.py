@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from revtrace.codegen.facts import Fact, Limit
-from revtrace.codegen.poly import Poly, size
+from revtrace.codegen.poly import Dim, Poly, size
 from revtrace.program.nodes import Op, Var
 from revtrace.program.types import INT, Scalar
 
@@ -66,6 +66,10 @@ def _push(walker: Walker, op: Op, position: int) -> None:
 def _check(walker: Walker, op: Op, position: int) -> None:
     if not op.attr("soft", False):
         walker.learn(walker.sides(op.args[0])[0])
+        if not walker.opened and isinstance(op.args[0], Var) and op.args[0] in walker.lengths:
+            array, axis, n = walker.lengths[op.args[0]]
+            shape = walker.shapes[array]
+            walker.shapes[array] = (*shape[:axis], Poly.of(n), *shape[axis + 1 :])
 
 
 def _compare(walker: Walker, op: Op, position: int) -> None:
@@ -85,6 +89,10 @@ def _compare(walker: Walker, op: Op, position: int) -> None:
         "eq": ([fact(a - b), fact(b - a)], []),
         "ne": ([], [fact(a - b), fact(b - a)]),
     }
+    if op.name == "eq" and b.constant is not None and len(a.terms) == 1:
+        ((monomial, factor),) = a.terms.items()
+        if factor == 1 and len(monomial) == 1 and isinstance(monomial[0], Dim):
+            walker.lengths[op.out] = monomial[0].array, monomial[0].axis, b.constant
     true, false = sides[op.name]
     if op.name in ("eq", "ne") and b.constant == 0 and walker.facts.prove(a) == frozenset():
         (false if op.name == "eq" else true).append(fact(a - 1))

@@ -67,8 +67,8 @@ def new_array(builder: Any, kind: Any, shape: Any) -> Any:
     )
 
 
-def native(context: Any, builder: Any, kind: Any, obj: Any) -> Any:
-    """Return numba's array of a C-contiguous numpy array, whose reference is borrowed."""
+def native(context: Any, builder: Any, kind: Any, obj: Any, lengths: Any = None) -> Any:
+    """Return numba's array of a C-contiguous numpy array, whose reference is borrowed; of given lengths, if any."""
     array = make_array(kind)(context, builder)
     shape, strides = (
         [
@@ -80,7 +80,8 @@ def native(context: Any, builder: Any, kind: Any, obj: Any) -> Any:
     populate_array(
         array,
         data=field(builder, obj, objects.DATA, context.get_data_type(kind.dtype).as_pointer()),
-        shape=shape,
+        # What LLVM has seen go into the array it need not ask again, and constants stay constants.
+        shape=shape if lengths is None else lengths,
         strides=strides,
         itemsize=get_itemsize(context, kind),
         meminfo=None,
@@ -102,7 +103,7 @@ def _output(zeroed: bool) -> Any:
             with builder.if_then(cgutils.is_null(builder, obj), likely=False):
                 context.call_conv.return_exc(builder)
             builder.store(obj, builder.gep(args[0], [args[1]]))
-            array = native(context, builder, kind, obj)
+            array = native(context, builder, kind, obj, lengths)
             if zeroed:
                 cgutils.memset(builder, array.data, size, 0)
             return array._getvalue()

@@ -52,7 +52,7 @@ class Tested(Values):
         self.plan.access[position] = tuple(how)
         if self.loops:
             polys = tuple(self.poly(x) if mode == IN else Poly.of(Step(-1)) for x, mode in zip(index, how, strict=True))
-            self.loops[-1].accesses.append(Access(op, self.held[array], polys))
+            self.loops[-1].accesses.append(Access(op, self.held[array], polys, self.shapes[array]))
         for x, n, mode in zip(index, self.shapes[array], how, strict=True):
             if mode in (IN, CHECK) and not (mode == CHECK and self.careful):
                 i = self.poly(x)

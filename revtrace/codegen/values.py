@@ -57,6 +57,8 @@ class Values:
         self.shapes: dict[Var, tuple[Poly, ...]] = {}
         self.shape_limits: dict[Var, frozenset[Limit]] = {}
         self.conditions: dict[Var, Sides] = {}
+        # Conditions that say how long an axis of an array is.
+        self.lengths: dict[Var, tuple[Var, int, int]] = {}
         self.levels: dict[Atom, int] = {}
         self.tame: set[Var] = set()
         self.visible: list[set[Atom]] = [set()]

@@ -22,6 +22,9 @@ MATH = frozenset(
 )
 """Functions that have a vector form."""
 
+_WIDEST = 3
+"""Elements between those that neighbouring iterations touch, beyond which memory is not read in order."""
+
 _PLAIN = frozenset(
     (
         *("add", "sub", "mul", "div", "neg", "accum", "select", "cast", "load", "store", "addto", "check", "dim"),
@@ -35,11 +38,25 @@ _PLAIN = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A load, store or addto in a loop: the buffers its array may be, and its indices."""
+    """A load, store or addto in a loop: the buffers its array may be, its indices and the array's shape."""
 
     op: Op
     buffers: frozenset[int]
     index: tuple[Poly, ...]
+    shape: tuple[Poly, ...]
+
+    def stride(self, step: Step) -> int | None:
+        """Return by how many elements it moves on from iteration to iteration, if that is known."""
+        stride, unit = 0, 1
+        for i, n in zip(reversed(self.index), reversed(self.shape), strict=True):
+            if step in i.atoms:
+                factor, linear = i.part(step)
+                if unit == 0 or not linear or factor.constant is None:
+                    return None
+                stride += factor.constant * unit
+            # The length of the last axis, once it is not known, says nothing of those before it.
+            unit *= n.constant or 0
+        return stride
 
 
 def vectorises(loop: For, step: Step, accesses: Sequence[Access]) -> bool:
@@ -62,7 +79,7 @@ def vectorises(loop: For, step: Step, accesses: Sequence[Access]) -> bool:
             last = next((sums[x] for x in last.args if isinstance(x, Var) and x in sums), None)
         if last is None:
             return False
-    return all(_in_order(a, step) for a in accesses) and not _conflict(accesses)
+    return all(_in_order(a, step) for a in accesses) and not _conflict(accesses, step)
 
 
 def _is_plain(op: Op) -> bool:
@@ -82,24 +99,24 @@ def _by_roots(power: Op) -> bool:
 
 
 def _in_order(access: Access, step: Step) -> bool:
-    if not access.index:
-        return access.op.name == "load"
-    *outer, last = access.index
-    if any(step in p.atoms for p in outer):
-        return False
     if any(isinstance(a, Step) and a.loop < 0 for p in access.index for a in p.atoms):
         # The index is tested or counted from the end.
         return False
-    factor, linear = last.part(step)
-    stride = factor.constant
-    return linear and stride in ((0, 1, -1) if access.op.name == "load" else (1, -1))
+    stride = access.stride(step)
+    # Several coordinates of points side by side are loaded together, and told apart afterwards.
+    return stride is not None and abs(stride) <= _WIDEST and (stride != 0 or access.op.name == "load")
 
 
-def _conflict(accesses: Sequence[Access]) -> bool:
+def _conflict(accesses: Sequence[Access], step: Step) -> bool:
     """Whether an iteration may touch what another writes."""
     return any(
-        a is not b and a.buffers & b.buffers and a.index != b.index
+        a is not b and a.buffers & b.buffers and a.index != b.index and not _own(a, b, step)
         for a in accesses
         if a.op.name != "load"
         for b in accesses
     )
+
+
+def _own(a: Access, b: Access, step: Step) -> bool:
+    """Whether two accesses touch the same element in the same iteration only, if at all."""
+    return any(i == j and step in i.atoms for i, j in zip(a.index, b.index, strict=False))

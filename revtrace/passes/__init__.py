@@ -16,6 +16,7 @@ from revtrace.passes.counters import counters
 from revtrace.passes.dce import dce
 from revtrace.passes.early import early
 from revtrace.passes.elements import elements
+from revtrace.passes.exchange import exchange
 from revtrace.passes.firsttouch import firsttouch
 from revtrace.passes.gather import gather
 from revtrace.passes.hoist import hoist
@@ -29,6 +30,7 @@ from revtrace.passes.safe import safe
 from revtrace.passes.selection import selection
 from revtrace.passes.simplify import simplify
 from revtrace.passes.tangent import tangent
+from revtrace.passes.unroll import unroll
 from revtrace.program.nodes import Program
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "differentiate",
     "early",
     "elements",
+    "exchange",
     "firsttouch",
     "gather",
     "hoist",
@@ -56,6 +59,7 @@ __all__ = [
     "selection",
     "simplify",
     "tangent",
+    "unroll",
     "watched",
 ]
 
@@ -69,11 +73,13 @@ PREPARE: tuple[tuple[str, Pass], ...] = (
     ("lengths", lengths),
     ("inline", inline),
     ("loops", merge),
+    ("unroll", unroll),
     ("hoist", hoist),
     ("counters", counters),
     ("settle", lengths),
     ("merge", simplify),
     ("mark", safe),
+    ("exchange", exchange),
     ("around", around),
     ("dce", dce),
 )

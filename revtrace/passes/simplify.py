@@ -84,6 +84,8 @@ class _Walker:
                 self.became[op.out] = known[name]
                 return
             known[name] = op.out
+        if op.name == "store" and self.is_there(op, known):
+            return
         stmts.append(op)
         self.wrote(op, known)
 
@@ -123,6 +125,11 @@ class _Walker:
 
     def element(self, array: Operand, index: Iterable[Operand]) -> object:
         return ("load", array, self.version.get(self.memory.find(array), 0), tuple(map(key, index)))
+
+    def is_there(self, store: Op, known: Known) -> bool:
+        """Whether an element holds already what is stored in it."""
+        found = known.get(self.element(store.args[0], store.args[2:]))
+        return found is not None and key(found) == key(store.args[1])
 
     def wrote(self, op: Op, known: Known) -> None:
         if op.name in ("store", "addto", "fill", "copyto"):

@@ -21,7 +21,7 @@ from revtrace.program.nodes import Var, const
 from revtrace.program.types import Array, Scalar
 from revtrace.trace.constants import frozen, is_data
 from revtrace.trace.numbers import SUPPORTED, dtype_of
-from revtrace.trace.record import Attr, Fixed, Guard, Input, Item, Source
+from revtrace.trace.record import Attr, Fixed, Guard, Input, Item, Source, lengths_fixed
 from revtrace.trace.state import DictBox, ListBox, ObjectBox, SetBox, State
 from revtrace.trace.values import Along, Num, Ref, Static, Tup, Value, View, is_number
 
@@ -197,18 +197,20 @@ def _array(t: Tracer, value: np.ndarray[Any, Any], source: Source | None) -> Val
     t.pins.values[var] = value
     shape: list[Any] = []
     fixed = t.sized or source in t.static_sources
+    lengths = lengths_fixed(value.shape)
     with t.b.into(t.prologue):
         for axis, n in enumerate(value.shape):
-            if fixed:
-                shape.append(const(n, "i8"))
-            elif n == 1 and value.ndim > 1:
-                shape.append(const(1, "i8"))
-            else:
-                shape.append(t.b.dim(var, axis))
+            if fixed or lengths[axis] is None:
+                shape.append(const(n, "i8") if fixed else t.b.dim(var, axis))
+                continue
+            shape.append(const(n, "i8"))
+            if n > 1:
+                # The guard has seen to it; here it is for the passes, and for LLVM to compute addresses with.
+                t.b.do("check", t.b.compare("eq", t.b.dim(var, axis), shape[-1]), kind="ValueError", soft=False)
     if fixed:
         t.guard(source, "shape", value.shape)
     elif value.ndim > 1:
-        t.guard(source, "ones", tuple(n == 1 for n in value.shape))
+        t.guard(source, "lengths", lengths)
     one, zero = const(1, "i8"), const(0, "i8")
     view = View(var, tuple(Along(k, zero, one, True) for k in range(value.ndim)), tuple(shape), source)
     t.views[source] = view

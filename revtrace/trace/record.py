@@ -8,7 +8,7 @@ valid: when one no longer holds, the function is traced again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,20 +120,37 @@ SHORT = 8
 """Axes up to this length are short: see `Guard`."""
 
 
+FEW = 3
+"""Elements of a point: last axes up to this length are unrolled."""
+
+
+def lengths_fixed(shape: Sequence[int]) -> tuple[int | None, ...]:
+    """Return the lengths that a program for arrays of a shape is made for, None where it is for any.
+
+    One, as such an axis is broadcast; and that of last axes which hold the coordinates of a point or the entries of a
+    small matrix: loops over them would cost more than what they do.
+    """
+    few = len(shape) > 1
+    found: list[int | None] = []
+    for n in reversed(shape):
+        few = few and 1 <= n <= FEW
+        found.append(n if few or n == 1 and len(shape) > 1 else None)
+    return tuple(reversed(found))
+
+
 @dataclass(frozen=True, slots=True)
 class Guard:
     """A fact about a source.
 
-    ``kind`` is one of ``"is"`` (identity with ``value``), ``"equal"`` (same type and ``==``;
-    used for numbers, strings and tuples of them), ``"type"`` (``type(x) is value``), ``"len"``,
-    ``"keys"`` (``tuple(x) == value``, for dicts), ``"shape"`` (``x.shape == value``), ``"ones"``
-    (``tuple(n == 1 for n in x.shape) == value``: which axes are broadcast), ``"short"``
-    (the same for ``n <= SHORT``), ``"order"`` (whether its elements lie in C order), ``"code"`` (a plain
-    function whose ``__code__``, ``__defaults__`` and ``__kwdefaults__`` are those of ``value``, a
-    tuple of the three), ``"members"`` (a set equal to ``value``), ``"lacks"`` (none of the names in ``value``
-    is in ``x``, an instance's ``__dict__``), ``"absent"`` (reading the source raises), ``"same"`` (the
-    sources in ``value`` are this very object), ``"apart"`` (they and this are all different objects), ``"data"``
-    (tuples and lists of constants as in ``value``, see `revtrace.trace.constants`).
+    ``kind`` is one of ``"is"`` (identity with ``value``), ``"equal"`` (same type and ``==``; used for numbers,
+    strings and tuples of them), ``"type"`` (``type(x) is value``), ``"len"``, ``"keys"`` (``tuple(x) == value``, for
+    dicts), ``"shape"`` (``x.shape == value``), ``"lengths"`` (``lengths_fixed(x.shape) == value``), ``"short"``
+    (``tuple(n <= SHORT for n in x.shape) == value``), ``"order"`` (whether its elements lie in C order), ``"code"``
+    (a plain function whose ``__code__``, ``__defaults__`` and ``__kwdefaults__`` are those of ``value``, a tuple of
+    the three), ``"members"`` (a set equal to ``value``), ``"lacks"`` (none of the names in ``value`` is in ``x``, an
+    instance's ``__dict__``), ``"absent"`` (reading the source raises), ``"same"`` (the sources in ``value`` are this
+    very object), ``"apart"`` (they and this are all different objects), ``"data"`` (tuples and lists of constants as
+    in ``value``, see `revtrace.trace.constants`).
     """
 
     source: Source

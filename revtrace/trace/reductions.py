@@ -181,11 +181,13 @@ def _sum_rows(t: Tracer, value: Any, axes: tuple[int, ...], start: Operand, kind
     kept = [k for k in range(value.ndim) if k not in axes]
     out = arrays.new_array(t, kind, tuple(value.shape[k] for k in kept))
     t.b.do("fill", out.root, start)
+    # Where the axes kept are short, the loop is over the terms of few sums, and any order can be vectorised.
+    name = "accum" if kind[0] in "fc" else "add"
 
     def body(ix: tuple[Operand, ...]) -> None:
         at = tuple(ix[k] for k in kept)
         x = t.b.cast(arrays.operand_at(t, value, ix), kind)
-        arrays.store_at(t, out, at, t.b.op("add", arrays.load_at(t, out, at), x))
+        arrays.store_at(t, out, at, t.b.op(name, arrays.load_at(t, out, at), x))
 
     arrays.for_each(t, value.shape, body)
     if keepdims:
