@@ -7,7 +7,7 @@ forms written in arithmetic are slower where they run one at a time.  Being wron
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from revtrace.codegen.poly import Poly, Step
@@ -79,7 +79,17 @@ def vectorises(loop: For, step: Step, accesses: Sequence[Access]) -> bool:
             last = next((sums[x] for x in last.args if isinstance(x, Var) and x in sums), None)
         if last is None:
             return False
-    return all(_in_order(a, step) for a in accesses) and not _conflict(accesses, step)
+    loads = {s.out: s for s in loop.body.stmts if isinstance(s, Op) and s.name == "load"}
+
+    def adds(op: Op) -> bool:
+        """Whether an access adds to an element, in any order."""
+        if op.name != "store":
+            return op.name == "addto"
+        total = sums.get(op.args[1]) if isinstance(op.args[1], Var) else None
+        old = (loads.get(x) for x in total.args if isinstance(x, Var)) if total is not None else ()
+        return any(x is not None and x.args == (op.args[0], *op.args[2:]) for x in old)
+
+    return all(_in_order(a, step, adds) for a in accesses) and not _conflict(accesses, step)
 
 
 def _is_plain(op: Op) -> bool:
@@ -98,13 +108,15 @@ def _by_roots(power: Op) -> bool:
     return isinstance(y, Const) and rule.short("f8", None, y.value) is not None
 
 
-def _in_order(access: Access, step: Step) -> bool:
+def _in_order(access: Access, step: Step, adds: Callable[[Op], bool]) -> bool:
     if any(isinstance(a, Step) and a.loop < 0 for p in access.index for a in p.atoms):
         # The index is tested or counted from the end.
         return False
     stride = access.stride(step)
     # Several coordinates of points side by side are loaded together, and told apart afterwards.
-    return stride is not None and abs(stride) <= _WIDEST and (stride != 0 or access.op.name == "load")
+    if stride == 0:
+        return access.op.name == "load" or adds(access.op)
+    return stride is not None and abs(stride) <= _WIDEST
 
 
 def _conflict(accesses: Sequence[Access], step: Step) -> bool:
@@ -119,4 +131,8 @@ def _conflict(accesses: Sequence[Access], step: Step) -> bool:
 
 def _own(a: Access, b: Access, step: Step) -> bool:
     """Whether two accesses touch the same element in the same iteration only, if at all."""
-    return any(i == j and step in i.atoms for i, j in zip(a.index, b.index, strict=False))
+
+    def differ(i: Poly, j: Poly) -> bool:
+        return step in i.atoms if i == j else step not in i.atoms and bool((i - j).constant)
+
+    return any(map(differ, a.index, b.index))

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 from revtrace.passes.effects import Buffers, buffers, touched
 from revtrace.passes.fold import key
-from revtrace.passes.scopes import Scopes, is_array, scopes, used
+from revtrace.passes.scopes import Scopes, defined, is_array, scopes, used
 from revtrace.passes.simplify import simplify
 from revtrace.passes.subscripts import Subscripts
 from revtrace.program.nodes import Block, For, Op, Operand, Program, Stmt, Var, While, const, regions
@@ -103,9 +103,9 @@ class _Finder:
     def length(self, n: Operand) -> object:
         made = self.where.definition.get(n) if isinstance(n, Var) else None
         if isinstance(made, Op) and made.name == "dim":
-            shape = self.shape(made.args[0])
-            if shape is not None:
-                return shape[made.attr("axis")]  # type: ignore[index]
+            shape, axis = self.shape(made.args[0]), made.attr("axis")
+            if shape is not None and isinstance(axis, int):
+                return shape[axis]
         if isinstance(made, Op) and made.name == "max" and const(0) in made.args:
             # A length that was limited to be no less than zero.
             return self.length(made.args[made.args[0] == const(0)])
@@ -166,7 +166,7 @@ class _Loop:
         if last is None or not self.private(new, first) or max(self.touches[new]) != last:
             return None
         names = {new: u, u: new}
-        between = (substitute(s, names) for s in self.stmts[first + 1 : last])  # type: ignore[arg-type]
+        between = (substitute(s, names) for s in self.stmts[first + 1 : last])
         stmts = (*self.stmts[: first + 1], *between, *self.stmts[last + 1 :])
         return self.with_loop((), replace(self.loop, body=Block(stmts, self.loop.body.results)), {})
 
@@ -230,6 +230,9 @@ class _Loop:
         if any(x.start != const(0) for x in set_.loops):
             return None
         index = tuple(x.index for x in set_.loops)
+        late = {v for s in self.stmts[start:last] for v in defined(s)}
+        if any(x in late for op in ops for x in op.args):
+            return None
         for op in taken:
             written = any(w for k, w in self.touches[op.args[0]].items() if start <= k)  # type: ignore[index]
             if op.args[0] is new and op.args[1:] != index or op.args[0] not in (new, u) and written:

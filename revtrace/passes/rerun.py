@@ -12,7 +12,7 @@ from revtrace.passes.effects import Access, Buffers
 from revtrace.passes.scopes import Scope, Scopes, free, is_array, used
 from revtrace.passes.subscripts import Subscripts
 from revtrace.passes.writes import Writes
-from revtrace.program.nodes import For, If, Op, Operand, Stmt, Var, While, regions
+from revtrace.program.nodes import Const, For, If, Op, Operand, Stmt, Var, While, regions
 from revtrace.program.types import Scalar
 from revtrace.rules.core import RULES
 
@@ -72,7 +72,7 @@ class Rerun:
                 if stmt.name in ("select", "cast", "accum"):
                     return True
                 rule = RULES.get(stmt.name)
-                return rule is not None and rule.cheap
+                return rule is not None and (rule.cheap or _by_roots(stmt))
             case If():
                 if any(is_array(v) for v in stmt.outs):
                     return False
@@ -155,6 +155,14 @@ class Rerun:
             seen.add(x)
             work += inputs_of(stmt) if isinstance(stmt, Op | If) else _free_of(stmt)
         return False
+
+
+def _by_roots(op: Op) -> bool:
+    """Whether a power is computed by multiplying and square roots."""
+    short = RULES[op.name].short
+    if op.name != "pow" or short is None or not isinstance(op.args[1], Const) or not isinstance(op.out, Var):
+        return False
+    return short(op.out.type.dtype, None, op.args[1].value) is not None
 
 
 def inputs_of(stmt: Stmt) -> list[Var]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from revtrace.program.nodes import Block, Const, If, Operand, Var, While, const
+from revtrace.program.nodes import Block, Const, For, If, Operand, Var, While, const
 from revtrace.program.types import BOOL, INT
 from revtrace.trace import arrays, assignment, containers, numbers, subscripts, tables
 from revtrace.trace.convert import as_array, as_array_or_number
@@ -315,32 +315,101 @@ _bisection(bisect.bisect_right, True)
 # order ----------------------------------------------------------------------------------------
 
 
+_FEW_IN_LINE = 16
+"""Up to so many elements, counting which come before each is the quickest."""
+
+
 def order_of(t: Tracer, line: View) -> View:
     """Append the places of a line's elements in rising order; equal ones stay in order, NaNs come last."""
     n = line.shape[0]
-    out = arrays.new_array(t, "i8", (n,))
+    if isinstance(n, Const) and n.value.real <= _FEW_IN_LINE:
+        return _order_by_ranks(t, line)
+    return _order_by_merging(t, line)
 
-    def before(a: Operand, i: Operand, b: Operand, j: Operand) -> Operand:
-        less, same = t.b.compare("lt", a, b), t.b.compare("eq", a, b)
-        if line.dtype[0] == "f":
-            a_nan, b_nan = t.b.compare("ne", a, a), t.b.compare("ne", b, b)
-            not_a = t.b.op("not", a_nan, type=BOOL)
-            less = t.b.op("or", less, t.b.op("and", b_nan, not_a, type=BOOL), type=BOOL)
-            same = t.b.op("or", same, t.b.op("and", a_nan, b_nan, type=BOOL), type=BOOL)
-        tie = t.b.op("and", same, t.b.compare("lt", i, j), type=BOOL)
-        return t.b.op("or", less, tie, type=BOOL)
+
+def _before(t: Tracer, line: View, a: Operand, b: Operand) -> Operand:
+    """Whether an element comes before another that is not equal."""
+    less = t.b.compare("lt", a, b)
+    if line.dtype[0] != "f":
+        return less
+    number = t.b.compare("eq", a, a)
+    return t.b.op("or", less, t.b.op("and", number, t.b.compare("ne", b, b), type=BOOL), type=BOOL)
+
+
+def _order_by_ranks(t: Tracer, line: View) -> View:
+    """How many come before each element is its place."""
+    n = line.shape[0]
+    out = arrays.new_array(t, "i8", (n,))
 
     def body(ix: tuple[Operand, ...]) -> None:
         x = arrays.load_at(t, line, ix)
 
         def rank(jx: tuple[Operand, ...], values: tuple[Operand, ...]) -> list[Operand]:
-            earlier = before(arrays.load_at(t, line, jx), jx[0], x, ix[0])
+            y = arrays.load_at(t, line, jx)
+            not_after = t.b.op("not", _before(t, line, x, y), type=BOOL)
+            # An equal one counts if it stands before.
+            tie = t.b.op("and", not_after, t.b.compare("lt", jx[0], ix[0]), type=BOOL)
+            earlier = t.b.op("or", _before(t, line, y, x), tie, type=BOOL)
             return [t.b.op("add", values[0], t.b.cast(earlier, "i8"))]
 
         (place,) = arrays.reduce(t, (n,), (ZERO,), rank)
         arrays.store_at(t, out, (place,), ix[0])
 
     arrays.for_each(t, (n,), body)
+    return out
+
+
+def _order_by_merging(t: Tracer, line: View) -> View:
+    """Ordered stretches of one element are merged to stretches of two, these to stretches of four ..."""
+    n = line.shape[0]
+    out, merged = arrays.new_array(t, "i8", (n,)), arrays.new_array(t, "i8", (n,))
+    arrays.for_each(t, (n,), lambda ix: arrays.store_at(t, out, ix, ix[0]))
+    last = numbers.fold(t, "sub", n, ONE, "i8")
+
+    def least(a: Operand, b: Operand) -> Operand:
+        return t.b.op("min", a, b, type=INT)
+
+    def merge(first: Operand, middle: Operand, end: Operand) -> None:
+        """Put the places of two stretches side by side in one order."""
+        index, left, right = Var(INT, "k"), Var(INT, "left"), Var(INT, "right")
+        with t.b.block() as stmts:
+            for v in (index, left, right):
+                t.b.own(v)
+            # What a stretch that is used up is said to hold is not taken.
+            p, q = (arrays.load_at(t, out, (least(i, last),)) for i in (left, right))
+            x, y = (arrays.load_at(t, line, (i,)) for i in (p, q))
+            used_up = t.b.compare("ge", left, middle)
+            sooner = t.b.op("or", used_up, _before(t, line, y, x), type=BOOL)
+            takes = t.b.op("and", t.b.compare("lt", right, end), sooner, type=BOOL)
+            arrays.store_at(t, merged, (index,), t.b.op("select", takes, q, p, type=INT))
+            step = t.b.cast(takes, "i8")
+            nexts = t.b.op("add", left, numbers.fold(t, "sub", ONE, step, "i8")), t.b.op("add", right, step)
+        outs = Var(INT, "left"), Var(INT, "right")
+        t.b.append(
+            For(index, first, end, 1, (left, right), (first, middle), Block(tuple(stmts), nexts), outs,
+                Var(INT, "count"), False, t.b.loc)
+        )  # fmt: skip
+
+    width = Var(INT, "width")
+    with t.b.block() as test:
+        t.b.own(width)
+        more = t.b.compare("lt", width, n)
+    with t.b.block() as body:
+        t.b.own(width)
+        both = t.b.op("add", width, width)
+        pairs = numbers.fold(t, "add", numbers.fold(t, "floordiv", last, both, "i8"), ONE, "i8")
+
+        def pair(ix: tuple[Operand, ...]) -> None:
+            first = t.b.op("mul", ix[0], both)
+            middle = least(t.b.op("add", first, width), n)
+            merge(first, middle, least(t.b.op("add", first, both), n))
+
+        arrays.for_each(t, (pairs,), pair)
+        t.b.do("copyto", out.root, merged.root)
+    t.b.append(
+        While((width,), (ONE,), Block(tuple(test), (more,)), Block(tuple(body), (both,)), (Var(INT, "width"),),
+              Var(INT, "count"), False, t.b.loc)
+    )  # fmt: skip
     return out
 
 

@@ -190,7 +190,16 @@ def two_fields(a, n):
     return np.sum(u * v)
 
 
+def scaled_by_what_was_computed(a, n):
+    u = a.copy()
+    for _ in range(n):
+        u = u + 0.1 * np.roll(u, 1, 0) ** 2
+        u = u / np.sqrt(np.sum(u**2))
+    return np.sum(u**3)
+
+
 OTHERS = (
+    scaled_by_what_was_computed,
     within_another_loop, rim_follows, region_moves, old_is_used_later, both_orders, some_set_twice,
     the_argument_itself, every_state, two_fields,
 )  # fmt: skip

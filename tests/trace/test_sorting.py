@@ -9,6 +9,9 @@ import pytest
 
 import revtrace
 from revtrace import testing
+from revtrace.config import override
+from revtrace.passes import watched
+from revtrace.replay import run
 
 X = np.array([0.7, -1.2, 2.5, 0.1, -0.4, 1.9])
 
@@ -92,3 +95,37 @@ def test_a_for_loop_without_end_is_refused():
 
     with pytest.raises(revtrace.UnsupportedError, match="without end"):
         revtrace.grad(f)(1.0)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 7, 16, 17, 33, 64, 100])
+def test_order_of_a_line_of_any_length(n):
+    """Equal ones stay in order, NaNs come last."""
+    rng = np.random.default_rng(n)
+    lines = (
+        rng.standard_normal(n),
+        np.where(rng.random(n) < 0.3, np.nan, np.round(2 * rng.standard_normal(n))),
+        rng.integers(0, 4, n),
+        rng.random(n) < 0.5,
+        np.arange(n)[::-1].astype(np.float32),
+    )
+    with override(cache=False, interpret=True):
+        order = revtrace.wrap(lambda x: np.argsort(x, kind="stable"))
+        for line in lines:
+            assert np.array_equal(order(line), np.argsort(line, kind="stable"))
+
+
+def test_sorting_takes_steps_in_proportion_to_n_log_n():
+    def f(x):
+        return np.sum(np.sort(x) * np.arange(len(x)))
+
+    seen = {}
+    steps = []
+    for n in (40, 320):
+        x = np.random.default_rng(0).standard_normal(n)
+        with override(cache=False, interpret=True), watched(seen.__setitem__):
+            revtrace.value_and_grad(f)(x)
+        events = []
+        value, *_ = run(seen["prepare.dce"], (x,), observer=events.append)
+        assert value == pytest.approx(f(x))
+        steps.append(len(events))
+    assert steps[1] < 16 * steps[0]
