@@ -5,8 +5,9 @@ import math
 import numpy as np
 
 import revtrace
+from revtrace.cli.peaks import peak
 
-from . import kernels
+from . import adjoints, kernels
 
 
 def tanh_recurrence(a, b, h, x):
@@ -22,6 +23,16 @@ def branches(x):
             s += v * v
         else:
             s -= v
+    return s
+
+
+def switching(x):
+    s = 0.0
+    for v in x:
+        if s > 0:
+            s = 0.5 * s - v
+        else:
+            s = s + v
     return s
 
 
@@ -43,23 +54,46 @@ class Kept:
 
 
 class KeptPerIteration:
-    """Bytes kept per iteration where the answer is known: 8; none for a branch that can be decided again."""
+    """Bytes kept per iteration where the answer is known: 8; none for a branch that can be decided again; else a bit."""
 
-    params = ("tanh recurrence", "branches")
+    params = ("tanh recurrence", "branches", "switching")
     param_names = ("loop",)
     timeout = 300
     version = "1"
 
     def track_bytes(self, loop):
         x = np.linspace(-1, 1, 10_000)
-        if loop == "branches":
-            gradient, args = revtrace.grad(branches), (x,)
+        if loop != "tanh recurrence":
+            gradient, args = revtrace.grad({"branches": branches, "switching": switching}[loop]), (x,)
         else:
             gradient, args = revtrace.grad(tanh_recurrence, argnums=(0, 1, 2, 3)), (0.9, 0.5, 0.1, x)
         gradient(*args)
         return gradient.stats.kept_bytes / len(x)
 
     track_bytes.unit = "bytes"
+
+
+class Peak:
+    """Memory that value and gradient add at their peak, results included, beside that of the hand-written adjoint."""
+
+    params = kernels.NAMES
+    param_names = ("kernel",)
+    timeout = 300
+    version = "1"
+
+    def track_over_by_hand(self, name):
+        active, rest = kernels.problem(name)
+        gradient = revtrace.value_and_grad(kernels.FUNCTIONS[name], argnums=tuple(range(len(active))))
+        by_hand = adjoints.by_hand(name, active, rest)
+        gradient(*active, *rest)
+        by_hand()
+        ours, theirs = peak(lambda: gradient(*active, *rest)), peak(by_hand)
+        if ours is None or theirs is None:
+            return None
+        # The hand-written adjoint is given the arrays for its results; a page more or less is chance.
+        return (ours + 64) / (theirs + sum(a.nbytes for a in active) / 1024 + 64)
+
+    track_over_by_hand.unit = "ratio"
 
 
 def peakmem_gradient_of_long_recurrence():
