@@ -54,7 +54,7 @@ class Kept:
 
 
 class KeptPerIteration:
-    """Bytes kept per iteration where the answer is known: 8; none for a branch that can be decided again; else a bit."""
+    """Bytes kept per iteration where that is known: 8; none for a branch that can be decided again, else a bit."""
 
     params = ("tanh recurrence", "branches", "switching")
     param_names = ("loop",)
