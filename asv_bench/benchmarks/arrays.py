@@ -3,6 +3,8 @@
 import importlib.util
 import math
 
+import numpy as np
+
 import revtrace
 
 from . import array_adjoints, array_jax, array_kernels
@@ -73,3 +75,29 @@ class Peak(_Kernels):
 
     def peakmem_value_and_grad(self, name):
         self.gradient(*self.args)
+
+
+def sorted_apart(a, b):
+    """Distance between two samples: of each in order, the differences."""
+    return np.mean(np.abs(np.sort(a) - np.sort(b)) ** 1.5)
+
+
+class Sorting:
+    """Gradient of a function that sorts, over NumPy's own sorting; n log n at any length."""
+
+    params = (1_000, 100_000)
+    param_names = ("elements",)
+    timeout = 300
+    version = "1"
+
+    def setup(self, elements):
+        rng = np.random.default_rng(2026)
+        self.args = rng.standard_normal(elements), rng.standard_normal(elements)
+        self.gradient = revtrace.value_and_grad(sorted_apart, argnums=(0, 1))
+        self.gradient(*self.args)
+
+    def track_over_numpy(self, elements):
+        ours, theirs = least_times(lambda: self.gradient(*self.args), lambda: sorted_apart(*self.args), repeats=9)
+        return ours / theirs
+
+    track_over_numpy.unit = "times"
