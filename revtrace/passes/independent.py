@@ -50,6 +50,11 @@ class _Judge:
         self.memory = memory
         self.activity = activity
         self.subscripts = Subscripts(where)
+        self.names: dict[Var, set[Var]] = {}
+        """The arrays of each buffer."""
+        for v in where.home:
+            if is_array(v):
+                self.names.setdefault(memory.find(v), set()).add(v)
         self.inside: dict[int, dict[Var, list[Access]]] = {}
         for cls, accesses in memory.accesses.items():
             if activity.is_active(cls):
@@ -118,9 +123,7 @@ class _Judge:
 
     def private(self, loop: For | While, cls: Var, inside: list[Access]) -> bool:
         arrays = {a.array for a in inside}
-        if len(arrays) != 1 or any(
-            self.memory.find(v) is cls for v in self.where.home if is_array(v) and v not in arrays
-        ):
+        if len(arrays) != 1 or self.names[cls] - arrays:
             return False
         (array,) = arrays
         made = self.where.definition.get(array)

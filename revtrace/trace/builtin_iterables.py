@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Const, const
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
+
+MOST_TUPLES = 50_000
 
 
 @on(range)
@@ -232,7 +235,19 @@ def _product(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None)
     if len(args) * repeat == 2 and any(unknown_length(t, st, a) for a in args):
         return traced(t, st, iterating.products, args * repeat, {})
     parts = [containers.items_of(t, st, a) for a in args] * repeat
-    return iterate(t, st, Tup(tuple(Tup(tuple(x)) for x in itertools.product(*parts))))
+    return iterate(t, st, _listed(t, itertools.product(*parts), "itertools.product"))
+
+
+def _listed(t: Tracer, found: Iterable[tuple[Any, ...]], name: str) -> Tup:
+    """List what an iterator of ``itertools`` gives, of which there may be more than memory holds."""
+    items = tuple(Tup(x) for x in itertools.islice(found, MOST_TUPLES + 1))
+    if len(items) > MOST_TUPLES:
+        raise t.unsupported(
+            f"{name} of more than {MOST_TUPLES} tuples",
+            "each of them is recorded on its own",
+            "write loops over the indices instead",
+        )
+    return Tup(items)
 
 
 def _itertools() -> None:
@@ -243,7 +258,7 @@ def _itertools() -> None:
             if f is itertools.combinations and more == [2] and unknown_length(t, st, args[0]):
                 return traced(t, st, iterating.pairs, args[:1], {})
             items = containers.items_of(t, st, args[0])
-            return iterate(t, st, Tup(tuple(Tup(tuple(x)) for x in f(items, *more))))
+            return iterate(t, st, _listed(t, f(items, *more), f"itertools.{f.__name__}"))
 
         on(f)(handler)
 

@@ -38,6 +38,8 @@ __all__ = [
     "update",
 ]
 
+MOST_ENTRIES = 10_000
+
 
 def as_static(t: Tracer, st: State, value: Any) -> Any:
     """Return a value as a static object if all of it is known, else the value itself."""
@@ -349,6 +351,12 @@ def set_item(t: Tracer, st: State, target: Any, key: Any, value: Any) -> None:
         if isinstance(box, DictBox):
             if box.source is not None:
                 t.side_effects = t.side_effects or t.b.loc
+            if len(box.items) > MOST_ENTRIES:
+                raise t.unsupported(
+                    f"a dict of more than {MOST_ENTRIES} entries",
+                    "each of its entries is recorded on its own",
+                    "use an array, indexed by the numbers that are the keys",
+                )
             st.set_item(target, _key(t, st, key), value)
             return
         if isinstance(box, ListBox):

@@ -7,6 +7,8 @@ end of the body fit; `fit` lists the operands that bring a value into that form.
 
 from __future__ import annotations
 
+from itertools import compress
+from operator import is_not
 from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Const, Operand, Stmt, Var, const
@@ -240,8 +242,9 @@ class Joiner:
         self.result = State(originals=self.t.originals)
         if len(a.stack) != len(b.stack):
             raise NeedStatic((self.cond,), "the two ways leave different things unfinished", self.t.b.loc)
-        heap = self.result.heap
-        for id in {**a.heap, **b.heap}:
+        heap = self.result.heap = {**a.heap, **b.heap}
+        # Few objects are others on the two ways, where the heap is large.
+        for id in list(compress(heap, map(is_not, map(a.heap.get, heap), map(b.heap.get, heap)))):
             x, y = a.heap.get(id), b.heap.get(id)
             if x is None or y is None:
                 original = self.t.originals.get(id)
@@ -302,7 +305,7 @@ def references(value: Any) -> list[int]:
 
 def prune(st: State, t: Tracer) -> None:
     """Drop objects made since the fork that nothing names any more."""
-    if all(id <= t.fork_mark or id in t.originals for id in st.heap):
+    if max(st.heap, default=0) <= t.fork_mark or all(id <= t.fork_mark or id in t.originals for id in st.heap):
         return
     todo = [r for v in [*st.locals.values(), *st.stack] for r in references(v)]
     for id, box in st.heap.items():

@@ -7,7 +7,6 @@ immutable and replaced when changed.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -110,13 +109,19 @@ class DictBox:
     """What makes missing entries, for a ``defaultdict``."""
     owner: Ref | None = None
     """The instance whose ``__dict__`` this is."""
+    entries: dict[Any, Value] | None = field(default=None, init=False, repr=False, compare=False)
+    """The same as a dict, made when it is asked for."""
+
+    def as_dict(self) -> dict[Any, Value]:
+        """Return the entries as a dict, which nobody may change."""
+        if self.entries is None:
+            object.__setattr__(self, "entries", dict(self.items))
+        assert self.entries is not None
+        return self.entries
 
     def get(self, key: Any) -> Value | None:
         """Return the value of a key, or None."""
-        for k, v in self.items:
-            if k == key and hash(k) == hash(key):
-                return v
-        return None
+        return self.as_dict().get(key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,5 +223,7 @@ class State:
         assert isinstance(box, DictBox)
         if box.owner is not None:
             self.set_field(box.owner, key, value)
-        items: Mapping[Any, Value] = {**dict(box.items), key: value}
-        self.heap[ref.id] = replace(box, items=tuple(items.items()))
+        entries = {**box.as_dict(), key: value}
+        made = replace(box, items=tuple(entries.items()))
+        object.__setattr__(made, "entries", entries)
+        self.heap[ref.id] = made
