@@ -177,6 +177,11 @@ class Program:
     inputs: tuple[Var, ...]
     body: Block
 
+    def __str__(self) -> str:
+        from revtrace.program.show import show
+
+        return show(self)
+
     def _repr_html_(self) -> str:
         from revtrace.program.show import show
 

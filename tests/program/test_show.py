@@ -56,6 +56,7 @@ def norm2() -> Program:
 
 def test_look() -> None:
     assert show(norm2()) == NORM2
+    assert str(norm2()) == NORM2
 
 
 def test_places_are_aligned_and_short() -> None:
