@@ -486,7 +486,9 @@ class Specialisation:
             raise UnsupportedError(
                 kind.removeprefix("unsupported: "),
                 "the numbers of this call take a way that the program does not have",
-                "keep the numbers in the range where this line gives a real number of one kind",
+                "begin with a float (1.0 for 1)"
+                if "64 bits" in kind
+                else "keep the numbers in the range where this line gives a real number of one kind",
                 failed.loc,
             )
         if failed is not None:

@@ -158,7 +158,7 @@ def test_a_loop_is_exact_or_refused(
 ) -> None:
     with override(interpret=interpret, cache=False):
         assert revtrace.wrap(function)(1.5, large) == function(1.5, large)
-        with pytest.raises(revtrace.UnsupportedError, match="64 bits"):
+        with pytest.raises(revtrace.UnsupportedError, match=r"(?s)64 bits.*1\.0 for 1"):
             revtrace.grad(function)(1.5, large)
         if small is not None:
             assert revtrace.grad(function)(1.5, small) == pytest.approx(function(1.0, small), rel=1e-15)
