@@ -11,18 +11,21 @@ from __future__ import annotations
 import pickle
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from revtrace.errors import UnsupportedError
-from revtrace.trace import containers, operators
+from revtrace.program.nodes import const
+from revtrace.trace import arrays, containers, operators
 from revtrace.trace.external import external
 from revtrace.trace.functions import on
+from revtrace.trace.record import Fixed
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import ListBox, ObjectBox, State
-from revtrace.trace.values import NONE, Num, Ref, Static, Tup
+from revtrace.trace.values import NONE, Num, Ref, Static, Tup, View
 
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
@@ -34,6 +37,8 @@ Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
 
 _STATE, _KIND = "state", "kind"
+_WRITTEN_OUT = 64
+"""Numbers of a draw that the program itself writes; more are handed to it."""
 
 
 class Seeded:
@@ -70,8 +75,20 @@ def _draw(t: Tracer, st: State, self: Any, draw: Callable[[Any], Any]) -> Any:
     if isinstance(found, np.ndarray):
         from revtrace.trace.convert import as_array
 
+        if found.size > _WRITTEN_OUT and found.dtype.kind in "bif":
+            return _handed(t, found)
+
         return as_array(t, Static(found), st)
     return external(t, st, found, None, "const")
+
+
+def _handed(t: Tracer, drawn: np.ndarray[Any, Any]) -> View:
+    """Return a copy, made when running, of numbers that are handed to the program."""
+    table = np.ascontiguousarray(drawn)
+    table.flags.writeable = False
+    found = external(t, t.current, table, Fixed(table), "const")
+    assert isinstance(found, View)
+    return arrays.copy_of(t, replace(found, shape=tuple(const(n, "i8") for n in table.shape), source=None))
 
 
 # location and scale known only when running: what the generators compute of a standard draw

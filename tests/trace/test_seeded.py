@@ -87,6 +87,13 @@ def of_the_modules(s: float, n: int, seed: int = 42) -> float:
     return total + s * np.random.random()
 
 
+def many_paths(p: np.ndarray[Any, Any], n: int) -> float:
+    z = np.random.default_rng(3).normal(size=(n, 2))
+    z[::2] *= -1.0
+    k = np.random.default_rng(4).integers(0, n, n)
+    return float(np.mean(np.log1p(p[0] * np.exp(p[1] * z[k, 0]))) + z[0, 1] * p[1])
+
+
 def seeded_either_way(s: float, n: int) -> float:
     if s > 0.2:
         np.random.seed(n)
@@ -106,6 +113,7 @@ FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "until": (until, 0.5),
     "a seed that is given": (given_seed, 0.5, 4),
     "of the modules": (of_the_modules, 0.7, 3),
+    "many paths": (many_paths, np.array([1.0, 0.2]), 2000),
     "seeded either way": (seeded_either_way, 0.1, 3),
     "descent": (descent, np.array([0.3, 0.9]), 2),
 }
