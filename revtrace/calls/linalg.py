@@ -362,10 +362,19 @@ enter(Row("qr", _qr, pull=_qr_pull, push=_qr_push, raises=True, sparse=True))
 # eigenvalues and singular values -----------------------------------------------------------------------
 
 
-def _shares(x: Any, difference: Any, hollow: bool = False) -> Any:
-    """Return a quotient that is zero where the numerator is, and on the diagonal (of a hollow numerator anyway)."""
-    if not hollow:
-        x = x - np.tril(np.triu(x))
+def _shares(x: Any, difference: Any) -> Any:
+    """Return ``x - x'`` over differences, zero on the diagonal and where nothing is asked of a pair of vectors.
+
+    Numerators that cancel are no zeros: over a difference of zero they stand for a limit, and give NaN.
+    """
+    x = x - np.tril(np.triu(x))
+    turned = adjoint(x)
+    return (x - turned) / np.where((x == 0) & (turned == 0), 1.0, difference)
+
+
+def _quotients(x: Any, difference: Any) -> Any:
+    """Return a quotient that is zero where the numerator is, and on the diagonal."""
+    x = x - np.tril(np.triu(x))
     return x / np.where(x == 0, 1.0, difference)
 
 
@@ -378,9 +387,8 @@ def _eigh_pull() -> Function:
         left = None if w_bar is None else v * w_bar[..., None, :]
         if v_bar is not None:
             inner = adjoint(v) @ conjugated(v_bar)
-            left = _total(left, v @ _shares(inner, w[..., None, :] - w[..., :, None]))
-        total = left @ adjoint(v)
-        return (conjugated(_one_triangle(0.5 * (total + adjoint(total)))),)
+            left = _total(left, v @ (0.5 * _shares(inner, w[..., None, :] - w[..., :, None])))
+        return (conjugated(_one_triangle(left @ adjoint(v))),)
 
     return pull
 
@@ -390,12 +398,70 @@ def _eigh_push() -> Function:
         turned = _mirrored(da) @ v
         dw = np.real(np.sum(np.conj(v) * turned, axis=-2))
         inner = adjoint(v) @ turned
-        return dw, v @ _shares(inner, w[..., None, :] - w[..., :, None])
+        return dw, v @ _quotients(inner, w[..., None, :] - w[..., :, None])
 
     return push
 
 
 enter(Row("eigh", _eigh, pull=_eigh_pull, push=_eigh_push, raises=True, sparse=True))
+
+
+def _eig(a: Any, real: bool) -> Any:
+    w, v = np.linalg.eig(a)
+    if real and np.iscomplexobj(w):
+        raise TypeError("eigenvalues of this real matrix are complex: convert the matrix with .astype(complex)")
+    return (w, v) if real else (w.astype(complex), v.astype(complex))
+
+
+def _real_eigenvalues(a: Any) -> Any:
+    return np.asarray(not np.iscomplexobj(np.linalg.eigvals(a)), np.int64)
+
+
+enter(Row("real_eigenvalues", _real_eigenvalues, why_zero="it is a truth value", raises=True))
+
+
+def _largest(v: Any) -> Any:
+    """Return where the entry is that LAPACK makes real in each vector: the largest one."""
+    size = np.where(np.imag(v) == 0.0, np.abs(v), -1.0)
+    return np.arange(v.shape[-2])[:, np.newaxis] == np.argmax(size, axis=-2)[..., np.newaxis, :]
+
+
+def _eig_pull(real: bool) -> Function:
+    def pull(a: Any, w: Any, v: Any, w_bar: Any, v_bar: Any) -> Any:
+        inner: Any = None
+        if v_bar is not None:
+            # Vectors have length one, and complex ones a real entry, which is the largest.
+            g = conjugated(v_bar)
+            along = np.sum(conjugated(g) * v, axis=-2)[..., np.newaxis, :]
+            g = g - v * np.real(along)
+            if not real:
+                most = _largest(v)
+                g = g + np.where(most, 1j * np.imag(along) / np.where(most, np.real(v), 1.0), 0.0)
+            inner = _quotients(adjoint(v) @ g, conjugated(w[..., np.newaxis, :] - w[..., :, np.newaxis]))
+        if w_bar is not None:
+            inner = _total(inner, np.eye(a.shape[-1]) * conjugated(w_bar)[..., np.newaxis, :])
+        found = conjugated(np.linalg.solve(adjoint(v), inner @ adjoint(v)))
+        return (np.real(found) if np.iscomplexobj(found) and not np.iscomplexobj(a) else found,)
+
+    return pull
+
+
+def _eig_push(real: bool) -> Function:
+    def push(a: Any, w: Any, v: Any, da: Any) -> Any:
+        inner = np.linalg.solve(v, da @ v)
+        dw = np.sum(np.eye(a.shape[-1]) * inner, axis=-1)
+        free = v @ _quotients(inner, w[..., np.newaxis, :] - w[..., :, np.newaxis])
+        dv = free - v * np.real(np.sum(conjugated(v) * free, axis=-2))[..., np.newaxis, :]
+        if not real:
+            most = _largest(v)
+            turn = np.sum(np.where(most, np.imag(free) / np.where(most, np.real(v), 1.0), 0.0), axis=-2)
+            dv = dv - 1j * v * turn[..., np.newaxis, :]
+        return dw, dv
+
+    return push
+
+
+enter(Row("eig", _eig, pull=_eig_pull, push=_eig_push, raises=True, sparse=True))
 
 
 def _svd(a: Any, complex: bool) -> Any:
@@ -421,16 +487,15 @@ def _svd_pull(complex: bool) -> Function:
         if u_bar is not None:
             ug = conjugated(u_bar)
             uu = adjoint(u) @ ug
-            skew = uu - adjoint(uu)
-            middle = _shares(skew, gap, not complex) * wide
+            middle = _shares(uu, gap) * wide
             if complex:
-                turn = 1j * np.tril(np.triu(np.imag(skew))) * 0.5
+                turn = 1j * np.tril(np.triu(np.imag(uu)))
                 middle = middle + np.where(turn == 0, 0.0, turn / np.where(turn == 0, 1.0, wide))
             left = _total(left, _outside(ug, u, uu, wide))
         if vh_bar is not None:
             v, vg = adjoint(vh), transposed(vh_bar)
             vv = vh @ vg
-            middle = _total(middle, tall * _shares(vv - adjoint(vv), gap, not complex))
+            middle = _total(middle, tall * _shares(vv, gap))
             right = u @ adjoint(_outside(vg, v, vv, wide))
         if middle is not None:
             left = _total(left, u @ middle)
@@ -447,8 +512,8 @@ def _svd_push(complex: bool) -> Function:
         inner = adjoint(u) @ left
         ds = np.real(np.sum(np.conj(u) * left, axis=-2))
         gap = wide * wide - tall * tall
-        du_in = _shares(inner * wide + tall * adjoint(inner), gap)
-        dv_in = _shares(tall * inner + adjoint(inner) * wide, gap)
+        du_in = _quotients(inner * wide + tall * adjoint(inner), gap)
+        dv_in = _quotients(tall * inner + adjoint(inner) * wide, gap)
         if complex:
             turn = 1j * np.tril(np.triu(np.imag(inner)))
             du_in = du_in + np.where(turn == 0, 0.0, turn / np.where(turn == 0, 1.0, wide))

@@ -21,7 +21,7 @@ from revtrace.inner.inline import Asked, record
 from revtrace.passes import cleaned, prepared
 from revtrace.program.nodes import Operand, Program
 from revtrace.program.types import Array
-from revtrace.trace import arrays
+from revtrace.trace import arrays, subscripts
 from revtrace.trace.containers import as_static
 from revtrace.trace.convert import as_array
 from revtrace.trace.functions import on
@@ -81,7 +81,11 @@ def _answer(t: Tracer, st: State, args: tuple[Any, ...], kwargs: dict[str, Any],
             "settings of a solver that are known only when running", "they decide what is run", "write constants"
         )
     run = solver.value
-    example: Any = Num(arrays.load_at(t, view, (arrays.ZERO,)), True) if run in BRACKETED else view
+    example: Any = view
+    if run in BRACKETED:
+        example = Num(arrays.load_at(t, view, (arrays.ZERO,)), True)
+    elif view.ndim == 2:
+        example = arrays.materialise(t, subscripts.basic(t, view, [Static(0), Static(slice(None))]))
     asked = Asked((0,), True, strict=False, name="the function that is solved")
     taken = record(t, st, function, (example,), {}, asked)
     program = taken.traced.program

@@ -166,27 +166,17 @@ def elementwise_call(t: Tracer, st: State, function: Any, args: Args) -> Any:
     return arrays.materialise(t, found) if arrays.is_array(found) else Num(numbers.as_num(t, found).operand, False)
 
 
-# refused by name ----------------------------------------------------------------------------------
+@on(np.frompyfunc)
+@refused
+def _frompyfunc(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    raise t.unsupported(
+        "calling np.frompyfunc",
+        "revtrace has no rule for it",
+        "use np.vectorize: its results are numbers, not objects",
+    )
 
 
-def _refusals() -> None:
-    real = "of a real matrix NumPy returns real or complex numbers by their values; use eigh for symmetric ones"
-    found = [(getattr(np.linalg, name), f"np.linalg.{name}", real) for name in ("eig", "eigvals")]
-    found += [(getattr(np.fft, name), f"np.fft.{name}", "use fft, ifft, rfft or irfft") for name in ("hfft", "ihfft")]
-    found.append((np.frompyfunc, "np.frompyfunc", "use np.vectorize: its results are numbers, not objects"))
-    for f, name, how in found:
-        if f is None or not callable(f):
-            continue
-
-        def handler(
-            t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None, name: str = name, how: str = how
-        ) -> Any:
-            raise t.unsupported(f"calling {name}", "revtrace has no rule for it", how)
-
-        on(f)(refused(handler))
-
-
-_refusals()
+# methods of arrays that concern memory ------------------------------------------------------------
 
 
 @method_handler("array", "setflags")

@@ -120,6 +120,7 @@ _MODULES = (
     "memo",
     "linalg",
     "matrix_functions",
+    "eigenvalues",
     "methods",
     "moments",
     "norms",

@@ -35,6 +35,9 @@ def all_of(*parts: Any) -> Any:
 SINGULAR = real(4, 4)
 SINGULAR[0] = SINGULAR[1]
 
+SPREAD = np.diag([1.0, 2.0, 4.0]) + 0.1 * real(3, 3)
+TURNING = np.array([[1.0, -2.0, 0.3], [1.4, 0.8, 0.5], [0.2, -0.1, 3.0]])
+
 CASES: dict[str, tuple[Any, ...]] = {
     "solve vector": (lambda a, b: weighted(L.solve(a, b)), real(4, 4), real(4)),
     "solve matrix": (lambda a, b: weighted(L.solve(a, b)), real(4, 4), real(4, 2)),
@@ -73,6 +76,11 @@ CASES: dict[str, tuple[Any, ...]] = {
     "eigh stack": (lambda a: all_of(L.eigh(a)[0] ** 2, L.eigh(a)[1] ** 2), real(2, 3, 3)),
     "eigh complex": (lambda a: all_of(L.eigh(a)[0] ** 2, np.abs(L.eigh(a)[1]) ** 2), positive(3, complex_)),
     "eigvalsh": (lambda a: weighted(L.eigvalsh(a)), positive(4)),
+    "eig of real values": (lambda a: all_of(*L.eig(a)), SPREAD),
+    "eig of complex values": (lambda a: all_of(*L.eig(a)), TURNING),
+    "eig of a complex matrix": (lambda a: all_of(*L.eig(a)), SPREAD + 0.3j * TURNING),
+    "eigvals stack": (lambda a: weighted(np.abs(L.eigvals(a))), np.stack([TURNING, TURNING.T @ TURNING + SPREAD])),
+    "roots": (lambda p: weighted(np.abs(np.roots(p))), np.array([1.0, -2.2, 3.1, 0.4])),
     "svd tall": (lambda a: all_of(*(x**2 for x in L.svd(a, full_matrices=False))), real(5, 3)),
     "svd wide": (lambda a: all_of(*(x**2 for x in L.svd(a, full_matrices=False))), real(3, 5)),
     "svd square": (lambda a: all_of(*L.svd(a)), real(3, 3)),
@@ -106,7 +114,17 @@ CASES: dict[str, tuple[Any, ...]] = {
     "tensorinv": (lambda a: weighted(L.tensorinv(a)), real(2, 2, 2, 2)),
 }
 
-_LONG = {"qr complex", "svd complex", "svd stack", "svd square", "svd tall", "svd wide"}
+_LONG = {
+    "eig of complex values",
+    "eig of real values",
+    "eigvals stack",
+    "qr complex",
+    "svd complex",
+    "svd stack",
+    "svd square",
+    "svd tall",
+    "svd wide",
+}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -128,6 +146,21 @@ def test_determinant_of_a_singular_matrix() -> None:
 def test_equal_eigenvalues() -> None:
     with override(interpret=True, cache=False):
         np.testing.assert_allclose(revtrace.grad(lambda a: np.sum(L.eigvalsh(a) ** 2))(np.eye(3)), 2 * np.eye(3))
+
+
+def test_equal_values_whose_vectors_count_are_not_taken_for_simple_ones() -> None:
+    # The derivatives exist, but are limits of quotients that are zero over zero.
+    def logarithm(a):
+        w, v = L.eigh(a)
+        return np.sum((v * np.log(w)) @ v.T * np.ones((3, 3)))
+
+    def cube(a):
+        u, s, vh = L.svd(a)
+        return np.sum((u * s**3) @ vh * np.ones((3, 3)))
+
+    with override(interpret=True, cache=False), np.errstate(all="ignore"):
+        for f in (logarithm, cube):
+            assert not np.isfinite(revtrace.grad(f)(2 * np.eye(3))).all()
 
 
 @pytest.mark.parametrize("interpret", [True, False])

@@ -7,6 +7,28 @@ A form without a rule is refused by `register.refuse`, which must not stand unde
 condition known only when running; for numbers without a rule there is `register.require`.
 """
 
-from revtrace.trace.definitions import axes, calculus, choosing, joining, nans, standard, statistics, ufuncs, windows
+from revtrace.trace.definitions import (
+    axes,
+    calculus,
+    choosing,
+    hermitian,
+    joining,
+    nans,
+    standard,
+    statistics,
+    ufuncs,
+    windows,
+)
 
-__all__ = ["axes", "calculus", "choosing", "joining", "nans", "standard", "statistics", "ufuncs", "windows"]
+__all__ = [
+    "axes",
+    "calculus",
+    "choosing",
+    "hermitian",
+    "joining",
+    "nans",
+    "standard",
+    "statistics",
+    "ufuncs",
+    "windows",
+]

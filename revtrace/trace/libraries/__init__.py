@@ -19,10 +19,11 @@ from revtrace.trace.libraries import (
     signal,
     special,
     stats,
+    trajectories,
 )  # fmt: skip
 from revtrace.trace.libraries.register import find
 
 __all__ = [
     "averages", "compilers", "distance", "equations", "fft", "find", "integrate", "interpolate", "linalg", "optimize",
-    "signal", "special", "stats",
+    "signal", "special", "stats", "trajectories",
 ]  # fmt: skip

@@ -85,13 +85,3 @@ def quad(
     else:
         found = _adaptive(lambda t: func(t, *args), a * 1.0, b * 1.0, epsabs, epsrel, limit)
     return float(found[0]), float(found[1])
-
-
-@stands_for("scipy.integrate.odeint")
-def refused_odeint(*args: Any, **kwargs: Any) -> Any:
-    """LSODA."""
-    refuse(
-        "scipy.integrate.odeint",
-        "its steps are those of a compiled solver",
-        "use scipy.integrate.solve_ivp, or write the steps",
-    )

@@ -72,6 +72,26 @@ def eigh(
     return values if eigvals_only else (values, np.linalg.solve(np.conj(factor).T, vectors))
 
 
+@stands_for("scipy.linalg.eig")
+def eig(
+    a: Any, b: Any = None, left: Any = False, right: Any = True, overwrite_a: Any = False, overwrite_b: Any = False,
+    check_finite: Any = True, homogeneous_eigvals: Any = False,
+) -> Any:  # fmt: skip
+    """Eigenvalues and vectors of a square matrix; the values are complex."""
+    if b is not None or left or homogeneous_eigvals:
+        refuse("scipy.linalg.eig with b, left or homogeneous_eigvals", instead="use the matrix solve(b, a)")
+    values, vectors = np.linalg.eig(a)
+    return (values + 0j, vectors) if right else values + 0j
+
+
+@stands_for("scipy.linalg.eigvals")
+def eigvals(
+    a: Any, b: Any = None, overwrite_a: Any = False, check_finite: Any = True, homogeneous_eigvals: Any = False
+) -> Any:
+    """Eigenvalues of a square matrix, as complex numbers."""
+    return eig(a, b, right=False, homogeneous_eigvals=homogeneous_eigvals)
+
+
 @stands_for("scipy.linalg.eigvalsh")
 def eigvalsh(
     a: Any, b: Any = None, *, lower: Any = True, overwrite_a: Any = False, overwrite_b: Any = False, type: Any = 1,

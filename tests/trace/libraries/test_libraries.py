@@ -131,6 +131,14 @@ def of_minima(p):
     return smooth.x, smooth.fun, one.x, bounded.x
 
 
+def of_trajectories(p, t):
+    def pendulum(y, s, b):
+        return [y[1], -b * y[1] - p[1] * np.sin(y[0])]
+
+    later = integrate.odeint(lambda s, y: -p[2] * y * s, p[3], t[:3], tfirst=True, rtol=1e-11, atol=1e-12)
+    return integrate.odeint(pendulum, [2.0, p[0]], t[:4], args=(p[2],), rtol=1e-11, atol=1e-12), later
+
+
 def of_fits(y):
     def residuals(z):
         return z[0] * np.exp(-z[1] * T) - y
@@ -177,8 +185,8 @@ def test_values_and_gradients(function: Callable[..., Any], args: tuple[Any, ...
 
 @pytest.mark.parametrize(
     ("function", "args"),
-    [(of_systems, (W,)), (of_minima, (W,)), (of_fits, (2.0 - T + 0.05 * X,))],
-    ids=["systems", "minima", "fits"],
+    [(of_systems, (W,)), (of_minima, (W,)), (of_fits, (2.0 - T + 0.05 * X,)), (of_trajectories, (W, T))],
+    ids=["systems", "minima", "fits", "trajectories"],
 )
 def test_what_solvers_find(function: Callable[..., Any], args: tuple[Any, ...]) -> None:
     # Rounding decides how near to the answer an iteration stops.
@@ -251,7 +259,8 @@ def test_refusals_name_a_way_out() -> None:
         lambda p: optimize.minimize(lambda s: np.sum((s - p) ** 2), p * 0, bounds=[(0, 1)] * 4).x, W, match="bounds"
     )
     refuses(lambda p: optimize.root(lambda s: s * s + p[:1], [1.0]).x, W, match="not solved")
-    refuses(lambda p: integrate.odeint(lambda y, s: -y, p, T), W, match="odeint")
+    refuses(lambda p: integrate.odeint(lambda y, s: -1e6 * (y - np.cos(s)), p, T[:2]), W, match="odeint of .* stiff")
+    refuses(lambda p: integrate.odeint(lambda y, s: -y, p, T, full_output=1)[0], W, match="full_output")
     refuses(lambda x: fft.dct(x, 1), X, match="cosine transform of type 1")
     refuses(lambda x: special.logsumexp(x, return_sign=True)[0], X, match="return_sign")
     refuses(lambda p: distance.pdist(p, "jaccard"), P, match="jaccard")
