@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from revtrace.trace.libraries.register import stands_for
 
 __all__: list[str] = []
@@ -61,3 +63,32 @@ class _Frozen:
 def frozen(dist: Any, *args: Any, **kwds: Any) -> Any:
     """A distribution with parameters."""
     return _Frozen(dist, args, kwds)
+
+
+class _Positive:
+    """A covariance of full rank as ``scipy.stats`` keeps it, by Cholesky's factor: equal eigenvalues do no harm."""
+
+    def __init__(self, M: Any) -> None:
+        self._M = np.asarray(M) * 1.0
+        n = self._M.shape[0]
+        factor = np.linalg.cholesky(self._M)
+        self.U = np.linalg.inv(factor).T
+        self.V = np.zeros((n, 0))
+        self.eps = 0.0
+        self.rank = n
+        self.log_pdet = 2.0 * np.sum(np.log(np.diag(factor)))
+
+    @property
+    def pinv(self) -> Any:
+        return self.U @ self.U.T
+
+    def _support_mask(self, x: Any) -> Any:
+        return np.ones(np.shape(x)[:-1], dtype=bool)
+
+
+@stands_for("scipy.stats._multivariate._PSD")
+def positive(
+    M: Any, cond: Any = None, rcond: Any = None, lower: Any = True, check_finite: Any = True, allow_singular: Any = True
+) -> Any:
+    """A covariance; singular ones raise."""
+    return _Positive(M)
