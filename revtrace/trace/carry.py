@@ -257,7 +257,11 @@ class Carried:
         copies, self.storage.copies = self.storage.copies, []
         self._read_on_entry()
         for slot in self._slots(self.state, self._changed(self.state)):
-            self._fit(self._get(self.state, slot), self._get(self.entry, slot), found, self.entry)
+            try:
+                self._fit(self._get(self.state, slot), self._get(self.entry, slot), found, self.entry)
+            except _Misfit:
+                what = "what a variable holds before the loop is not what it holds in it"
+                raise NeedStatic((), what, self.t.b.loc) from None
         self.storage.copies = copies
         return [found[p] for p in self.params]
 

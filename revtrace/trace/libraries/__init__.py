@@ -12,6 +12,7 @@ from revtrace.trace.libraries import (
     distance,
     equations,
     fft,
+    filters,
     integrate,
     interpolate,
     linalg,
@@ -24,6 +25,6 @@ from revtrace.trace.libraries import (
 from revtrace.trace.libraries.register import find
 
 __all__ = [
-    "averages", "compilers", "distance", "equations", "fft", "find", "integrate", "interpolate", "linalg", "optimize",
-    "signal", "special", "stats", "trajectories",
+    "averages", "compilers", "distance", "equations", "fft", "filters", "find", "integrate", "interpolate", "linalg",
+    "optimize", "signal", "special", "stats", "trajectories",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 from revtrace.trace.definitions.register import require
 from revtrace.trace.libraries.register import stands_for
 
-__all__: list[str] = []
+__all__ = ["linear_filter", "widened"]
 
 
 @stands_for("scipy.signal._sigtools._linear_filter")
@@ -96,7 +96,7 @@ def correlate2d(in1: Any, in2: Any, mode: Any = "full", boundary: Any = "fill", 
 _MARGINS: Any = ("edge", "wrap", "symmetric", "reflect", "constant")
 
 
-def _widened(x: Any, before: Any, after: Any, mode: Any, cval: Any) -> Any:
+def widened(x: Any, before: Any, after: Any, mode: Any, cval: Any) -> Any:
     """An array with margins at the first axis."""
     margins = ((before, after),) + ((0, 0),) * (x.ndim - 1)
     if mode == 4:
@@ -110,7 +110,7 @@ def correlate1d(input: Any, weights: Any, axis: Any, output: Any, mode: Any, cva
     x = np.moveaxis(input, axis, 0)
     size = weights.shape[0]
     before = size // 2 + origin
-    wide = _widened(x * 1.0, before, size - 1 - before, mode, cval)
+    wide = widened(x * 1.0, before, size - 1 - before, mode, cval)
     found = np.zeros(x.shape)
     for k in range(size):
         found += weights[k] * wide[k : k + x.shape[0]]
@@ -130,7 +130,7 @@ def correlate(input: Any, weights: Any, output: Any, mode: Any, cval: Any, origi
     for axis in range(input.ndim):
         size = weights.shape[axis]
         before = size // 2 + origins[axis]
-        wide = np.moveaxis(_widened(np.moveaxis(wide, axis, 0), before, size - 1 - before, mode, cval), 0, axis)
+        wide = np.moveaxis(widened(np.moveaxis(wide, axis, 0), before, size - 1 - before, mode, cval), 0, axis)
     found = np.zeros(input.shape)
     for place in np.ndindex(weights.shape):
         part = wide
