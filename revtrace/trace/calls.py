@@ -181,8 +181,9 @@ def call(
 
         return traced(t, st, stand_in, args, kwargs)
     if isinstance(f, types.FunctionType):
-        if (f.__module__ or "").partition(".")[0] in functions.PURE_PYTHON:
-            ready = functions.evaluate(t, st, f, args, kwargs)
+        designs = libraries.designs(f)
+        if designs or (f.__module__ or "").partition(".")[0] in functions.PURE_PYTHON:
+            ready = functions.evaluate(t, st, f, args, kwargs, pure=designs)
             if ready is not None:
                 return ready
         return _plain(t, st, f, function, args, kwargs)

@@ -354,8 +354,11 @@ _PURE_MODULES = PURE_PYTHON.union(
 _LOOKING = frozenset("inspect types typing dataclasses copy abc importlib _abc".split())
 
 
-def evaluate(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call a function with arguments that are all known; returns None where that is not possible."""
+def evaluate(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, pure: bool = False) -> Any:
+    """Call a function with arguments that are all known; returns None where that is not possible.
+
+    ``pure`` says that it is one that looks at nothing else, whatever package it is of.
+    """
     from revtrace.trace.containers import as_static
     from revtrace.trace.external import external
 
@@ -379,7 +382,7 @@ def evaluate(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dict[s
     root = (module or type(f).__module__).partition(".")[0]
     if isinstance(self, types.ModuleType):
         root = self.__name__.partition(".")[0]
-    if root not in _PURE_MODULES:
+    if root not in _PURE_MODULES and not pure:
         return None
     if root in _LOOKING:
         t.reliance.hide(f"{root}.{getattr(f, '__name__', f)} is called")

@@ -62,3 +62,15 @@ def test_eigenvalues_of_real_matrices_are_refused_by_name() -> None:
 def test_arguments_without_a_rule_are_refused_by_name() -> None:
     refuses(lambda x: np.quantile(x, 0.5, method="lower"), X, match="the argument 'method'")
     refuses(lambda x: np.mgrid[0 : x[0] : 0.1].sum(), X, match="a grid between bounds that are known only when running")
+
+
+def test_spectra_of_mirrored_signals() -> None:
+    z = np.array([0.3 + 0.1j, -1.2 + 0.4j, 0.7 - 0.9j, 0.2j])
+    for norm in (None, "ortho", "forward"):
+        for n in (None, 5):
+            agrees(lambda x, n=n, norm=norm: np.fft.hfft(z * x, n, norm=norm), z.real, approx=1e-12)
+            agrees(lambda x, n=n, norm=norm: np.abs(np.fft.ihfft(x, n, norm=norm)), z.real, approx=1e-12)
+
+
+def test_quotients_of_polynomials() -> None:
+    agrees(lambda p: np.polydiv(p, p[:3]), np.array([0.7, -1.2, 0.4, 2.1, 0.3]))

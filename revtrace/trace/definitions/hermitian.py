@@ -10,7 +10,7 @@ from revtrace.trace.definitions.register import define, finish
 
 __all__: list[str] = []
 
-_OPPOSITE = {None: "forward", "backward": "forward", "ortho": "ortho", "forward": "backward"}
+_OPPOSITE: Any = {None: "forward", "backward": "forward", "ortho": "ortho", "forward": "backward"}
 
 
 @define(np.fft.hfft)

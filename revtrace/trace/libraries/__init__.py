@@ -22,9 +22,9 @@ from revtrace.trace.libraries import (
     stats,
     trajectories,
 )  # fmt: skip
-from revtrace.trace.libraries.register import find
+from revtrace.trace.libraries.register import designs, find
 
 __all__ = [
-    "averages", "compilers", "distance", "equations", "fft", "filters", "find", "integrate", "interpolate", "linalg",
-    "optimize", "signal", "special", "stats", "trajectories",
+    "averages", "compilers", "designs", "distance", "equations", "fft", "filters", "find", "integrate", "interpolate",
+    "linalg", "optimize", "signal", "special", "stats", "trajectories",
 ]  # fmt: skip

@@ -58,7 +58,7 @@ def filtfilt(
     rest = np.reshape(lfilter_zi(b, a), (-1,) + (1,) * (x.ndim - 1))
     y = _extended(x, edge, padtype)
     for _ in range(2):
-        y = linear_filter(b, a, y, 0, rest * y[:1])[0][::-1]
+        y = linear_filter(b, a, y, 0, rest * y[0])[0][::-1]
     return np.moveaxis(y[edge : y.shape[0] - edge], 0, axis)
 
 
@@ -87,11 +87,12 @@ def sosfiltfilt(sos: Any, x: Any, axis: Any = -1, padtype: Any = "odd", padlen: 
         raise ValueError(f"The length of the input vector x must be greater than padlen, which is {edge}.")
     y = _extended(x, edge, padtype)
     for _ in range(2):
-        first, scale = y[:1], 1.0
+        first, scale = y[0], 1.0
         for section in sos:
             rest = scale * lfilter_zi(section[:3], section[3:])
             scale = scale * np.sum(section[:3]) / np.sum(section[3:])
-            y = linear_filter(section[:3], section[3:], y, 0, np.reshape(rest, (-1,) + (1,) * (x.ndim - 1)) * first)[0]
+            rest = np.reshape(rest, (-1,) + (1,) * (x.ndim - 1)) * first
+            y = linear_filter(section[:3], section[3:], y, 0, rest)[0]
         y = y[::-1]
     return np.moveaxis(y[edge : y.shape[0] - edge], 0, axis)
 

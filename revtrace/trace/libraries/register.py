@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-__all__ = ["STAND_INS", "find", "stands_for"]
+__all__ = ["STAND_INS", "designs", "find", "stands_for"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,6 +24,32 @@ def stands_for(*names: str) -> Callable[[F], F]:
         return function
 
     return enter
+
+
+#: Functions that design something from numbers: run as they are where these are all known when tracing.
+_DESIGNS = {
+    "scipy.signal": (
+        "butter cheby1 cheby2 ellip bessel iirfilter iirdesign iirnotch iirpeak buttord firwin firwin2 firls remez "
+        "get_window savgol_coeffs tf2sos tf2zpk zpk2sos zpk2tf sos2tf sosfilt_zi"
+    ),
+    "scipy.special": (
+        "roots_legendre roots_hermite roots_hermitenorm roots_laguerre roots_genlaguerre roots_chebyt roots_chebyu "
+        "roots_jacobi roots_gegenbauer"
+    ),
+    "numpy.polynomial.legendre": "leggauss",
+    "numpy.polynomial.hermite": "hermgauss",
+    "numpy.polynomial.hermite_e": "hermegauss",
+    "numpy.polynomial.laguerre": "laggauss",
+    "numpy.polynomial.chebyshev": "chebgauss",
+}
+_DESIGNED = {name: module for module, names in _DESIGNS.items() for name in names.split()}
+
+
+def designs(function: Any) -> bool:
+    """Whether a function computes a table from a few numbers: a filter's coefficients, nodes and weights."""
+    name = getattr(function, "__name__", None)
+    module = _DESIGNED.get(name) if isinstance(name, str) else None
+    return module is not None and getattr(sys.modules.get(module), str(name), None) is function
 
 
 def find(function: Any) -> Callable[..., Any] | None:

@@ -57,6 +57,34 @@ def of_images(image, kernel):
     ]  # fmt: skip
 
 
+def of_spectra(x, image, a):
+    b = np.array([a, 0.3])
+    ends = signal.filtfilt(b, [1.0, -0.3], x, padlen=4), signal.filtfilt(b, [2.0, -0.3], x, padtype="even")
+    more = signal.filtfilt([0.5, 0.2, a], [1.0, -0.3], image, axis=0, padtype="constant", padlen=2)
+    designed = signal.sosfilt(signal.butter(3, 0.4, output="sos"), x)
+    power = signal.welch(x, fs=2.0, nperseg=4, window="hamming", scaling="spectrum")[1], signal.welch(x, nperseg=5)[1]
+    return *ends, more, designed, *power, signal.periodogram(image, detrend=False)[1]
+
+
+def of_neighbours(x, image):
+    cross = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], bool)
+    return (
+        ndimage.median_filter(image, 3), ndimage.percentile_filter(x, 20, size=3), ndimage.rank_filter(x, 1, size=4),
+        ndimage.maximum_filter(image, (2, 3)), ndimage.minimum_filter1d(x, 3, mode="wrap"), signal.medfilt(x, 3),
+        ndimage.minimum_filter(image, footprint=cross), ndimage.grey_dilation(image, size=3),
+    )  # fmt: skip
+
+
+def of_covariances(s, x):
+    normal = stats.multivariate_normal(x[:3], s + s.T)
+    return normal.logpdf(x[3:6]), stats.multivariate_normal.pdf(x[:6].reshape(3, 2), cov=s[0, 0] * np.eye(2))
+
+
+def of_nodes(a):
+    nodes, weights = np.polynomial.legendre.leggauss(4)
+    return integrate.fixed_quad(lambda s: np.exp(-a * s), 0.0, 1.0)[0], np.sum(weights * np.sin(a * nodes) ** 2)
+
+
 def of_cosines(x, image):
     one = fft.dct(x), fft.dct(x, norm="ortho"), fft.idct(x, norm="forward"), fft.dct(x, 3), fft.idct(x, norm="ortho")
     return one, fft.dctn(image, norm="ortho"), fft.idctn(image), fft.dct(x, n=5)
@@ -164,7 +192,9 @@ def of_given_parameters(x, y, a):
 
 
 CASES = [
-    (of_metrics, (P, Q)), (of_pairs, (P,)), (of_filters, (X, A)), (of_images, (IMAGE, KERNEL)),
+    (of_metrics, (P, Q)), (of_pairs, (P,)), (of_filters, (X, A)), (of_spectra, (X, IMAGE, A)),
+    (of_neighbours, (X, IMAGE + 0.01 * IMAGE[::-1])), (of_covariances, (S, X)), (of_nodes, (A,)),
+    (of_images, (IMAGE, KERNEL)),
     (of_cosines, (X, IMAGE[:3, :4])), (of_splines, (X, W, A)), (of_a_constant_spline, (W,)), (of_a_grid, (IMAGE, W)),
     (of_integrals, (A,)), (of_equations, (A, W)), (of_roots, (A, W)), (of_matrices, (S, P)),
     (of_given_parameters, (X, Y, A)),
