@@ -54,8 +54,7 @@ def test_function(name: str) -> None:
     agrees(function, *args)
 
 
-def test_eigenvalues_of_real_matrices_are_refused_by_name() -> None:
-    refuses(lambda a: np.linalg.eigvals(a).real.sum(), M, match=r"np\.linalg\.eigvals")
+def test_functions_of_objects_are_refused_by_name() -> None:
     refuses(lambda a: np.frompyfunc(lambda v: v * 2, 1, 1)(a).sum(), M, match=r"np\.frompyfunc")
 
 
