@@ -125,6 +125,10 @@ def binary(t: Tracer, symbol: str, x: Any, y: Any) -> Any:
     if symbol == "**":
         return _power(t, a, b)
     left, right, dtype, weak = promote(t, a, b)
+    if weak and dtype == "i8" and symbol in "+-*" and t.b.loc in t.failed:
+        # It did not fit in 64 bits: Python's own, while tracing.
+        ends = t.pins.all_known(t, (left, right), "an integer that does not fit in 64 bits must be known")
+        return _python(t, PYTHON[symbol], *(Static(n.value) for n in ends))
     if dtype == "b1":
         if weak:
             dtype = "i8"
