@@ -4,7 +4,8 @@ The tracer marks every operation on Python ints that may leave 64 bits with ``ex
 `exact` takes the marks away: where `Ranges` shows that the result fits there is nothing to do;
 in a counted loop whose operands are known before it, their magnitudes are tested once in
 front of it; elsewhere the operation is followed by a check of its own.  A check that fails makes
-the program give up, so that plain Python computes the value and a derivative is refused.
+the program give up.  Another is made for the call then, in which sums, differences and products at that place are
+Python's, computed while tracing; where others do not fit, plain Python computes the value and a derivative is refused.
 """
 
 from __future__ import annotations
