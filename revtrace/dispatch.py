@@ -505,6 +505,16 @@ class Specialisation:
             Loc(),
         )
 
+    def gives_up(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Ask for another program where this one gives up in a call, whatever the numbers of its seeds are."""
+        inputs = self.inputs_of(args, kwargs)
+        types = [v.type for v in self.whole().inputs]
+        if inputs is None or not all(isinstance(t, Scalar) for x, t in zip(inputs, types, strict=True) if x is None):
+            return
+        failed = self.failed_check(tuple(0.0 if x is None else x for x in inputs))
+        if failed is not None and str(failed.attr("kind", "")).startswith("unsupported: "):
+            self.closer(self.sized, self.failed | {replace(failed.loc, origin=0, role="")})
+
     def failed_check(self, inputs: tuple[Any, ...]) -> Op | None:
         """Run the interpreter, which says where the program gives up."""
         from revtrace.replay import Bail, run

@@ -218,6 +218,9 @@ class Table:
                 # What the function itself raises while it is traced, it raises again.
                 return self.function(*args, **kwargs)
         out = found.trampoline.call(*front, *args, **kwargs)
+        if out is OTHER and self.extra:
+            # A cotangent of another type: the plain function may take a way that the program does not have.
+            found.gives_up(args, kwargs)
         while out is OTHER and (self._sized or self._failed):
             # The general program met an axis of length one that stands for a longer one, or what a handler catches.
             out = self.add(args, kwargs).trampoline.call(*front, *args, **kwargs)

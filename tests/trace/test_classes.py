@@ -194,3 +194,17 @@ def replaced_in_a_loop(x: float) -> float:
 
 def test_a_dataclass_replaced_in_a_loop() -> None:
     agrees(replaced_in_a_loop, 0.7)
+
+
+def test_a_pullback_of_a_result_that_turned_complex() -> None:
+    import revtrace
+
+    def power(b: float, e: float) -> Any:
+        return b**e
+
+    with revtrace.config.override(cache=False):
+        out, pullback = revtrace.vjp(power, -2.0, 0.5)
+        by_base, by_exponent = pullback(1.0 + 0.0j)
+    assert out == (-2.0) ** 0.5
+    assert by_base == pytest.approx((0.5 * (-2.0) ** -0.5).real, abs=1e-15)
+    assert by_exponent == pytest.approx((out * cmath.log(-2.0)).real, rel=1e-15)
