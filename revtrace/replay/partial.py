@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from revtrace.loc import Loc
 from revtrace.program.nodes import Block, Op, Operand, Stmt, Var
 from revtrace.replay.interpret import Bail, Machine
 from revtrace.replay.numbers import Native
@@ -51,8 +50,8 @@ class Partial:
     def __init__(self, most: int = 2_000_000) -> None:
         self.machine = _Bounded(most)
         self.done: list[Stmt] = []
-        self.gave_up: Loc | None = None
-        """Where the program failed, if it did."""
+        self.gave_up: Op | None = None
+        """What the program failed at, if it did."""
 
     def value(self, inputs: Mapping[Var, Any], stmts: Sequence[Stmt], wanted: Operand) -> Any:
         """Return the value of an operand, or None where it cannot be found.
@@ -83,5 +82,5 @@ class Partial:
                 return machine.value(wanted)
         except (Bail, _TooLong) as stop:
             self.done = []
-            self.gave_up = stop.op.loc if isinstance(stop, Bail) else None
+            self.gave_up = stop.op if isinstance(stop, Bail) else None
             return None

@@ -27,7 +27,7 @@ from revtrace.trace.frames import shape_of
 from revtrace.trace.machine import Tracer
 from revtrace.trace.pins import Oracle, Pins, numeric
 from revtrace.trace.record import Arg, Fixed, Item, Leaf, Made, Result, Source, StaticLeaf, Traced
-from revtrace.trace.signals import NeedSharing, NeedStatic, PythonRaise
+from revtrace.trace.signals import NeedSharing, NeedSizes, NeedStatic, PythonRaise
 from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, ObjectBox, State
 from revtrace.trace.values import Bound, Maybe, Num, Ref, Static, Tup
 
@@ -104,6 +104,8 @@ def _specialise(
             return _trace(t, fn, args, kwargs)
         except NeedSharing:
             sharing = True
+        except NeedSizes:
+            sized = True
         except NeedStatic as need:
             # A loop whose results decide the structure is unrolled; then its own bounds must be known.
             loops = {t.loop_keys[x] for x in t.origins(need.operands) if x in t.loop_keys} - unroll

@@ -241,6 +241,8 @@ def construct(t: Tracer, st: State, cls: type, args: tuple[Any, ...], kwargs: di
         return sparse.construct(t, st, cls, args, kwargs)
     if issubclass(cls, enum.Enum):
         return _member(t, st, cls, args)
+    if issubclass(cls, tuple) and hasattr(cls, "_extra_fields"):
+        return _bunch(st, cls, args, kwargs)
     if issubclass(cls, tuple) and hasattr(cls, "_fields"):
         maker = next(b for b in cls.__mro__ if "__new__" in vars(b))
         base = next(b for b in cls.__mro__ if "_fields" in vars(b))
@@ -335,6 +337,21 @@ def _named_tuple(t: Tracer, st: State, cls: Any, args: tuple[Any, ...], kwargs: 
     if len(bound) != len(names) or len(args) > len(names):
         raise PythonRaise(TypeError(f"{cls.__name__} takes {len(names)} arguments"))
     return Tup(tuple(bound[n] for n in names), cls)
+
+
+def _bunch(st: State, cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Ref:
+    """Make an instance of a tuple class of SciPy's that has attributes besides its items."""
+    from revtrace.trace.definitions.bunches import Bunch
+
+    _, *names = inspect.signature(cls.__init__).parameters
+    given = dict(zip(names, args, strict=False)) | kwargs
+    missing = [name for name in cls._fields if name not in given]
+    if missing:
+        raise PythonRaise(TypeError(f"missing required argument {missing[0]!r}"))
+    items = Tup(tuple(given[name] for name in cls._fields))
+    # The classes made by hand keep their parameters under names with an underscore.
+    private = [(f"_{name}", value) for name, value in given.items() if name not in cls._fields]
+    return st.new(ObjectBox(Bunch, (*given.items(), *private, ("_items", items))))
 
 
 # evaluation while tracing ---------------------------------------------------------------------

@@ -210,7 +210,8 @@ class Tracer:
 
     def check(self, cond: Operand, kind: str, soft: bool = False) -> None:
         """Append a condition without which the plain function raises."""
-        if not isinstance(cond, Const):
+        if not isinstance(cond, Const) and kind != "broadcast":
+            # Lengths that agree only by broadcasting raise nothing: the call needs a program for its lengths.
             cond = self.decided(cond)
             if isinstance(cond, Const) and not cond.value:
                 raise self.raised(kind)

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from revtrace.calls.core import failure
 from revtrace.loc import Loc
-from revtrace.program.nodes import Const, For, If, Operand, Stmt, Var, While, const
+from revtrace.program.nodes import Const, For, If, Op, Operand, Stmt, Var, While, const
 from revtrace.program.types import BOOL, Scalar
-from revtrace.trace.signals import NeedStatic, PythonRaise
+from revtrace.trace.signals import NeedSizes, NeedStatic, PythonRaise
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
@@ -33,8 +33,8 @@ Place = tuple[Any, ...]
 class Oracle(Protocol):
     """What runs a program as far as it is recorded."""
 
-    gave_up: Loc | None
-    """Where it failed, if it did."""
+    gave_up: Op | None
+    """What it failed at, if it did."""
 
     def value(self, inputs: Mapping[Var, Any], stmts: Sequence[Stmt], wanted: Operand) -> Any:
         """Return the value of an operand, or None where it cannot be found."""
@@ -125,8 +125,8 @@ class Pins:
         """Return where the program fails that is recorded so far, if it does."""
         if self.oracle is None or t.b.nested or self.oracle.value(self.values, t.b.recorded(), const(True)) is not None:
             return None
-        place = self.oracle.gave_up
-        return None if place is None else replace(place, origin=0, role="")
+        stop = self.oracle.gave_up
+        return None if stop is None else replace(stop.loc, origin=0, role="")
 
     def _pinned(self, t: Tracer, x: Operand, why: str) -> Operand:
         if isinstance(x, Const):
@@ -142,6 +142,9 @@ class Pins:
         assert self.oracle is not None and isinstance(x.type, Scalar)
         value = self.oracle.value(self.values, t.b.recorded(), x)
         if value is None:
+            stop = self.oracle.gave_up
+            if stop is not None and stop.attr("kind", "") == "broadcast" and not t.sized:
+                raise NeedSizes
             raise PythonRaise(RuntimeError("the program ends before this line"))
         self.used = True
         found = const(value, x.type.dtype)

@@ -14,7 +14,7 @@ from revtrace.loc import NOWHERE, Loc
 from revtrace.program.nodes import Operand
 from revtrace.trace.state import Form
 
-__all__ = ["EndlessError", "Growth", "NeedSharing", "NeedStatic", "PythonRaise"]
+__all__ = ["EndlessError", "Growth", "NeedSharing", "NeedSizes", "NeedStatic", "PythonRaise"]
 
 
 class EndlessError(UnsupportedError):
@@ -35,6 +35,10 @@ class PythonRaise(BaseException):
 
 class NeedSharing(BaseException):
     """An array is written to that a reshape of it shares its elements with, see `revtrace.trace.folds`."""
+
+
+class NeedSizes(BaseException):
+    """Lengths that are computed agree only by broadcasting: all lengths must be known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,22 @@ def log_softmax(x: Any, axis: Any = None) -> Any:
     return gap - np.log(np.sum(np.exp(gap), axis=axis, keepdims=True))
 
 
+@stands_for("scipy.special.fdtr")
+def fdtr(dfn: Any, dfd: Any, x: Any) -> Any:
+    """The distribution function of F, by the incomplete beta function (Abramowitz and Stegun 26.6.2)."""
+    from scipy import special  # type: ignore[import-untyped,unused-ignore]
+
+    return special.betaincc(0.5 * dfd, 0.5 * dfn, dfd / (dfd + dfn * x))
+
+
+@stands_for("scipy.special.fdtrc")
+def fdtrc(dfn: Any, dfd: Any, x: Any) -> Any:
+    """What `fdtr` leaves to one."""
+    from scipy import special
+
+    return special.betainc(0.5 * dfd, 0.5 * dfn, dfd / (dfd + dfn * x))
+
+
 @stands_for("scipy.special.lambertw")
 def lambertw(z: Any, k: int = 0, tol: float = 1e-8) -> Any:
     """The inverse of ``w * exp(w)``, where that is real."""

@@ -187,6 +187,12 @@ def of_matrices(s, p):
     )  # fmt: skip
 
 
+def of_tests(x):
+    y = x[::-1] + np.sin(3.0 * x)
+    slope, *_ = stats.linregress(x, y)
+    return slope, stats.pearsonr(x, y)[0], stats.f.sf(np.exp(x[0]), 3.0, 5.0)
+
+
 def of_given_parameters(x, y, a):
     return stats.norm(a, 1.0 + a).logpdf(x), stats.gamma(1.9, scale=a).logpdf(y).sum(), stats.norm(a, scale=2.0).cdf(a)
 
@@ -197,7 +203,7 @@ CASES = [
     (of_images, (IMAGE, KERNEL)),
     (of_cosines, (X, IMAGE[:3, :4])), (of_splines, (X, W, A)), (of_a_constant_spline, (W,)), (of_a_grid, (IMAGE, W)),
     (of_integrals, (A,)), (of_equations, (A, W)), (of_roots, (A, W)), (of_matrices, (S, P)),
-    (of_given_parameters, (X, Y, A)),
+    (of_given_parameters, (X, Y, A)), (of_tests, (X,)),
 ]  # fmt: skip
 
 
