@@ -10,11 +10,11 @@ from dataclasses import replace
 
 from revtrace.passes.distinct import Distinct
 from revtrace.passes.effects import Buffers, Touch, buffers, touched
-from revtrace.passes.scopes import scopes, used
+from revtrace.passes.scopes import scopes
 from revtrace.passes.subscripts import Subscripts, subscripts_of
 from revtrace.passes.tape import integer
 from revtrace.program.build import Builder
-from revtrace.program.nodes import Block, For, Op, Operand, Program, Stmt, Var, const, regions
+from revtrace.program.nodes import Block, For, Op, Operand, Program, Stmt, Var, const, regions, used
 from revtrace.program.rebuild import fresh, map_blocks
 
 __all__ = ["ascend"]

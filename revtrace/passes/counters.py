@@ -13,7 +13,7 @@ from revtrace.passes.linear import Form, form_of, minus, plus, scaled
 from revtrace.passes.scopes import Scopes, defined, scopes
 from revtrace.passes.tape import integer
 from revtrace.program.build import Builder
-from revtrace.program.nodes import Block, Const, For, Op, Operand, Program, Stmt, Var, const, regions
+from revtrace.program.nodes import Block, Const, For, Op, Operand, Program, Stmt, Var, const, walk
 from revtrace.program.rebuild import fresh, map_blocks, substitute
 from revtrace.program.types import INT
 
@@ -133,15 +133,8 @@ class _Amounts:
         self.loop = loop
         self.outside = outside
         self.ops = {op.out: op for op in loop.body.stmts if isinstance(op, Op) and op.out is not None}
-        self.inner: set[Var] = {loop.index, *loop.params}
+        self.inner: set[Var] = {loop.index, *loop.params, *(v for s in walk(loop.body) for v in defined(s))}
         self.lifted: dict[Var, Operand | None] = {}
-        self.enter(loop.body)
-
-    def enter(self, block: Block) -> None:
-        for stmt in block.stmts:
-            self.inner.update(defined(stmt))
-            for each in () if isinstance(stmt, Op) else regions(stmt):
-                self.enter(each)
 
     def of(self, k: int) -> _Amount | None:
         """Return what a param grows by, None where that is not known."""

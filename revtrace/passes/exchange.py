@@ -18,10 +18,10 @@ from dataclasses import dataclass, replace
 
 from revtrace.passes.effects import Buffers, buffers, touched
 from revtrace.passes.fold import key
-from revtrace.passes.scopes import Scopes, defined, is_array, scopes, used
+from revtrace.passes.scopes import Scopes, defined, is_array, scopes
 from revtrace.passes.simplify import simplify
 from revtrace.passes.subscripts import Subscripts
-from revtrace.program.nodes import Block, For, Op, Operand, Program, Stmt, Var, While, const, regions
+from revtrace.program.nodes import Block, For, Op, Operand, Program, Stmt, Var, While, const, regions, used
 from revtrace.program.rebuild import clone, fresh, map_all, substitute, substitute_block
 from revtrace.program.types import INT
 

@@ -13,8 +13,8 @@ import heapq
 from collections.abc import Mapping, Set
 
 from revtrace.passes.effects import Buffers, buffers, touched
-from revtrace.passes.scopes import defined, free, scopes, used
-from revtrace.program.nodes import Block, For, Op, Program, Stmt, Var, While, regions
+from revtrace.passes.scopes import defined, free, scopes
+from revtrace.program.nodes import Block, For, Op, Program, Stmt, Var, While, regions, used
 from revtrace.program.rebuild import fresh, map_blocks
 from revtrace.program.types import Stack
 

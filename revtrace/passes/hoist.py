@@ -14,10 +14,10 @@ from dataclasses import replace
 from revtrace.passes.effects import Buffers, buffers
 from revtrace.passes.fold import key
 from revtrace.passes.memory import zero
-from revtrace.passes.scopes import defined, free, is_array, scopes, used
+from revtrace.passes.scopes import defined, free, is_array, scopes
 from revtrace.passes.tape import integer
 from revtrace.program.build import Builder
-from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Program, Stmt, Var, While, const, regions
+from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Program, Stmt, Var, While, const, regions, used
 from revtrace.program.rebuild import fresh, substitute
 from revtrace.program.types import BOOL, Array, Scalar
 from revtrace.rules.core import RULES

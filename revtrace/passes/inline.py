@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from revtrace.passes.effects import Buffers, buffers, touched
-from revtrace.passes.scopes import is_array, scopes, used
+from revtrace.passes.scopes import is_array, scopes
 from revtrace.passes.subscripts import Subscripts
-from revtrace.program.nodes import Block, For, Op, Operand, Program, Stmt, Var, While, const, regions, walk
+from revtrace.program.nodes import Block, For, Op, Operand, Program, Stmt, Var, While, const, regions, used, walk
 from revtrace.program.rebuild import clone, fresh, map_all, substitute_block
 from revtrace.program.types import Scalar
 from revtrace.rules.core import RULES

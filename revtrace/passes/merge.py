@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 
 from revtrace.passes.effects import Buffers, Touch, buffers, touched
 from revtrace.passes.fold import key
-from revtrace.passes.scopes import defined, free, is_array, scopes, used
+from revtrace.passes.scopes import defined, free, is_array, scopes
 from revtrace.passes.subscripts import Offset, Subscripts, subscripts_of
-from revtrace.program.nodes import Block, Const, For, Op, Operand, Program, Stmt, Var, While, regions, walk
+from revtrace.program.nodes import Block, Const, For, Op, Operand, Program, Stmt, Var, While, regions, used, walk
 from revtrace.program.rebuild import fresh, map_all, map_blocks, substitute
 from revtrace.program.types import Array, Stack
 from revtrace.rules.core import RULES

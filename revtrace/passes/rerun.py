@@ -9,10 +9,10 @@ from collections.abc import Set
 
 from revtrace.passes.demand import Demand
 from revtrace.passes.effects import Access, Buffers
-from revtrace.passes.scopes import Scope, Scopes, free, is_array, used
+from revtrace.passes.scopes import Scope, Scopes, free, is_array
 from revtrace.passes.subscripts import Subscripts
 from revtrace.passes.writes import Writes
-from revtrace.program.nodes import Const, For, If, Op, Operand, Stmt, Var, While, regions
+from revtrace.program.nodes import Const, For, If, Op, Operand, Stmt, Var, While, regions, used
 from revtrace.program.types import Scalar
 from revtrace.rules.core import RULES
 

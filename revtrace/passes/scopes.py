@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While
+from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While, used
 from revtrace.program.types import Array, Scalar, is_inexact
 
-__all__ = ["TOP", "Scope", "Scopes", "defined", "free", "is_array", "is_float", "scopes", "used"]
+__all__ = ["TOP", "Scope", "Scopes", "defined", "free", "is_array", "is_float", "scopes"]
 
 TOP = 0
 
@@ -129,21 +129,6 @@ def defined(stmt: Stmt) -> tuple[Var, ...]:
             return stmt.outs
         case For() | While():
             return (*stmt.outs, stmt.count)
-
-
-def used(stmt: Stmt) -> Iterator[Operand]:
-    """Yield the operands a statement reads itself, not those of its blocks."""
-    match stmt:
-        case Op():
-            yield from stmt.args
-        case If():
-            yield stmt.cond
-        case For():
-            yield stmt.start
-            yield stmt.stop
-            yield from stmt.inits
-        case While():
-            yield from stmt.inits
 
 
 def free(block: Block, bound: tuple[Var, ...] = ()) -> dict[Var, None]:

@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from revtrace.passes.effects import Buffers, buffers, touched
-from revtrace.passes.scopes import Scopes, free, is_array, is_float, scopes, used
+from revtrace.passes.scopes import Scopes, free, is_array, is_float, scopes
 from revtrace.passes.tape import integer
 from revtrace.program.build import Builder
-from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, const, regions
+from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, const, regions, used
 from revtrace.program.rebuild import clone, fresh, map_blocks
 from revtrace.program.types import BOOL, INT, Scalar
 from revtrace.rules.core import RULES

@@ -49,6 +49,7 @@ __all__ = [
     "While",
     "fresh_id",
     "regions",
+    "used",
     "walk",
 ]
 
@@ -198,6 +199,21 @@ def regions(stmt: Stmt) -> tuple[Block, ...]:
         case While():
             return (stmt.cond, stmt.body)
     return ()
+
+
+def used(stmt: Stmt) -> Iterator[Operand]:
+    """Yield the operands a statement reads itself, not those of its blocks."""
+    match stmt:
+        case Op():
+            yield from stmt.args
+        case If():
+            yield stmt.cond
+        case For():
+            yield stmt.start
+            yield stmt.stop
+            yield from stmt.inits
+        case While():
+            yield from stmt.inits
 
 
 def walk(block: Block) -> Iterator[Stmt]:

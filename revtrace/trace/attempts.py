@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from revtrace.decode import Instr
-from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Stmt, While, const, regions, walk
+from revtrace.program.nodes import Block, Const, Op, Operand, Stmt, const, regions, used, walk
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.texts import RunTimeText
 from revtrace.trace.values import Maybe, Static
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from revtrace.decode.records import Handler
     from revtrace.trace.frames import Exit, Frame, Stop
@@ -98,28 +98,13 @@ def _keep_test(t: Tracer, start: int, cond: Operand) -> None:
         if isinstance(stmt, Op) and stmt.out is not None and stmt.out not in needed:
             continue
         for x in walk(Block((stmt,))):
-            needed.update(_used(x))
+            needed.update(used(x), *(block.results for block in regions(x)))
         if isinstance(stmt, Op) and stmt.out is not None:
             # Where the test fails, the number it is of has no derivative: no arm shares it.
             out, stmt = stmt.out, replace(stmt, attrs=(*stmt.attrs, ("tested", True)))
             t.b.defs[out] = stmt
         kept.append(stmt)
     stmts[start:] = reversed(kept)
-
-
-def _used(stmt: Stmt) -> Iterator[Operand]:
-    """Yield what a statement reads, without the blocks in it but for what they hand out."""
-    match stmt:
-        case Op():
-            yield from stmt.args
-        case If():
-            yield stmt.cond
-        case For():
-            yield from (stmt.start, stmt.stop, *stmt.inits)
-        case While():
-            yield from stmt.inits
-    for block in regions(stmt):
-        yield from block.results
 
 
 def _pure(stmts: list[Stmt]) -> bool:

@@ -17,27 +17,22 @@ class TracedCounter:
 
     def update(self, iterable: Any = None, **counts: Any) -> None:
         """Add counts, of a mapping or of the items of an iterable."""
-        if iterable is not None:
-            if hasattr(iterable, "items"):
-                for key, count in iterable.items():
-                    self[key] = count + self[key]
-            else:
-                for key in iterable:
-                    self[key] = self[key] + 1
-        for key, count in counts.items():
-            self[key] = count + self[key]
+        self._change(1, iterable, counts)
 
     def subtract(self, iterable: Any = None, **counts: Any) -> None:
         """Take counts away."""
+        self._change(-1, iterable, counts)
+
+    def _change(self, sign: int, iterable: Any, counts: dict[str, Any]) -> None:
         if iterable is not None:
             if hasattr(iterable, "items"):
                 for key, count in iterable.items():
-                    self[key] = self[key] - count
+                    self[key] = self[key] + sign * count
             else:
                 for key in iterable:
-                    self[key] = self[key] - 1
+                    self[key] = self[key] + sign
         for key, count in counts.items():
-            self[key] = self[key] - count
+            self[key] = self[key] + sign * count
 
     def most_common(self, n: int | None = None) -> list[tuple[Any, Any]]:
         """List the entries, largest counts first."""
@@ -106,19 +101,16 @@ class TracedCounter:
         return len(self.counts)
 
     def __add__(self, other: TracedCounter) -> TracedCounter:
-        made = TracedCounter()
-        for counter in (self, other):
-            for key in counter.counts:
-                count = self[key] + other[key]
-                if count > 0:
-                    made[key] = count
-        return made
+        return self._combined(1, other)
 
     def __sub__(self, other: TracedCounter) -> TracedCounter:
+        return self._combined(-1, other)
+
+    def _combined(self, sign: int, other: TracedCounter) -> TracedCounter:
         made = TracedCounter()
         for counter in (self, other):
             for key in counter.counts:
-                count = self[key] - other[key]
+                count = self[key] + sign * other[key]
                 if count > 0:
                     made[key] = count
         return made
