@@ -7,7 +7,7 @@ import platform
 import numpy as np
 import pytest
 
-from revtrace.trace import functions
+from revtrace.trace.callables import functions
 from tools import functions as tool
 
 

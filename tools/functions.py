@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 
 from revtrace.rules import RULES, callables
-from revtrace.trace import functions
+from revtrace.trace.callables import functions
 from revtrace.trace.libraries.register import STAND_INS
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "FUNCTIONS.md"
-FORMS = ROOT / "tests" / "trace" / "numpy_forms.txt"
+FORMS = ROOT / "tests" / "trace" / "numpy" / "numpy_forms.txt"
 
 _INTRO = """# Functions with a rule
 

@@ -351,7 +351,7 @@ def _share(rule: UserRule, spec: Spec, x: Any) -> list[Any]:
 
 def _foreign_pull(rule: UserRule, name: str, args: Spec, out: Spec) -> Callable[..., Any]:
     """The adjoint as a call of a row of its own."""
-    from revtrace.trace.user_rules import opaque
+    from revtrace.trace.callables.user_rules import opaque
 
     # The row's operands are those of the adjoint, in its order.
     every: Spec = ("tuple", (out, out, *args[1]), None)

@@ -18,13 +18,15 @@ from revtrace.inner.inline import Asked, flat, inlined, like, record
 from revtrace.matrices import Axis, Matrix
 from revtrace.program.nodes import Operand
 from revtrace.table import Step
-from revtrace.trace import arrays, functions, numbers
-from revtrace.trace.builtin_types import copied
-from revtrace.trace.calls import TracedFunction, call
-from revtrace.trace.containers import as_static, items_of
+from revtrace.trace import numbers
+from revtrace.trace.callables import functions
+from revtrace.trace.callables.builtin_types import copied
+from revtrace.trace.callables.calls import TracedFunction, call
+from revtrace.trace.callables.functions import instances, on
 from revtrace.trace.external import external
-from revtrace.trace.functions import instances, on
 from revtrace.trace.join import references
+from revtrace.trace.ndarray import arrays
+from revtrace.trace.objects.containers import as_static, items_of
 from revtrace.trace.record import Attr, Fixed, Item
 from revtrace.trace.state import State
 from revtrace.trace.values import NONE, Bound, Num, Ref, Static, Tup, is_number

@@ -22,12 +22,13 @@ from revtrace.program.nodes import Block, Operand, Program, Var, walk
 from revtrace.program.rebuild import clone_block
 from revtrace.program.types import Array, Scalar
 from revtrace.request import Request, request
-from revtrace.trace import arrays, containers, growing
-from revtrace.trace.attributes import get_attribute
-from revtrace.trace.calls import call
+from revtrace.trace.callables.calls import call
 from revtrace.trace.entry import result_of
 from revtrace.trace.machine import Tracer
+from revtrace.trace.ndarray import arrays
 from revtrace.trace.numbers import as_num
+from revtrace.trace.objects import containers, growing
+from revtrace.trace.objects.attributes import get_attribute
 from revtrace.trace.record import Arg, Input, Item, Leaf, Made, Result, StaticLeaf, Traced
 from revtrace.trace.state import DictBox, Growing, ListBox, ObjectBox, State
 from revtrace.trace.values import Num, Ref, Static, Tup, View, is_number

@@ -16,12 +16,14 @@ from revtrace.inner.calls import asked_of, product
 from revtrace.inner.inline import Asked, flat
 from revtrace.matrices import Axis
 from revtrace.program.nodes import Const, Operand, const
-from revtrace.trace import arrays, joining, numbers, shaping, subscripts
-from revtrace.trace.calls import call
-from revtrace.trace.convert import as_array, length_value
+from revtrace.trace import numbers
+from revtrace.trace.callables.calls import call
+from revtrace.trace.callables.functions import instances
 from revtrace.trace.definitions.matrices import columns
 from revtrace.trace.definitions.register import traced
-from revtrace.trace.functions import instances
+from revtrace.trace.ndarray import arrays, shaping, subscripts
+from revtrace.trace.ndarray.convert import as_array, length_value
+from revtrace.trace.numpy import joining
 from revtrace.trace.state import DictBox, ListBox, ObjectBox, State
 from revtrace.trace.values import NONE, Num, Ref, Slice, Static, Tup
 

@@ -21,12 +21,12 @@ from revtrace.inner.inline import Asked, record
 from revtrace.passes import cleaned, prepared
 from revtrace.program.nodes import Operand, Program
 from revtrace.program.types import Array
-from revtrace.trace import arrays, subscripts
-from revtrace.trace.containers import as_static
-from revtrace.trace.convert import as_array
-from revtrace.trace.functions import on
+from revtrace.trace.callables.functions import on
 from revtrace.trace.libraries.equations import BRACKETED, answer, parameters
-from revtrace.trace.rows import call_row
+from revtrace.trace.ndarray import arrays, subscripts
+from revtrace.trace.ndarray.convert import as_array
+from revtrace.trace.ndarray.rows import call_row
+from revtrace.trace.objects.containers import as_static
 from revtrace.trace.state import State
 from revtrace.trace.values import Num, Static
 

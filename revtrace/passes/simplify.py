@@ -120,7 +120,7 @@ class _Walker:
             return None
         assert isinstance(op.out.type, Scalar)
         # What only a test of an attempt reads is not shared with the arm that the test guards: there it has
-        # a derivative, which may be none where the test fails (`revtrace.trace.attempts`).
+        # a derivative, which may be none where the test fails (`revtrace.trace.steps.attempts`).
         return (op.name, args, op.out.type.dtype, op.attr("tested"))
 
     def element(self, array: Operand, index: Iterable[Operand]) -> object:

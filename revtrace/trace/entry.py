@@ -19,12 +19,12 @@ from revtrace.errors import GradientError, UnsupportedError
 from revtrace.loc import NOWHERE, Loc
 from revtrace.program.deep import deep
 from revtrace.program.nodes import Const, If, Op, Operand, Program, Var
-from revtrace.trace import growing
-from revtrace.trace.calls import call
+from revtrace.trace.callables.calls import call
 from revtrace.trace.exact import exact
 from revtrace.trace.external import external, guard_apart
 from revtrace.trace.frames import shape_of
 from revtrace.trace.machine import Tracer
+from revtrace.trace.objects import growing
 from revtrace.trace.pins import Oracle, Pins, numeric
 from revtrace.trace.record import Arg, Fixed, Item, Leaf, Made, Result, Source, StaticLeaf, Traced
 from revtrace.trace.signals import NeedSharing, NeedSizes, NeedStatic, PythonRaise
@@ -293,7 +293,7 @@ def _bare(fn: Any) -> Any:
 
 def result_of(t: Tracer, st: State, value: Any, outputs: list[Operand], seen: set[int]) -> Result:
     """Describe how to build the result from outputs."""
-    from revtrace.trace import arrays
+    from revtrace.trace.ndarray import arrays
     from revtrace.trace.numbers import as_num
 
     value = t.use(value) if not isinstance(value, Maybe) else value

@@ -74,7 +74,7 @@ def external(t: Tracer, st: State, value: Any, source: Source | None, role: str)
         owner = external(t, st, value.__self__, _attr(source, "__self__"), role)
         function = external(t, st, value.__func__, _attr(source, "__func__"), "const")
         return Bound(function, owner)
-    from revtrace.trace.sparse import is_sparse_class
+    from revtrace.trace.scipy.sparse import is_sparse_class
 
     if is_sparse_class(type(value)):
         return _object(t, st, value, source)
@@ -124,7 +124,7 @@ def _is_callable_only(value: Any) -> bool:
     import functools
     import operator
 
-    from revtrace.trace.functions import find_instance
+    from revtrace.trace.callables.functions import find_instance
 
     return (
         isinstance(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Const, Operand, Stmt, Var, const
 from revtrace.program.types import BOOL, INT, Scalar
-from revtrace.trace.hoist import hoisted
+from revtrace.trace.loop.hoist import hoisted
 from revtrace.trace.numbers import as_num, promoted
 from revtrace.trace.sameness import (
     DEAD,
@@ -64,7 +64,7 @@ class Joiner:
 
     def _growth(self, id: int, x: Any, y: Any) -> Growth | None:
         """What a list of different lengths in the two arms may become in a loop around them."""
-        from revtrace.trace.growing import items_form
+        from revtrace.trace.objects.growing import items_form
 
         form = items_form(self.t, (self.states[0], x), (self.states[1], y))
         counts = [_count(box) for box in (x, y)]
@@ -153,7 +153,7 @@ class Joiner:
 
     def _stored(self, a: View | None, b: View | None, hint: str) -> View | None:
         """Copy arrays made in the arms into storage made before them; None if there is no need or no way."""
-        from revtrace.trace.arrays import copy_into, new_array
+        from revtrace.trace.ndarray.arrays import copy_into, new_array
 
         t = self.t
         views = [v for v in (a, b) if v is not None]
@@ -339,7 +339,7 @@ def _single(value: Any) -> bool:
 
 def number_in(t: Tracer, value: Any) -> Any:
     """Return the number in an array without axes; another value as it is."""
-    from revtrace.trace.arrays import operand_at
+    from revtrace.trace.ndarray.arrays import operand_at
 
     return Num(operand_at(t, value, ()), False) if _single(value) else value
 

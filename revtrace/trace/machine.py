@@ -3,7 +3,7 @@
 Where everything is known, it follows the code as Python would.  Where a condition
 is a number of the program, both ways are walked and joined (`branch`); a join that
 only some paths reach is guarded by a flag, so no code is recorded twice.  Loops
-are in `revtrace.trace.loops`, instructions in `revtrace.trace.instructions`.
+are in `revtrace.trace.loop.loops`, instructions in `revtrace.trace.steps.instructions`.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from revtrace.program.build import Builder
 from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Stmt, Var, While, const, walk
 from revtrace.program.types import BOOL
 from revtrace.trace import state as states
-from revtrace.trace.attempts import Attempt, Parting, answer, attempt, leave_by, part
 from revtrace.trace.frames import RETURN, Exit, Frame, Stop
 from revtrace.trace.join import Joiner
+from revtrace.trace.objects.texts import RunTimeText
 from revtrace.trace.pins import Pins
 from revtrace.trace.record import Guard, Input, Source
 from revtrace.trace.reliance import Reliance
 from revtrace.trace.sameness import DEAD
 from revtrace.trace.signals import NeedSharing, NeedStatic, PythonRaise
 from revtrace.trace.state import State
-from revtrace.trace.texts import RunTimeText
+from revtrace.trace.steps.attempts import Attempt, Parting, answer, attempt, leave_by, part
 from revtrace.trace.values import Conflict, Elementwise, Maybe, Num, Ref, Static, Tup, View
 
 __all__ = ["Tracer"]
@@ -77,7 +77,7 @@ class Tracer:
         self.failed: frozenset[Loc] = frozenset()
         """Where an earlier run failed though the plain function goes on: what is tested there is found out."""
         self.attempt: Attempt | None = None
-        """The instruction inside of a ``try`` that is being walked, see `revtrace.trace.attempts`."""
+        """The instruction inside of a ``try`` that is being walked, see `revtrace.trace.steps.attempts`."""
         self.raising: dict[type[BaseException], Static] = {}
         """An exception of each class by which a loop is left."""
         self.before_raising: set[Any] = set()
@@ -102,7 +102,7 @@ class Tracer:
         self.twins: dict[Operand, list[tuple[Operand, set[str]]]] = {}
         """Buffers with a copy that numpy would have made a view, each with what happened to either since."""
         self.sharing = False
-        """Whether arrays of another shape share their elements, see `revtrace.trace.folds`."""
+        """Whether arrays of another shape share their elements, see `revtrace.trace.ndarray.folds`."""
         self.in_c_order: set[Operand] = set()
         """Buffers whose elements numpy too has in C order, without gaps."""
         self.swaps: dict[Operand, dict[Operand, Operand]] = {}
@@ -274,7 +274,7 @@ class Tracer:
         """Note that a buffer is read or written; refuse what its twin should have seen."""
         if not self.twins:
             return
-        from revtrace.trace.arrays import roots
+        from revtrace.trace.ndarray.arrays import roots
 
         for one in roots(self, root):
             self._touch(one, written)
@@ -301,7 +301,7 @@ class Tracer:
 
     def written_roots(self) -> set[Operand]:
         """All buffers that may be written to, through whatever name."""
-        from revtrace.trace.arrays import roots
+        from revtrace.trace.ndarray.arrays import roots
 
         found: set[Operand] = set()
         for root in self.written:
@@ -352,8 +352,8 @@ class Tracer:
         With ``inside``, the first block is a loop's header met from inside the loop, or is entered at an instruction
         whose first tests come out as in ``answers``.
         """
-        from revtrace.trace.instructions import step
-        from revtrace.trace.loops import trace_loop
+        from revtrace.trace.loop.loops import trace_loop
+        from revtrace.trace.steps.instructions import step
 
         while True:
             stop = stops.get(block)
@@ -628,7 +628,7 @@ class Tracer:
 
     def settle_stack(self, st: State) -> None:
         """Compute array expressions that wait on the stack."""
-        from revtrace.trace.arrays import settle
+        from revtrace.trace.ndarray.arrays import settle
 
         st.stack[:] = [settle(self, v) if isinstance(v, Elementwise) else v for v in st.stack]
 

@@ -9,10 +9,11 @@ import numpy as np
 
 from revtrace.program.nodes import Var, const
 from revtrace.program.types import BOOL
-from revtrace.trace import arrays, assignment, numbers
+from revtrace.trace import numbers
+from revtrace.trace.ndarray import arrays, assignment
+from revtrace.trace.objects.texts import is_text, run_time_text
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import DictBox, Growing, ListBox, ObjectBox, SetBox, State
-from revtrace.trace.texts import is_text, run_time_text
 from revtrace.trace.values import Bound, Maybe, Num, Ref, Static, Tup, Undef, View, is_number, is_numeric
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ REFLECTED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 def _constant_array(t: Tracer, value: Any) -> Any:
     """Turn a small static array (made while tracing) into a program array."""
     if isinstance(value, Static) and isinstance(value.value, np.ndarray):
-        from revtrace.trace.convert import as_array
+        from revtrace.trace.ndarray.convert import as_array
 
         return as_array(t, value)
     return value
@@ -60,18 +61,18 @@ def binary(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
     x, y = _constant_array(t, x), _constant_array(t, y)
     if is_numeric(x) and is_numeric(y):
         return numbers.binary(t, symbol, x, y)
-    from revtrace.trace import sparse
+    from revtrace.trace.scipy import sparse
 
     if symbol == "@" and (sparse.is_sparse(st, x) or sparse.is_sparse(st, y)):
         return sparse.product(t, st, x, y)
     if _is_object(st, x) or _is_object(st, y):
         return _object_binary(t, st, symbol, x, y)
     if arrays.is_array(x) or arrays.is_array(y) or (symbol != "*" and _spread(st, x, y)):
-        from revtrace.trace.convert import as_array_or_number
+        from revtrace.trace.ndarray.convert import as_array_or_number
 
         x, y = as_array_or_number(t, st, x), as_array_or_number(t, st, y)
         if symbol == "@":
-            from revtrace.trace.linalg import matmul
+            from revtrace.trace.numpy.linalg import matmul
 
             return matmul(t, x, y)
         return arrays.apply(t, lambda a, b: numbers.binary(t, symbol, a, b), (x, y))
@@ -85,7 +86,7 @@ def is_moment(x: Any) -> bool:
 
 def _for_moments(t: Tracer, x: Any) -> Any:
     """Return an operand beside a date or a span, which is known when tracing."""
-    from revtrace.trace.containers import as_known_int
+    from revtrace.trace.objects.containers import as_known_int
 
     if not isinstance(x, Num):
         return x
@@ -121,7 +122,7 @@ def _type_of(st: State, x: Any) -> Any:
 
 
 def _object_binary(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
-    from revtrace.trace.calls import call_method
+    from revtrace.trace.callables.calls import call_method
 
     name = DUNDER[symbol]
     for value, other, method in ((x, y, f"__{name}__"), (y, x, f"__r{name}__")):
@@ -139,7 +140,7 @@ def _object_binary(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
 
 
 def _containers(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
-    from revtrace.trace.containers import as_known_int, items_of
+    from revtrace.trace.objects.containers import as_known_int, items_of
 
     if symbol == "+":
         if _is_list(st, x) and _is_list(st, y):
@@ -154,7 +155,7 @@ def _containers(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
         if _is_tuple(x):
             return Tup(tuple(items_of(t, st, x)) * as_known_int(t, y))
     if symbol == "%" and isinstance(x, Static) and isinstance(x.value, str):
-        from revtrace.trace.containers import as_static
+        from revtrace.trace.objects.containers import as_static
 
         values = as_static(t, st, y)
         if isinstance(values, Static):
@@ -182,8 +183,8 @@ def _members(st: State, x: Any) -> frozenset[Any] | None:
 
 
 def _repeat(t: Tracer, st: State, x: Any, y: Any) -> Any:
-    from revtrace.trace.containers import items_of
-    from revtrace.trace.tables import growing_filled
+    from revtrace.trace.objects.containers import items_of
+    from revtrace.trace.objects.tables import growing_filled
 
     items = items_of(t, st, x)
     count = numbers.integer(t, y)
@@ -233,14 +234,14 @@ def inplace(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
     if isinstance(x, Ref):
         box = st.box(x)
         if isinstance(box, ListBox) and symbol == "+":
-            from revtrace.trace.containers import extend
+            from revtrace.trace.objects.containers import extend
 
             extend(t, st, x, y)
             return x
         if isinstance(box, ObjectBox):
             name = f"__i{DUNDER[symbol]}__"
             if hasattr(box.cls, name):
-                from revtrace.trace.calls import call_method
+                from revtrace.trace.callables.calls import call_method
 
                 return call_method(t, st, x, name, (y,))
     return binary(t, st, symbol, x, y)
@@ -254,7 +255,7 @@ def unary(t: Tracer, st: State, symbol: str, x: Any) -> Any:
     if arrays.is_array(x):
         return arrays.apply(t, lambda a: numbers.unary(t, symbol, a), (x,))
     if _is_object(st, x):
-        from revtrace.trace.calls import call_method
+        from revtrace.trace.callables.calls import call_method
 
         return call_method(t, st, x, {"-": "__neg__", "+": "__pos__", "~": "__invert__"}[symbol], ())
     raise PythonRaise(TypeError(f"bad operand type for unary {symbol}"))
@@ -271,14 +272,14 @@ def compare(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
     if is_numeric(x) and is_numeric(y):
         return numbers.compare(t, symbol, x, y)
     if arrays.is_array(x) or arrays.is_array(y) or _spread(st, x, y):
-        from revtrace.trace.convert import as_array_or_number
+        from revtrace.trace.ndarray.convert import as_array_or_number
 
         if not all(arrays.is_array(v) or is_numeric(v) or isinstance(v, (Ref, Tup)) or _is_tuple(v) for v in (x, y)):
             return Static(symbol == "!=")
         x, y = as_array_or_number(t, st, x), as_array_or_number(t, st, y)
         return arrays.apply(t, lambda a, b: _as_dynamic(t, numbers.compare(t, symbol, a, b)), (x, y))
     if _is_object(st, x) or _is_object(st, y):
-        from revtrace.trace.calls import call_method
+        from revtrace.trace.callables.calls import call_method
 
         for value, other, sign in ((x, y, symbol), (y, x, REFLECTED[symbol])):
             if _is_object(st, value) and not isinstance(value, Tup):
@@ -301,7 +302,7 @@ def _nothing(x: Any) -> bool:
 
 def _equal(t: Tracer, st: State, x: Any, y: Any) -> Any:
     """``==`` of containers, item by item."""
-    from revtrace.trace.containers import items_of
+    from revtrace.trace.objects.containers import items_of
 
     sequence = (_is_tuple(x) and _is_tuple(y)) or (_is_list(st, x) and _is_list(st, y))
     if sequence:
@@ -321,7 +322,7 @@ def _equal(t: Tracer, st: State, x: Any, y: Any) -> Any:
 
 
 def _order(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
-    from revtrace.trace.containers import items_of
+    from revtrace.trace.objects.containers import items_of
 
     if (_is_tuple(x) and _is_tuple(y)) or (_is_list(st, x) and _is_list(st, y)):
         strict = symbol[0]
@@ -383,7 +384,7 @@ def truth(t: Tracer, st: State, x: Any) -> Any:
         if isinstance(box, Growing) and isinstance(box.length, Num):
             return Num(t.b.compare("gt", box.length.operand, const(0, "i8")), True)
         if isinstance(box, ObjectBox):
-            from revtrace.trace.calls import call_method
+            from revtrace.trace.callables.calls import call_method
 
             for name in ("__bool__", "__len__"):
                 if hasattr(box.cls, name):
@@ -451,7 +452,7 @@ def identical(t: Tracer, st: State, x: Any, y: Any) -> Any:
 
 def contains(t: Tracer, st: State, x: Any, container: Any) -> Any:
     """``x in container``."""
-    from revtrace.trace.containers import items_of, module_asked
+    from revtrace.trace.objects.containers import items_of, module_asked
 
     container = t.use(container)
     if isinstance(container, Ref):
@@ -461,7 +462,7 @@ def contains(t: Tracer, st: State, x: Any, container: Any) -> Any:
             keys = [k for k, _ in box.items] if isinstance(box, DictBox) else list(box.items)
             return Static(any(k == key for k in keys))
         if isinstance(box, ObjectBox):
-            from revtrace.trace.calls import call_method
+            from revtrace.trace.callables.calls import call_method
 
             if hasattr(box.cls, "__contains__"):
                 return truth(t, st, call_method(t, st, container, "__contains__", (x,)))
@@ -487,6 +488,6 @@ def _in_range(t: Tracer, st: State, x: Num, r: range) -> Any:
 
 
 def _static_key(t: Tracer, st: State, x: Any) -> Any:
-    from revtrace.trace.containers import _key
+    from revtrace.trace.objects.containers import _key
 
     return _key(t, st, t.use(x))

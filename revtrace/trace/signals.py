@@ -34,7 +34,7 @@ class PythonRaise(BaseException):
 
 
 class NeedSharing(BaseException):
-    """An array is written to that a reshape of it shares its elements with, see `revtrace.trace.folds`."""
+    """An array is written to that a reshape of it shares its elements with, see `revtrace.trace.ndarray.folds`."""
 
 
 class NeedSizes(BaseException):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import revtrace
-from revtrace.trace import containers
+from revtrace.trace.objects import containers
 
 
 def permanent(a: np.ndarray, n: int) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from revtrace.trace.functions import on
+from revtrace.trace.callables.functions import on
 
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
@@ -22,7 +22,7 @@ DEFINED: dict[Any, Callable[..., Any]] = {}
 
 def traced(t: Tracer, st: State, definition: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Walk a definition as if its body were written on the line of the call."""
-    from revtrace.trace.calls import call
+    from revtrace.trace.callables.calls import call
     from revtrace.trace.values import Static
 
     pinned = t.pinned

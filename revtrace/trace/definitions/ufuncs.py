@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from revtrace.trace.callables.functions import on
 from revtrace.trace.definitions.axes import as_axes, as_axis
 from revtrace.trace.definitions.register import define, finish, traced
-from revtrace.trace.functions import on
 from revtrace.trace.values import Static
 
 __all__ = ["accumulate", "reduce", "reduceat"]
@@ -74,7 +74,7 @@ def reduceat(f: Any, array: Any, indices: Any, axis: Any = 0, dtype: Any = None,
 
 
 def _bind() -> None:
-    """Enter the methods of the binary ufuncs; `revtrace.trace.ufunc_methods` has those with faster forms."""
+    """Enter the methods of the binary ufuncs; `revtrace.trace.numpy.ufunc_methods` has those with faster forms."""
     binary = (
         np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum, np.fmax, np.fmin, np.hypot, np.logaddexp,
         np.logaddexp2, np.arctan2, np.power, np.logical_and, np.logical_or, np.logical_xor,

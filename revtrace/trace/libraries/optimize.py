@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from revtrace.calls.core import Row, enter
+from revtrace.trace.callables.user_rules import opaque
 from revtrace.trace.definitions.register import refuse, require
 from revtrace.trace.libraries.register import stands_for
-from revtrace.trace.user_rules import opaque
 
 __all__ = ["Result", "held", "solved", "told"]
 

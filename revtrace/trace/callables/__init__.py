@@ -1,0 +1,1 @@
+"""Calls while tracing: plain functions, built-in ones, those of the standard library, methods."""

@@ -1,0 +1,269 @@
+"""``max``, ``min``, ``sum``, ``all`` and ``any``: an iterable made one value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from revtrace.decode.table import COMPENSATED_SUMS
+from revtrace.program.nodes import Const, Operand
+from revtrace.program.types import BOOL, Scalar
+from revtrace.rules.runtime import sum_error, with_error
+from revtrace.trace import numbers, operators
+from revtrace.trace.callables.builtin_functions import is_generator
+from revtrace.trace.callables.functions import on
+from revtrace.trace.ndarray import arrays
+from revtrace.trace.ndarray.elementwise import as_float
+from revtrace.trace.objects import containers
+from revtrace.trace.signals import PythonRaise
+from revtrace.trace.state import Growing, IterBox, Numbers, State
+from revtrace.trace.values import NONE, Maybe, Num, Ref, Static, Tup, View, is_numeric
+
+if TYPE_CHECKING:
+    from revtrace.trace.frames import Frame
+    from revtrace.trace.machine import Tracer
+
+Args = tuple[Any, ...]
+Kwargs = dict[str, Any]
+
+
+def _extreme(t: Tracer, st: State, args: Args, kwargs: Kwargs, name: str) -> Any:
+    key = t.use(kwargs.get("key", NONE))
+    default = kwargs.get("default")
+    symbol = ">" if name == "max" else "<"
+
+    def rank(x: Any) -> Any:
+        if isinstance(key, Static) and key.value is None:
+            return x
+        from revtrace.trace.callables.calls import call
+
+        return call(t, st, key, (x,), {})
+
+    def better(state: State, best: Any, x: Any) -> Any:
+        if isinstance(best, Static) and best.value is None:
+            return x
+        if isinstance(best, Maybe):
+            inner = better(state, best.value, x)
+            return numbers.select(t, best.flag, inner, x)
+        plain = isinstance(key, Static) and key.value is None
+        if plain and is_numeric(best) and is_numeric(x) and not (isinstance(best, Static) and isinstance(x, Static)):
+            return two(t, name, best, x)
+        wins = operators.truth(t, state, operators.compare(t, state, symbol, rank(x), rank(best)))
+        if isinstance(wins, Static):
+            return x if wins.value else best
+        return choose(t, wins.operand, x, best)
+
+    if len(args) == 1:
+        source = t.use(args[0])
+        by_itself = isinstance(key, Static) and key.value is None
+        if is_generator(st, source):
+            from revtrace.trace.callables.calls import fold_generator
+
+            found = fold_generator(t, st, source, NONE, better)
+        elif by_itself and (
+            arrays.is_array(source)
+            or (isinstance(source, Ref) and isinstance(getattr(st.box(source), "form", None), Numbers))
+        ):
+            from revtrace.trace.ndarray.convert import as_array
+            from revtrace.trace.numpy.extremes import extreme
+
+            found = extreme(t, as_array(t, source, st), None, False, name, python=True)
+            box = st.box(source) if isinstance(source, Ref) else None
+            return Num(found.operand, box.weak) if isinstance(box, Growing) else found
+        else:
+            found = NONE
+            items = containers.items_of(t, st, source)
+            if not items and default is not None:
+                return default
+            for item in items:
+                found = better(st, found, item)
+        if isinstance(found, Static) and found.value is None:
+            if default is not None:
+                return default
+            raise PythonRaise(ValueError(f"{name}() iterable argument is empty"))
+        return t.use(found)
+    found = t.use(args[0])
+    for x in args[1:]:
+        found = better(st, found, t.use(x))
+    return found
+
+
+def two(t: Tracer, name: str, a: Any, b: Any) -> Any:
+    """Python's max and min: the first of equals, and of the type of the one returned."""
+    left, right, dtype, weak = numbers.promote(t, numbers.as_num(t, a), numbers.as_num(t, b))
+    if dtype == "b1":
+        dtype = "i8"
+        left, right = t.b.cast(left, dtype), t.b.cast(right, dtype)
+    return Num(t.b.op(name, left, right, type=Scalar(dtype)), weak)
+
+
+def choose(t: Tracer, flag: Any, a: Any, b: Any) -> Any:
+    """Return one of two values by a flag, item by item where they are tuples."""
+    if is_numeric(a) and is_numeric(b):
+        return numbers.select(t, flag, a, b)
+    if isinstance(a, Tup) and isinstance(b, Tup) and len(a.items) == len(b.items) and a.cls is b.cls:
+        return Tup(tuple(choose(t, flag, x, y) for x, y in zip(a.items, b.items, strict=True)), a.cls)
+    from revtrace.trace.sameness import same
+
+    if same(a, b):
+        return a
+    return a if t.pins.known(t, flag, "which of several things of different kinds is chosen").value else b
+
+
+@on(max)
+def _max(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    return _extreme(t, st, args, kwargs, "max")
+
+
+@on(min)
+def _min(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    return _extreme(t, st, args, kwargs, "min")
+
+
+@on(sum)
+def _sum(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    start = args[1] if len(args) > 1 else kwargs.get("start", Static(0))
+    compensated = "f" in COMPENSATED_SUMS
+
+    def add(state: State, acc: Any, x: Any) -> Any:
+        so_far, low = acc.items
+        if compensated and _float(so_far) and _float(x):
+            return Tup((operators.binary(t, state, "+", so_far, x), _plus(t, low, _error(t, so_far, x))))
+        if not (is_weak_number(so_far) and is_weak_number(x)):
+            # Whatever else is added, Python leaves the sum of floats for good.
+            so_far, low = _with_error(t, so_far, low), Static(0.0)
+        found = operators.binary(t, state, "+", so_far, x)
+        return Tup((arrays.settle(t, found) if arrays.is_array(found) else found, low))
+
+    return _with_error(t, *fold(t, st, t.use(args[0]), Tup((start, Static(0.0))), add).items)
+
+
+def exact_sum(t: Tracer, st: State, source: Any) -> Any:
+    """``math.fsum``: the rounding errors are added up with their own rounding errors."""
+
+    def add(state: State, acc: Any, x: Any) -> Any:
+        total, low, lower = acc.items
+        number = as_float(t, state, t.use(x))
+        error = _error(t, total, number)
+        return Tup(
+            (numbers.binary(t, "+", total, number), _plus(t, low, error), _plus(t, lower, _error(t, low, error)))
+        )
+
+    total, low, lower = fold(t, st, source, Tup((Static(0.0),) * 3), add).items
+    return _with_error(t, total, numbers.binary(t, "+", low, lower))
+
+
+def is_weak_number(x: Any) -> bool:
+    """Whether a value is one of Python's own numbers."""
+    return is_numeric(x) and operators.is_weak(x)
+
+
+def _float(x: Any) -> bool:
+    return is_weak_number(x) and (x.dtype == "f8" if isinstance(x, Num) else type(x.value) is float)
+
+
+def _error(t: Tracer, x: Any, y: Any) -> Any:
+    """Append what rounding takes from the sum of two floats."""
+    if isinstance(x, Static) and (isinstance(y, Static) or x.value == 0):
+        return Static(sum_error(x.value, y.value)) if isinstance(y, Static) else Static(0.0)
+    a, b = numbers.as_num(t, x).operand, numbers.as_num(t, y).operand
+    return Num(t.b.op("sum_error", t.b.cast(a, "f8"), t.b.cast(b, "f8")), True)
+
+
+def _plus(t: Tracer, low: Any, error: Any) -> Any:
+    if isinstance(low, Static) and low.value == 0:
+        return error
+    return numbers.binary(t, "+", low, error)
+
+
+def _with_error(t: Tracer, total: Any, low: Any) -> Any:
+    """Add the rounding errors of a sum to it, where they mean something."""
+    if isinstance(low, Static) and isinstance(total, Static):
+        return Static(with_error(total.value, low.value)) if low.value else total
+    if isinstance(low, Static) and low.value == 0:
+        return total
+    more = numbers.binary(t, "+", total, low)
+    fine = t.b.op("isfinite", numbers.as_num(t, low).operand, type=BOOL)
+    return numbers.select(t, fine, more, total)
+
+
+def fold(t: Tracer, st: State, source: Any, init: Any, combine: Any) -> Any:
+    """Fold an iterable into one value or tuple, with a loop where its length is known only when running."""
+    from revtrace.trace.callables.calls import fold_generator
+    from revtrace.trace.ndarray.convert import as_array
+    from revtrace.trace.objects.iterators import Span, used_up
+
+    if is_generator(st, source):
+        return fold_generator(t, st, source, init, combine)
+    box = st.box(source) if isinstance(source, Ref) else None
+    grown = isinstance(box, Growing) and isinstance(box.form, Numbers)
+    if grown or (arrays.is_array(source) and source.ndim == 1):
+        view, weak = (box.buffer, box.weak) if isinstance(box, Growing) else (as_array(t, source, st), False)
+        assert isinstance(view, View)
+        length = box.length.operand if isinstance(box, Growing) and isinstance(box.length, Num) else view.shape[0]
+        span = Span(length, lambda t, st, k: Num(arrays.load_at(t, view, (k,)), weak))
+        return _fold_span(t, st, span, init, combine)
+    if isinstance(box, IterBox) and isinstance(source, Ref):
+        rolled = _span_of(t, st, source)
+        if rolled is not None:
+            found = _fold_span(t, st, rolled, init, combine)
+            used_up(st, source)
+            return found
+    acc = init
+    for item in containers.items_of(t, st, source):
+        acc = combine(st, acc, item)
+    return acc
+
+
+def _span_of(t: Tracer, st: State, ref: Ref) -> Any:
+    from revtrace.trace.objects.iterators import _span
+
+    span = _span(t, st, ref)
+    return span if span is not None and not isinstance(span.length, Const) else None
+
+
+def _fold_span(t: Tracer, st: State, span: Any, init: Any, combine: Any) -> Any:
+    """Fold items given as a function of an index; the first rounds find the types of the result's parts."""
+
+    def parts(acc: Any) -> list[Num]:
+        return [numbers.as_num(t, x) for x in (acc.items if isinstance(acc, Tup) else (acc,))]
+
+    def whole(values: Sequence[Operand], kinds: Sequence[tuple[str, bool]]) -> Any:
+        found = tuple(Num(v, weak) for v, (_, weak) in zip(values, kinds, strict=True))
+        return Tup(found) if isinstance(init, Tup) else found[0]
+
+    kinds = [(x.dtype, x.weak) for x in parts(init)]
+    for _ in range(4):
+        saved = t.save()
+        found: list[tuple[str, bool]] = []
+
+        def body(ix: Any, values: Any, kinds: Any = tuple(kinds), found: Any = found) -> Any:
+            out = parts(combine(st, whole(values, kinds), span.at(t, st, ix[0])))
+            found += [numbers.promoted((x.dtype, x.weak), kind) for x, kind in zip(out, kinds, strict=True)]
+            return [t.b.cast(x.operand, dtype) for x, (dtype, _) in zip(out, kinds, strict=True)]
+
+        first = [t.b.cast(x.operand, dtype) for x, (dtype, _) in zip(parts(init), kinds, strict=True)]
+        outs = arrays.reduce(t, (span.length,), first, body)
+        if found == kinds:
+            return whole(outs, kinds)
+        t.restore(saved)
+        kinds = found
+    raise t.unsupported("a sum whose type does not settle", "", "")
+
+
+def _all_any(t: Tracer, st: State, args: Args, stop_on: bool) -> Any:
+    def combine(state: State, acc: Any, x: Any) -> Any:
+        flag = operators.truth(t, state, x)
+        return operators.either(t, acc, flag) if stop_on else operators.both(t, acc, flag)
+
+    return fold(t, st, t.use(args[0]), Static(not stop_on), combine)
+
+
+@on(all)
+def _all(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    return _all_any(t, st, args, False)
+
+
+@on(any)
+def _any(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    return _all_any(t, st, args, True)

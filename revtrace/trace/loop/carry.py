@@ -1,0 +1,547 @@
+"""What a loop carries from one iteration to the next.
+
+`Carried` holds the state assumed at the start of the body, in which every variable that
+changes is a parameter of the loop.  `fits` checks the state at the end of the body
+against it; where that fails, `widen` assumes less and the body is traced again.
+
+Arrays are references.  Names that trade places (``u, v = v, u``) become array
+parameters.  A name bound to a new array in every iteration gets storage of its own
+before the loop (`revtrace.trace.loop.carried_arrays`); a list that grows is kept in buffers
+(`revtrace.trace.loop.carried_lists`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import compress
+from operator import is_not
+from typing import TYPE_CHECKING, Any
+
+from revtrace.program.nodes import Operand, Var, const
+from revtrace.program.types import BOOL, INT, Array, Scalar
+from revtrace.trace.external import attribute_of
+from revtrace.trace.join import either_misses, number_in, references, substitute
+from revtrace.trace.loop.carried_arrays import Storage
+from revtrace.trace.loop.carried_lists import GrownLists
+from revtrace.trace.numbers import as_num, fold, promoted
+from revtrace.trace.objects.growing import items_form
+from revtrace.trace.sameness import (
+    DEAD,
+    fields,
+    filler_of,
+    loosen,
+    rebuild,
+    same,
+    same_form,
+    same_operand,
+    same_shape,
+    view_ints,
+    with_ints,
+)
+from revtrace.trace.signals import Growth, NeedStatic
+from revtrace.trace.state import Growing, IterBox, ObjectBox, State
+from revtrace.trace.values import (
+    UNDEF,
+    Bound,
+    Conflict,
+    Maybe,
+    Num,
+    Ref,
+    Static,
+    Tup,
+    Undef,
+    View,
+    is_numeric,
+)
+
+if TYPE_CHECKING:
+    from revtrace.trace.machine import Tracer
+
+__all__ = ["Carried"]
+
+Slot = tuple[Any, ...]
+
+
+class _Misfit(Exception):
+    """A value does not have the assumed form."""
+
+
+class Carried:
+    """The carried variables of one loop; ``state`` is the state assumed at the start of the body."""
+
+    def __init__(
+        self,
+        t: Tracer,
+        entry: State,
+        stored: frozenset[str],
+        live: frozenset[str],
+        trips: Callable[[], Operand] | None,
+        tagged: bool,
+    ) -> None:
+        self.t = t
+        self.key: Any = None
+        self.tagged = tagged
+        self.trips = trips
+        self.entry = entry
+        self.live = live
+        self.state = entry.fork()
+        self.yields: list[Operand] = []
+        self.mine: set[Var] = set()
+        self._templates: set[int] = set()
+        self._no_swap: set[Var] = set()
+        self._misfits: list[tuple[Slot, Any, Any]] = []
+        self._back = entry
+        self.spans: Callable[[], dict[Var, tuple[Operand, Operand]]] = dict
+        """The least and the greatest index of the loop, by the index."""
+        self.counter = ""
+        """The name of the local that counts the iterations, where something asks for it."""
+        self.lists = GrownLists(self)
+        self.storage = Storage(self)
+        for name in stored:
+            # Numbers assigned in the body change more often than not.
+            value = entry.locals.get(name)
+            if name in live and value is not None and is_numeric(value):
+                self.state.locals[name] = self.number(*_kind(t, value), name)
+
+    @property
+    def params(self) -> list[Var]:
+        """The loop's parameters, in a fixed order."""
+        found: dict[Var, None] = {}
+        for slot in self._slots(self.state, self._changed(self.state)):
+            for x in self._operands(self._get(self.state, slot)):
+                if x in self.mine:
+                    found[x] = None
+        return list(found)
+
+    # slots -----------------------------------------------------------------------------
+
+    def _changed(self, *states: State) -> set[int]:
+        """The records that are not the very ones on entry in one of some states: few, where the heap is large."""
+        entry, found = self.entry.heap, set[int]()
+        for st in states:
+            found.update(compress(st.heap, map(is_not, st.heap.values(), map(entry.get, st.heap))))
+        return found
+
+    def _slots(self, st: State, among: set[int] | None = None) -> list[Slot]:
+        """List the places of values in a state, of records only those among some."""
+        slots: list[Slot] = [("local", name) for name in st.locals]
+        slots += [("stack", k) for k in range(len(st.stack))]
+        for id in st.heap if among is None else compress(st.heap, map(among.__contains__, st.heap)):
+            if (id in self.entry.heap or id in self.t.originals) and not isinstance(st.heap[id], IterBox):
+                slots.append(("box", id))
+        if self.tagged:
+            slots.append(("tag",))
+        return slots
+
+    def _get(self, st: State, slot: Slot) -> Any:
+        match slot:
+            case ("local", name):
+                if name in st.locals:
+                    return st.locals[name]
+                return UNDEF if name in self.live else DEAD
+            case ("stack", k):
+                return st.stack[k]
+            case ("box", id):
+                return _Fields(st.heap[id] if id in st.heap else self.t.originals[id])
+        return st.tag if not isinstance(st.tag, int) else Static(st.tag)
+
+    def _set(self, slot: Slot, value: Any) -> None:
+        match slot:
+            case ("local", name):
+                self.state.locals[name] = value
+            case ("stack", k):
+                self.state.stack[k] = value
+            case ("box", id):
+                self.state.heap[id] = value.box
+            case _:
+                self.state.tag = value
+
+    def _operands(self, value: Any) -> list[Operand]:
+        found: list[Operand] = []
+
+        def note(x: Operand) -> Operand:
+            found.append(x)
+            return x
+
+        if isinstance(value, _Fields):
+            for v in value.values:
+                found += self._operands(v)
+        elif isinstance(value, Ref):
+            if value.id in self._templates:
+                found += self._operands(_Fields(self.state.heap[value.id]))
+        elif isinstance(value, Tup):
+            for v in value.items:
+                found += self._operands(v)
+        elif isinstance(value, Maybe):
+            found += [*self._operands(value.value), value.flag]
+        elif isinstance(value, Bound):
+            found += self._operands(value.function) + self._operands(value.self)
+        else:
+            substitute(value, note)
+        return found
+
+    def on_entry(self) -> list[Any]:
+        """Return the values on entry of everything that may be carried."""
+        return [self._get(self.entry, slot) for slot in self._slots(self.entry)]
+
+    def count(self) -> None:
+        """Count the iterations in a parameter, from the next walk of the body on."""
+        self.counter = f".turn {id(self)}"
+        self.entry.locals[self.counter] = Static(0)
+        self.state.locals[self.counter] = self._turn = self.number("i8", True, "turn")
+
+    def turn(self, k: int) -> Operand:
+        """Append whether the iteration is the one of this number, from zero."""
+        return self.t.b.compare("eq", self._turn.operand, const(k, "i8"))
+
+    # fitting ------------------------------------------------------------------------------
+
+    def fits(self, back: State) -> bool:
+        """Check the state at the end of the body; on success set `yields`."""
+        self._back = back
+        self._misfits, self.storage.copies = [], []
+        if self.counter:
+            back.locals[self.counter] = Num(fold(self.t, "add", self._turn.operand, const(1, "i8"), "i8"), True)
+        found: dict[Var, Operand] = {}
+        changed = self._changed(self.state, back)
+        slots = dict.fromkeys(self._slots(self.state, changed) + self._slots(back, changed))
+        if len(self.state.stack) != len(back.stack):
+            raise NeedStatic((), "the loop's body leaves something unfinished", self.t.b.loc)
+        for slot in slots:
+            h, b = self._get(self.state, slot), self._get(back, slot)
+            try:
+                self._fit(h, b, found, back)
+            except _Misfit:
+                self._misfits.append((slot, h, b))
+        arrays = [p for p in self.params if isinstance(p.type, Array)]
+        if not self._misfits and {found[p] for p in arrays} != set(arrays):
+            # Not a swap: these get storage instead.
+            self._no_swap |= set(arrays)
+            for slot in slots:
+                h, b = self._get(self.state, slot), self._get(back, slot)
+                if any(x in arrays for x in self._operands(h)):
+                    self._misfits.append((slot, self._get(self.entry, slot), b))
+        if self._misfits:
+            return False
+        if self.storage.copies:
+            ends = (self._get(back, slot) for slot in self._slots(back))
+            if not self.storage.copy([view.root for end in ends for view in self.named(end)]):
+                return False
+        self.yields = [found[p] for p in self.params]
+        return True
+
+    def named(self, value: Any) -> list[View]:
+        """The arrays that a value at the end of the body names, also those in objects made in the body."""
+        found = _views(value)
+        inside = value.values if isinstance(value, _Fields) else [value]
+        for id in [r for v in inside for r in references(v)]:
+            if id in self._back.heap and id not in self.entry.heap and id not in self.t.originals:
+                found += self.named(_Fields(self._back.heap[id]))
+        return found
+
+    def _read_on_entry(self) -> None:
+        """Give the caller's objects, in the state on entry, the attributes that the body is the first to read."""
+        for id in sorted(self._changed(self.state)):
+            box, before = self.state.heap[id], self.entry.heap.get(id) or self.t.originals.get(id)
+            if isinstance(box, ObjectBox) and isinstance(before, ObjectBox) and before.source is not None:
+                for key, value in box.fields:
+                    if before.get(key) is None and hasattr(before.original, key):
+                        # An object that it refers to is the one that the body knows.
+                        known = isinstance(value, Ref) and value.id in self.t.originals
+                        read = value if known else attribute_of(self.t, self.entry, before, key)
+                        self.entry.set_field(Ref(id), key, read)
+
+    def inits(self) -> list[Operand]:
+        """Return the parameters' values on entry."""
+        found: dict[Var, Operand] = {}
+        copies, self.storage.copies = self.storage.copies, []
+        self._read_on_entry()
+        for slot in self._slots(self.state, self._changed(self.state)):
+            try:
+                self._fit(self._get(self.state, slot), self._get(self.entry, slot), found, self.entry)
+            except _Misfit:
+                what = "what a variable holds before the loop is not what it holds in it"
+                raise NeedStatic((), what, self.t.b.loc) from None
+        self.storage.copies = copies
+        return [found[p] for p in self.params]
+
+    def after(self, outs: dict[Var, Var]) -> State:
+        """Return the state after the loop."""
+
+        def out(x: Operand) -> Operand:
+            return outs.get(x, x) if isinstance(x, Var) else x
+
+        st = self.state
+        st.locals = {k: v if v is DEAD else substitute(v, out) for k, v in st.locals.items() if k != self.counter}
+        st.stack = [substitute(v, out) for v in st.stack]
+        for id in self._changed(st):
+            values = fields(st.heap[id])
+            if values:
+                st.heap[id] = rebuild(st.heap[id], [v if v is DEAD else substitute(v, out) for v in values])
+        if not isinstance(st.tag, int):
+            st.tag = substitute(st.tag, out)
+        return st
+
+    def _fit(self, h: Any, b: Any, found: dict[Var, Operand], back: State) -> None:
+        if b is DEAD:
+            for x in self._operands(h):
+                if x in self.mine:
+                    assert isinstance(x, Var)
+                    if not isinstance(x.type, Scalar):
+                        found.setdefault(x, x)
+                    else:
+                        found.setdefault(x, filler_of(x.type.dtype))
+            return
+        if h is DEAD:
+            raise _Misfit
+        if isinstance(h, Conflict):
+            return
+        if isinstance(h, Maybe):
+            self._fit_maybe(h, b, found, back)
+            return
+        if isinstance(h, _Fields):
+            if not isinstance(b, _Fields) or not same_shape(h.box, b.box):
+                raise _Misfit
+            misfit = False
+            for x, y in zip(h.values, b.values, strict=True):
+                try:
+                    self._fit(x, y, found, back)
+                except _Misfit:
+                    misfit = True
+            if misfit:
+                raise _Misfit
+            return
+        if isinstance(h, Num) and h.operand in self.mine:
+            b = number_in(self.t, b)
+            if not is_numeric(b):
+                raise _Misfit
+            dtype, weak = _kind(self.t, b)
+            joint = promoted((h.dtype, h.weak), (dtype, weak))
+            if joint[0] != h.dtype or (h.weak and not weak):
+                raise _Misfit
+            assert isinstance(h.operand, Var)
+            found[h.operand] = self.t.b.cast(as_num(self.t, b).operand, h.dtype)
+            return
+        if isinstance(h, Tup) and isinstance(b, Tup) and h.cls is b.cls and len(h.items) == len(b.items):
+            for p, q in zip(h.items, b.items, strict=True):
+                self._fit(p, q, found, back)
+            return
+        if isinstance(h, Bound) and isinstance(b, Bound) and same(h.function, b.function):
+            self._fit(h.self, b.self, found, back)
+            return
+        if isinstance(h, View) and isinstance(b, View):
+            self._fit_view(h, b, found)
+            return
+        if isinstance(h, Ref) and isinstance(b, Ref) and h.id in self._templates:
+            box = back.heap.get(b.id)
+            self._fit(_Fields(self.state.heap[h.id]), _Fields(box), found, back)
+            return
+        if not same(h, b):
+            raise _Misfit
+
+    def _fit_maybe(self, h: Maybe, b: Any, found: dict[Var, Operand], back: State) -> None:
+        if isinstance(b, Maybe):
+            if not same(h.missing, b.missing):
+                raise _Misfit
+            value, flag = b.value, b.flag
+        elif same(b, h.missing):
+            value, flag = DEAD, const(False)
+        elif isinstance(b, (Undef, Conflict)) or (isinstance(b, Static) and b.value is None):
+            raise _Misfit
+        else:
+            value, flag = b, const(True)
+        if h.flag in self.mine:
+            assert isinstance(h.flag, Var)
+            found[h.flag] = flag
+        elif not same_operand(h.flag, flag):
+            raise _Misfit
+        self._fit(h.value, value, found, back)
+
+    def _fit_view(self, h: View, b: View, found: dict[Var, Operand]) -> None:
+        if self.storage.holds(h):
+            if not self.storage.fits(h, b, found):
+                raise _Misfit
+            return
+        if not same_form(h, b):
+            raise _Misfit
+        if h.root in self.mine:
+            assert isinstance(h.root, Var)
+            found[h.root] = b.root
+        elif h.root is not b.root:
+            raise _Misfit
+        for x, y in zip(view_ints(h), view_ints(b), strict=True):
+            if x in self.mine:
+                found[x] = y
+            elif not same_operand(x, y):
+                raise _Misfit
+
+    # widening -----------------------------------------------------------------------------
+
+    def widen(self) -> None:
+        """Assume less: give the misfits a form that fits both ends."""
+        moves: dict[Operand, Operand] = {}
+        for _, h, b in self._misfits:
+            for x, y in zip(_views(h), _views(b), strict=False):
+                if x.root is not y.root:
+                    moves[x.root] = y.root
+        swap = set(moves) == set(moves.values()) and not (set(moves) & self._no_swap)
+        self._swapped: dict[Operand, Var] = {}
+        if swap:
+            for root in moves:
+                self._swapped[root] = self.param(root.type, getattr(root, "name", ""))
+            group: dict[Operand, Operand] = {p: root for root, p in self._swapped.items()}
+            self.t.swaps.update(dict.fromkeys(group, group))
+        for slot, h, b in self._misfits:
+            self._set(slot, self._generalise(h, b, slot))
+
+    def param(self, type: Any, hint: str) -> Var:
+        """Return a new parameter of the loop."""
+        var = Var(type, hint)
+        self.mine.add(var)
+        return var
+
+    def number(self, dtype: str, weak: bool, hint: str) -> Num:
+        """Return a number that is a new parameter."""
+        return Num(self.param(Scalar(dtype), hint), weak)
+
+    def _generalise(self, h: Any, b: Any, slot: Slot) -> Any:
+        hint = slot[1] if slot[0] == "local" else "exit" if slot[0] == "tag" else ""
+        if isinstance(h, _Fields):
+            return self._generalise_box(h, b, slot)
+        if b is DEAD:
+            return h
+        if h is DEAD:
+            return self._fresh(b, hint)
+        kinds = _kind_in(self.t, h), _kind_in(self.t, b)
+        if kinds[0] is not None and kinds[1] is not None and (is_numeric(h) or is_numeric(b)):
+            dtype, weak = promoted(kinds[0], kinds[1])
+            return self.number(dtype, weak, hint)
+        for missing in (UNDEF, Static(None)):
+            if either_misses(h, b, missing):
+                x, y = _part(h, missing), _part(b, missing)
+                value = self._generalise(x, y, slot) if not same(x, y) or is_numeric(x) else x
+                if isinstance(value, Conflict):
+                    return value
+                return Maybe(value, self.param(BOOL, ""), missing)
+        if isinstance(h, Tup) and isinstance(b, Tup) and h.cls is b.cls and len(h.items) == len(b.items):
+            items = []
+            for x, y in zip(h.items, b.items, strict=True):
+                items.append(x if same(x, y) and not self._changes(x) else self._generalise(x, y, slot))
+            return Tup(tuple(items), h.cls)
+        if isinstance(h, View) and isinstance(b, View):
+            return self._generalise_view(h, b, hint)
+        if isinstance(h, Ref) and isinstance(b, Ref):
+            x, y = self.state.heap.get(h.id), self._back.heap.get(b.id)
+            if x is not None and y is not None and same_shape(x, y):
+                box = self._generalise_box(_Fields(x), _Fields(y), ("template",)).box
+                ref = self.state.new(box)
+                self._templates.add(ref.id)
+                return ref
+        if isinstance(h, Bound) and isinstance(b, Bound) and same(h.function, b.function):
+            return Bound(h.function, self._generalise(h.self, b.self, slot))
+        return Conflict(h, b, loops=(self.key,))
+
+    def _changes(self, x: Any) -> bool:
+        return any(o in self.mine for o in self._operands(x))
+
+    def _generalise_box(self, h: _Fields, b: Any, slot: Slot) -> _Fields:
+        x, y = h.box, b.box
+        if isinstance(x, ObjectBox) and isinstance(y, ObjectBox) and x.cls is y.cls and x.source is not None:
+            x, y = self.t.same_fields(x, y)
+            h, b = _Fields(x), _Fields(y)
+        if isinstance(x, Growing) and isinstance(y, Growing) and slot[0] == "box" and not same_shape(x, y):
+            self.lists.change_form(slot[1], x, y)
+            return _Fields(self.state.heap[slot[1]])
+        if not same_shape(x, y):
+            form = items_form(self.t, (self.state, x), (self._back, y)) if slot[0] == "box" else None
+            if form is None or not self.lists.grow(Growth(slot[1], form), y):
+                raise NeedStatic((), "a container gets a different structure in each iteration", self.t.b.loc)
+            return _Fields(self.state.heap[slot[1]])
+        values = []
+        for p, q in zip(h.values, b.values, strict=True):
+            keep = same(p, q) and not self._changes(p)
+            values.append(p if keep else self._generalise(p, q, slot))
+        return _Fields(rebuild(x, values))
+
+    def _generalise_view(self, h: View, b: View, hint: str) -> Any:
+        if h.root is not b.root:
+            if h.root in self._swapped and same_form(h, b):
+                root: Operand = self._swapped[h.root]
+            else:
+                return self.storage.store(h, b, hint) if h.ndim == b.ndim else Conflict(h, b, loops=(self.key,))
+        else:
+            root = h.root
+        if not same_form(h, b):
+            h, b = loosen(h), loosen(b)
+            if not same_form(h, b):
+                return Conflict(h, b, loops=(self.key,))
+        ints = []
+        for x, y in zip(view_ints(h), view_ints(b), strict=True):
+            ints.append(x if same_operand(x, y) else self.param(INT, ""))
+        return with_ints(h, root, ints)
+
+    def _fresh(self, b: Any, hint: str) -> Any:
+        """A form for a value that is made in the body and read after it."""
+        if is_numeric(b):
+            return self.number(*_kind(self.t, b), hint)
+        match b:
+            case Tup():
+                return Tup(tuple(self._fresh(v, hint) for v in b.items), b.cls)
+            case Maybe():
+                return Maybe(self._fresh(b.value, hint), self.param(BOOL, ""), b.missing)
+            case View():
+                return self.storage.fresh(b, hint)
+            case Ref():
+                if b.id in self.entry.heap or b.id in self.t.originals:
+                    return b
+                box = self._back.heap[b.id]
+                ref = self.state.new(rebuild(box, [self._fresh(v, hint) for v in fields(box) or []]))
+                self._templates.add(ref.id)
+                return ref
+            case Bound():
+                return Bound(b.function, self._fresh(b.self, hint))
+        return b
+
+
+class _Fields:
+    """The values of a heap record, as one slot."""
+
+    __slots__ = ("box",)
+
+    def __init__(self, box: Any) -> None:
+        self.box = box
+
+    @property
+    def values(self) -> list[Any]:
+        return fields(self.box) or []
+
+
+def _kind(t: Tracer, value: Any) -> tuple[str, bool]:
+    num = as_num(t, value)
+    return num.dtype, num.weak
+
+
+def _kind_in(t: Tracer, value: Any) -> tuple[str, bool] | None:
+    """The kind of a number or of the number in an array without axes."""
+    if isinstance(value, View) and value.ndim == 0:
+        return value.dtype, False
+    return _kind(t, value) if is_numeric(value) else None
+
+
+def _part(value: Any, missing: Any) -> Any:
+    if isinstance(value, Maybe):
+        return value.value
+    return DEAD if same(value, missing) else value
+
+
+def _views(value: Any) -> list[View]:
+    match value:
+        case View():
+            return [value]
+        case Tup():
+            return [v for item in value.items for v in _views(item)]
+        case Maybe():
+            return _views(value.value)
+        case _Fields():
+            return [v for item in value.values for v in _views(item)]
+    return []

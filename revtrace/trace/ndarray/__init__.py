@@ -1,0 +1,1 @@
+"""Arrays while tracing: elements, views, slices, writes, and expressions of whole arrays."""

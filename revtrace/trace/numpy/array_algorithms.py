@@ -1,0 +1,194 @@
+"""numpy functions written out as loops: convolve, pad, running extremes, vectorize; and refusals by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from revtrace.program.nodes import Operand, const
+from revtrace.trace import numbers
+from revtrace.trace.callables.functions import method_handler, on, refused, signature
+from revtrace.trace.ndarray import arrays, subscripts
+from revtrace.trace.ndarray.convert import as_array, as_array_or_number, dtype_argument
+from revtrace.trace.objects.iterators import iterate
+from revtrace.trace.signals import PythonRaise
+from revtrace.trace.state import State
+from revtrace.trace.values import NONE, Num, Static, Tup, Vectorized, View
+
+if TYPE_CHECKING:
+    from revtrace.trace.frames import Frame
+    from revtrace.trace.machine import Tracer
+
+__all__ = ["call_vectorized"]
+
+Args = tuple[Any, ...]
+Kwargs = dict[str, Any]
+ZERO, ONE = const(0, "i8"), const(1, "i8")
+
+
+@on(np.convolve, np.correlate)
+def _unused(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    raise AssertionError
+
+
+def _slider(flip: bool, default: str) -> Any:
+    def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+        a, v, mode = signature("a", "v", mode=Static(default))(args, kwargs)
+        x, y = (arrays.settle(t, as_array(t, w, st)) for w in (a, v))
+        if x.ndim > 1 or y.ndim > 1:
+            raise PythonRaise(ValueError("object too deep for desired array"))
+        x, y = (w if w.ndim else subscripts.new_axis(w, 0) for w in (x, y))
+        n, m = x.shape[0], y.shape[0]
+        if mode.value != "full":
+            why = f"the lengths of arrays convolved with mode={mode.value!r} must be known"
+            n, m = t.pins.all_known(t, (n, m), why)
+        if mode.value == "full":
+            first, length = ZERO, numbers.fold(t, "sub", numbers.fold(t, "add", n, m, "i8"), ONE, "i8")
+        else:
+            lengths = [int(w.value) for w in (n, m)]  # type: ignore[union-attr, arg-type]
+            longer, shorter = max(lengths), min(lengths)
+            same = mode.value == "same"
+            first = const((shorter - 1) // 2 if same else shorter - 1, "i8")
+            length = const(longer if same else longer - shorter + 1, "i8")
+        kind = numbers.promoted((x.dtype, False), (y.dtype, False))[0]
+        out = arrays.new_array(t, kind, (length,))
+        last = numbers.fold(t, "sub", m, ONE, "i8")
+
+        def one(ix: tuple[Operand, ...]) -> None:
+            k = numbers.fold(t, "add", ix[0], first, "i8")
+
+            # x[i] meets y[k - i]: only the i for which that exists.
+            def body(jx: tuple[Operand, ...], values: tuple[Operand, ...]) -> list[Operand]:
+                i = numbers.fold(t, "add", low, jx[0], "i8")
+                j = numbers.fold(t, "sub", k, i, "i8")
+                j = j if flip else numbers.fold(t, "sub", last, j, "i8")
+                p, q = (
+                    t.b.cast(arrays.element(t, x, (i,)).operand, kind),
+                    t.b.cast(arrays.element(t, y, (j,)).operand, kind),
+                )
+                if not flip and kind[0] == "c":
+                    q = t.b.op("conj", q)
+                return [t.b.op("add", values[0], t.b.op("mul", p, q))]
+
+            low = t.b.op("max", numbers.fold(t, "sub", k, last, "i8"), ZERO)
+            end = t.b.op("min", numbers.fold(t, "add", k, ONE, "i8"), n)
+            count = t.b.op("max", numbers.fold(t, "sub", end, low, "i8"), ZERO)
+            (total,) = arrays.reduce(t, (count,), (const(0, kind),), body)
+            arrays.store_at(t, out, ix, total)
+
+        arrays.for_each(t, (length,), one)
+        return out
+
+    return handler
+
+
+on(np.convolve)(_slider(True, "full"))
+on(np.correlate)(_slider(False, "valid"))
+
+
+@on(np.may_share_memory, np.shares_memory)
+def _may_share_memory(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    a, b = (arrays.settle(t, as_array(t, x, st)) for x in args[:2])
+    if a.root is b.root and not (a.whole and b.whole):
+        raise t.unsupported(
+            "whether two parts of an array overlap", "where numbers lie is not computed", "leave the question out"
+        )
+    return Static(arrays.may_overlap(t, a, b))
+
+
+@on(np.fromiter)
+def _fromiter(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    from revtrace.trace.callables.calls import call
+
+    source, dtype, _ = signature("iter", "dtype", count=NONE)(args, kwargs)
+    return as_array(t, call(t, st, Static(list), (source,), {}), st, dtype_argument(t, dtype, "f8"))
+
+
+def _known_shape(t: Tracer, view: View) -> tuple[int, ...]:
+    shape = t.pins.all_known(t, view.shape, "the array's shape must be known")
+    return tuple(int(n.value) for n in shape)  # type: ignore[arg-type]
+
+
+@on(np.ndenumerate)
+def _ndenumerate(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    view = arrays.settle(t, as_array(t, args[0], st))
+    items = [
+        Tup((Static(ix), arrays.element(t, view, tuple(const(i, "i8") for i in ix))))
+        for ix in np.ndindex(_known_shape(t, view))
+    ]
+    return iterate(t, st, Tup(tuple(items)))
+
+
+@on(np.ndindex)
+def _ndindex(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    from revtrace.trace.ndarray.convert import shape_argument
+
+    sizes = shape_argument(t, st, args[0]) if len(args) == 1 else tuple(numbers.integer(t, a) for a in args)
+    shape = tuple(int(n.value) for n in t.pins.all_known(t, sizes, "the sizes must be known"))  # type: ignore[arg-type]
+    return iterate(t, st, Tup(tuple(Static(ix) for ix in np.ndindex(shape))))
+
+
+@on(np.vectorize)
+def _vectorize(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    bind = signature("pyfunc", otypes=NONE, doc=NONE, excluded=NONE, cache=NONE, signature=NONE)
+    function, _, _, excluded, _, cores = bind(args, kwargs)
+    left_out = not (isinstance(excluded, Static) and not excluded.value)
+    return Static(Vectorized(t.use(function), getattr(cores, "value", None), left_out))
+
+
+def call_vectorized(t: Tracer, st: State, f: Vectorized | np.vectorize, args: Args, kwargs: Kwargs) -> Any:
+    """Call ``np.vectorize(function)``: the function at each element or each part, in a loop."""
+    from revtrace.trace.definitions.register import traced
+    from revtrace.trace.definitions.windows import by_parts
+
+    if isinstance(f, np.vectorize):
+        f = Vectorized(Static(f.pyfunc), f.signature, bool(f.excluded))
+    if f.excluded or kwargs:
+        raise t.unsupported(
+            "np.vectorize with excluded or keyword arguments", "it has no rule", "write the loop, or use a lambda"
+        )
+    if f.signature is not None:
+        takes, _, gives = f.signature.replace(" ", "").partition("->")
+        if gives.count("(") != 1:
+            raise t.unsupported("np.vectorize with several results", "it has no rule", "write the loop")
+        cores = tuple(len([n for n in part.split(",") if n]) for part in takes.strip("()").split("),("))
+        return traced(t, st, by_parts, (f.function, Static(cores), *args), {})
+    found = elementwise_call(t, st, f.function, args)
+    return found if arrays.is_array(found) else as_array(t, found, st)
+
+
+def elementwise_call(t: Tracer, st: State, function: Any, args: Args) -> Any:
+    """Call a function of numbers at each element of arrays, in a loop."""
+    from revtrace.trace.callables.calls import call
+
+    values = [as_array_or_number(t, st, a) for a in args]
+    found = arrays.apply(t, lambda *xs: call(t, st, function, xs, {}), values)
+    return arrays.materialise(t, found) if arrays.is_array(found) else Num(numbers.as_num(t, found).operand, False)
+
+
+@on(np.frompyfunc)
+@refused
+def _frompyfunc(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    raise t.unsupported(
+        "calling np.frompyfunc",
+        "revtrace has no rule for it",
+        "use np.vectorize: its results are numbers, not objects",
+    )
+
+
+# methods of arrays that concern memory ------------------------------------------------------------
+
+
+@method_handler("array", "setflags")
+def _setflags(t: Tracer, st: State, self: Any, *args: Any, **kwargs: Any) -> Any:
+    # Whether an array may be written to decides what raises, no number.
+    return NONE
+
+
+@method_handler("array", "dump", "dumps", "tobytes", "tofile", "byteswap", "newbyteorder", "__array_wrap__")
+@refused
+def _layout(t: Tracer, st: State, self: Any, *args: Any, **kwargs: Any) -> Any:
+    raise t.unsupported(
+        "a method about an array's memory", "how numbers lie in memory is no part of the program", "use np.asarray(x)"
+    )

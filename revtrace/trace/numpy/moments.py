@@ -1,0 +1,181 @@
+"""Means and variances along axes: mean, average, var and std."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from revtrace.trace import numbers
+from revtrace.trace.callables.functions import on, signature
+from revtrace.trace.ndarray import arrays, assignment, subscripts
+from revtrace.trace.ndarray.convert import as_array_or_number, dtype_argument, length_value
+from revtrace.trace.ndarray.elementwise import delivered, primitive
+from revtrace.trace.numpy.reductions import (
+    Args,
+    Kwargs,
+    all_chosen,
+    axes_of,
+    chosen,
+    counted,
+    flag_of,
+    is_given,
+    prepared,
+    sum_of,
+)
+from revtrace.trace.state import State
+from revtrace.trace.values import NONE, Num, Static, Tup
+
+if TYPE_CHECKING:
+    from revtrace.trace.frames import Frame
+    from revtrace.trace.machine import Tracer
+
+
+__all__ = ["mean", "variance"]
+
+
+def mean(t: Tracer, st: State, a: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
+    """``np.mean``."""
+    value = prepared(t, st, a)
+    kind = dtype_argument(t, dtype, "f8" if value.dtype[0] in "iub" else value.dtype) or "f8"
+    axes = axes_of(t, st, axis, value.ndim)
+    total = sum_of(t, st, value, axis, Static(np.dtype(kind)), keepdims)
+    count: Any = Static(1)
+    for k in axes:
+        count = numbers.binary(t, "*", count, length_value(value.shape[k]))
+    divisor = Num(t.b.cast(numbers.as_num(t, count).operand, kind if kind[0] == "f" else "f8"), False)
+    return arrays.apply(t, lambda x: numbers.binary(t, "/", x, divisor), (total,))
+
+
+@on(np.mean)
+def _mean(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    bind = signature("a", axis=NONE, dtype=None, out=NONE, keepdims=Static(False), where=None)
+    a, axis, dtype, out, keepdims, where = bind(args, kwargs)
+    if all_chosen(where):
+        return delivered(t, st, mean(t, st, a, axis, flag_of(keepdims), dtype), out)
+    from revtrace.trace.operators import binary
+
+    value = arrays.settle(t, prepared(t, st, a))
+    kind = dtype_argument(t, dtype, "f8" if value.dtype[0] in "iub" else value.dtype)
+    total = sum_of(t, st, chosen(t, st, value, where, Static(0)), axis, Static(np.dtype(kind)), flag_of(keepdims))
+    count = _as_kind(t, counted(t, st, value, where, axis, flag_of(keepdims)), kind or "f8")
+    return delivered(t, st, binary(t, st, "/", total, count), out)
+
+
+def _as_kind(t: Tracer, value: Any, kind: str) -> Any:
+    """Numbers as floats of a dtype (of the parts of a complex one)."""
+    real = {"c16": "f8", "c8": "f4"}.get(kind, kind)
+    return arrays.apply(t, lambda x: Num(t.b.cast(numbers.as_num(t, x).operand, real), False), (value,))
+
+
+@on(np.average)
+def _average(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    from revtrace.trace.operators import binary
+
+    bind = signature("a", axis=NONE, weights=NONE, returned=Static(False), keepdims=Static(False))
+    a, axis, weights, returned, keepdims = bind(args, kwargs)
+    value = as_array_or_number(t, st, a)
+    keep = flag_of(keepdims)
+    if isinstance(weights, Static) and weights.value is None:
+        found = mean(t, st, value, axis, keep)
+        total: Any = Num(t.b.cast(numbers.as_num(t, _items_along(t, st, value, axis)).operand, "f8"), False)
+    else:
+        given = arrays.settle(t, as_array_or_number(t, st, weights))
+        if given.ndim == 1 and value.ndim > 1:
+            (k,) = axes_of(t, st, axis, value.ndim)
+            for _ in range(value.ndim - 1 - k):
+                given = subscripts.new_axis(given, given.ndim)
+        total = sum_of(
+            t, st, arrays.settle(t, binary(t, st, "+", given, binary(t, st, "*", value, Static(0.0)))), axis, None, keep
+        )
+        found = binary(
+            t, st, "/", sum_of(t, st, arrays.settle(t, binary(t, st, "*", value, given)), axis, None, keep), total
+        )
+    if not flag_of(returned):
+        return found
+    if arrays.is_array(found) and not arrays.is_array(total):
+        filled = arrays.new_array(t, "f8", found.shape)
+        assignment.assign(t, filled, total)
+        total = filled
+    return Tup((found, total))
+
+
+def _items_along(t: Tracer, st: State, value: Any, axis: Any) -> Any:
+    """How many items each mean is taken of."""
+    count: Any = Static(1)
+    for k in axes_of(t, st, axis, value.ndim):
+        count = numbers.binary(t, "*", count, length_value(value.shape[k]))
+    return count
+
+
+def variance(
+    t: Tracer, st: State, a: Any, axis: Any, ddof: Any, keepdims: bool, root: bool, where: Any = None,
+    centre: Any = None, dtype: Any = None,
+) -> Any:  # fmt: skip
+    """``np.var``, or ``np.std`` with ``root``."""
+    from revtrace.trace.operators import binary
+
+    value = arrays.settle(t, prepared(t, st, a))
+    kind = dtype_argument(t, dtype, "f8" if value.dtype[0] in "iub" else value.dtype) or "f8"
+    if kind != value.dtype:
+        value = arrays.materialise(t, value, kind)
+    axes = axes_of(t, st, axis, value.ndim)
+    masked = not all_chosen(where)
+    if masked:
+        where = arrays.settle(t, as_array_or_number(t, st, where))
+    if not is_given(centre):
+        if masked:
+            total = sum_of(t, st, chosen(t, st, value, where, Static(0)), axis, None, True)
+            count = _as_kind(t, counted(t, st, value, where, axis, True), kind)
+            centre = binary(t, st, "/", total, count)
+        else:
+            centre = mean(t, st, value, axis, True)
+    if arrays.is_array(centre):
+        centre = arrays.settle(t, centre)
+    gap = binary(t, st, "-", value, centre)
+    square = arrays.apply(t, lambda x: _squared(t, x), (gap,))
+    if masked:
+        square = chosen(t, st, square, where, Static(0))
+    total = sum_of(t, st, square, axis, None, keepdims)
+    left: Any = Static(1)
+    for k in axes:
+        left = numbers.binary(t, "*", left, length_value(value.shape[k]))
+    if masked:
+        left = counted(t, st, value, where, axis, keepdims)
+    # With fewer numbers than are taken off, numpy divides by zero.
+    freedom = arrays.apply(
+        t,
+        lambda n: numbers.select(
+            t, numbers.as_num(t, numbers.compare(t, ">", d := numbers.binary(t, "-", n, ddof), Static(0))).operand, d,
+            Static(0),
+        ),
+        (left,),
+    )  # fmt: skip
+    out = binary(t, st, "/", total, _as_kind(t, freedom, kind))
+    return arrays.apply(t, lambda x: primitive(t, "sqrt", x), (out,)) if root else out
+
+
+def _squared(t: Tracer, x: Num) -> Num:
+    if x.dtype[0] != "c":
+        return numbers.binary(t, "*", x, x)  # type: ignore[no-any-return]
+    size = primitive(t, "abs", x)
+    return numbers.binary(t, "*", size, size)  # type: ignore[no-any-return]
+
+
+def _variance_handler(root: bool) -> Any:
+    bind = signature(
+        "a", axis=NONE, dtype=None, out=NONE, ddof=Static(0), keepdims=Static(False), where=None, mean=None,
+        correction=None,
+    )  # fmt: skip
+
+    def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+        a, axis, dtype, out, ddof, keepdims, where, centre, correction = bind(args, kwargs)
+        ddof = correction if is_given(correction) else ddof
+        found = variance(t, st, a, axis, ddof, flag_of(keepdims), root, where, centre, dtype)
+        return delivered(t, st, found, out)
+
+    return handler
+
+
+on(np.var)(_variance_handler(False))
+on(np.std)(_variance_handler(True))

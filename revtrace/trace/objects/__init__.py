@@ -1,0 +1,1 @@
+"""Python's objects while tracing: containers, iterators, instances, classes, strings."""

@@ -1,0 +1,190 @@
+"""Attributes of instances and of classes, looked up as Python does."""
+
+from __future__ import annotations
+
+import functools
+import types
+from typing import TYPE_CHECKING, Any
+
+from revtrace.trace.external import attribute_of, external, lacks
+from revtrace.trace.record import Attr, Fixed, Source
+from revtrace.trace.signals import PythonRaise
+from revtrace.trace.state import DictBox, ObjectBox, State
+from revtrace.trace.values import Bound, Ref, Static, Tup
+
+if TYPE_CHECKING:
+    from revtrace.trace.machine import Tracer
+
+__all__ = [
+    "STEADY",
+    "class_attribute",
+    "class_source",
+    "lookup",
+    "of_object",
+    "own_names",
+    "part_of",
+    "store_field",
+    "super_attribute",
+]
+
+STEADY = frozenset(
+    {"numpy", "math", "cmath", "scipy", "numba", "builtins", "operator", "functools", "itertools", "typing"}
+)
+
+
+def of_object(t: Tracer, st: State, ref: Ref, box: ObjectBox, name: str) -> Any:
+    """Return ``ref.name`` of an instance."""
+    cls = box.cls
+    t.reliance.touch(cls)
+    if name == "__class__":
+        return Static(cls)
+    from revtrace.trace.scipy import sparse
+
+    if sparse.is_sparse_class(cls):
+        return sparse.attribute(t, st, ref, box, name)
+    if name == "__dict__":
+        if box.source is not None:
+            t.guard(Attr(box.source, "__dict__"), "keys", tuple(vars(box.original)))
+            for key in vars(box.original):
+                if box.get(key) is None:
+                    st.set_field(ref, key, attribute_of(t, st, box, key))
+            box = st.box(ref)  # type: ignore[assignment]
+        return st.new(DictBox(box.fields, owner=ref))
+    if issubclass(cls, BaseException) and box.get(name) is not None:
+        return box.get(name)
+    in_class = lookup(cls, name)
+    data = (
+        in_class is not None
+        and hasattr(type(in_class), "__set__")
+        and not isinstance(in_class, types.MemberDescriptorType)
+    )
+    if not data:
+        found = box.get(name)
+        if found is not None:
+            return found
+        if box.source is not None:
+            own = getattr(box.original, "__dict__", {})
+            if name in own or isinstance(in_class, types.MemberDescriptorType):
+                try:
+                    value = attribute_of(t, st, box, name)
+                except AttributeError as error:
+                    t.guard(Attr(box.source, name), "absent")
+                    raise PythonRaise(error) from None
+                st.set_field(ref, name, value)
+                return value
+            lacks(t, box, name)
+    if in_class is not None and not isinstance(in_class, types.MemberDescriptorType):
+        return class_attribute(t, st, cls, ref, name)
+    if hasattr(cls, "__getattr__"):
+        from revtrace.trace.callables.calls import call
+
+        return call(t, st, Bound(Static(cls.__getattr__), ref), (Static(name),), {})
+    t.guard(class_source(cls, name), "absent")
+    raise PythonRaise(AttributeError(f"'{cls.__name__}' object has no attribute {name!r}"))
+
+
+def lookup(cls: type, name: str) -> Any:
+    """Return what a class or its bases have under a name, None where they have nothing."""
+    for base in cls.__mro__:
+        if name in vars(base):
+            return vars(base)[name]
+    return None
+
+
+def class_attribute(t: Tracer, st: State, cls: type, self: Any, name: str, start: type | None = None) -> Any:
+    """Look a name up in a class (after ``start`` in its order) and bind it."""
+    from revtrace.trace.callables.calls import call
+
+    t.reliance.touch(cls)
+    mro = cls.__mro__
+    if start is not None:
+        mro = mro[mro.index(start) + 1 :]
+    found: Any = None
+    for base in mro:
+        if name in vars(base):
+            found = vars(base)[name]
+            break
+    else:
+        raise PythonRaise(AttributeError(f"'{cls.__name__}' object has no attribute {name!r}"))
+    source = class_source(cls if start is None else base, name)
+    if isinstance(found, property):
+        if found.fget is None:
+            raise PythonRaise(AttributeError(name))
+        return call(t, st, Static(found.fget, part_of(source, "fget")), (self,), {})
+    if isinstance(found, functools.cached_property):
+        value = call(t, st, Static(found.func, part_of(source, "func")), (self,), {})
+        if isinstance(self, Ref):
+            st.set_field(self, name, value)
+        return value
+    if isinstance(found, classmethod):
+        return Bound(Static(found.__func__, part_of(source, "__func__")), Static(cls))
+    if isinstance(found, staticmethod):
+        return Static(found.__func__, source)
+    if isinstance(found, (types.FunctionType, functools._lru_cache_wrapper)):
+        return Bound(Static(found, source), self)
+    if type(found).__module__.startswith(("numba", "revtrace.")) and hasattr(found, "py_func"):
+        return Bound(Static(found), self)
+    if isinstance(found, (types.WrapperDescriptorType, types.MethodDescriptorType)):
+        return Bound(Static(found), self)
+    if isinstance(found, functools.partialmethod):
+        raise t.unsupported("a partialmethod", "it is not supported", "write the method out")
+    if hasattr(type(found), "__get__") and not isinstance(found, type):
+        getter = type(found).__get__
+        if isinstance(getter, types.FunctionType):
+            descriptor = external(t, st, found, None, "const")
+            return call(t, st, Bound(Static(getter), descriptor), (self, Static(cls)), {})
+        source = None
+    return external(t, st, found, source, "const")
+
+
+def class_source(cls: type, name: str) -> Source | None:
+    """Where a class's attribute is read again at each call; None for classes that do not change."""
+    steady = cls.__module__.partition(".")[0] in STEADY or cls.__module__ == "collections"
+    return None if steady else Attr(Fixed(cls), name)
+
+
+def part_of(source: Source | None, name: str) -> Source | None:
+    """Return where an attribute of what a source gives is read again."""
+    return None if source is None else Attr(source, name)
+
+
+def own_names(cls: type) -> set[str]:
+    """Return the names that a class and its bases define, but for ``object``."""
+    return {name for base in cls.__mro__ if base is not object for name in vars(base)}
+
+
+def store_field(t: Tracer, st: State, target: Ref, name: str, value: Any) -> None:
+    """Set an attribute without asking the class."""
+    box = st.box(target)
+    assert isinstance(box, ObjectBox)
+    if box.source is not None:
+        t.side_effects = t.side_effects or t.b.loc
+    st.set_field(target, name, value)
+
+
+def super_attribute(t: Tracer, st: State, cls: Any, self: Any, name: str) -> Any:
+    """``super(cls, self).name``."""
+    start = cls.value
+    if isinstance(self, Static) and isinstance(self.value, type):
+        t.reliance.touch(self.value)
+        found = _lookup_after(self.value, start, name)
+        if name == "__new__" or isinstance(found, staticmethod):
+            return Static(getattr(found, "__func__", found))
+        return Bound(Static(found.__func__ if isinstance(found, classmethod) else found), self)
+    if isinstance(self, Tup):
+        owner = self.cls or tuple
+    elif isinstance(self, Static):
+        owner = type(self.value)
+    else:
+        box = st.box(self)
+        assert isinstance(box, ObjectBox)
+        owner = box.cls
+    return class_attribute(t, st, owner, self, name, start)
+
+
+def _lookup_after(cls: type, start: type, name: str) -> Any:
+    mro = cls.__mro__
+    for base in mro[mro.index(start) + 1 :]:
+        if name in vars(base):
+            return vars(base)[name]
+    raise PythonRaise(AttributeError(name))
