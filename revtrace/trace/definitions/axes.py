@@ -178,7 +178,7 @@ def unravel_index(indices: Any, shape: Any, order: Any = "C") -> Any:
     """Places along each axis of places in the flat array."""
     if order not in ("C", "F"):
         raise ValueError("only 'C' or 'F' order is permitted")
-    sizes = list(shape) if isinstance(shape, (tuple, list)) else [shape]
+    sizes = list(shape) if isinstance(shape, (tuple, list, np.ndarray)) else [shape]
     size = 1
     for n in sizes:
         size = size * n
@@ -195,7 +195,7 @@ def unravel_index(indices: Any, shape: Any, order: Any = "C") -> Any:
 @define(np.ravel_multi_index)
 def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: Any = "C") -> Any:
     """Places in the flat array of places along each axis."""
-    sizes = list(dims) if isinstance(dims, (tuple, list)) else [dims]
+    sizes = list(dims) if isinstance(dims, (tuple, list, np.ndarray)) else [dims]
     places = [np.asarray(i) for i in multi_index]
     if len(places) != len(sizes):
         raise ValueError("parameter multi_index must be a sequence of length of dims")

@@ -120,6 +120,10 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Any:
     """Evaluate functions where their conditions hold; the last one whose condition holds counts."""
     x = np.asarray(x)
+    if x.ndim == 0:
+        each = condlist if isinstance(condlist, (list, tuple)) else [condlist]
+        line = piecewise(x.reshape(1), [np.asarray(c).reshape(1) for c in each], funclist, *args, **kw)
+        return line.reshape(())
     if isinstance(condlist, np.ndarray) and condlist.ndim == x.ndim:
         condlist = [condlist]
     elif not isinstance(condlist, np.ndarray) and isinstance(condlist[0], (bool, np.bool_)):

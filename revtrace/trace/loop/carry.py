@@ -23,6 +23,7 @@ from revtrace.trace.external import attribute_of
 from revtrace.trace.join import either_misses, number_in, references, substitute
 from revtrace.trace.loop.carried_arrays import Storage
 from revtrace.trace.loop.carried_lists import GrownLists
+from revtrace.trace.loop.lengths import broadcast_once
 from revtrace.trace.numbers import as_num, fold, promoted
 from revtrace.trace.objects.growing import items_form
 from revtrace.trace.sameness import (
@@ -468,7 +469,9 @@ class Carried:
             if h.root in self._swapped and same_form(h, b):
                 root: Operand = self._swapped[h.root]
             else:
-                return self.storage.store(h, b, hint) if h.ndim == b.ndim else Conflict(h, b, loops=(self.key,))
+                if h.ndim != b.ndim or broadcast_once(self.t, h, b):
+                    return Conflict(h, b, loops=(self.key,))
+                return self.storage.store(h, b, hint)
         else:
             root = h.root
         if not same_form(h, b):

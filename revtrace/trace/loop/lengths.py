@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from revtrace.program.nodes import Const, If, Op, Operand, Var
+from revtrace.program.nodes import Const, If, Op, Operand, Var, const
 from revtrace.trace.loop.hoist import hoist
 from revtrace.trace.numbers import fold
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
+    from revtrace.trace.values import View
 
-__all__ = ["bound", "difference", "likely_differ"]
+__all__ = ["bound", "broadcast_once", "difference", "likely_differ"]
 
+ONE = const(1, "i8")
 Span = tuple[Operand, Operand]
 """The least and the greatest value of a loop's index."""
 
@@ -141,3 +143,12 @@ def likely_differ(t: Tracer, a: Operand, b: Operand) -> bool:
         return any(found)
     # Computed from what changes in the loop, or from the length on entry, but not as that length.
     return hoist(t, b) is None or bool(t.origins((a,)) & t.origins((b,)))
+
+
+def broadcast_once(t: Tracer, h: View, b: View) -> bool:
+    """Whether an array of length one on entry is broadcast in the first iteration and keeps that length.
+
+    The first iteration then computes with other shapes than those that follow.
+    """
+    pairs = [(m, n) for m, n in zip(h.shape, b.shape, strict=True) if m == ONE != n]
+    return any(hoist(t, n) is not None for _, n in pairs)

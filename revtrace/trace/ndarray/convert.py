@@ -51,6 +51,10 @@ def shape_argument(t: Tracer, st: State, value: Any) -> tuple[Operand, ...]:
     if arrays.is_array(value):
         if value.ndim == 0:
             return (t.b.cast(arrays.operand_at(t, value, ()), "i8"),)
+        length = value.shape[0]
+        if value.ndim == 1 and value.dtype[0] in "iu" and isinstance(length, Const):
+            items = [arrays.operand_at(t, value, (const(k, "i8"),)) for k in range(int(length.value.real))]
+            return tuple(t.b.cast(n, "i8") for n in items)
         raise t.unsupported("a shape given as an array", "the number of axes must be known", "pass a tuple")
     return tuple(numbers.integer(t, t.use(v)) for v in items_of(t, st, value))
 

@@ -24,6 +24,15 @@ def case(*args):
 X = np.random.default_rng(0).standard_normal(8)
 
 
+@case(X[:3], X[:6])
+def clenshaw(x, c):
+    c = c.reshape(c.shape + (1,))
+    c0, c1 = c[-2], c[-1]
+    for i in range(3, len(c) + 1):
+        c0, c1 = c[-i] - c1, c0 + c1 * 2 * x
+    return np.sum(c0 + c1 * x)
+
+
 @case(100.0, 110.0, 0.3)
 def american_put(s, k, sig):
     n = 12
