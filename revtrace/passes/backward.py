@@ -39,6 +39,8 @@ class Sweeps(Shadows):
         Adjoints of numbers so far.
     needless : set of int
         Writes, by identity, whose adjoints need not be cleared.
+    unread : set of int
+        Stores, by identity, of numbers whose adjoints of zero count whatever they are multiplied with.
     stuck : set of Var
         Loops that cannot be reversed in place after all.
     apart : bool
@@ -58,11 +60,13 @@ class Sweeps(Shadows):
         fused: set[Var],
         roots: frozenset[int],
         needless: set[int],
+        unread: set[int],
         apart: bool = False,
     ) -> None:
         super().__init__(demand, chosen, fused, roots)
         self.apart = apart
         self.needless = needless
+        self.unread = unread
         self.first: dict[Var, int] = {}
         self.stuck: set[Var] = set()
         self.adj: dict[Var, Operand] = {}
@@ -158,6 +162,8 @@ class Sweeps(Shadows):
                 bar = self.shadow[target]
                 if self.on(op.args[1]):
                     g = b.op("load", bar, *index, type=op.args[1].type, hint="bar", **known(op))
+                    if id(op) in self.unread:
+                        self.leftout.element(g)
                     self.add(op.args[1], g)
                 if op.name == "store" and id(op) not in self.needless:
                     assert isinstance(op.args[1].type, Scalar)

@@ -59,6 +59,11 @@ class LeftOut:
         self.known[made] = replace(found, loose=False)
         return made
 
+    def element(self, made: Var) -> None:
+        """Note that an adjoint, of an array's element, may be zero because nothing has read what it is of."""
+        assert isinstance(made.type, Scalar)
+        self.known[made] = _Unless(self.b.op("ne", made, const(0, made.type.dtype), type=BOOL))
+
     def settle(self, adj: dict[Var, Operand], since: Mapping[Var, Operand]) -> None:
         """Make the adjoints that changed strict, before the region ends in which their conditions are known."""
         for v, g in adj.items():

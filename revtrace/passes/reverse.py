@@ -24,6 +24,7 @@ from revtrace.passes.residuals import residuals
 from revtrace.passes.restoring import restorable
 from revtrace.passes.scopes import TOP, scopes
 from revtrace.passes.selection import selection
+from revtrace.passes.unread import unread
 from revtrace.program.nodes import For, Program, Var, While, walk
 from revtrace.program.rebuild import fresh
 
@@ -104,7 +105,8 @@ def reverse(
             other = planned(chosen.restored | {cls})
             if other[1].cost < chosen.cost:
                 demand, chosen = other
-        sweeps = Sweeps(demand, chosen, fused, roots, needless(program, where, classes, on, roots), apart)
+        cleared = needless(program, where, classes, on, roots)
+        sweeps = Sweeps(demand, chosen, fused, roots, cleared, unread(program, where, classes, on), apart)
         made = sweeps.program(program, inputs, outputs)
         stuck = sweeps.stuck
         if not stuck:
