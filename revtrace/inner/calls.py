@@ -21,8 +21,9 @@ from revtrace.table import Step
 from revtrace.trace import numbers
 from revtrace.trace.callables import functions
 from revtrace.trace.callables.builtin_types import copied
-from revtrace.trace.callables.calls import TracedFunction, call
+from revtrace.trace.callables.calls import call
 from revtrace.trace.callables.functions import instances, on
+from revtrace.trace.callables.traced_function import TracedFunction
 from revtrace.trace.external import external
 from revtrace.trace.join import references
 from revtrace.trace.ndarray import arrays

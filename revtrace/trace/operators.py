@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from revtrace.program.nodes import Var, const
-from revtrace.program.types import BOOL
 from revtrace.trace import numbers
+from revtrace.trace.kinds import constant_array, is_list, is_moment, is_object, is_tuple, members, spread, type_of
 from revtrace.trace.ndarray import arrays, assignment
 from revtrace.trace.objects.texts import is_text, run_time_text
 from revtrace.trace.signals import PythonRaise
-from revtrace.trace.state import DictBox, Growing, ListBox, ObjectBox, SetBox, State
-from revtrace.trace.values import Bound, Maybe, Num, Ref, Static, Tup, Undef, View, is_number, is_numeric
+from revtrace.trace.state import DictBox, ListBox, ObjectBox, SetBox, State
+from revtrace.trace.values import Num, Ref, Static, Tup, View, is_numeric
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
-__all__ = ["binary", "compare", "contains", "identical", "inplace", "invert_truth", "truth", "unary"]
+
+__all__ = ["binary", "inplace", "unary"]
 
 DUNDER = {
     "+": "add",
@@ -40,15 +40,6 @@ DUNDER_COMPARE = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "!="
 REFLECTED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
 
-def _constant_array(t: Tracer, value: Any) -> Any:
-    """Turn a small static array (made while tracing) into a program array."""
-    if isinstance(value, Static) and isinstance(value.value, np.ndarray):
-        from revtrace.trace.ndarray.convert import as_array
-
-        return as_array(t, value)
-    return value
-
-
 def binary(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
     """``x symbol y``."""
     if is_text(x) or is_text(y):
@@ -58,16 +49,16 @@ def binary(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
         x, y = _for_moments(t, x), _for_moments(t, y)
     if isinstance(x, Static) and isinstance(y, Static) and not _needs_care(x) and not _needs_care(y):
         return numbers._python(t, numbers.PYTHON[symbol], x, y)
-    x, y = _constant_array(t, x), _constant_array(t, y)
+    x, y = constant_array(t, x), constant_array(t, y)
     if is_numeric(x) and is_numeric(y):
         return numbers.binary(t, symbol, x, y)
     from revtrace.trace.scipy import sparse
 
     if symbol == "@" and (sparse.is_sparse(st, x) or sparse.is_sparse(st, y)):
         return sparse.product(t, st, x, y)
-    if _is_object(st, x) or _is_object(st, y):
+    if is_object(st, x) or is_object(st, y):
         return _object_binary(t, st, symbol, x, y)
-    if arrays.is_array(x) or arrays.is_array(y) or (symbol != "*" and _spread(st, x, y)):
+    if arrays.is_array(x) or arrays.is_array(y) or (symbol != "*" and spread(st, x, y)):
         from revtrace.trace.ndarray.convert import as_array_or_number
 
         x, y = as_array_or_number(t, st, x), as_array_or_number(t, st, y)
@@ -77,11 +68,6 @@ def binary(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
             return matmul(t, x, y)
         return arrays.apply(t, lambda a, b: numbers.binary(t, symbol, a, b), (x, y))
     return _containers(t, st, symbol, x, y)
-
-
-def is_moment(x: Any) -> bool:
-    """Whether a value is a date, a time or a span."""
-    return isinstance(x, Static) and type(x.value).__module__ == "datetime"
 
 
 def _for_moments(t: Tracer, x: Any) -> Any:
@@ -106,29 +92,14 @@ def _needs_care(x: Static) -> bool:
     )
 
 
-def _is_object(st: State, x: Any) -> bool:
-    if isinstance(x, Ref):
-        return isinstance(st.box(x), ObjectBox)
-    return isinstance(x, Tup) and x.cls is not None
-
-
-def _type_of(st: State, x: Any) -> Any:
-    if isinstance(x, Tup):
-        return x.cls or tuple
-    if isinstance(x, Ref):
-        box = st.box(x)
-        return box.cls if isinstance(box, ObjectBox) else None
-    return type(x.value) if isinstance(x, Static) else None
-
-
 def _object_binary(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
     from revtrace.trace.callables.calls import call_method
 
     name = DUNDER[symbol]
     for value, other, method in ((x, y, f"__{name}__"), (y, x, f"__r{name}__")):
-        if not _is_object(st, value):
+        if not is_object(st, value):
             continue
-        cls = _type_of(st, value)
+        cls = type_of(st, value)
         found = getattr(cls, method, None)
         if found is not None and found is not getattr(tuple, method, None):
             result = call_method(t, st, value, method, (other,))
@@ -143,16 +114,16 @@ def _containers(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
     from revtrace.trace.objects.containers import as_known_int, items_of
 
     if symbol == "+":
-        if _is_list(st, x) and _is_list(st, y):
+        if is_list(st, x) and is_list(st, y):
             return st.new(ListBox(tuple(items_of(t, st, x) + items_of(t, st, y))))
-        if _is_tuple(x) and _is_tuple(y):
+        if is_tuple(x) and is_tuple(y):
             return Tup(tuple(items_of(t, st, x) + items_of(t, st, y)))
     if symbol == "*":
         if is_numeric(x):
             x, y = y, x
-        if _is_list(st, x):
+        if is_list(st, x):
             return _repeat(t, st, x, y)
-        if _is_tuple(x):
+        if is_tuple(x):
             return Tup(tuple(items_of(t, st, x)) * as_known_int(t, y))
     if symbol == "%" and isinstance(x, Static) and isinstance(x.value, str):
         from revtrace.trace.objects.containers import as_static
@@ -166,20 +137,12 @@ def _containers(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
         if isinstance(a, DictBox) and isinstance(b, DictBox):
             return st.new(DictBox(tuple({**dict(a.items), **dict(b.items)}.items())))
     if symbol in "-|&^":
-        left, right = _members(st, x), _members(st, y)
+        left, right = members(st, x), members(st, y)
         if left is not None and right is not None:
             made = numbers.PYTHON[symbol](left, right)
             # The operand on the left decides between a set and a frozenset.
             return st.new(SetBox(made)) if isinstance(x, Ref) else Static(made)
     raise PythonRaise(TypeError(f"unsupported operand type(s) for {symbol}: {t.describe(x)!r} and {t.describe(y)!r}"))
-
-
-def _members(st: State, x: Any) -> frozenset[Any] | None:
-    """Return the items of a set or a frozenset."""
-    if isinstance(x, Static):
-        return frozenset(x.value) if isinstance(x.value, (set, frozenset)) else None
-    box = st.box(x) if isinstance(x, Ref) else None
-    return box.items if isinstance(box, SetBox) else None
 
 
 def _repeat(t: Tracer, st: State, x: Any, y: Any) -> Any:
@@ -193,24 +156,6 @@ def _repeat(t: Tracer, st: State, x: Any, y: Any) -> Any:
     if isinstance(y, Num):
         count = t.pins.known(t, count, "the length of a list must be known")
     return st.new(ListBox(tuple(items) * int(count.value)))  # type: ignore[union-attr,arg-type]
-
-
-def _spread(st: State, x: Any, y: Any) -> bool:
-    """Whether a numpy scalar meets a list or tuple, which makes an array of it."""
-    return any(is_numeric(a) and not is_weak(a) and (_is_list(st, b) or _is_tuple(b)) for a, b in ((x, y), (y, x)))
-
-
-def is_weak(value: Any) -> bool:
-    """Whether a number is Python's own and not a numpy scalar."""
-    return value.weak if isinstance(value, Num) else not isinstance(value.value, np.generic)
-
-
-def _is_list(st: State, x: Any) -> bool:
-    return isinstance(x, Ref) and isinstance(st.box(x), (ListBox, Growing))
-
-
-def _is_tuple(x: Any) -> bool:
-    return isinstance(x, Tup) or (isinstance(x, Static) and isinstance(x.value, tuple))
 
 
 def inplace(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
@@ -249,245 +194,13 @@ def inplace(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
 
 def unary(t: Tracer, st: State, symbol: str, x: Any) -> Any:
     """``-x``, ``+x``, ``~x``."""
-    x = _constant_array(t, t.use(x))
+    x = constant_array(t, t.use(x))
     if is_numeric(x):
         return numbers.unary(t, symbol, x)
     if arrays.is_array(x):
         return arrays.apply(t, lambda a: numbers.unary(t, symbol, a), (x,))
-    if _is_object(st, x):
+    if is_object(st, x):
         from revtrace.trace.callables.calls import call_method
 
         return call_method(t, st, x, {"-": "__neg__", "+": "__pos__", "~": "__invert__"}[symbol], ())
     raise PythonRaise(TypeError(f"bad operand type for unary {symbol}"))
-
-
-def compare(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
-    """``x symbol y`` for the six comparisons."""
-    if symbol in ("==", "!=") and (_nothing(x) or _nothing(y)):
-        found = identical(t, st, x, y)
-        return found if symbol == "==" else invert_truth(t, found)
-    x, y = _constant_array(t, t.use(x)), _constant_array(t, t.use(y))
-    if isinstance(x, Static) and isinstance(y, Static):
-        return numbers._python(t, numbers.PYTHON[symbol], x, y)
-    if is_numeric(x) and is_numeric(y):
-        return numbers.compare(t, symbol, x, y)
-    if arrays.is_array(x) or arrays.is_array(y) or _spread(st, x, y):
-        from revtrace.trace.ndarray.convert import as_array_or_number
-
-        if not all(arrays.is_array(v) or is_numeric(v) or isinstance(v, (Ref, Tup)) or _is_tuple(v) for v in (x, y)):
-            return Static(symbol == "!=")
-        x, y = as_array_or_number(t, st, x), as_array_or_number(t, st, y)
-        return arrays.apply(t, lambda a, b: _as_dynamic(t, numbers.compare(t, symbol, a, b)), (x, y))
-    if _is_object(st, x) or _is_object(st, y):
-        from revtrace.trace.callables.calls import call_method
-
-        for value, other, sign in ((x, y, symbol), (y, x, REFLECTED[symbol])):
-            if _is_object(st, value) and not isinstance(value, Tup):
-                method = f"__{DUNDER_COMPARE[sign]}__"
-                if getattr(_type_of(st, value), method) is not getattr(object, method):
-                    return call_method(t, st, value, method, (other,))
-    if symbol in ("==", "!="):
-        found = _equal(t, st, x, y)
-        return found if symbol == "==" else invert_truth(t, found)
-    return _order(t, st, symbol, x, y)
-
-
-def _as_dynamic(t: Tracer, value: Any) -> Num:
-    return numbers.as_num(t, value)
-
-
-def _nothing(x: Any) -> bool:
-    return isinstance(x, Static) and x.value is None
-
-
-def _equal(t: Tracer, st: State, x: Any, y: Any) -> Any:
-    """``==`` of containers, item by item."""
-    from revtrace.trace.objects.containers import items_of
-
-    sequence = (_is_tuple(x) and _is_tuple(y)) or (_is_list(st, x) and _is_list(st, y))
-    if sequence:
-        a, b = items_of(t, st, x), items_of(t, st, y)
-        if len(a) != len(b):
-            return Static(False)
-        result: Any = Static(True)
-        for p, q in zip(a, b, strict=True):
-            result = both(t, result, truth(t, st, compare(t, st, "==", p, q)))
-        return result
-    left, right = _members(st, x), _members(st, y)
-    if left is not None and right is not None:
-        return Static(left == right)
-    if isinstance(x, Ref) and isinstance(y, Ref):
-        return _one(t, x, y)
-    return Static(False)
-
-
-def _order(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
-    from revtrace.trace.objects.containers import items_of
-
-    if (_is_tuple(x) and _is_tuple(y)) or (_is_list(st, x) and _is_list(st, y)):
-        strict = symbol[0]
-        a, b = items_of(t, st, x), items_of(t, st, y)
-        result: Any = Static(bool(numbers.PYTHON[symbol](len(a), len(b))))
-        common = min(len(a), len(b))
-        for p, q in zip(a[:common][::-1], b[:common][::-1], strict=True):
-            equal = truth(t, st, compare(t, st, "==", p, q))
-            if isinstance(equal, Static) and equal.value:
-                continue
-            less = truth(t, st, compare(t, st, strict, p, q))
-            result = either(t, less, both(t, equal, result))
-        return result
-    left, right = _members(st, x), _members(st, y)
-    if left is not None and right is not None:
-        return Static(bool(numbers.PYTHON[symbol](left, right)))
-    raise PythonRaise(TypeError(f"'{symbol}' not supported between {t.describe(x)} and {t.describe(y)}"))
-
-
-def both(t: Tracer, x: Any, y: Any) -> Any:
-    """Logical and of two truths."""
-    if isinstance(x, Static):
-        return y if x.value else x
-    if isinstance(y, Static):
-        return x if y.value else y
-    return Num(t.b.op("and", x.operand, y.operand, type=BOOL), True)
-
-
-def either(t: Tracer, x: Any, y: Any) -> Any:
-    """Logical or of two truths."""
-    return invert_truth(t, both(t, invert_truth(t, x), invert_truth(t, y)))
-
-
-def invert_truth(t: Tracer, x: Any) -> Any:
-    """``not x`` of a truth."""
-    if isinstance(x, Static):
-        return Static(not x.value)
-    return Num(t.b.op("not", x.operand, type=BOOL), True)
-
-
-def truth(t: Tracer, st: State, x: Any) -> Any:
-    """``bool(x)``: a static bool, or a number of dtype b1."""
-    if isinstance(x, Maybe) and isinstance(x.missing, Static):
-        inner = truth(t, st, x.value)
-        return both(t, Num(x.flag, True), inner)
-    x = t.use(x)
-    if isinstance(x, Static):
-        try:
-            return Static(bool(x.value))
-        except Exception as error:
-            raise PythonRaise(error) from None
-    if isinstance(x, Num):
-        operand = numbers.to_bool(t, x)
-        return Num(operand, True)
-    if isinstance(x, Tup):
-        return Static(bool(x.items))
-    if isinstance(x, Ref):
-        box = st.box(x)
-        if isinstance(box, Growing) and isinstance(box.length, Num):
-            return Num(t.b.compare("gt", box.length.operand, const(0, "i8")), True)
-        if isinstance(box, ObjectBox):
-            from revtrace.trace.callables.calls import call_method
-
-            for name in ("__bool__", "__len__"):
-                if hasattr(box.cls, name):
-                    return truth(t, st, call_method(t, st, x, name, ()))
-            return Static(True)
-        from revtrace.trace.sameness import fields
-
-        if isinstance(box, (ListBox, DictBox, SetBox)):
-            return Static(bool(box.items if isinstance(box, SetBox) else fields(box)))
-    if arrays.is_array(x):
-        if all(arrays.is_one(n) for n in x.shape):
-            return truth(t, st, Num(arrays.operand_at(t, x, (arrays.ZERO,) * x.ndim), False))
-        if x.ndim == 0:
-            return truth(t, st, Num(arrays.operand_at(t, x, ()), False))
-        raise PythonRaise(
-            ValueError("The truth value of an array with more than one element is ambiguous. Use a.any() or a.all()")
-        )
-    return Static(True)
-
-
-def _one(t: Tracer, x: Ref, y: Ref) -> Static:
-    """Whether two references are to one object."""
-    from revtrace.trace.external import source_of
-
-    sources = source_of(t, x), source_of(t, y)
-    if x.id != y.id and None not in sources:
-        t.guard(sources[0], "apart", (sources[1],))
-    return Static(x.id == y.id)
-
-
-def _one_array(t: Tracer, x: View, y: View) -> Static:
-    """Whether two arrays are one object."""
-    from revtrace.trace.sameness import same
-
-    if x.source is None or y.source is None or x.source == y.source:
-        return Static(same(x, y))
-    arrays_ = [t.pins.values.get(v.root) for v in (x, y) if isinstance(v.root, Var)]
-    one = len(arrays_) == 2 and arrays_[0] is arrays_[1]
-    t.guard(x.source, "same" if one else "apart", (y.source,))
-    return Static(one)
-
-
-def identical(t: Tracer, st: State, x: Any, y: Any) -> Any:
-    """``x is y``."""
-    for a, b in ((x, y), (y, x)):
-        if isinstance(b, Static) and b.value is None and isinstance(a, Maybe) and isinstance(a.missing, Static):
-            return Num(t.b.op("not", a.flag, type=BOOL), True)
-    if isinstance(x, Undef) or isinstance(y, Undef) or is_text(x) or is_text(y):
-        return Static(False)
-    x, y = t.use(x), t.use(y)
-    if isinstance(x, Static) and isinstance(y, Static):
-        if is_number(x.value) and is_number(y.value) and not isinstance(x.value, bool):
-            return Static(type(x.value) is type(y.value) and bool(x.value == y.value))
-        return Static(x.value is y.value)
-    if isinstance(x, Num) and isinstance(y, Static) and isinstance(y.value, bool) and x.dtype == "b1" and x.weak:
-        return compare(t, st, "==", x, y)
-    if isinstance(x, Ref) and isinstance(y, Ref):
-        return _one(t, x, y)
-    if isinstance(x, View) and isinstance(y, View):
-        return _one_array(t, x, y)
-    if isinstance(x, Bound) and isinstance(y, Bound):
-        return Static(False)
-    return Static(x is y)
-
-
-def contains(t: Tracer, st: State, x: Any, container: Any) -> Any:
-    """``x in container``."""
-    from revtrace.trace.objects.containers import items_of, module_asked
-
-    container = t.use(container)
-    if isinstance(container, Ref):
-        box = st.box(container)
-        if isinstance(box, (DictBox, SetBox)):
-            key = _static_key(t, st, x)
-            keys = [k for k, _ in box.items] if isinstance(box, DictBox) else list(box.items)
-            return Static(any(k == key for k in keys))
-        if isinstance(box, ObjectBox):
-            from revtrace.trace.callables.calls import call_method
-
-            if hasattr(box.cls, "__contains__"):
-                return truth(t, st, call_method(t, st, container, "__contains__", (x,)))
-    if isinstance(container, Static) and isinstance(x, Static):
-        if (module := module_asked(t, container, x)) is not None and x.value in container.value:
-            t.guard(module, "is", container.value[x.value])
-        return numbers._python(t, operator.contains, container, x)
-    if isinstance(container, Static) and isinstance(container.value, range) and isinstance(x, Num):
-        return _in_range(t, st, x, container.value)
-    result: Any = Static(False)
-    for item in items_of(t, st, container):
-        result = either(t, result, truth(t, st, compare(t, st, "==", x, item)))
-    return result
-
-
-def _in_range(t: Tracer, st: State, x: Num, r: range) -> Any:
-    low, high = (r.start, r.stop) if r.step > 0 else (r.stop + 1, r.start + 1)
-    inside = both(t, compare(t, st, ">=", x, Static(low)), compare(t, st, "<", x, Static(high)))
-    if abs(r.step) == 1:
-        return inside
-    offset = binary(t, st, "%", binary(t, st, "-", x, Static(r.start)), Static(r.step))
-    return both(t, inside, compare(t, st, "==", offset, Static(0)))
-
-
-def _static_key(t: Tracer, st: State, x: Any) -> Any:
-    from revtrace.trace.objects.containers import _key
-
-    return _key(t, st, t.use(x))

@@ -9,7 +9,7 @@ from revtrace.decode.table import COMPENSATED_SUMS
 from revtrace.program.nodes import Const, Operand
 from revtrace.program.types import BOOL, Scalar
 from revtrace.rules.runtime import sum_error, with_error
-from revtrace.trace import numbers, operators
+from revtrace.trace import comparisons, kinds, numbers, operators
 from revtrace.trace.callables.builtin_functions import is_generator
 from revtrace.trace.callables.functions import on
 from revtrace.trace.ndarray import arrays
@@ -48,7 +48,7 @@ def _extreme(t: Tracer, st: State, args: Args, kwargs: Kwargs, name: str) -> Any
         plain = isinstance(key, Static) and key.value is None
         if plain and is_numeric(best) and is_numeric(x) and not (isinstance(best, Static) and isinstance(x, Static)):
             return two(t, name, best, x)
-        wins = operators.truth(t, state, operators.compare(t, state, symbol, rank(x), rank(best)))
+        wins = comparisons.truth(t, state, comparisons.compare(t, state, symbol, rank(x), rank(best)))
         if isinstance(wins, Static):
             return x if wins.value else best
         return choose(t, wins.operand, x, best)
@@ -57,7 +57,7 @@ def _extreme(t: Tracer, st: State, args: Args, kwargs: Kwargs, name: str) -> Any
         source = t.use(args[0])
         by_itself = isinstance(key, Static) and key.value is None
         if is_generator(st, source):
-            from revtrace.trace.callables.calls import fold_generator
+            from revtrace.trace.callables.running import fold_generator
 
             found = fold_generator(t, st, source, NONE, better)
         elif by_itself and (
@@ -155,7 +155,7 @@ def exact_sum(t: Tracer, st: State, source: Any) -> Any:
 
 def is_weak_number(x: Any) -> bool:
     """Whether a value is one of Python's own numbers."""
-    return is_numeric(x) and operators.is_weak(x)
+    return is_numeric(x) and kinds.is_weak(x)
 
 
 def _float(x: Any) -> bool:
@@ -189,9 +189,10 @@ def _with_error(t: Tracer, total: Any, low: Any) -> Any:
 
 def fold(t: Tracer, st: State, source: Any, init: Any, combine: Any) -> Any:
     """Fold an iterable into one value or tuple, with a loop where its length is known only when running."""
-    from revtrace.trace.callables.calls import fold_generator
+    from revtrace.trace.callables.running import fold_generator
     from revtrace.trace.ndarray.convert import as_array
-    from revtrace.trace.objects.iterators import Span, used_up
+    from revtrace.trace.objects.iterators import used_up
+    from revtrace.trace.objects.rolling import Span
 
     if is_generator(st, source):
         return fold_generator(t, st, source, init, combine)
@@ -216,9 +217,9 @@ def fold(t: Tracer, st: State, source: Any, init: Any, combine: Any) -> Any:
 
 
 def _span_of(t: Tracer, st: State, ref: Ref) -> Any:
-    from revtrace.trace.objects.iterators import _span
+    from revtrace.trace.objects.rolling import span_of
 
-    span = _span(t, st, ref)
+    span = span_of(t, st, ref)
     return span if span is not None and not isinstance(span.length, Const) else None
 
 
@@ -253,8 +254,8 @@ def _fold_span(t: Tracer, st: State, span: Any, init: Any, combine: Any) -> Any:
 
 def _all_any(t: Tracer, st: State, args: Args, stop_on: bool) -> Any:
     def combine(state: State, acc: Any, x: Any) -> Any:
-        flag = operators.truth(t, state, x)
-        return operators.either(t, acc, flag) if stop_on else operators.both(t, acc, flag)
+        flag = comparisons.truth(t, state, x)
+        return comparisons.either(t, acc, flag) if stop_on else comparisons.both(t, acc, flag)
 
     return fold(t, st, t.use(args[0]), Static(not stop_on), combine)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import const
 from revtrace.program.types import Scalar, real_dtype
-from revtrace.trace import numbers, operators
+from revtrace.trace import comparisons, numbers, operators
 from revtrace.trace.callables.functions import on
 from revtrace.trace.ndarray import arrays
 from revtrace.trace.ndarray.elementwise import as_float
@@ -26,9 +26,6 @@ Kwargs = dict[str, Any]
 def is_generator(st: State, v: Any) -> bool:
     """Whether a traced value is a generator."""
     return isinstance(v, Ref) and isinstance(st.box(v), IterBox) and st.box(v).kind == "generator"  # type: ignore[union-attr]
-
-
-# numbers ------------------------------------------------------------------------------------
 
 
 @on(float)
@@ -75,7 +72,7 @@ def _int(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> 
 
 @on(bool)
 def _bool(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    return operators.truth(t, st, args[0]) if args else Static(False)
+    return comparisons.truth(t, st, args[0]) if args else Static(False)
 
 
 @on(complex)

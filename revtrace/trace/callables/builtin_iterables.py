@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Const, const
-from revtrace.trace import numbers, operators
+from revtrace.trace import comparisons, numbers
 from revtrace.trace.callables.builtin_functions import is_generator
 from revtrace.trace.callables.functions import method_handler, on
 from revtrace.trace.definitions import iterating
@@ -77,7 +77,7 @@ def _filter(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) 
     out = []
     for item in containers.items_of(t, st, args[1]):
         keep = item if isinstance(args[0], Static) and args[0].value is None else call(t, st, args[0], (item,), {})
-        flag = operators.truth(t, st, keep)
+        flag = comparisons.truth(t, st, keep)
         if not isinstance(flag, Static):
             flag = Static(t.pins.known(t, flag.operand, "how many items a filter keeps must be known").value)
         if flag.value:
@@ -93,7 +93,7 @@ def _reversed(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None
     if arrays.is_array(source):
         return iterate(t, st, subscripts.subscript(t, source, Static(slice(None, None, -1))))
     if isinstance(source, Ref) and isinstance(st.box(source), IterBox) and st.box(source).kind == "range":  # type: ignore[union-attr]
-        from revtrace.trace.objects.iterators import range_length
+        from revtrace.trace.objects.rolling import range_length
 
         parts = st.box(source).parts  # type: ignore[union-attr]
         start, stop, step = (numbers.integer(t, p) for p in parts)
@@ -169,7 +169,7 @@ def _list(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
         return st.new(ListBox(()))
     source = t.use(args[0])
     if is_generator(st, source):
-        from revtrace.trace.callables.calls import collect
+        from revtrace.trace.callables.running import collect
 
         return collect(t, st, source)
     if isinstance(source, Ref) and isinstance(st.box(source), Growing):

@@ -53,7 +53,7 @@ def python_type(t: Tracer, st: State, value: Any) -> type:
 
 def _stood_for(value: Any) -> type | None:
     """Return the class of what one of the tracer's own objects stands for."""
-    from revtrace.trace.callables.calls import TracedFunction
+    from revtrace.trace.callables.traced_function import TracedFunction
 
     kinds = ((TracedFunction, types.FunctionType), (Vectorized, np.vectorize))
     return next((kind for own, kind in kinds if isinstance(value, own)), None)
@@ -123,7 +123,7 @@ def _issubclass(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | No
 
 @on(callable)
 def _callable(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    from revtrace.trace.callables.calls import TracedFunction
+    from revtrace.trace.callables.traced_function import TracedFunction
 
     value = t.use(args[0])
     if isinstance(value, Static):

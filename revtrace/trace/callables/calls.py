@@ -3,91 +3,35 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import operator
 import sys
 import types
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from revtrace.calls import users
-from revtrace.errors import UnsupportedError
-from revtrace.program.nodes import Const
 from revtrace.rules import callables
 from revtrace.trace import libraries
-from revtrace.trace.callables import functions, memo
+from revtrace.trace.callables import construct, evaluate, functions, memo
+from revtrace.trace.callables.running import enter
+from revtrace.trace.callables.traced_function import TracedFunction
 from revtrace.trace.external import external
 from revtrace.trace.ndarray import elementwise
 from revtrace.trace.objects.attributes import Method, get_attribute
 from revtrace.trace.objects.members import class_source
 from revtrace.trace.record import Cell, Fixed, Item
-from revtrace.trace.signals import NeedStatic, PythonRaise
-from revtrace.trace.state import CellBox, DictBox, IterBox, ListBox, ObjectBox, State
-from revtrace.trace.values import NONE, UNDEF, Bound, Num, Ref, Static, Tup, Vectorized, View
+from revtrace.trace.signals import PythonRaise
+from revtrace.trace.state import CellBox, ObjectBox, State
+from revtrace.trace.values import NONE, UNDEF, Bound, Ref, Static, Tup, Vectorized
 
 if TYPE_CHECKING:
-    from types import CodeType
-
     from revtrace.trace.frames import Frame
     from revtrace.trace.machine import Tracer
 
-__all__ = ["TracedFunction", "call", "call_method", "collect", "fold_generator"]
 
-MAX_RECURSION = 8
+__all__ = ["call", "call_method"]
 _GETTERS = (operator.itemgetter, operator.attrgetter, operator.methodcaller)
-VARARGS, VARKW, GENERATOR = inspect.CO_VARARGS, inspect.CO_VARKEYWORDS, inspect.CO_GENERATOR
-ASYNC = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
-
-
-#: Where a function's attributes are among what it holds.
-_FIELDS = ".fields"
-
-
-class TracedFunction:
-    """A function made while tracing: its code, the values of its defaults and its cells."""
-
-    def __init__(self, code: CodeType, globals_: dict[str, Any], frame: Any) -> None:
-        self.code = code
-        self.globals = globals_
-        self.frame = frame
-        self.defaults: tuple[Any, ...] = ()
-        self.kwdefaults: dict[str, Any] = {}
-        self.captured: dict[str, Ref] = {}
-        self.__qualname__ = code.co_qualname
-        self.__name__ = code.co_name
-
-    def get_field(self, st: State, name: str) -> Any:
-        """Return an attribute that was set on the function, or None."""
-        fields = self.captured.get(_FIELDS)
-        return None if fields is None else st.box(fields).get(name)  # type: ignore[union-attr]
-
-    def set_field(self, t: Tracer, st: State, name: str, value: Any) -> None:
-        """Set an attribute of the function."""
-        if _FIELDS not in self.captured:
-            empty = DictBox(())
-            ref = st.new(empty)
-            t.originals[ref.id] = empty
-            self.captured = {**self.captured, _FIELDS: ref}
-        st.set_item(self.captured[_FIELDS], name, value)
-
-    def having(self, t: Tracer, st: State, part: str, value: Any) -> TracedFunction:
-        """Return the function with defaults or a closure."""
-        from revtrace.trace.objects.containers import items_of
-
-        new = TracedFunction(self.code, self.globals, self.frame)
-        new.defaults, new.kwdefaults, new.captured = self.defaults, self.kwdefaults, self.captured
-        if part == "defaults":
-            new.defaults = tuple(items_of(t, st, value))
-        elif part == "kwdefaults":
-            box = st.box(value)
-            assert isinstance(box, DictBox)
-            new.kwdefaults = dict(box.items)
-        elif part == "closure":
-            names = self.code.co_freevars
-            new.captured = dict(zip(names, items_of(t, st, value), strict=True))
-        return new
 
 
 def call(
@@ -184,8 +128,8 @@ def call(
         return traced(t, st, stand_in, args, kwargs)
     if isinstance(f, types.FunctionType):
         designs = libraries.designs(f)
-        if designs or (f.__module__ or "").partition(".")[0] in functions.PURE_PYTHON:
-            ready = functions.evaluate(t, st, f, args, kwargs, pure=designs)
+        if designs or (f.__module__ or "").partition(".")[0] in evaluate.PURE_PYTHON:
+            ready = evaluate.evaluate(t, st, f, args, kwargs, pure=designs)
             if ready is not None:
                 return ready
         return _plain(t, st, f, function, args, kwargs)
@@ -202,8 +146,8 @@ def call(
             st.set_field(args[0], "args", Tup(args[1:]))
             return NONE
     if isinstance(f, type):
-        return functions.construct(t, st, f, args, kwargs)
-    ready = functions.evaluate(t, st, f, args, kwargs)
+        return construct.construct(t, st, f, args, kwargs)
+    ready = evaluate.evaluate(t, st, f, args, kwargs)
     if ready is not None:
         return ready
     if _shows(st, f, args):
@@ -270,9 +214,6 @@ _TRACED = ("revtrace.trace", "revtrace.calls", "revtrace.passes.calls")
 """Modules of revtrace whose functions are written to be traced: derivatives of rows, and wrappers of them."""
 
 
-# plain functions --------------------------------------------------------------------------
-
-
 def _plain(
     t: Tracer, st: State, f: types.FunctionType, value: Static, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
@@ -303,7 +244,7 @@ def _plain(
         cells[name] = external(t, st, contents, Cell(source, k), "const")
     captured |= {name: st.new(CellBox(v)) for name, v in cells.items()}
     t.guard(source, "code", (f.__code__, f.__defaults__, f.__kwdefaults__)) if not isinstance(source, Fixed) else None
-    return _enter(t, st, f.__code__, f.__globals__, f, source, defaults, kwdefaults, captured, args, kwargs)
+    return enter(t, st, f.__code__, f.__globals__, f, source, defaults, kwdefaults, captured, args, kwargs)
 
 
 def _default(t: Tracer, st: State, value: Any, source: Any, kind: str, key: Any) -> Any:
@@ -313,174 +254,4 @@ def _default(t: Tracer, st: State, value: Any, source: Any, kind: str, key: Any)
 
 
 def _traced(t: Tracer, st: State, f: TracedFunction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return _enter(t, st, f.code, f.globals, f, None, f.defaults, f.kwdefaults, f.captured, args, kwargs)
-
-
-def bind(
-    t: Tracer,
-    st: State,
-    code: CodeType,
-    defaults: tuple[Any, ...],
-    kwdefaults: dict[str, Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-) -> dict[str, Any]:
-    """Bind arguments to parameters as a call does."""
-    names = code.co_varnames
-    n, posonly, kwonly = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount
-    params, keyword_only = names[:n], names[n : n + kwonly]
-    bound: dict[str, Any] = dict(zip(params, args, strict=False))
-    rest = args[n:]
-    at = n + kwonly
-    if code.co_flags & VARARGS:
-        bound[names[at]] = Tup(tuple(rest))
-        at += 1
-    elif rest:
-        raise PythonRaise(TypeError(f"{code.co_name}() takes {n} positional arguments but {len(args)} were given"))
-    extra: dict[str, Any] = {}
-    for k, v in kwargs.items():
-        if k in params[posonly:] or k in keyword_only:
-            if k in bound:
-                raise PythonRaise(TypeError(f"{code.co_name}() got multiple values for argument '{k}'"))
-            bound[k] = v
-        elif code.co_flags & VARKW:
-            extra[k] = v
-        else:
-            raise PythonRaise(TypeError(f"{code.co_name}() got an unexpected keyword argument '{k}'"))
-    if code.co_flags & VARKW:
-        bound[names[at]] = st.new(DictBox(tuple(extra.items())))
-    for name, value in zip(params[n - len(defaults) :], defaults, strict=True):
-        bound.setdefault(name, value)
-    for name in keyword_only:
-        if name not in bound and name in kwdefaults:
-            bound[name] = kwdefaults[name]
-    missing = [p for p in (*params, *keyword_only) if p not in bound]
-    if missing:
-        raise PythonRaise(TypeError(f"{code.co_name}() missing required argument: {missing[0]!r}"))
-    return bound
-
-
-def _enter(
-    t: Tracer,
-    st: State,
-    code: CodeType,
-    globals_: dict[str, Any],
-    function: Any,
-    source: Any,
-    defaults: tuple[Any, ...],
-    kwdefaults: dict[str, Any],
-    captured: dict[str, Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-) -> Any:
-    """Bind the arguments and run a function's code on the caller's heap."""
-    from revtrace.trace.frames import Frame, shape_of
-
-    if code.co_flags & ASYNC:
-        raise t.unsupported(
-            f"the coroutine {code.co_name}", "asynchronous code is not differentiated", "write a plain function"
-        )
-    bound = bind(t, st, code, defaults, kwdefaults, args, kwargs)
-    if sum(frame.shape.code is code for frame in t.frames) > MAX_RECURSION:
-        _fix_recursion(t, bound)
-    shape = shape_of(code)
-    t.reliance.codes.setdefault(code)
-    inner = State(bound, [], st.heap, 0, t.originals)
-    for name in shape.cells:
-        inner.locals[name] = inner.new(CellBox(inner.locals.get(name, UNDEF)))
-    for name, ref in captured.items():
-        inner.locals[name] = ref
-    frame = Frame(shape, function, source, globals_, {}, start=len(t.b.defs))
-    if code.co_flags & GENERATOR:
-        return st.new(IterBox("generator", (Static(_Generator(frame, inner.locals)),)))
-    return run_frame(t, st, frame, inner)
-
-
-def _fix_recursion(t: Tracer, bound: dict[str, Any]) -> None:
-    """A recursion that does not end by itself: what decides its depth must be known."""
-    deciding: list[Any] = []
-    for value in bound.values():
-        if isinstance(value, Num) and value.dtype[0] in "iub" and not isinstance(value.operand, Const):
-            deciding.append(value.operand)
-        elif isinstance(value, View):
-            deciding += [n for n in value.shape if not isinstance(n, Const)]
-    if deciding or t.pins.under:
-        why = "the depth of a recursion must be known"
-        raise NeedStatic(tuple(deciding), why, t.b.loc, otherwise=tuple(t.pins.under))
-
-
-class _Generator:
-    """A generator that has not been started."""
-
-    def __init__(self, frame: Frame, locals_: dict[str, Any]) -> None:
-        self.frame, self.locals = frame, locals_
-        self.captured = {k: v for k, v in locals_.items() if isinstance(v, Ref)}
-
-
-def run_frame(t: Tracer, st: State, frame: Frame, inner: State) -> Any:
-    """Run a frame to its end; the caller's heap becomes what it left."""
-    from revtrace.trace.machine import MAX_DEPTH
-
-    if t.depth >= MAX_DEPTH:
-        raise RecursionError
-    loc, pinned = t.b.loc, t.pinned
-    if not str(frame.globals.get("__name__")).startswith("revtrace."):
-        t.pinned = None
-    mark, t.fork_mark = t.fork_mark, t.latest()
-    t.depth += 1
-    t.frames.append(frame)
-    try:
-        exits = t.resume(frame, t.run(frame, 0, inner, {}), {})
-    except (UnsupportedError, NeedStatic) as stop:
-        if len(t.frames) > 1:
-            stop.calls.append(loc)
-        raise
-    finally:
-        t.depth -= 1
-        t.frames.pop()
-        t.fork_mark = mark
-        t.pinned = pinned
-    if t.frames:
-        # What the outermost function hands back is judged where it returns.
-        t.b.loc = loc
-    if not exits:
-        raise PythonRaise(RuntimeError("every path of the function raises"))
-    (end,) = exits
-    st.heap = end.state.heap
-    t.current = st
-    return end.state.stack[-1]
-
-
-# generators -----------------------------------------------------------------------------------
-
-
-def fold_generator(t: Tracer, st: State, ref: Ref, init: Any, combine: Any) -> Any:
-    """Run a generator to its end, folding what it yields into one value."""
-    box = st.box(ref)
-    assert isinstance(box, IterBox)
-    if box.position != 0:
-        return init
-    st.set(ref, replace(box, position=1))
-    generator: Any = box.parts[0].value  # type: ignore[union-attr]
-
-    def on_yield(state: State, value: Any) -> None:
-        state.locals[".acc"] = combine(state, state.locals[".acc"], value)
-
-    frame = replace(generator.frame, on_yield=on_yield)
-    inner = State({**generator.locals, ".acc": init}, [], st.heap, 0, t.originals)
-    return run_frame(t, st, frame, inner)
-
-
-def collect(t: Tracer, st: State, ref: Ref) -> Ref:
-    """Run a generator to its end and return a list of what it yields."""
-    from revtrace.trace.objects.containers import append
-
-    made = st.new(ListBox(()))
-
-    def add(state: State, acc: Any, value: Any) -> Any:
-        append(t, state, acc, value)
-        return acc
-
-    found = fold_generator(t, st, ref, made, add)
-    assert isinstance(found, Ref)
-    return found
+    return enter(t, st, f.code, f.globals, f, None, f.defaults, f.kwdefaults, f.captured, args, kwargs)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from revtrace.trace import numbers, operators
+from revtrace.trace import comparisons, numbers
 from revtrace.trace.callables.functions import method_handler
 from revtrace.trace.ndarray import arrays
-from revtrace.trace.objects import containers, growing
+from revtrace.trace.objects import containers, growing, indexing
 from revtrace.trace.objects.iterators import iterate
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import DictBox, Growing, ListBox, SetBox, State
@@ -67,7 +67,7 @@ def _remove(t: Tracer, st: State, self: Any, value: Any) -> Any:
     place = _index(t, st, self, value)
     if not isinstance(place, Static):
         place = Static(t.pins.known(t, place.operand, "which item is removed must be known").value)
-    containers.delete_item(t, st, self, place)
+    indexing.delete_item(t, st, self, place)
     return NONE
 
 
@@ -122,7 +122,7 @@ def _index(t: Tracer, st: State, self: Any, value: Any) -> Any:
     items = containers.items_of(t, st, self)
     found: list[tuple[int, Any]] = []
     for k, item in enumerate(items):
-        same = operators.truth(t, st, operators.compare(t, st, "==", item, value))
+        same = comparisons.truth(t, st, comparisons.compare(t, st, "==", item, value))
         if not isinstance(same, Static) or same.value:
             found.append((k, same))
         if isinstance(same, Static) and same.value:
@@ -133,7 +133,7 @@ def _index(t: Tracer, st: State, self: Any, value: Any) -> Any:
     if not isinstance(certain, Static):
         ways: Any = certain
         for _, same in found:
-            ways = operators.either(t, ways, same)
+            ways = comparisons.either(t, ways, same)
         t.check(ways.operand, "ValueError")
     place: Any = Static(last)
     for k, same in reversed(found):
@@ -146,7 +146,7 @@ def _index(t: Tracer, st: State, self: Any, value: Any) -> Any:
 def _count(t: Tracer, st: State, self: Any, value: Any) -> Any:
     total: Any = Static(0)
     for item in containers.items_of(t, st, self):
-        same = operators.truth(t, st, operators.compare(t, st, "==", item, value))
+        same = comparisons.truth(t, st, comparisons.compare(t, st, "==", item, value))
         total = numbers.binary(t, "+", total, Static(int(same.value)) if isinstance(same, Static) else same)
     return total
 
@@ -162,13 +162,13 @@ def _len(t: Tracer, st: State, self: Any) -> Any:
 @method_handler("list", "__getitem__")
 @method_handler("dict", "__getitem__")
 def _getitem(t: Tracer, st: State, self: Any, key: Any) -> Any:
-    return containers.get_item(t, st, self, key)
+    return indexing.get_item(t, st, self, key)
 
 
 @method_handler("list", "__setitem__")
 @method_handler("dict", "__setitem__")
 def _setitem(t: Tracer, st: State, self: Any, key: Any, value: Any) -> Any:
-    containers.set_item(t, st, self, key, value)
+    indexing.set_item(t, st, self, key, value)
     return NONE
 
 
@@ -190,7 +190,7 @@ def _dict(st: State, self: Any) -> DictBox:
 
 @method_handler("dict", "get")
 def _get(t: Tracer, st: State, self: Any, key: Any, default: Any = NONE) -> Any:
-    found = _dict(st, self).get(containers._key(t, st, t.use(key)))
+    found = _dict(st, self).get(containers.known_key(t, st, t.use(key)))
     return default if found is None else found
 
 
@@ -211,22 +211,22 @@ def _values(t: Tracer, st: State, self: Any) -> Any:
 
 @method_handler("dict", "setdefault")
 def _setdefault(t: Tracer, st: State, self: Any, key: Any, default: Any = NONE) -> Any:
-    found = _dict(st, self).get(containers._key(t, st, t.use(key)))
+    found = _dict(st, self).get(containers.known_key(t, st, t.use(key)))
     if found is None:
-        containers.set_item(t, st, self, key, default)
+        indexing.set_item(t, st, self, key, default)
         return default
     return found
 
 
 @method_handler("dict", "pop")
 def _dict_pop(t: Tracer, st: State, self: Any, key: Any, *default: Any) -> Any:
-    known = containers._key(t, st, t.use(key))
+    known = containers.known_key(t, st, t.use(key))
     found = _dict(st, self).get(known)
     if found is None:
         if default:
             return default[0]
         raise PythonRaise(KeyError(known))
-    containers.delete_item(t, st, self, Static(known))
+    indexing.delete_item(t, st, self, Static(known))
     return found
 
 
@@ -247,21 +247,21 @@ def _popitem(t: Tracer, st: State, self: Any, last: Any = Static(True)) -> Any:
     if not items:
         raise PythonRaise(KeyError("dictionary is empty"))
     key, value = items[-1 if last.value else 0]
-    containers.delete_item(t, st, self, Static(key))
+    indexing.delete_item(t, st, self, Static(key))
     return Tup((Static(key), value))
 
 
 @method_handler("dict", "clear")
 def _dict_clear(t: Tracer, st: State, self: Any) -> Any:
     for key, _ in _dict(st, self).items:
-        containers.delete_item(t, st, self, Static(key))
+        indexing.delete_item(t, st, self, Static(key))
     return NONE
 
 
 @method_handler("dict", "move_to_end")
 def _move_to_end(t: Tracer, st: State, self: Any, key: Any, last: Any = Static(True)) -> Any:
     box = _dict(st, self)
-    known = containers._key(t, st, t.use(key))
+    known = containers.known_key(t, st, t.use(key))
     chosen = tuple(item for item in box.items if item[0] == known)
     others = tuple(item for item in box.items if item[0] != known)
     st.set(self, replace(box, items=(*others, *chosen) if last.value else (*chosen, *others)))
@@ -272,12 +272,12 @@ def _move_to_end(t: Tracer, st: State, self: Any, key: Any, last: Any = Static(T
 @method_handler("list", "__contains__")
 @method_handler("set", "__contains__")
 def _contains(t: Tracer, st: State, self: Any, key: Any) -> Any:
-    return operators.contains(t, st, key, self)
+    return comparisons.contains(t, st, key, self)
 
 
 @method_handler("dict", "fromkeys")
 def _fromkeys(t: Tracer, st: State, self: Any, keys: Any, value: Any = NONE) -> Any:
-    pairs = {containers._key(t, st, k): value for k in containers.items_of(t, st, keys)}
+    pairs = {containers.known_key(t, st, k): value for k in containers.items_of(t, st, keys)}
     return st.new(DictBox(tuple(pairs.items())))
 
 
@@ -304,7 +304,7 @@ _SET_CHANGES = {
 
 
 def _members(t: Tracer, st: State, self: Any) -> frozenset[Any]:
-    return frozenset(containers._key(t, st, t.use(v)) for v in containers.items_of(t, st, self))
+    return frozenset(containers.known_key(t, st, t.use(v)) for v in containers.items_of(t, st, self))
 
 
 def _changed(t: Tracer, st: State, self: Any, items: frozenset[Any]) -> Any:
@@ -333,7 +333,7 @@ _set_methods()
 
 @method_handler("set", "discard", "remove")
 def _discard(t: Tracer, st: State, self: Any, value: Any) -> Any:
-    return _changed(t, st, self, _members(t, st, self) - {containers._key(t, st, t.use(value))})
+    return _changed(t, st, self, _members(t, st, self) - {containers.known_key(t, st, t.use(value))})
 
 
 @method_handler("set", "clear")

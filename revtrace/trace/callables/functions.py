@@ -6,21 +6,12 @@ returns the traced result.
 
 from __future__ import annotations
 
-import datetime
-import enum
 import importlib
 import inspect
-import random
-import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from revtrace.trace.objects.texts import is_message, run_time_text
-from revtrace.trace.signals import NeedStatic, PythonRaise
-from revtrace.trace.state import ObjectBox, State
-from revtrace.trace.values import Num, Ref, Static, Tup
+from revtrace.trace.state import State
 
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
@@ -28,9 +19,17 @@ if TYPE_CHECKING:
     from revtrace.trace.objects.attributes import Method
 
 __all__ = [
-    "construct", "evaluate", "find", "find_instance", "instances", "known", "known_methods", "method",
-    "method_handler", "on", "refused", "signature", "static_math",
-]  # fmt: skip
+    "find",
+    "find_instance",
+    "instances",
+    "known",
+    "known_methods",
+    "method",
+    "method_handler",
+    "on",
+    "refused",
+    "signature",
+]
 
 
 class NotBoundError(Exception):
@@ -117,6 +116,7 @@ _MODULES = (
     "numpy.extremes",
     "numpy.joining",
     "callables.library",
+    "callables.library_itertools",
     "callables.memo",
     "numpy.linalg",
     "numpy.matrix_functions",
@@ -223,231 +223,3 @@ def handled(
         raise t.unsupported(
             f"{name} called with {error}", "its rule does not cover that", "use its plain form, or loops"
         ) from None
-
-
-# classes ------------------------------------------------------------------------------------
-
-
-def construct(t: Tracer, st: State, cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call a class: make an instance."""
-    from revtrace.trace.callables.calls import call
-    from revtrace.trace.objects.members import class_source
-
-    if issubclass(cls, BaseException):
-        return _exception(t, st, cls, args, kwargs)
-    from revtrace.trace.scipy import sparse
-
-    if sparse.is_sparse_class(cls):
-        return sparse.construct(t, st, cls, args, kwargs)
-    if issubclass(cls, enum.Enum):
-        return _member(t, st, cls, args)
-    if issubclass(cls, tuple) and hasattr(cls, "_extra_fields"):
-        return _bunch(st, cls, args, kwargs)
-    if issubclass(cls, tuple) and hasattr(cls, "_fields"):
-        maker = next(b for b in cls.__mro__ if "__new__" in vars(b))
-        base = next(b for b in cls.__mro__ if "_fields" in vars(b))
-        if maker is not base and isinstance(cls.__new__, types.FunctionType):
-            return call(t, st, Static(cls.__new__), (Static(cls), *args), kwargs)
-        made = _named_tuple(t, st, base, args, kwargs)
-        return Tup(made.items, cls)
-    new = cls.__new__
-    plain_new = new is object.__new__
-    init = cls.__init__
-    if plain_new and isinstance(init, types.FunctionType) and type(cls).__call__ is type.__call__:
-        ref = st.new(ObjectBox(cls, ()))
-        call(t, st, Static(init, class_source(cls, "__init__")), (ref, *args), kwargs)
-        return ref
-    if plain_new and init is object.__init__ and not args and not kwargs and type(cls).__call__ is type.__call__:
-        return st.new(ObjectBox(cls, ()))
-    if cls.__module__ == "datetime":
-        args, kwargs = tuple(_whole(t, a) for a in args), {k: _whole(t, v) for k, v in kwargs.items()}
-    found = evaluate(t, st, cls, args, kwargs)
-    if found is not None:
-        return found
-    if isinstance(new, types.FunctionType) and type(cls).__call__ is type.__call__:
-        made = call(t, st, Static(new), (Static(cls), *args), kwargs)
-        if isinstance(init, types.FunctionType) and isinstance(made, Ref) and _is_instance(st, made, cls):
-            call(t, st, Static(init, class_source(cls, "__init__")), (made, *args), kwargs)
-        return made
-    raise t.unsupported(
-        f"making an instance of {cls.__module__}.{cls.__qualname__}",
-        "only classes with a plain Python __init__ can be made while tracing",
-        "make it outside the function, or compute with plain numbers and arrays",
-    )
-
-
-def _whole(t: Tracer, value: Any) -> Any:
-    """Return an integer as the object it is when tracing; another value as it is."""
-    from revtrace.trace.objects.containers import as_known_int
-
-    value = t.use(value)
-    return Static(as_known_int(t, value)) if isinstance(value, Num) and value.dtype[0] in "iu" else value
-
-
-def _is_instance(st: State, value: Ref, cls: type) -> bool:
-    box = st.box(value)
-    return isinstance(box, ObjectBox) and issubclass(box.cls, cls)
-
-
-def _member(t: Tracer, st: State, cls: type, args: tuple[Any, ...]) -> Static:
-    """Look a member of an enumeration up by its value."""
-    from revtrace.trace.objects.containers import as_static
-
-    known = [as_static(t, st, a) for a in args]
-    if not all(isinstance(k, Static) for k in known):
-        operands = tuple(a.operand for a in args if isinstance(a, Num))
-        raise NeedStatic(operands, f"which member of {cls.__qualname__} is meant must be known", t.b.loc)
-    try:
-        return Static(cls(*(k.value for k in known)))
-    except Exception as error:
-        raise PythonRaise(error) from None
-
-
-def _exception(t: Tracer, st: State, cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    from revtrace.trace.callables.calls import call
-    from revtrace.trace.objects.containers import as_static
-    from revtrace.trace.objects.members import class_source
-
-    init = getattr(cls, "__init__")  # noqa: B009
-    if isinstance(init, types.FunctionType):
-        ref = st.new(ObjectBox(cls, (("args", Tup(args)),)))
-        call(t, st, Static(init, class_source(cls, "__init__")), (ref, *args), kwargs)
-        return ref
-    known = [as_static(t, st, a) for a in args]
-    if kwargs or not all(isinstance(k, Static) for k in known):
-        return st.new(ObjectBox(cls, (("args", Tup(args)), *kwargs.items())))
-    try:
-        # The plain function is what makes the message a user sees.
-        return Static(cls(*(k.value for k in known)))
-    except Exception as error:
-        raise PythonRaise(error) from None
-
-
-def _named_tuple(t: Tracer, st: State, cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tup:
-    from revtrace.trace.external import external
-
-    names = cls._fields
-    bound = dict(zip(names, args, strict=False))
-    bound.update(kwargs)
-    for name in names:
-        if name not in bound:
-            if name not in cls._field_defaults:
-                raise PythonRaise(TypeError(f"missing required argument {name!r}"))
-            bound[name] = external(t, st, cls._field_defaults[name], None, "const")
-    if len(bound) != len(names) or len(args) > len(names):
-        raise PythonRaise(TypeError(f"{cls.__name__} takes {len(names)} arguments"))
-    return Tup(tuple(bound[n] for n in names), cls)
-
-
-def _bunch(st: State, cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Ref:
-    """Make an instance of a tuple class of SciPy's that has attributes besides its items."""
-    from revtrace.trace.definitions.bunches import Bunch
-
-    _, *names = inspect.signature(cls.__init__).parameters
-    given = dict(zip(names, args, strict=False)) | kwargs
-    missing = [name for name in cls._fields if name not in given]
-    if missing:
-        raise PythonRaise(TypeError(f"missing required argument {missing[0]!r}"))
-    items = Tup(tuple(given[name] for name in cls._fields))
-    # The classes made by hand keep their parameters under names with an underscore.
-    private = [(f"_{name}", value) for name, value in given.items() if name not in cls._fields]
-    return st.new(ObjectBox(Bunch, (*given.items(), *private, ("_items", items))))
-
-
-# evaluation while tracing ---------------------------------------------------------------------
-
-#: Packages whose functions of texts, in Python, are evaluated by calling them when all arguments are known:
-#: what they cache is nothing that a program is to follow.
-PURE_PYTHON = frozenset({"calendar", "fnmatch", "re", "string", "textwrap"})
-
-#: Packages whose C functions are evaluated by calling them when all arguments are known.
-_PURE_MODULES = PURE_PYTHON.union(
-    "builtins math cmath operator numpy _operator itertools functools fractions decimal inspect types typing "
-    "collections enum dataclasses datetime numpy.dtypes copy abc importlib _abc keyword _functools _struct posix "
-    "posixpath".split()
-)
-
-#: Those of them whose functions look at more than their arguments' values.
-_LOOKING = frozenset("inspect types typing dataclasses copy abc importlib _abc".split())
-
-
-def evaluate(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, pure: bool = False) -> Any:
-    """Call a function with arguments that are all known; returns None where that is not possible.
-
-    ``pure`` says that it is one that looks at nothing else, whatever package it is of.
-    """
-    from revtrace.trace.external import external
-    from revtrace.trace.objects.containers import as_static
-
-    module = getattr(f, "__module__", None)
-    self = getattr(f, "__self__", None)
-    if module is None and self is not None and not isinstance(self, types.ModuleType):
-        module = type(self).__module__
-    drawing = (module or "").startswith("numpy.random") or type(self).__module__.startswith("numpy.random")
-    if drawing or isinstance(self, random.Random) or getattr(f, "__objclass__", None) is random.Random.__base__:
-        raise t.unsupported(
-            f"random numbers drawn inside the function ({f.__name__})",
-            "each call would draw others, and the compiled function would repeat those of the first",
-            "draw them outside and pass them as an argument",
-        )
-    if isinstance(self, type) and issubclass(self, datetime.date) and f.__name__ in ("now", "today", "utcnow"):
-        raise t.unsupported(
-            f"the clock read inside the function ({self.__name__}.{f.__name__})",
-            "each call would read another time, and the compiled function would repeat that of the first",
-            "read it outside and pass it as an argument",
-        )
-    root = (module or type(f).__module__).partition(".")[0]
-    if isinstance(self, types.ModuleType):
-        root = self.__name__.partition(".")[0]
-    if root not in _PURE_MODULES and not pure:
-        return None
-    if root in _LOOKING:
-        t.reliance.hide(f"{root}.{getattr(f, '__name__', f)} is called")
-    if isinstance(self, str) and f.__name__ == "join" and len(args) == 1:
-        from revtrace.trace.objects.containers import items_of
-        from revtrace.trace.values import Tup as Joined
-
-        joined = items_of(t, st, args[0])
-        if any(is_message(part) or not isinstance(part, Static) for part in joined):
-            return run_time_text(t, Static(self), *joined)
-        args = (Joined(tuple(joined)),)
-    known = [as_static(t, st, _static_instance(t, st, a)) for a in args]
-    named = {k: as_static(t, st, _static_instance(t, st, v)) for k, v in kwargs.items()}
-    given = (*known, *named.values())
-    if any(is_message(a) or not isinstance(a, Static) for a in given):
-        return run_time_text(t, *given) if isinstance(self, str) and f.__name__ in ("format", "join") else None
-    try:
-        with np.errstate(all="ignore"):
-            found = f(*(a.value for a in known), **{k: a.value for k, a in named.items()})
-    except Exception as error:
-        raise PythonRaise(error) from None
-    if isinstance(found, np.ndarray):
-        from revtrace.trace.ndarray.convert import as_array
-
-        return as_array(t, Static(found), st)
-    return external(t, st, found, None, "const")
-
-
-def _static_instance(t: Tracer, st: State, value: Any) -> Any:
-    if isinstance(value, Ref):
-        box = st.box(value)
-        if isinstance(box, ObjectBox) and box.source is not None and not box.fields:
-            return Static(box.original)
-    return value
-
-
-def static_math(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Functions of ``math`` that are no single primitive."""
-    from revtrace.trace.callables import python_math
-
-    special = python_math.MATH.get(f.__name__)
-    if special is not None:
-        return special(t, st, args, kwargs)
-    operands = tuple(a.operand for a in args if isinstance(a, Num))
-    if operands and all(x.type.dtype[0] in "iub" for x in operands):
-        known = iter(t.pins.all_known(t, operands, f"math.{f.__name__} needs numbers known when tracing"))
-        try:
-            return Static(f(*(next(known).value if isinstance(a, Num) else a.value for a in args)))
-        except (ValueError, OverflowError) as error:
-            raise PythonRaise(error) from None
-    raise t.unsupported(f"math.{f.__name__} of run-time numbers", "it has no rule", "")

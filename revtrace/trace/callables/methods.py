@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from revtrace.program.types import Scalar, real_dtype
-from revtrace.trace import numbers, operators
+from revtrace.trace import comparisons, numbers, operators
 from revtrace.trace.callables.builtin_functions import scalar_of
 from revtrace.trace.callables.functions import method_handler, refused
 from revtrace.trace.ndarray import arrays, assignment, subscripts
 from revtrace.trace.ndarray.convert import as_array, dtype_argument, shape_argument
 from revtrace.trace.ndarray.folds import note_order
-from revtrace.trace.objects import containers
+from revtrace.trace.objects import containers, indexing
 from revtrace.trace.state import Growing, ListBox, Numbers, State
 from revtrace.trace.values import NONE, Num, Static, Tup
 
@@ -151,7 +151,7 @@ def _array_len(t: Tracer, st: State, self: Any) -> Any:
 
 @method_handler("array", "__getitem__")
 def _array_item(t: Tracer, st: State, self: Any, key: Any) -> Any:
-    return containers.get_item(t, st, self, key)
+    return indexing.get_item(t, st, self, key)
 
 
 @method_handler("array", "compress")
@@ -189,7 +189,7 @@ def _conjugate(t: Tracer, st: State, self: Any) -> Any:
 def _is_integer(t: Tracer, st: State, self: Any) -> Any:
     if self.dtype[0] in "iub":
         return Static(True)
-    return operators.compare(t, st, "==", Num(t.b.op("floor", self.operand), True), self)
+    return comparisons.compare(t, st, "==", Num(t.b.op("floor", self.operand), True), self)
 
 
 def _dunders() -> None:

@@ -6,7 +6,7 @@ import cmath
 from typing import TYPE_CHECKING, Any
 
 from revtrace.program.types import Scalar
-from revtrace.trace import numbers, operators
+from revtrace.trace import comparisons, numbers, operators
 from revtrace.trace.callables.builtin_folds import exact_sum, fold, two
 from revtrace.trace.callables.builtin_functions import absolute
 from revtrace.trace.callables.functions import on
@@ -64,9 +64,9 @@ def _math_isclose(t: Tracer, st: State, args: Args, kwargs: Kwargs) -> Any:
     gap = absolute(t, st, numbers.binary(t, "-", a, b))
     size = two(t, "max", absolute(t, st, a), absolute(t, st, b))
     limit = two(t, "max", numbers.binary(t, "*", rel, size), tol)
-    near = operators.compare(t, st, "<=", gap, limit)
-    equal = operators.compare(t, st, "==", a, b)
-    return operators.either(t, equal, near)
+    near = comparisons.compare(t, st, "<=", gap, limit)
+    equal = comparisons.compare(t, st, "==", a, b)
+    return comparisons.either(t, equal, near)
 
 
 def _math_frexp(t: Tracer, st: State, args: Args, kwargs: Kwargs) -> Any:

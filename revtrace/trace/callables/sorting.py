@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Operand, const
 from revtrace.program.types import Scalar
-from revtrace.trace import numbers, operators
+from revtrace.trace import comparisons, numbers
 from revtrace.trace.callables.functions import method_handler, on
 from revtrace.trace.ndarray import arrays
 from revtrace.trace.ndarray.selection import choose, order_of
@@ -152,7 +152,7 @@ def _by_exchanges(t: Tracer, st: State, items: list[Any], ranks: list[Any], reve
     symbol = "<" if reverse else ">"
     for i in range(len(items)):
         for j in range(len(items) - 1 - i):
-            swap = operators.truth(t, st, operators.compare(t, st, symbol, ranks[j], ranks[j + 1]))
+            swap = comparisons.truth(t, st, comparisons.compare(t, st, symbol, ranks[j], ranks[j + 1]))
             for line in (items, ranks):
                 a, b = line[j], line[j + 1]
                 if isinstance(swap, Static):

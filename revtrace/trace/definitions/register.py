@@ -67,10 +67,10 @@ def _refuse(t: Tracer, st: State, args: Any, kwargs: Any, fr: Frame | None) -> A
 
 @on(require)
 def _require(t: Tracer, st: State, args: Any, kwargs: Any, fr: Frame | None) -> Any:
-    from revtrace.trace import operators
+    from revtrace.trace import comparisons
     from revtrace.trace.values import NONE, Static
 
-    flag = operators.truth(t, st, args[0])
+    flag = comparisons.truth(t, st, args[0])
     if not isinstance(flag, Static):
         t.check(flag.operand, f"unsupported: {args[1].value}")
     elif not flag.value:

@@ -22,7 +22,8 @@ from revtrace.program.types import INT
 from revtrace.trace.frames import RETURN, Exit, Stop
 from revtrace.trace.loop.carry import Carried
 from revtrace.trace.loop.rotate import tested_first
-from revtrace.trace.objects.iterators import Rolled, advance, parts_of, roll, taken, used_up
+from revtrace.trace.objects.iterators import advance, parts_of, taken, used_up
+from revtrace.trace.objects.rolling import Rolled, roll
 from revtrace.trace.sameness import DEAD
 from revtrace.trace.signals import EndlessError, Growth, NeedStatic, PythonRaise
 from revtrace.trace.state import IterBox, State

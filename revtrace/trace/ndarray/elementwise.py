@@ -68,7 +68,7 @@ def call_entry(
         except Exception as error:
             raise PythonRaise(error) from None
     if entry.style == "static":
-        from revtrace.trace.callables.functions import static_math
+        from revtrace.trace.callables.evaluate import static_math
 
         return static_math(t, st, f, args, kwargs)
     if entry.style in ("math", "cmath"):
@@ -76,16 +76,16 @@ def call_entry(
             raise PythonRaise(TypeError(f"{f.__name__}() takes no keyword arguments"))
         return _math(t, st, f, entry, args)
     if entry.style == "operator":
-        from revtrace.trace import operators
+        from revtrace.trace import comparisons, operators
 
         if entry.primitive in ("neg", "invert"):
             return operators.unary(t, st, "-" if entry.primitive == "neg" else "~", args[0])
         if entry.primitive == "not":
-            return operators.invert_truth(t, operators.truth(t, st, args[0]))
+            return comparisons.invert_truth(t, comparisons.truth(t, st, args[0]))
         if entry.primitive == "abs":
             return ufunc(t, st, "abs", args)
         symbol = _SYMBOL[entry.primitive]
-        call = operators.compare if entry.primitive in _COMPARISONS else operators.binary
+        call = comparisons.compare if entry.primitive in _COMPARISONS else operators.binary
         return call(t, st, symbol, *args)
     if entry.style == "several" and not kwargs and len(args) == 1:
         return Tup(tuple(ufunc(t, st, name, args) for name in entry.primitive.split(",")))

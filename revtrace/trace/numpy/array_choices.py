@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from revtrace.program.nodes import Const, const
-from revtrace.trace import numbers, operators
+from revtrace.trace import comparisons, numbers
 from revtrace.trace.callables.functions import on, signature
 from revtrace.trace.ndarray import arrays, assignment
 from revtrace.trace.ndarray.convert import as_array, as_array_or_number
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 
 __all__ = ["round_array"]
-
-
-# choosing --------------------------------------------------------------------------------------------
 
 
 @on(np.where)
@@ -127,13 +124,13 @@ def _isclose(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None)
     def near(x: Any, y: Any) -> Any:
         gap = primitive(t, "abs", numbers.binary(t, "-", x, y))
         limit = numbers.binary(t, "+", atol, numbers.binary(t, "*", rtol, primitive(t, "abs", y)))
-        close = operators.both(
+        close = comparisons.both(
             t, _truth(t, numbers.compare(t, "<=", gap, limit)), _truth(t, primitive(t, "isfinite", y))
         )
-        found = operators.either(t, close, _truth(t, numbers.compare(t, "==", x, y)))
+        found = comparisons.either(t, close, _truth(t, numbers.compare(t, "==", x, y)))
         if equal_nan.value:
-            both = operators.both(t, _truth(t, primitive(t, "isnan", x)), _truth(t, primitive(t, "isnan", y)))
-            found = operators.either(t, found, both)
+            both = comparisons.both(t, _truth(t, primitive(t, "isnan", x)), _truth(t, primitive(t, "isnan", y)))
+            found = comparisons.either(t, found, both)
         return Num(numbers.as_num(t, found).operand, False)
 
     return arrays.apply(t, near, values)
@@ -167,7 +164,7 @@ def _array_equal(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | N
             raise NeedStatic((m, n), "whether two arrays have the same shape must be known", t.b.loc)
         if isinstance(m, Const) and isinstance(n, Const) and m.value != n.value:
             return Static(False)
-    return all_of(t, operators.compare(t, st, "==", a, b))
+    return all_of(t, comparisons.compare(t, st, "==", a, b))
 
 
 @on(np.interp)

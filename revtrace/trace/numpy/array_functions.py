@@ -27,9 +27,6 @@ Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
 
 
-# making ---------------------------------------------------------------------------------------
-
-
 def without(kwargs: Kwargs, *names: str) -> Kwargs:
     """Leave out keywords that change nothing here."""
     return {k: v for k, v in kwargs.items() if k not in names}
@@ -131,7 +128,7 @@ def _arange(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) 
     for k in kinds[1:]:
         kind = numbers.promoted(kind, (k.dtype, k.weak))
     if kind[0][0] in "iub":
-        from revtrace.trace.objects.iterators import range_length
+        from revtrace.trace.objects.rolling import range_length
 
         n = range_length(t, *(numbers.integer(t, x) for x in (start, stop, step)))
     else:

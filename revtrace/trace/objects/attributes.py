@@ -268,7 +268,7 @@ def _of_static(t: Tracer, st: State, value: Static, name: str) -> Any:
         if source is not None and not isinstance(got, (types.BuiltinFunctionType, types.MethodDescriptorType)):
             return external(t, st, got, Attr(source, name), "const")
         return external(t, st, got, None, "const")
-    from revtrace.trace.callables.calls import TracedFunction
+    from revtrace.trace.callables.traced_function import TracedFunction
 
     if isinstance(obj, TracedFunction):
         found = obj.get_field(st, name)
@@ -330,7 +330,7 @@ def set_attribute(t: Tracer, st: State, target: Any, name: str, value: Any) -> N
         kind = "numpy.ndarray" if arrays.is_array(target) else "tuple" if isinstance(target, Tup) else "float"
         if not isinstance(target, Tup) or target.cls is None:
             raise PythonRaise(AttributeError(f"'{kind}' object has no attribute {name!r}"))
-    from revtrace.trace.callables.calls import TracedFunction
+    from revtrace.trace.callables.traced_function import TracedFunction
 
     if isinstance(target, Static) and isinstance(target.value, TracedFunction):
         target.value.set_field(t, st, name, value)

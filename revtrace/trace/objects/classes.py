@@ -17,7 +17,7 @@ from revtrace.trace.state import CellBox, State
 from revtrace.trace.values import Static, Undef
 
 if TYPE_CHECKING:
-    from revtrace.trace.callables.calls import TracedFunction
+    from revtrace.trace.callables.traced_function import TracedFunction
     from revtrace.trace.frames import Frame
     from revtrace.trace.machine import Tracer
 
@@ -52,7 +52,7 @@ def _known(t: Tracer, st: State, value: Any, what: str) -> Any:
 
 
 def _is_traced(value: Any) -> bool:
-    from revtrace.trace.callables.calls import TracedFunction
+    from revtrace.trace.callables.traced_function import TracedFunction
 
     return isinstance(value, TracedFunction)
 

@@ -6,7 +6,8 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from revtrace.decode import Instr
-from revtrace.trace.callables.calls import TracedFunction, call
+from revtrace.trace.callables.calls import call
+from revtrace.trace.callables.traced_function import TracedFunction
 from revtrace.trace.objects import containers
 from revtrace.trace.objects.iterators import iterate
 from revtrace.trace.state import State

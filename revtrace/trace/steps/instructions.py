@@ -11,12 +11,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from revtrace.decode import Instr
+from revtrace.trace.comparisons import compare, contains, identical, invert_truth, truth
 from revtrace.trace.external import external
-from revtrace.trace.objects import containers
+from revtrace.trace.objects import containers, indexing
 from revtrace.trace.objects.attributes import delete_attribute, get_attribute, set_attribute
 from revtrace.trace.objects.members import super_attribute
 from revtrace.trace.objects.texts import is_message, is_text, run_time_text
-from revtrace.trace.operators import binary, compare, contains, identical, inplace, invert_truth, truth, unary
+from revtrace.trace.operators import binary, inplace, unary
 from revtrace.trace.record import Global
 from revtrace.trace.sameness import DEAD
 from revtrace.trace.signals import PythonRaise
@@ -270,7 +271,7 @@ def _contains(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
 @on("SUBSCR")
 def _subscr(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     x, k = pop_n(st, 2)
-    st.stack.append(containers.get_item(t, st, x, k))
+    st.stack.append(indexing.get_item(t, st, x, k))
 
 
 @on("STORE_SUBSCR")
@@ -278,13 +279,13 @@ def _store_subscr(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     value, x, k = pop_n(st, 3)
     # Of ``a[0], a[1] = f(a), g(a)`` the second value waits, and is that of before the first assignment.
     t.settle_stack(st)
-    containers.set_item(t, st, x, k, value)
+    indexing.set_item(t, st, x, k, value)
 
 
 @on("DELETE_SUBSCR")
 def _delete_subscr(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     x, k = pop_n(st, 2)
-    containers.delete_item(t, st, x, k)
+    indexing.delete_item(t, st, x, k)
 
 
 @on("BUILD_SLICE")
@@ -375,7 +376,7 @@ def _set_add(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
 @on("MAP_ADD")
 def _map_add(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     key, value = pop_n(st, 2)
-    containers.set_item(t, st, st.stack[-instr.arg], key, keep(t, value))
+    indexing.set_item(t, st, st.stack[-instr.arg], key, keep(t, value))
 
 
 @on("LIST_EXTEND")

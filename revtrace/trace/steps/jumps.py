@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from revtrace.decode import Instr
+from revtrace.trace.comparisons import identical, truth
 from revtrace.trace.objects.iterators import iterate
-from revtrace.trace.operators import identical, truth
 from revtrace.trace.state import State
 from revtrace.trace.steps.handlers import keep, on
 from revtrace.trace.values import NONE, Ref, Static
@@ -72,7 +72,8 @@ def _get_iter(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
 @on("FOR_ITER")
 def _for_iter(t: Tracer, fr: Frame, st: State, instr: Instr) -> Any:
     # Only met for a body that always leaves: there is no loop, at most one item is taken.
-    from revtrace.trace.objects.iterators import advance, roll
+    from revtrace.trace.objects.iterators import advance
+    from revtrace.trace.objects.rolling import roll
 
     ref = st.stack[-1]
     assert isinstance(ref, Ref)

@@ -1,0 +1,118 @@
+"""Calls with arguments that are all known when tracing: the function itself is called."""
+
+from __future__ import annotations
+
+import datetime
+import random
+import types
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from revtrace.trace.objects.texts import is_message, run_time_text
+from revtrace.trace.signals import PythonRaise
+from revtrace.trace.state import ObjectBox, State
+from revtrace.trace.values import Num, Ref, Static
+
+if TYPE_CHECKING:
+    from revtrace.trace.machine import Tracer
+
+
+__all__ = ["PURE_PYTHON", "evaluate", "static_math"]
+
+
+#: Packages whose functions of texts, in Python, are evaluated by calling them when all arguments are known:
+#: what they cache is nothing that a program is to follow.
+PURE_PYTHON = frozenset({"calendar", "fnmatch", "re", "string", "textwrap"})
+
+#: Packages whose C functions are evaluated by calling them when all arguments are known.
+_PURE_MODULES = PURE_PYTHON.union(
+    "builtins math cmath operator numpy _operator itertools functools fractions decimal inspect types typing "
+    "collections enum dataclasses datetime numpy.dtypes copy abc importlib _abc keyword _functools _struct posix "
+    "posixpath".split()
+)
+
+#: Those of them whose functions look at more than their arguments' values.
+_LOOKING = frozenset("inspect types typing dataclasses copy abc importlib _abc".split())
+
+
+def evaluate(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, pure: bool = False) -> Any:
+    """Call a function with arguments that are all known; returns None where that is not possible.
+
+    ``pure`` says that it is one that looks at nothing else, whatever package it is of.
+    """
+    from revtrace.trace.external import external
+    from revtrace.trace.objects.containers import as_static
+
+    module = getattr(f, "__module__", None)
+    self = getattr(f, "__self__", None)
+    if module is None and self is not None and not isinstance(self, types.ModuleType):
+        module = type(self).__module__
+    drawing = (module or "").startswith("numpy.random") or type(self).__module__.startswith("numpy.random")
+    if drawing or isinstance(self, random.Random) or getattr(f, "__objclass__", None) is random.Random.__base__:
+        raise t.unsupported(
+            f"random numbers drawn inside the function ({f.__name__})",
+            "each call would draw others, and the compiled function would repeat those of the first",
+            "draw them outside and pass them as an argument",
+        )
+    if isinstance(self, type) and issubclass(self, datetime.date) and f.__name__ in ("now", "today", "utcnow"):
+        raise t.unsupported(
+            f"the clock read inside the function ({self.__name__}.{f.__name__})",
+            "each call would read another time, and the compiled function would repeat that of the first",
+            "read it outside and pass it as an argument",
+        )
+    root = (module or type(f).__module__).partition(".")[0]
+    if isinstance(self, types.ModuleType):
+        root = self.__name__.partition(".")[0]
+    if root not in _PURE_MODULES and not pure:
+        return None
+    if root in _LOOKING:
+        t.reliance.hide(f"{root}.{getattr(f, '__name__', f)} is called")
+    if isinstance(self, str) and f.__name__ == "join" and len(args) == 1:
+        from revtrace.trace.objects.containers import items_of
+        from revtrace.trace.values import Tup as Joined
+
+        joined = items_of(t, st, args[0])
+        if any(is_message(part) or not isinstance(part, Static) for part in joined):
+            return run_time_text(t, Static(self), *joined)
+        args = (Joined(tuple(joined)),)
+    known = [as_static(t, st, _static_instance(t, st, a)) for a in args]
+    named = {k: as_static(t, st, _static_instance(t, st, v)) for k, v in kwargs.items()}
+    given = (*known, *named.values())
+    if any(is_message(a) or not isinstance(a, Static) for a in given):
+        return run_time_text(t, *given) if isinstance(self, str) and f.__name__ in ("format", "join") else None
+    try:
+        with np.errstate(all="ignore"):
+            found = f(*(a.value for a in known), **{k: a.value for k, a in named.items()})
+    except Exception as error:
+        raise PythonRaise(error) from None
+    if isinstance(found, np.ndarray):
+        from revtrace.trace.ndarray.convert import as_array
+
+        return as_array(t, Static(found), st)
+    return external(t, st, found, None, "const")
+
+
+def _static_instance(t: Tracer, st: State, value: Any) -> Any:
+    if isinstance(value, Ref):
+        box = st.box(value)
+        if isinstance(box, ObjectBox) and box.source is not None and not box.fields:
+            return Static(box.original)
+    return value
+
+
+def static_math(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Functions of ``math`` that are no single primitive."""
+    from revtrace.trace.callables import python_math
+
+    special = python_math.MATH.get(f.__name__)
+    if special is not None:
+        return special(t, st, args, kwargs)
+    operands = tuple(a.operand for a in args if isinstance(a, Num))
+    if operands and all(x.type.dtype[0] in "iub" for x in operands):
+        known = iter(t.pins.all_known(t, operands, f"math.{f.__name__} needs numbers known when tracing"))
+        try:
+            return Static(f(*(next(known).value if isinstance(a, Num) else a.value for a in args)))
+        except (ValueError, OverflowError) as error:
+            raise PythonRaise(error) from None
+    raise t.unsupported(f"math.{f.__name__} of run-time numbers", "it has no rule", "")
