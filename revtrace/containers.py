@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from revtrace.calls.draws import GENERATORS, put_back, state_of
 from revtrace.trace.record import (
     Arg,
     Attr,
@@ -223,7 +224,10 @@ def _refill(value: Any, entries: dict[Any, Any]) -> None:
 
 
 def snapshot(*objects: Any) -> Callable[[], None]:
-    """Remember arrays, lists, dicts and dataclasses reachable from objects; the function returned puts them back."""
+    """Remember what is reachable from objects and changes; the function returned puts it back.
+
+    That is arrays, lists, dicts, dataclasses and random generators.
+    """
     undo: list[Callable[[], None]] = []
     seen: set[int] = set()
 
@@ -242,6 +246,10 @@ def snapshot(*objects: Any) -> Callable[[], None]:
         seen.add(id(value))
         if isinstance(value, np.ndarray):
             array(value)
+            return
+        if isinstance(value, GENERATORS):
+            state = state_of(value)
+            undo.append(lambda: put_back(value, state))
             return
         if isinstance(value, list):
             items = list(value)
@@ -263,8 +271,8 @@ def snapshot(*objects: Any) -> Callable[[], None]:
         visit(value)
 
     def restore() -> None:
-        for put_back in undo:
-            put_back()
+        for back in undo:
+            back()
 
     return restore
 

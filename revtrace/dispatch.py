@@ -20,6 +20,7 @@ from revtrace.calls.core import failure
 from revtrace.config import Settings
 from revtrace.containers import build, overlap, rendered, snapshot
 from revtrace.dispatch_source import OTHER, Trampoline, compile_trampoline, dtype_of
+from revtrace.draws import drawing, on_tape
 from revtrace.errors import InternalError, UnsupportedError
 from revtrace.kept import counting, keeps
 from revtrace.loc import Loc
@@ -428,7 +429,7 @@ class Specialisation:
             failed = self.failed_check(inputs)
             if failed is None:
                 # Compiled code rounds otherwise than the interpreter, which found the numbers.
-                return self.run(_stepped(self.whole()), inputs, args, kwargs)
+                return self.run(drawing(_stepped(self.whole()), self.traced), inputs, args, kwargs)
             if failed.attr("kind", "") == "pinned":
                 return OTHER
         restore = snapshot(args, kwargs, inputs)
@@ -521,8 +522,8 @@ class Specialisation:
 
         given = [x.copy() if isinstance(x, np.ndarray) else x for x in inputs]
         try:
-            with deep():
-                run(self.whole(), given)
+            with deep(), on_tape(self.traced, given, advances=False) as taped:
+                run(self.whole(), taped)
         except Bail as bail:
             return bail.op
         return None

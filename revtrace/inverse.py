@@ -14,6 +14,7 @@ import numpy as np
 from revtrace.containers import build, describe, is_float, tree_of
 from revtrace.cotangents import copied, flatten, floats_in
 from revtrace.derived import Derived
+from revtrace.draws import Repeat
 from revtrace.errors import InverseDriftError, TypeMismatchError
 from revtrace.loc import Loc
 from revtrace.products import VALUE, everything
@@ -27,6 +28,11 @@ _DRIFT = 1e-9
 
 def undo(derived: Derived, out: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
     """Undo ``out += f(*args)`` on pairs; returns what is left of ``out``, then the arguments."""
+    with Repeat().run():
+        return _undone(derived, out, args, kwargs)
+
+
+def _undone(derived: Derived, out: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
     values = copied(_mapped(args, _value))
     full, keywords = derived.full(values, kwargs)
     table = derived.table(len(args), VALUE)

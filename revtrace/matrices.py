@@ -19,6 +19,7 @@ from revtrace.config import Settings
 from revtrace.containers import build, is_float, tree_of
 from revtrace.cotangents import floats_in, zeros
 from revtrace.derived import Derived
+from revtrace.draws import Repeat
 from revtrace.products import VALUE
 from revtrace.table import Step
 from revtrace.trace.record import Arg
@@ -64,6 +65,10 @@ class Matrix(Derived):
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Return the matrix at these arguments."""
+        with Repeat().run():
+            return self._matrix(args, kwargs)
+
+    def _matrix(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         count = len(args)
         full, keywords = self.full(args, kwargs)
         asked = [self.asked(axis, count, full, keywords) for axis in self.axes]

@@ -8,6 +8,7 @@ from typing import Any
 from revtrace.containers import describe
 from revtrace.cotangents import copied, flatten
 from revtrace.derived import Derived
+from revtrace.draws import Repeat
 from revtrace.errors import TypeMismatchError
 from revtrace.loc import Loc
 from revtrace.table import Step
@@ -21,11 +22,14 @@ VALUE = Step("value")
 class Pullback:
     """Takes a cotangent of the result to cotangents of the arguments.
 
-    Holds copies of the arguments; each call runs the function forward and backward again.
+    Holds copies of the arguments; each call runs the function forward and backward again, with the random numbers that
+    the value was computed with.
     """
 
-    def __init__(self, derived: Derived, step: Step, out: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self._derived, self._step, self._out = derived, step, out
+    def __init__(
+        self, derived: Derived, step: Step, out: Any, args: tuple[Any, ...], kwargs: dict[str, Any], repeat: Repeat
+    ) -> None:
+        self._derived, self._step, self._out, self._repeat = derived, step, out, repeat
         self._args, self._kwargs = args, kwargs
         self._table = derived.table(len(args), step)
         self._lead = len(derived.callee.prefix)
@@ -45,7 +49,8 @@ class Pullback:
         """
         seeds = flatten(ct, self._out, "the cotangent", self._table.here)
         args, kwargs = self._derived.full(self._args, self._kwargs)
-        return self._table.call(seeds, args, kwargs)  # type: ignore[no-any-return]
+        with self._repeat.run():
+            return self._table.call(seeds, args, kwargs)  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
         return f"<pullback of {self._derived.function.__qualname__}>"
@@ -58,14 +63,16 @@ def everything(kind: str, **facts: Any) -> Step:
 
 def vjp(derived: Derived, args: tuple[Any, ...], kwargs: dict[str, Any], has_aux: bool = False) -> Any:
     """Return ``(out, pullback)``, or ``(out, pullback, aux)``."""
-    out = derived.table(len(args), VALUE).call((), *derived.full(args, kwargs))
+    repeat = Repeat()
+    with repeat.run():
+        out = derived.table(len(args), VALUE).call((), *derived.full(args, kwargs))
     # The caller may change the arguments, or the result where it is one of them, before pulling back.
     args, kwargs = copied(args), copied(kwargs)
     step = everything("pullback", has_aux=has_aux)
     if not has_aux:
-        return out, Pullback(derived, step, out, args, kwargs)
+        return out, Pullback(derived, step, out, args, kwargs, repeat)
     out, aux = _pair(out, derived)
-    return out, Pullback(derived, step, out, args, kwargs), aux
+    return out, Pullback(derived, step, out, args, kwargs, repeat), aux
 
 
 def _pair(out: Any, derived: Derived) -> Any:

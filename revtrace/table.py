@@ -27,6 +27,7 @@ from revtrace.containers import map_leaves, snapshot
 from revtrace.dispatch import Executor, Specialisation, Stats
 from revtrace.dispatch_signature import compile_binder, passed
 from revtrace.dispatch_source import OTHER, Trampoline, boxed, form
+from revtrace.draws import drawing
 from revtrace.errors import InternalError, RevtraceError, UnsupportedError
 from revtrace.executors import executor, stored
 from revtrace.loc import Loc
@@ -480,16 +481,20 @@ class Table:
         self, traced: Traced, run: Executor | None, rest: Any = None, keeping: bool | None = None
     ) -> Specialisation:
         given: dict[str, Any] = {} if run is None else {"boxed": run.boxed, "form": run.form}
+        run = None if run is None else drawing(run, traced)
 
         def careful(program: Program) -> Executor:
-            return executor(program, self.settings, self.counted, careful=True, **given)
+            return drawing(executor(program, self.settings, self.counted, careful=True, **given), traced)
+
+        def counter(program: Program) -> Executor:
+            return drawing(executor(program, self.settings, Stats(), careful=True), traced, advances=False)
 
         return Specialisation(
             traced,
             self.function,
             run,
             careful,
-            self._counter,
+            counter,
             self.settings,
             self.counted,
             primal=self.primal,
@@ -499,9 +504,6 @@ class Table:
             rest=rest,
             keeping=keeping,
         )
-
-    def _counter(self, program: Program) -> Executor:
-        return executor(program, self.settings, Stats(), careful=True)
 
     def _plain(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Specialisation:
         """Return an entry that calls the plain function for arguments of these types."""
@@ -516,9 +518,7 @@ class Table:
         def careful(program: Program) -> Executor:
             raise InternalError("a plain function has no kernel")
 
-        return Specialisation(
-            traced, self.function, None, careful, self._counter, self.settings, self.counted, primal=True
-        )
+        return Specialisation(traced, self.function, None, careful, careful, self.settings, self.counted, primal=True)
 
 
 def _untied(traced: Traced) -> Traced:

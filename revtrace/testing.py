@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import CellType
 from typing import Any
 
 import numpy as np
 
 from revtrace.api import grad, wrap
-from revtrace.containers import build, is_float, rendered, slots, tree_of
+from revtrace.calls.draws import GENERATORS, MODULES_OWN
+from revtrace.containers import build, is_float, rendered, slots, snapshot, tree_of
 from revtrace.cotangents import copied, floats_in
 from revtrace.errors import GradientError, InverseDriftError
 from revtrace.handle import Handle
@@ -192,8 +194,10 @@ def check_grad(
         argnums = tuple(k for k, x in enumerate(args) if floats_in(x))
     chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     chosen = tuple(k + len(args) if k < 0 else k for k in chosen)
+    put_back = snapshot(args, kwargs, *_generators(plain))
     if gradient is None:
         gradient = grad(f, argnums=argnums)(*args, **kwargs)
+        put_back()
     given = [gradient] if isinstance(argnums, int) else list(gradient)
     found = {k: floats_in(x) for k, x in zip(chosen, given, strict=True)}
     every = places(args, chosen)
@@ -201,7 +205,7 @@ def check_grad(
     rows = []
     for place in tracked(spots, "comparing with differences"):
         ours = np.asarray(found[place.argument][place.leaf])[place.at].item()
-        expected, error = _expected(plain, place, kwargs, step, method)
+        expected, error = _expected(plain, place, kwargs, step, method, put_back)
         rows.append((place, ours, expected, error))
     largest = max((abs(ours) for _, ours, _, _ in rows), default=0.0)
     scale = max(largest, max((abs(expected) for _, _, expected, _ in rows), default=0.0)) or 1.0
@@ -222,18 +226,39 @@ def check_grad(
     return worst
 
 
+def _generators(f: Any) -> list[Any]:
+    """Return the random generators that a function may draw from without being given them."""
+    own = getattr(f, "__self__", None)
+    f = getattr(f, "__func__", f)
+    cells = [cell.cell_contents for cell in getattr(f, "__closure__", None) or () if cell != CellType()]
+    found = [x for x in (*getattr(f, "__globals__", {}).values(), *cells, own) if isinstance(x, GENERATORS)]
+    return [*found, *getattr(own, "__dict__", {}).values(), *MODULES_OWN]
+
+
 def _expected(
-    plain: Callable[..., Any], place: Place, kwargs: dict[str, Any], step: float, method: str
+    plain: Callable[..., Any],
+    place: Place,
+    kwargs: dict[str, Any],
+    step: float,
+    method: str,
+    put_back: Callable[[], None],
 ) -> tuple[Any, float]:
-    """Return the derivative by one element without differentiating, and how far it may be off."""
+    """Return the derivative by one element without differentiating, and how far it may be off.
+
+    Random generators are put back after each call, so that all calls draw the same numbers.
+    """
     if method == "complex":
         tiny = 1e-100
-        return plain(*place.moved(complex(0.0, tiny)), **copied(kwargs)).imag / tiny, 0.0
+        moved = plain(*place.moved(complex(0.0, tiny)), **copied(kwargs)).imag / tiny
+        put_back()
+        return moved, 0.0
     if method != "differences":
         raise ValueError(f"method is 'differences' or 'complex', not {method!r}")
 
     def along(by: complex) -> Any:
-        return plain(*place.moved(by), **copied(kwargs))
+        found = plain(*place.moved(by), **copied(kwargs))
+        put_back()
+        return found
 
     scale = max(1.0, abs(place.value))
     real, error = richardson(along, scale, step)

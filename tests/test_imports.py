@@ -31,7 +31,8 @@ ALLOWED: dict[str, set[str]] = {
     "replay": LEAVES | {"program", "rules", "calls"},
     "codegen": LEAVES | {"program", "rules", "calls"},
     "cache": LEAVES | {"config", "program", "codegen", "calls", "passes", "trace"},
-    "runs": LEAVES | {"program", "passes", "replay", "trace", "table", "derive", "callee", "dispatch_signature"},
+    "runs": LEAVES
+    | {"calls", "program", "passes", "replay", "trace", "table", "derive", "callee", "dispatch_signature"},
     "dumps": LEAVES | {"program", "calls", "passes", "replay", "codegen", "runs", "kept"},
     "interop": LEAVES
     | {"callee", "containers", "cotangents", "derived", "dispatch", "dispatch_signature", "handle", "matrices"}

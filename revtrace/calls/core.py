@@ -92,6 +92,8 @@ class Row:
         tangent of each output; ``dots`` are None for operands that do not vary.
     why_zero : str
         Why it has no derivative, where it passes none on.
+    why_unknown : str
+        Why it gives no derivative, where there is one.
     raises : bool
         Whether it may raise an exception.
     fixed : bool
@@ -104,6 +106,8 @@ class Row:
         The row that gives the first operand again, from the output in its place and the other operands.
     sparse : bool
         Whether ``pull`` takes None for the cotangent of an output that nothing reads, else zeros.
+    stays : bool
+        Whether it does more than write its outputs, so that programs call it whether or not these are read.
     """
 
     name: str
@@ -113,12 +117,14 @@ class Row:
     pull: Callable[..., Callable[..., Any]] | None = None
     push: Callable[..., Callable[..., Any]] | None = None
     why_zero: str = ""
+    why_unknown: str = "its row gives none"
     raises: bool = False
     fixed: bool = True
     foreign: Callable[..., Callable[..., Any]] | None = None
     transposed: bool = False
     inverse: str = ""
     sparse: bool = False
+    stays: bool = False
 
 
 ROWS: dict[str, Row] = {}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import revtrace.calls.draws
 import revtrace.calls.fft
 import revtrace.calls.linalg
 import revtrace.calls.scipy_linalg
 
 __all__: list[str] = []
 
-assert revtrace.calls.fft and revtrace.calls.scipy_linalg and revtrace.calls.linalg
+assert revtrace.calls.draws and revtrace.calls.fft and revtrace.calls.scipy_linalg and revtrace.calls.linalg

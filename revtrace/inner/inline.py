@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from revtrace.calls.draws import GENERATORS
 from revtrace.containers import map_leaves, new_instance
 from revtrace.dispatch_signature import EXTRA
 from revtrace.loc import Loc
@@ -177,6 +178,8 @@ def record(
     changed, t.side_effects = t.side_effects, effects
     for k, box in before.items():
         now = inner.heap[k]
+        if now != box and getattr(now, "cls", None) in GENERATORS:
+            raise _refused(t, "draws random numbers from a generator outside of it", "take them as an argument")
         if now != box and (changed is not None or getattr(now, "source", None) is None):
             raise _refused(t, "changes an object outside of it", "return what it computes")
     if changed is not None:

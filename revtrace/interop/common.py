@@ -220,6 +220,13 @@ class Call(Flat):
         examples = [spec.example() for spec in specs]
         args, kwargs = self.site.passed(examples)
         found = self.table.find(args, kwargs)
+        if any(entry.kind == "generator" for entry in found.traced.inputs):
+            raise UnsupportedError(
+                "random numbers drawn from a generator outside of the function",
+                "a host runs the way back as a call of its own, which would draw others",
+                "draw them outside and pass them as an argument",
+                self.table.here,
+            )
         arguments = self.table.bind(args, kwargs)
         inputs = found.inputs_of(args, kwargs)
         tree, out = returned(found, arguments, inputs or (), examples, self.table.here, Hole, Fixed)

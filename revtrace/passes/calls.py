@@ -106,7 +106,7 @@ def _spoken(row: Row) -> str:
 def _unknown(op: Op, mode: str) -> UnsupportedError:
     return UnsupportedError(
         f"revtrace has no {mode}-mode derivative of {_spoken(row_of(op))}",
-        "its row gives none",
+        row_of(op).why_unknown,
         "give one with revtrace.rule, or compute it by other operations",
         op.loc,
     )

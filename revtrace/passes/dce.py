@@ -226,13 +226,14 @@ class _Live:
 
 
 def may_fail(op: Op) -> bool:
-    """Whether an operation may bail, so that it stays for its check alone."""
+    """Whether an operation may bail, or does more than compute its results, so that it stays without a reader."""
     if op.name in ("load", "store", "addto"):
         return not (op.attr("safe") or op.attr("again"))
     if op.name == "alloc":
         return any(not isinstance(n, Const) or n.value.real < 0 for n in op.args) and not op.attr("again")
     if op.name == "call":
-        return row_of(op).raises and not op.attr("again")
+        row = row_of(op)
+        return (row.raises or row.stays) and not op.attr("again")
     return op.name == "copyto" and not op.attr("again")
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from revtrace import derive
 from revtrace.callee import by_parameter, whole_call
+from revtrace.calls.draws import Tape, of
 from revtrace.dispatch_signature import EXTRA
 from revtrace.loc import Loc
 from revtrace.passes.plan import Plan
@@ -41,6 +42,8 @@ class Call:
         Where the function is.
     seeds : tuple of int
         Which results of the function take a seed.
+    tapes : list of Tape
+        Of copies of the caller's random generators.
     """
 
     traced: Traced
@@ -48,6 +51,7 @@ class Call:
     arguments: Mapping[str, Any]
     here: Loc
     seeds: tuple[int, ...] = ()
+    tapes: list[Tape] = field(default_factory=list, compare=False)
 
     def inputs(self) -> list[Any]:
         """Return what the program is given: copies of the caller's arrays, ones for seeds."""
@@ -56,6 +60,9 @@ class Call:
             if isinstance(entry.source, Item) and entry.source.base == Arg(EXTRA):
                 continue
             value = fetch(entry.source, self.arguments)
+            if entry.kind == "generator":
+                self.tapes.append(of(value))
+                value = self.tapes[-1].number
             if isinstance(var.type, Array):
                 value = np.array(value, dtype=np.dtype(var.type.dtype), order="C", copy=True)
             given.append(value)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from revtrace.calls import users
+from revtrace.calls.draws import GENERATORS
 from revtrace.program.nodes import Var, const
 from revtrace.program.types import Array, Scalar
 from revtrace.trace.constants import frozen, is_data
@@ -76,7 +77,7 @@ def external(t: Tracer, st: State, value: Any, source: Source | None, role: str)
         return Bound(function, owner)
     from revtrace.trace.scipy.sparse import is_sparse_class
 
-    if is_sparse_class(type(value)):
+    if is_sparse_class(type(value)) or type(value) in GENERATORS:
         return _object(t, st, value, source)
     if isinstance(value, (type, types.ModuleType, types.BuiltinFunctionType, range, slice, np.ufunc, np.dtype)) or (
         _is_callable_only(value) and not _holds_arrays(value)
@@ -329,7 +330,13 @@ def _object(t: Tracer, st: State, value: Any, source: Source | None) -> Value:
             "convert it with np.asarray first",
         )
     t.guard(source, "type", type(value))
-    box = ObjectBox(type(value), (), source if source is not None else Fixed(value), value)
+    source = source if source is not None else Fixed(value)
+    if type(value) in GENERATORS:
+        from revtrace.trace.numpy.seeded import of_caller
+
+        box = of_caller(t, value, source)
+    else:
+        box = ObjectBox(type(value), (), source, value)
     ref = st.new(box)
     t.originals[ref.id] = box
     t.externals[id(value)] = (value, ref)

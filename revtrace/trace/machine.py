@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from revtrace.calls.draws import Tape
 from revtrace.decode import Instr
 from revtrace.errors import InternalError, UnsupportedError
 from revtrace.loc import Loc
@@ -57,8 +58,8 @@ class Tracer:
         self.guards: dict[tuple[Source, str], Guard] = {}
         self.reliance = Reliance()
         self.originals: dict[int, Any] = {}
-        self.generators: dict[type, Ref] = {}
-        """Records of the random generators of modules, by their class."""
+        self.tapes: list[Tape] = []
+        """Those of the random generators from outside, for this call's tracing."""
         self.externals: dict[int, tuple[Any, Ref]] = {}
         self.static_sources: set[Any] = set()
         self.sized = False

@@ -6,6 +6,7 @@ import functools
 import types
 from typing import TYPE_CHECKING, Any
 
+from revtrace.calls.draws import GENERATORS
 from revtrace.trace.external import attribute_of, external, lacks
 from revtrace.trace.record import Attr, Fixed, Source
 from revtrace.trace.signals import PythonRaise
@@ -42,6 +43,10 @@ def of_object(t: Tracer, st: State, ref: Ref, box: ObjectBox, name: str) -> Any:
 
     if sparse.is_sparse_class(cls):
         return sparse.attribute(t, st, ref, box, name)
+    if cls in GENERATORS:
+        from revtrace.trace.objects.attributes import Method
+
+        return Bound(Static(Method("generator", name)), ref)
     if name == "__dict__":
         if box.source is not None:
             t.guard(Attr(box.source, "__dict__"), "keys", tuple(vars(box.original)))

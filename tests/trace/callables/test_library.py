@@ -252,7 +252,3 @@ def test_what_depends_on_more_than_the_arguments_is_refused(name: str) -> None:
         "open": lambda x: open("x"),
     }
     refuses(functions[name], 2.0, match=rf"{name}\(\)")
-
-
-def test_random_numbers_are_refused() -> None:
-    refuses(lambda x: x * np.random.rand(), 2.0, match="random numbers drawn inside")

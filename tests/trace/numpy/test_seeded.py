@@ -129,14 +129,6 @@ def test_without_a_seed() -> None:
     refuses(lambda x: x * np.random.default_rng().normal(), 1.0, match="without a seed known when tracing")
     refuses(lambda x: x * random.Random().random(), 1.0, match="without a seed known when tracing")
 
-    refuses(lambda x: x * random.gauss(x, 1.0) * np.random.rand(), 1.0, match="random numbers drawn inside")
-
-
-@pytest.mark.parametrize("name", ["random", "gauss", "getrandbits"])
-def test_a_generator_from_outside(name: str) -> None:
-    generator, numbers = random.Random(3), {"gauss": (0, 1), "getrandbits": (8,)}
-    refuses(lambda x: x * getattr(generator, name)(*numbers.get(name, ())), 1.0, match="random numbers drawn inside")
-
 
 def test_distributions_known_when_running() -> None:
     refuses(lambda x: x * random.Random(1).gammavariate(x, 1.0), 1.0, match="known only when running")
