@@ -224,7 +224,7 @@ def _trace(t: Tracer, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
             "a generator", "what it yields is no number or container", "collect it in a list and return that"
         )
     result = call(t, st, value, traced_args, traced_kwargs)
-    if t.side_effects is not None:
+    if t.side_effects is not None or len(t.tapes) > 1:
         guard_apart(t)
     outputs: list[Operand] = []
     built = result_of(t, st, result, outputs, set())

@@ -1,6 +1,6 @@
 """Random draws: the methods of generators, on records that say where a generator is by now.
 
-A generator that was made while tracing (`revtrace.trace.numpy.seeded`) is drawn from while tracing.  Another one has a tape
+A generator that was made while tracing (`revtrace.trace.numpy.seeded`) is drawn from then.  Another one has a tape
 (`revtrace.calls.draws`), and draws are calls of a row, whose place on the tape is a number of the program: so branches
 and loops may draw as often as they like.  Draws whose location or scale is known only when running are made of
 standard ones, in the way of the generator's own code; they have derivatives by these.
