@@ -26,7 +26,7 @@ from revtrace.trace.external import external
 from revtrace.trace.ndarray import arrays, assignment
 from revtrace.trace.ndarray.convert import as_array, shape_argument
 from revtrace.trace.ndarray.rows import call_row
-from revtrace.trace.objects import containers
+from revtrace.trace.objects import containers, indexing
 from revtrace.trace.record import Fixed
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import Growing, ListBox, ObjectBox, State
@@ -350,12 +350,12 @@ def _picked(t: Tracer, st: State, self: Any, cls: type, name: str, given: Kwargs
     given = {k: known(t, st, v) for k, v in given.items()}
     if arrays.is_array(target):
         places = _drawn(t, st, self, name, given)
-        found = containers.get_item(t, st, target, places)
+        found = indexing.get_item(t, st, target, places)
         if name != "shuffle":
             return found
         assignment.assign(t, arrays.settle(t, target), arrays.materialise(t, found))
         return NONE
-    chosen = [containers.get_item(t, st, target, p) for p in _places(t, st, self, name, given)]
+    chosen = [indexing.get_item(t, st, target, p) for p in _places(t, st, self, name, given)]
     if name == "choice" and "size" not in given:
         return chosen[0]
     if name != "shuffle":
