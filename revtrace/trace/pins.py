@@ -23,7 +23,7 @@ from revtrace.program.types import BOOL, Scalar
 from revtrace.trace.signals import NeedSizes, NeedStatic, PythonRaise
 
 if TYPE_CHECKING:
-    from revtrace.trace.machine import Tracer
+    from revtrace.trace.recorder import Recorder
 
 __all__ = ["Oracle", "Pins"]
 
@@ -69,18 +69,18 @@ class Pins:
         """How many loops are being rolled."""
         self._forks: dict[Operand, set[Place]] = {}
 
-    def condition(self, t: Tracer, cond: Operand, place: Place) -> Operand:
+    def condition(self, t: Recorder, cond: Operand, place: Place) -> Operand:
         """Return a condition, as a constant if it is to be pinned here."""
         if isinstance(cond, Const) or self.oracle is None:
             return cond
         self._forks.setdefault(cond, set()).add(place)
         return self._pinned(t, cond, "it decides the structure of what follows") if place in self.wanted else cond
 
-    def known(self, t: Tracer, x: Operand, why: str) -> Const:
+    def known(self, t: Recorder, x: Operand, why: str) -> Const:
         """Return a number that must be known when tracing."""
         return self.all_known(t, (x,), why)[0]
 
-    def all_known(self, t: Tracer, numbers: Sequence[Operand], why: str) -> tuple[Const, ...]:
+    def all_known(self, t: Recorder, numbers: Sequence[Operand], why: str) -> tuple[Const, ...]:
         """Return numbers that must be known when tracing."""
         if self.wants(t):
             numbers = [self._pinned(t, x, why) for x in numbers]
@@ -89,16 +89,16 @@ class Pins:
             return found
         raise self.need(t, tuple(x for x in numbers if not isinstance(x, Const)), why)
 
-    def wants(self, t: Tracer) -> bool:
+    def wants(self, t: Recorder) -> bool:
         """Whether numbers used at the line being traced are to be pinned."""
         return self.oracle is not None and not self.rolling and _use(t) in self.wanted
 
-    def need(self, t: Tracer, numbers: tuple[Operand, ...], why: str) -> NeedStatic:
+    def need(self, t: Recorder, numbers: tuple[Operand, ...], why: str) -> NeedStatic:
         """Return what to raise where numbers used at the line being traced must be known."""
         discrete = all(isinstance(x.type, Scalar) and x.type.dtype[0] in "biu" for x in numbers)
         return NeedStatic(numbers, why, t.b.loc, place=_use(t) if discrete else None)
 
-    def outcome(self, t: Tracer, cond: Operand) -> Operand:
+    def outcome(self, t: Recorder, cond: Operand) -> Operand:
         """Return a condition as a constant, or have the loops around unrolled; as it is in a loop over elements."""
         why = "whether an exception is raised and caught must be known"
         if isinstance(cond, Const) or self.oracle is None:
@@ -107,7 +107,7 @@ class Pins:
             raise NeedStatic((), why, t.b.loc)
         return self._pinned(t, cond, why)
 
-    def failing(self, t: Tracer) -> BaseException | None:
+    def failing(self, t: Recorder) -> BaseException | None:
         """Return what the call of a library's function that was recorded last raises, or None."""
         if self.oracle is None:
             return None
@@ -121,14 +121,14 @@ class Pins:
         failure()
         return failure() if self.oracle.value(self.values, t.b.recorded(), const(True)) is None else None
 
-    def failure(self, t: Tracer) -> Loc | None:
+    def failure(self, t: Recorder) -> Loc | None:
         """Return where the program fails that is recorded so far, if it does."""
         if self.oracle is None or t.b.nested or self.oracle.value(self.values, t.b.recorded(), const(True)) is not None:
             return None
         stop = self.oracle.gave_up
         return None if stop is None else replace(stop.loc, origin=0, role="")
 
-    def _pinned(self, t: Tracer, x: Operand, why: str) -> Operand:
+    def _pinned(self, t: Recorder, x: Operand, why: str) -> Operand:
         if isinstance(x, Const):
             return x
         if self.rolling:
@@ -155,7 +155,7 @@ class Pins:
         t.b.do("check", same, kind="pinned", soft=False)
         return found
 
-    def places(self, t: Tracer, operands: Sequence[Operand], used: Any = None) -> set[Place]:
+    def places(self, t: Recorder, operands: Sequence[Operand], used: Any = None) -> set[Place]:
         """Return the places that decide the values of operands, the first of which is used at a place."""
         if self.oracle is None:
             return set()
@@ -179,10 +179,10 @@ class Pins:
         return found - self.wanted
 
 
-def _use(t: Tracer) -> Place:
+def _use(t: Recorder) -> Place:
     return ("use", t.frames[-1].shape.code, t.b.loc) if t.frames else ()
 
 
-def numeric(t: Tracer, operands: tuple[Operand, ...]) -> bool:
+def numeric(t: Recorder, operands: tuple[Operand, ...]) -> bool:
     """Whether operands are computed from floats."""
     return any(getattr(x.type, "dtype", "")[0] in "fc" for x in t.origins(operands))

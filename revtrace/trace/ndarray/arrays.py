@@ -20,6 +20,7 @@ from revtrace.trace.values import Along, At, Elementwise, Num, View
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
+    from revtrace.trace.recorder import Recorder
 
 
 __all__ = [
@@ -368,7 +369,7 @@ def resize_into(t: Tracer, root: Var, value: View) -> None:
     for_each(t, value.shape, lambda ix: store_at(t, out, ix, operand_at(t, value, ix)))
 
 
-def roots(t: Tracer, root: Operand) -> set[Operand]:
+def roots(t: Recorder, root: Operand) -> set[Operand]:
     """The buffers a reference may stand for."""
     found: set[Operand] = set()
     todo = [root]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from revtrace.decode.records import Handler
     from revtrace.trace.frames import Exit, Frame, Stop
     from revtrace.trace.machine import Tracer
+    from revtrace.trace.recorder import Recorder
     from revtrace.trace.state import State
 
 __all__ = [
@@ -73,7 +74,7 @@ def attempt(t: Tracer, fr: Frame, st: State, instr: Instr, answers: tuple[bool, 
         t.attempt = outer
 
 
-def answer(t: Tracer, cond: Operand) -> Operand | None:
+def answer(t: Recorder, cond: Operand) -> Operand | None:
     """Return how a test comes out in the instruction being walked; None where that has to be found otherwise."""
     now = t.attempt
     if now is None or t.b.stmts is not now.stmts:
@@ -139,9 +140,6 @@ def part(t: Tracer, fr: Frame, block: int, at: int, parting: Parting, stops: Map
         return t.go_on(fr, merge, joined, stops)
     finally:
         t.fork_mark = mark
-
-
-# exceptions that leave a loop ------------------------------------------------------------------
 
 
 def raised_to(fr: Frame, block: int) -> Handler | None:
