@@ -22,8 +22,6 @@ from revtrace.errors import InternalError
 from revtrace.program.types import Array, Scalar
 from revtrace.trace.constants import same, same_data, same_defaults
 from revtrace.trace.record import (
-    FEW,
-    SHORT,
     Arg,
     Attr,
     Cell,
@@ -38,6 +36,7 @@ from revtrace.trace.record import (
     Source,
     StaticLeaf,
     Traced,
+    shape_differs,
 )
 
 __all__ = ["OTHER", "Trampoline", "boxed", "compile_trampoline", "dtype_of", "form"]
@@ -274,12 +273,8 @@ class _Writer:
                 self.unless(f"{self.constant(type)}({x}) is not {self.constant(value)}")
             case "len":
                 self.unless(f"{self.constant(len)}({x}) != {value}")
-            case "shape":
-                self.unless(f"{x}.shape != {value!r}")
-            case "lengths":
-                self.lengths(f"{x}.shape", value)
-            case "short":
-                self.unless(" or ".join(f"({x}.shape[{k}] <= {SHORT}) is not {is_}" for k, is_ in enumerate(value)))
+            case "shape" | "lengths" | "short":
+                self.unless(shape_differs(guard.kind, f"{x}.shape", value))
             case "order":
                 self.unless(f"{x}.flags.c_contiguous is not {value}")
             case "keys":
@@ -308,16 +303,6 @@ class _Writer:
                 self.defaults(f"{x}.__kwdefaults__", keywords)
             case _:
                 raise InternalError(f"unknown guard {guard.kind!r}")
-
-    def lengths(self, shape: str, value: tuple[int | None, ...]) -> None:
-        """Write the check that `lengths_fixed` of a shape is a value."""
-        wrong = []
-        few = True
-        for k in range(len(value) - 1, -1, -1):
-            n = f"{shape}[{k}]"
-            wrong.append(f"{n} != {value[k]}" if value[k] else f"1 <= {n} <= {FEW}" if few else f"{n} == 1")
-            few = few and value[k] is not None
-        self.unless(" or ".join(reversed(wrong)))
 
     def defaults(self, x: str, value: Any) -> None:
         """Write the check that a function's defaults are the same objects."""

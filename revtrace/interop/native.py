@@ -27,7 +27,7 @@ from revtrace.program.rebuild import clone_block
 from revtrace.program.types import Array, is_inexact
 from revtrace.program.verify import verify
 from revtrace.table import Table
-from revtrace.trace.record import Arg, Attr, Item, Leaf, Source, StaticLeaf, fetch
+from revtrace.trace.record import Arg, Attr, Guard, Item, Leaf, Source, StaticLeaf, fetch
 
 __all__ = ["Native", "native"]
 
@@ -43,6 +43,8 @@ class Native:
     inputs : tuple of int or array
         For each of the function's parameters the number of an operand, or of a result after all operands, or
         an array that holds its constant.
+    facts : tuple of (int, Guard)
+        What must hold of the shapes of operands, by their numbers.
     table : Table
         Where the program comes from; it forgets it when a rule changes.
     kernel : object
@@ -51,6 +53,7 @@ class Native:
 
     address: int
     inputs: tuple[int | np.ndarray, ...]
+    facts: tuple[tuple[int, Guard], ...]
     table: Table
     kernel: Any
 
@@ -69,7 +72,11 @@ def native(call: Call, specs: Sequence[Spec], outs: Sequence[Spec]) -> Native | 
     examples = [spec.example() for spec in specs]
     args, kwargs = call.site.passed(examples[: len(call.site.dtypes)])
     found = call.table.find(args, kwargs)
-    if found.executor is None or found.executor.enter is None or _reads_outside(found, call.table.bind(args, kwargs)):
+    arguments = call.table.bind(args, kwargs)
+    if found.executor is None or found.executor.enter is None or _reads_outside(found, arguments):
+        return None
+    facts = _facts(found, arguments, examples)
+    if facts is None:
         return None
     # One found on disk has an outline only.
     found.whole()
@@ -81,13 +88,31 @@ def native(call: Call, specs: Sequence[Spec], outs: Sequence[Spec]) -> Native | 
     verify(program)
     kernel = kernels.obtain(program, call.table.settings, native=True).kernel
     inputs = (*sources, *range(len(specs), len(specs) + len(outs)))
-    return Native(kernel.address, inputs, call.table, kernel)
+    return Native(kernel.address, inputs, facts, call.table, kernel)
 
 
 def _reads_outside(found: Specialisation, arguments: Mapping[str, Any]) -> bool:
     """Whether a program relies on data that are not arguments."""
     sources = {guard.source for guard in found.traced.guards} | {entry.source for entry in found.traced.inputs}
     return any(_is_data(source, arguments) for source in sources)
+
+
+def _facts(
+    found: Specialisation, arguments: Mapping[str, Any], examples: Sequence[Any]
+) -> tuple[tuple[int, Guard], ...] | None:
+    """Return what a program relies on of the shapes of operands, None where it relies on more about them."""
+    facts = []
+    for guard in found.traced.guards:
+        try:
+            value = fetch(guard.source, arguments)
+        except Exception:  # what is not there is no operand
+            continue
+        if any(value is x for x in examples):
+            if guard.kind in ("shape", "lengths", "short"):
+                facts.append((next(k for k, x in enumerate(examples) if value is x), guard))
+            elif guard.kind not in ("type", "order"):
+                return None
+    return tuple(facts)
 
 
 _CONSTANT = ("math", "cmath", "numpy", "scipy")

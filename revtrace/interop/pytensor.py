@@ -5,8 +5,7 @@ there are numbers, so the function is traced for examples: axes of unknown lengt
 needs to know a length (because it unpacks its argument, say) needs it in the variable: ``pt.vector("x",
 shape=(3,))``.
 
-Graphs that numba compiles stay compiled: the call is made in object mode inside the compiled graph, where all that
-revtrace watches (globals, closures) is still checked.
+Graphs that numba compiles stay compiled: see `revtrace.interop.pytensor_numba`.
 """
 
 from __future__ import annotations
@@ -28,11 +27,14 @@ from revtrace.interop.common import call_of
 from revtrace.interop.flat import Flat
 from revtrace.interop.shapes import Spec
 from revtrace.table import Table
+from revtrace.trace.record import SHORT
 
 __all__ = ["CallOp", "serve", "wrap"]
 
 _LENGTHS = (2, 3, 1, 4, 5, 6, 7, 8)
 """What axes of unknown length are taken for, in this order, until the function can be traced."""
+_LONG = 2 * SHORT
+"""What they are first taken for where code is compiled: programs for long arrays serve most lengths."""
 
 
 def wrap(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -105,17 +107,21 @@ class CallOp(Op):
     def make_node(self, *inputs: Any) -> Apply:
         """Return the node of this operation at some variables."""
         variables = [pt.as_tensor_variable(x) for x in inputs]
-        outs = self._outputs([x.type for x in variables])
+        _, outs = self.example([x.type for x in variables])
         kinds = [TensorType(spec.dtype.name, shape=(None,) * len(spec.shape)) for spec in outs]
         return Apply(self, variables, [kind() for kind in kinds])
 
-    def _outputs(self, types: Sequence[Any]) -> tuple[Spec, ...]:
+    def example(self, types: Sequence[Any], *first: int) -> tuple[Sequence[Spec], tuple[Spec, ...]]:
+        """Return operands of these types for which the function can be traced, and what it gives for them.
+
+        Axes of unknown length have one of the lengths given first where that will do.
+        """
         unknown = any(None in kind.shape for kind in types)
         failure: Exception | None = None
-        for length in _LENGTHS if unknown else _LENGTHS[:1]:
+        for length in (*first, *_LENGTHS) if unknown else _LENGTHS[:1]:
             specs = [Spec(tuple(length if n is None else n for n in t.shape), np.dtype(t.dtype)) for t in types]
             try:
-                return self.flat.outputs(specs)
+                return specs, self.flat.outputs(specs)
             except RevtraceError:
                 raise
             except Exception as error:
@@ -166,27 +172,14 @@ class CallOp(Op):
 def _register() -> None:
     """Tell numba's linker how to run the operation, where PyTensor has one."""
     try:
-        import numba
         from pytensor.link.numba.dispatch import basic
     except ImportError:
         return
+    from revtrace.interop.pytensor_numba import function_of
 
     @basic.numba_funcify.register(CallOp)
     def funcify(op: CallOp, node: Any, **kwargs: Any) -> Any:
-        kinds = [basic.get_numba_type(out.type) for out in node.outputs]
-        answer = kinds[0] if len(kinds) == 1 else numba.types.Tuple(kinds)
-
-        def run(inputs: Any) -> Any:
-            outs = op.flat.run(inputs)
-            return outs[0] if len(outs) == 1 else outs
-
-        @basic.numba_njit
-        def call(*inputs: Any) -> Any:
-            with numba.objmode(out=answer):
-                out = run(inputs)
-            return out  # noqa: RET504 - leaves object mode
-
-        return call
+        return function_of(op.flat, node, *op.example([x.type for x in node.inputs], _LONG))
 
 
 _register()

@@ -138,6 +138,24 @@ def lengths_fixed(shape: Sequence[int]) -> tuple[int | None, ...]:
     return tuple(reversed(found))
 
 
+def shape_differs(kind: str, shape: str, value: Any) -> str:
+    """Return the expression that a shape is not as a guard of kind "shape", "lengths" or "short" says.
+
+    ``shape`` is the shape's expression.
+    """
+    if kind == "shape":
+        return f"{shape} != {value!r}"
+    if kind == "short":
+        return " or ".join(f"({shape}[{k}] <= {SHORT}) is not {is_}" for k, is_ in enumerate(value))
+    wrong = []
+    few = True
+    for k in range(len(value) - 1, -1, -1):
+        n = f"{shape}[{k}]"
+        wrong.append(f"{n} != {value[k]}" if value[k] else f"1 <= {n} <= {FEW}" if few else f"{n} == 1")
+        few = few and value[k] is not None
+    return " or ".join(reversed(wrong))
+
+
 @dataclass(frozen=True, slots=True)
 class Guard:
     """A fact about a source.

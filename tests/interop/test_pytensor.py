@@ -11,6 +11,7 @@ import pytest
 import revtrace
 from revtrace.config import override
 from revtrace.errors import UnsupportedError
+from revtrace.interop.common import Call
 from tests.interop.cases import Case, cases, norm2
 
 pytensor = pytest.importorskip("pytensor")
@@ -20,6 +21,7 @@ verify_grad = pytest.importorskip("pytensor.gradient").verify_grad
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 MODES = ["FAST_COMPILE", "NUMBA"]
+FACTOR = 2.0
 
 
 def decay(p: Any, t: Any, n: int) -> Any:
@@ -75,6 +77,86 @@ def test_verify_grad(mode: str) -> None:
         rng=rng,
         mode=mode,
     )
+
+
+@pytest.fixture
+def without_python(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a switch: from then on a call through Python fails."""
+
+    def through_python(self: Any, values: Any) -> Any:
+        raise AssertionError("called through Python")
+
+    return lambda: monkeypatch.setattr(Call, "run", through_python)
+
+
+def by_numba(inputs: Any, outs: Any) -> Any:
+    return pytensor.function(inputs, outs, mode="NUMBA")
+
+
+def test_compiled_graphs_call_compiled_code(without_python: Any) -> None:
+    def weighted(a: Any, w: Any, k: Any, scale: Any) -> Any:
+        total = 0.0
+        for i in range(a.shape[0]):
+            for j in range(a.shape[1]):
+                total += w[k] * a[i, j] ** 2 * scale
+        return total
+
+    f = revtrace.wrap(weighted)
+    a, w, k = pt.fmatrix("a"), pt.dvector("w"), pt.lscalar("k")
+    function = by_numba([a, w, k], [f(a, w, k, 0.5), *pytensor.grad(f(a, w, k, 0.5), [a, w])])
+    without_python()
+    rng = np.random.default_rng(0)
+    for given in (rng.random((3, 5)), rng.random((5, 8))[::2, ::-2], rng.random((4, 3)).T, np.zeros((0, 4))):
+        given = np.asarray(given, np.float32)
+        value, by_a, by_w = function(given, np.array([2.0, 3.0]), 1)
+        assert value == pytest.approx(1.5 * np.sum(given.astype(float) ** 2), rel=1e-6)
+        np.testing.assert_allclose(by_a, 3.0 * given, rtol=1e-6)
+        np.testing.assert_allclose(by_w, [0.0, value / 3.0], rtol=1e-6)
+        assert by_a.dtype == np.float32
+
+
+def test_compiled_graphs_raise_what_the_function_raises() -> None:
+    def picked(x: Any, k: Any) -> Any:
+        return x[k] * 2.0
+
+    x, k = pt.dvector("x"), pt.lscalar("k")
+    function = by_numba([x, k], pytensor.grad(revtrace.wrap(picked)(x, k), x))
+    np.testing.assert_array_equal(function([1.0, 2.0], 1), [0.0, 2.0])
+    with pytest.raises(IndexError):
+        function([1.0, 2.0], 2)
+
+
+def test_compiled_graphs_follow_changes() -> None:
+    def scaled(x: Any) -> Any:
+        return FACTOR * x[0]
+
+    def halved(x: Any) -> Any:
+        return x / 2.0
+
+    def half(x: Any) -> Any:
+        return halved(x[0])
+
+    x = pt.dvector("x")
+    data = by_numba([x], revtrace.wrap(scaled)(x))
+    rule = by_numba([x], pytensor.grad(revtrace.wrap(half)(x), x))
+    assert (data([3.0]), rule([3.0])) == (6.0, [0.5])
+    globals()["FACTOR"] = 5.0
+    revtrace.rule(halved, adjoint=lambda ct, out, x: 7.0 * ct)
+    try:
+        assert (data([3.0]), rule([3.0])) == (15.0, [7.0])
+    finally:
+        globals()["FACTOR"] = 2.0
+
+
+def test_compiled_graphs_know_what_depends_on_lengths() -> None:
+    x, y = pt.dmatrix("x"), pt.dvector("y")
+    product = revtrace.wrap(lambda x, y: np.sum(x * y))
+    function = by_numba([x, y], pytensor.grad(product(x, y), y))
+    for rows, columns in ((1, 3), (2, 1), (2, 3), (3, 3)):
+        given = np.arange(1.0, 1 + rows * columns).reshape(rows, columns)
+        for n in {1, columns}:
+            expected = given.sum(axis=0) if n == columns else [given.sum()]
+            np.testing.assert_allclose(function(given, np.ones(n)), expected)
 
 
 def test_the_r_operator() -> None:
