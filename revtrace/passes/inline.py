@@ -125,7 +125,9 @@ class _Finder:
             return None
         if last is not store or store.name != "store" or not store.attr("safe") or store.args[2:] != tuple(index):
             return None
-        made = tuple(op for op in ops if isinstance(op, Op) and (pure(op) or op.name == "load" and op.attr("safe")))
+        # An element made of what the array held before (``a = np.zeros(n); a *= x``) is not computed where it is read.
+        fits = (op for op in ops if isinstance(op, Op) and op.args[:1] != store.args[:1])
+        made = tuple(op for op in fits if pure(op) or op.name == "load" and op.attr("safe"))
         return _Maker(at, tuple(index), made, store.args[1]) if len(made) == len(ops) else None
 
     def cheap(self, maker: _Maker) -> bool:

@@ -324,3 +324,10 @@ def triangular_stencil(a, steps):
         for j in range(len(a)):
             s += u[i, j] ** 2
     return s
+
+
+@case(normal(4, seed=41), oracle="complex", smooth=True)
+def zeros_multiplied(x):
+    a = np.zeros(4)
+    a *= x
+    return a.sum() + x[1] * x[2]
