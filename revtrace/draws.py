@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from revtrace.calls.draws import Tape, put_back, state_of
+from revtrace.calls.draws import Seeded, Tape, of, put_back, state_of
 
 if TYPE_CHECKING:
     from revtrace.dispatch import Executor
@@ -59,7 +59,8 @@ def on_tape(traced: Traced, inputs: Sequence[Any], advances: bool = True) -> Ite
     for k, entry in enumerate(traced.inputs):
         if entry.kind == "generator":
             generator = given[k]
-            tape = tapes.get(id(generator)) or known.get(id(generator)) or Tape(generator)
+            tape = tapes.get(id(generator)) or known.get(id(generator))
+            tape = tape or (of(generator) if isinstance(generator, Seeded) else Tape(generator))
             tapes[id(generator)], given[k] = tape, tape.number
     before = [(tape.generator, state_of(tape.generator)) for tape in tapes.values()]
     done = False

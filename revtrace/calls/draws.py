@@ -20,7 +20,7 @@ import numpy as np
 from revtrace.calls.core import Row, enter
 from revtrace.calls.structure import Spec, rebuilt
 
-__all__ = ["GENERATORS", "MODULES_OWN", "Tape", "drawn", "of", "put_back", "state_of"]
+__all__ = ["GENERATORS", "MODULES_OWN", "Seeded", "Tape", "drawn", "of", "put_back", "state_of"]
 
 GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
 """The types of generators that programs draw from."""
@@ -72,9 +72,16 @@ def drawn(generator: Any, method: str, args: Sequence[Any], kwargs: Mapping[str,
     return getattr(generator, method)(*args, **kwargs)
 
 
+class Seeded:
+    """A generator that is as it is made in each run."""
+
+    def __init__(self, generator: Any) -> None:
+        self.generator = generator
+
+
 def of(generator: Any) -> Tape:
     """Return a tape of a copy of a generator."""
-    return Tape(copy.deepcopy(generator))
+    return Tape(copy.deepcopy(generator.generator if isinstance(generator, Seeded) else generator))
 
 
 def state_of(generator: Any) -> Any:

@@ -27,7 +27,7 @@ from revtrace.trace.machine import Tracer
 from revtrace.trace.objects import growing
 from revtrace.trace.pins import Oracle, Pins, numeric
 from revtrace.trace.record import Arg, Fixed, Item, Leaf, Made, Result, Source, StaticLeaf, Traced
-from revtrace.trace.signals import NeedSharing, NeedSizes, NeedStatic, PythonRaise
+from revtrace.trace.signals import NeedSharing, NeedSizes, NeedStatic, NeedTapes, PythonRaise
 from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, ObjectBox, State
 from revtrace.trace.values import Bound, Maybe, Num, Ref, Static, Tup
 
@@ -93,12 +93,12 @@ def _specialise(
     fixed: set[Source] = set()
     unroll: set[Any] = set()
     wanted: set[Any] = set()
-    sharing = False
+    sharing = taping = False
     for _ in range(MAX_SPECIALISATIONS):
         t = Tracer(Pins(wanted, None if oracle is None else oracle(), arrays))
         t.static_sources = set(fixed)
         t.sized = sized
-        t.unroll, t.sharing = set(unroll), sharing
+        t.unroll, t.sharing, t.taping = set(unroll), sharing, taping
         t.failed = failed
         try:
             return _trace(t, fn, args, kwargs)
@@ -106,6 +106,8 @@ def _specialise(
             sharing = True
         except NeedSizes:
             sized = True
+        except NeedTapes:
+            taping = True
         except NeedStatic as need:
             # A loop whose results decide the structure is unrolled; then its own bounds must be known.
             loops = {t.loop_keys[x] for x in t.origins(need.operands) if x in t.loop_keys} - unroll

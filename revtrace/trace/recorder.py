@@ -45,6 +45,10 @@ class Recorder:
         self.originals: dict[int, Any] = {}
         self.tapes: list[Tape] = []
         """Those of the random generators from outside, for this call's tracing."""
+        self.taping = False
+        """Whether generators made while tracing are drawn from when running."""
+        self.drawn = 0
+        """How often such generators were drawn from."""
         self.externals: dict[int, tuple[Any, Ref]] = {}
         self.static_sources: set[Any] = set()
         self.sized = False

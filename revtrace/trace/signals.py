@@ -37,6 +37,10 @@ class NeedSharing(BaseException):
     """An array is written to that a reshape of it shares its elements with, see `revtrace.trace.ndarray.folds`."""
 
 
+class NeedTapes(BaseException):
+    """A generator made while tracing is drawn from so often that it is better done when running."""
+
+
 class NeedSizes(BaseException):
     """Lengths that are computed agree only by broadcasting: all lengths must be known."""
 

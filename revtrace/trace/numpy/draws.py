@@ -28,7 +28,7 @@ from revtrace.trace.ndarray.convert import as_array, shape_argument
 from revtrace.trace.ndarray.rows import call_row
 from revtrace.trace.objects import containers, indexing
 from revtrace.trace.record import Fixed
-from revtrace.trace.signals import PythonRaise
+from revtrace.trace.signals import NeedTapes, PythonRaise
 from revtrace.trace.state import Growing, ListBox, ObjectBox, State
 from revtrace.trace.values import NONE, Num, Ref, Static, Tup, View, is_numeric
 
@@ -42,6 +42,9 @@ Kwargs = dict[str, Any]
 
 _WRITTEN_OUT = 64
 """Numbers of a draw made while tracing that the program itself writes; more are handed to it."""
+
+_OFTEN = 100
+"""Draws made while tracing, of one or many numbers each."""
 
 _WHOLE = frozenset(
     "integers randint randrange getrandbits poisson binomial geometric negative_binomial hypergeometric logseries zipf "
@@ -139,6 +142,9 @@ def _while_tracing(t: Tracer, st: State, self: Any, make: Callable[[Any], Any]) 
     """Draw from a generator as it is here, and leave it as it is afterwards."""
     box = st.box(self)
     assert isinstance(box, ObjectBox)
+    t.drawn += 1
+    if t.drawn > _OFTEN:
+        raise NeedTapes
     state = t.use(box.get("state"))
     generator = pickle.loads(state.value)
     try:

@@ -3,14 +3,15 @@
 A generator made inside of a function from a seed known when tracing draws while tracing: the same numbers in each
 call, constants of the program.  Its state is a field of its record, so that paths that part draw each on its own, and
 a loop that draws is unrolled.  Of a generator from outside the record holds its tape, an input of the program, and its
-place on it.  The generators that ``random`` and ``np.random`` have of their own are from outside until the function
-seeds them.
+place on it; one made inside that draws very often has a tape, too.  The generators that ``random`` and ``np.random``
+have of their own are from outside until the function seeds them.
 """
 
 from __future__ import annotations
 
 import pickle
 import random
+from dataclasses import replace
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from revtrace.program.types import INT
 from revtrace.trace.callables.functions import method_handler, on
 from revtrace.trace.external import external
 from revtrace.trace.numpy.draws import METHODS, draw, fixed, known
-from revtrace.trace.record import Global, Input, Source
+from revtrace.trace.record import Fixed, Global, Input, Source
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import ObjectBox, State
 from revtrace.trace.values import NONE, Num, Ref, Static
@@ -63,7 +64,10 @@ def _make(t: Tracer, st: State, maker: Any, args: Args, kwargs: Kwargs) -> Any:
         generator = maker(*(a.value for a in positional), **{k: a.value for k, a in named.items()})
     except Exception as error:
         raise PythonRaise(error) from None
-    return st.new(ObjectBox(type(generator), (("state", Static(pickle.dumps(generator))),)))
+    if not t.taping:
+        return st.new(ObjectBox(type(generator), (("state", Static(pickle.dumps(generator))),)))
+    seeded = tapes.Seeded(generator)
+    return st.new(replace(of_caller(t, seeded, Fixed(seeded)), cls=type(generator), source=None))
 
 
 # the modules' own generators ----------------------------------------------------------------------

@@ -110,6 +110,17 @@ def two_names(x: float, one: np.random.Generator, other: np.random.Generator) ->
     return x * one.normal() + x**2 * other.normal() + x**3 * one.normal()
 
 
+def seeded(p: Array) -> float:
+    rng, total = np.random.default_rng(3), 0.0
+    r = random.Random(4)
+    for _ in range(30):
+        x = p[0]
+        for _ in range(10):
+            x += 0.1 * p[1] * rng.normal() * r.random()
+        total += max(x - 0.5, 0.0)
+    return float(total)
+
+
 RNG = np.random.default_rng(7)
 
 
@@ -158,6 +169,7 @@ CASES: dict[str, tuple[Any, ...]] = {
     "shuffled": (shuffled, Y, new()),
     "two": (two_names, 0.4, new(), new(3)),
     "two names of one": (two_names, 0.4, SAME, SAME),
+    "seeded, in long loops": (seeded, P),
     "globals": (of_globals, 0.5),
     "of an instance": (MODEL.loss, P),
     "given a generator": (given, 0.5, new()),
@@ -241,6 +253,11 @@ def test_a_call_that_fails_draws_nothing() -> None:
         with pytest.raises(ValueError, match="too large"):
             g(2.0, rng)
     assert state_of(rng) == state_of(new())
+
+
+def test_long_loops_that_draw_stay_loops() -> None:
+    with override(interpret=True, cache=False):
+        assert len(str(revtrace.wrap(seeded).program(P)).splitlines()) < 100
 
 
 def test_refusals() -> None:
