@@ -41,13 +41,20 @@ class Known:
     def scalar(self) -> bool:
         return isinstance(self.value, (float, np.floating))
 
+    @functools.cached_property
+    def gradient(self) -> Any:
+        """The compiled gradient with the value."""
+        with override(cache=False, interpret=False):
+            return revtrace.value_and_grad(self.program.function, argnums=self.argnums)
+
     def derive(self, **settings: Any) -> tuple[Any, tuple[Any, ...], bool]:
         """Return value, gradients by argument, and whether the arguments are as they were."""
         args = oracles.copied(self.program.args)
         before = oracles.fingerprint(args)
         with override(cache=False, **settings):
             if self.scalar:
-                handle = revtrace.value_and_grad(self.program.function, argnums=self.argnums)
+                compiled = not settings["interpret"]
+                handle = self.gradient if compiled else revtrace.value_and_grad(self.program.function, self.argnums)
                 value, gradients = handle(*args, **self.program.kwargs)
             else:
                 value, pullback = revtrace.vjp(self.program.function, *args, **self.program.kwargs)
@@ -147,8 +154,7 @@ def test_second_order(known: Known) -> None:
         full = list(args)
         for k, value in zip(known.argnums, oracles.with_vector(known.active, start + t * v), strict=True):
             full[k] = value
-        with override(cache=False, interpret=True):
-            gradients = revtrace.grad(program.function, argnums=known.argnums)(*full, **program.kwargs)
+        _, gradients = known.gradient(*full, **program.kwargs)
         return oracles.pairing(gradients, w)
 
     estimate = oracles.along(slope, program.step, levels=4)

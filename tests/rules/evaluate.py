@@ -1,40 +1,52 @@
-"""Running formulas as programs, and sources as numba functions."""
+"""Running formulas as programs, and sources as machine code."""
 
 from __future__ import annotations
 
-import cmath
-import math
+import re
 
-import numba
 import numpy as np
 
-from revtrace.codegen.external import linked
+from revtrace.cache import kernels
+from revtrace.cache.key import key_of
+from revtrace.codegen import Source
+from revtrace.config import Settings
 from revtrace.program.build import Builder
-from revtrace.program.nodes import Const, Var
+from revtrace.program.nodes import Block, Const, Program, Var
 from revtrace.program.types import Scalar
 from revtrace.rules import RULES
 from revtrace.rules.formula import Expr
 from revtrace.rules.runtime import NAMES
-
-_linked = {}
 
 
 def dtype_of(value):
     return {bool: "b1", int: "i8", float: "f8", complex: "c16"}[type(value)]
 
 
-def compiled(rule, args):
-    """Return the rule's source as a numba function for operands like ``args``."""
-    names = [f"a{k}" for k in range(rule.arity)]
-    template = rule.complex_source if any(isinstance(a, complex | np.complexfloating) for a in args) else rule.source
-    namespace = {"math": math, "cmath": cmath, "np": np}
-    jit = numba.njit(error_model="numpy")
-    code = compile(f"def call({', '.join(names)}):\n    return {template.format(*names)}\n", "<rule>", "exec")
-    exec(code, namespace)  # noqa: S102 - the rule's own source
-    for used in namespace["call"].__code__.co_names:
-        if used in NAMES:
-            namespace[used] = linked(used, jit, _linked)
-    return jit(namespace["call"])
+def single_dtype_of(value):
+    return {np.float32: "f4", np.complex64: "c8"}.get(type(value)) or dtype_of(value)
+
+
+class compiled:
+    """The rule's source in machine code for operands like ``args``; results are numpy scalars."""
+
+    def __init__(self, rule, args):
+        names = [f"a{k}" for k in range(rule.arity)]
+        complex_ = any(isinstance(a, complex | np.complexfloating) for a in args)
+        expression = (rule.complex_source if complex_ else rule.source).format(*names)
+        used = tuple(sorted(set(re.findall(r"\w+", expression)) & set(NAMES)))
+        name = f"rule_{rule.name}"
+        text = f"def {name}({', '.join(names)}):\n    return ({expression},)\n"
+        self.source = Source(text, name, (), used, (), False, boxed=(0,), form=0)
+        self.kernels = {}
+
+    def __call__(self, *args):
+        types = tuple(map(single_dtype_of, args))
+        if types not in self.kernels:
+            program = Program(self.source.name, tuple(Var(Scalar(t)) for t in types), Block((), ()))
+            key = key_of(self.source, program, careful=False)
+            wanted = kernels.Wanted(self.source, key, Settings(cache=False))
+            self.kernels[types] = kernels.build(program, wanted).kernel
+        return self.kernels[types](*args)
 
 
 def as_program(formula, args):
