@@ -29,7 +29,7 @@ from revtrace.trace.values import Along, Num, Ref, Static, Tup, Value, View, is_
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
-__all__ = ["attribute_of", "external", "guard_apart", "lacks", "source_of"]
+__all__ = ["attribute_of", "external", "guard_apart", "is_annotation", "lacks", "source_of"]
 
 _PLAIN = (str, bytes, type(None), type(Ellipsis), type(NotImplemented))
 
@@ -79,10 +79,13 @@ def external(t: Tracer, st: State, value: Any, source: Source | None, role: str)
 
     if is_sparse_class(type(value)) or type(value) in GENERATORS:
         return _object(t, st, value, source)
-    if isinstance(value, (type, types.ModuleType, types.BuiltinFunctionType, range, slice, np.ufunc, np.dtype)) or (
+    if isinstance(value, (range, slice, np.dtype)) or is_annotation(value):
+        t.guard(source, "equal", value)
+        return Static(value, source)
+    if isinstance(value, (type, types.ModuleType, types.BuiltinFunctionType, np.ufunc)) or (
         _is_callable_only(value) and not _holds_arrays(value)
     ):
-        t.guard(source, "equal" if isinstance(value, (range, slice, np.dtype)) else "is", value)
+        t.guard(source, "is", value)
         return Static(value, source)
     return _object(t, st, value, source)
 
@@ -103,6 +106,11 @@ _KEYS = (
 
 #: Dates, times and spans: they never change.
 _MOMENTS = (datetime.date, datetime.datetime, datetime.time, datetime.timedelta, datetime.timezone)
+
+
+def is_annotation(value: Any) -> bool:
+    """Whether an object says of what type something is: ``list[float]``, ``float | None``, ``typing.Sequence``."""
+    return isinstance(value, (types.GenericAlias, types.UnionType)) or type(value).__module__ == "typing"
 
 
 def _attr(source: Source | None, name: str) -> Source | None:

@@ -6,6 +6,7 @@ import functools
 import operator
 import sys
 import types
+import typing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,12 +17,12 @@ from revtrace.trace import libraries
 from revtrace.trace.callables import construct, evaluate, functions, memo
 from revtrace.trace.callables.running import enter
 from revtrace.trace.callables.traced_function import TracedFunction
-from revtrace.trace.external import external
+from revtrace.trace.external import external, is_annotation
 from revtrace.trace.ndarray import elementwise
 from revtrace.trace.objects.attributes import Method, get_attribute
 from revtrace.trace.objects.members import class_source
 from revtrace.trace.record import Cell, Fixed, Item
-from revtrace.trace.signals import PythonRaise
+from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import CellBox, ObjectBox, State
 from revtrace.trace.values import NONE, UNDEF, Bound, Ref, Static, Tup, Vectorized
 
@@ -58,6 +59,9 @@ def call(
     if not isinstance(function, Static):
         raise PythonRaise(TypeError(f"{t.describe(function)} is not callable"))
     f = function.value
+    origin = typing.get_origin(f) if is_annotation(f) else None
+    if isinstance(origin, type) and (isinstance(f, types.GenericAlias) or issubclass(origin, typing.Generic)):
+        f = origin
     if isinstance(f, TracedFunction):
         return _traced(t, st, f, args, kwargs)
     for value in (function, *args, *kwargs.values()):
@@ -150,6 +154,9 @@ def call(
     ready = evaluate.evaluate(t, st, f, args, kwargs)
     if ready is not None:
         return ready
+    integers = evaluate.deciding_integers(t, st, f, args, kwargs)
+    if integers:
+        raise NeedStatic(integers, f"{getattr(f, '__name__', f)}() is computed when tracing", t.b.loc)
     if _shows(st, f, args):
         # As with print: what is shown is no part of the value.
         return NONE

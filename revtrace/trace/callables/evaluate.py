@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
 
-__all__ = ["PURE_PYTHON", "evaluate", "static_math"]
+__all__ = ["PURE_PYTHON", "deciding_integers", "evaluate", "static_math"]
 
 
 #: Packages whose functions of texts, in Python, are evaluated by calling them when all arguments are known:
@@ -31,6 +31,9 @@ _PURE_MODULES = PURE_PYTHON.union(
     "collections enum dataclasses datetime numpy.dtypes copy abc importlib _abc keyword _functools _struct posix "
     "posixpath".split()
 )
+
+#: Modules of other packages whose C functions compute with their arguments and look at nothing else.
+_PURE_PARTS = ("scipy.special.",)
 
 #: Those of them whose functions look at more than their arguments' values.
 _LOOKING = frozenset("inspect types typing dataclasses copy abc importlib _abc".split())
@@ -61,10 +64,8 @@ def evaluate(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dict[s
             "each call would read another time, and the compiled function would repeat that of the first",
             "read it outside and pass it as an argument",
         )
-    root = (module or type(f).__module__).partition(".")[0]
-    if isinstance(self, types.ModuleType):
-        root = self.__name__.partition(".")[0]
-    if root not in _PURE_MODULES and not pure:
+    root = _package(f)
+    if not (pure or _is_pure(f)):
         return None
     if root in _LOOKING:
         t.reliance.hide(f"{root}.{getattr(f, '__name__', f)} is called")
@@ -91,6 +92,31 @@ def evaluate(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dict[s
 
         return as_array(t, Static(found), st)
     return external(t, st, found, None, "const")
+
+
+def _package(f: Any) -> str:
+    """Return the package that a callable is of."""
+    module, self = getattr(f, "__module__", None), getattr(f, "__self__", None)
+    if isinstance(self, types.ModuleType):
+        return self.__name__.partition(".")[0]
+    if module is None and self is not None:
+        module = type(self).__module__
+    return str(module or type(f).__module__).partition(".")[0]
+
+
+def _is_pure(f: Any) -> bool:
+    return _package(f) in _PURE_MODULES or str(getattr(f, "__module__", None)).startswith(_PURE_PARTS)
+
+
+def deciding_integers(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    """Return the integers that would have to be known for a library's function to be computed when tracing."""
+    from revtrace.trace.objects.containers import as_static
+
+    given = [as_static(t, st, _static_instance(t, st, a)) for a in (*args, *kwargs.values())]
+    unknown = [a for a in given if not isinstance(a, Static)]
+    if not _is_pure(f) or not all(isinstance(a, Num) and a.dtype[0] in "iub" for a in unknown):
+        return ()
+    return tuple(a.operand for a in unknown)
 
 
 def _static_instance(t: Tracer, st: State, value: Any) -> Any:

@@ -116,6 +116,15 @@ def modf(x: Any, /) -> Any:
     return (np.copysign(part, x)[()], whole[()])
 
 
+@define(np.spacing)
+def spacing(x: Any, /, out: Any = None) -> Any:
+    """How far the next number away from zero is."""
+    x = np.asarray(x)
+    if x.dtype.kind != "f":
+        x = x.astype(float)
+    return finish((np.nextafter(x, np.copysign(np.inf, x)) - x)[()], out)
+
+
 @define(np.float_power)
 def float_power(x1: Any, x2: Any, /, out: Any = None) -> Any:
     """Power in at least double precision."""

@@ -40,6 +40,8 @@ class Storage:
         """The arrays that storage stands for in the first iteration."""
         self._made: set[Var] = set()
         self._resized: set[Var] = set()
+        self._promoted: set[Var] = set()
+        """Storage of floats that holds integers in the first iteration."""
 
     def holds(self, h: View) -> bool:
         """Whether an assumed array has storage of its own."""
@@ -76,6 +78,8 @@ class Storage:
                 written |= arrays.roots(t, x.args[0])
             elif x.name == "call":
                 written = written.union(*(arrays.roots(t, out) for out in parts(x)[0]))
+        if written & self._promoted:
+            raise NeedStatic((), "an array of integers is written to in a loop that makes it one of floats", t.b.loc)
         names = list(names)
         targets = {s for s, _ in self.copies}
         pending = []
@@ -105,14 +109,19 @@ class Storage:
 
     def store(self, h: View, b: View, hint: str) -> View:
         """Give a name that is bound to new arrays storage of its own, holding the entry value."""
-        if h.dtype != b.dtype:
-            raise self.t.unsupported(
-                "an array variable changes its dtype in a loop", f"from {h.dtype} to {b.dtype}", "use one dtype"
-            )
+        promotes = h.dtype[0] in "iu" and b.dtype[0] == "f"
+        if h.dtype != b.dtype and not promotes:
+            what = f"an array variable changes its dtype in a loop (from {h.dtype} to {b.dtype})"
+            raise NeedStatic((), what, self.t.b.loc)
+        if promotes:
+            # As numbers do: the first iteration computes with the integers as floats.
+            h = arrays.materialise(self.t, h, b.dtype)
         changing = [likely_differ(self.t, m, n) for m, n in zip(h.shape, b.shape, strict=True)]
         out = self._resizable(h, b, changing, hint) if any(changing) else arrays.copy_of(self.t, h, hint)
         assert isinstance(out.root, Var)
         self._made.add(out.root)
+        if promotes:
+            self._promoted.add(out.root)
         self.entries[out.root] = h
         if seen(self, h.root):
             self.t.stand_ins.add(out.root)

@@ -160,7 +160,11 @@ def set_item(t: Tracer, st: State, target: Any, key: Any, value: Any) -> None:
     if arrays.is_array(target):
         from revtrace.trace.ndarray.convert import as_array_or_number
 
-        if isinstance(value, (Ref, Tup)) or (isinstance(value, Static) and isinstance(value.value, (tuple, list))):
+        if isinstance(value, Static):
+            known = isinstance(value.value, (tuple, list, np.ndarray))
+        else:
+            known = isinstance(value, (Ref, Tup))
+        if known:
             value = as_array_or_number(t, st, value)
         assignment.set_subscript(t, target, key, t.use(value))
         return

@@ -11,12 +11,15 @@ import math
 import operator
 import sys
 import types
+import typing
 from collections.abc import Callable
 from typing import Any
 
 import numba
 import numpy as np
+import numpy.typing as npt
 import pytest
+from scipy import special
 
 from tests.trace.agree import agrees, refuses
 
@@ -195,7 +198,19 @@ def described(a: float, b: float) -> float:
     return o.x * o.y + o.z
 
 
+Floats = npt.NDArray[np.float64]
+
+
+def annotated(x: float) -> float:
+    known = typing.cast(list[Floats], [x, 2.0 * x])
+    made = list[float]([1.0, x])
+    table = dict[str, float](a=x)
+    return known[1] * made[1] * table["a"] if isinstance(made, typing.Sequence) else x
+
+
 FUNCTIONS = {
+    "annotations": (annotated, 0.5),
+    "a table computed for an integer": (lambda x, n: x**n * special.bernoulli(n + 1)[n], 0.5, 4),
     "order of sequences": (
         lambda x: x[0] * (([1.0], x[1]) < ([1.0, 2.0], x[0])) + x[1] * ((x[0], x[1]) > (x[0], x[2])),
         XS,

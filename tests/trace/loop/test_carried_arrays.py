@@ -22,3 +22,25 @@ def test_array_rebound_in_a_loop() -> None:
 
 def test_running_sums_keep_their_order() -> None:
     agrees(lambda x: (np.cumsum(x) * np.array([1.0, 2.0, 3.0])).sum(), X)
+
+
+def aliased(x: float) -> float:
+    y = z = np.zeros(3, dtype=int)
+    for k in range(5):
+        y[0] = 3 * x
+        y = y + x * k
+    return float(y.sum() + z.sum())
+
+
+def fractal(x: float, n: int) -> float:
+    z = np.zeros(3)
+    for _ in range(n):
+        z = z * z + (x + 0.1j) * np.arange(3)
+    return float((z.real**2 + z.imag**2).sum())
+
+
+def test_arrays_of_integers_that_become_floats_in_a_loop() -> None:
+    agrees(lambda c: np.polyval(c, np.array([1, 2, 5])).sum(), X)
+    # What is written to the integers is cut off.
+    agrees(aliased, 1.7)
+    agrees(fractal, 0.7, 3)

@@ -11,6 +11,14 @@ X = np.array([0.7, 1.3, 2.1, 0.4])
 Y = np.array([1.1, 0.2, 0.9, 1.6])
 M = np.array([[2.0, 0.3], [0.2, 3.0]])
 
+
+def _powers() -> float:
+    i, j = np.ogrid[0:4, 0:3]
+    table = np.ones((4, 4))
+    table[:, 1:] = 0.5 ** (i * (2 * j + 1))
+    return table.sum()
+
+
 FUNCTIONS = {
     "einsum": (
         lambda a: np.einsum("ij,ij->", a, a) + np.einsum("ij,jk->ik", a, a)[0, 1] + np.einsum("ii", a) * a[0, 0],
@@ -24,6 +32,8 @@ FUNCTIONS = {
     "take": (lambda a, x: a.take([0, 1], axis=1)[1, 0] * x.take([1, 1, 3]).prod(), M, X),
     "fromiter": (lambda x: np.fromiter((v * v for v in x), float)[2], X),
     "ndenumerate": (lambda a: sum(v * v * (i + 1) for (i, _), v in np.ndenumerate(a)), M),
+    "a grid known while tracing, written to an array": (lambda s: s * _powers(), 1.4),
+    "spacing": (lambda x: (x[x > np.spacing(x)] ** 2).sum() + np.spacing(-1.0) + np.spacing(3), X),
     "grids": (
         lambda s, k: (
             np.exp(-((np.mgrid[-k : k + 1, 0:k] / s) ** 2).sum(axis=0)).sum()
