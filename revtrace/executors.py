@@ -10,6 +10,7 @@ from revtrace import codegen, replay
 from revtrace.cache import kernels
 from revtrace.config import Settings
 from revtrace.dispatch import Executor, Stats
+from revtrace.passes.share import share
 from revtrace.program.deep import deep, depth
 from revtrace.program.nodes import If, Op, Program, walk
 from revtrace.program.show import show
@@ -60,6 +61,7 @@ def executor(
     dump = settings.dump.split(",")
     if "program" in dump and not careful:
         print(show(program), file=sys.stderr)
+    program = share(program)
     if settings.interpret:
         return Executor(run=_interpreter(program), bail=(replay.Bail,), checks_types=False, source=show(program))
     start = time.perf_counter()

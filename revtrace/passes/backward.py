@@ -358,6 +358,8 @@ class Sweeps(Shadows):
         after = iter(made.after)
         ends = [next(after) for _ in numbers]
         self.adj.update({v: next(after) for v in outer})
+        if stmt.count in self.exchanged:
+            self.shadow.update({_var(stmt.inits[k]): _var(next(after)) for k in order})
         self.b.loc = stmt.loc.acting("adjoint")
         for k, end in zip(numbers, ends, strict=True):
             self.add(stmt.inits[k], end)

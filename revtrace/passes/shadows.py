@@ -7,19 +7,22 @@ that makes arrays change places.
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from revtrace.errors import UnsupportedError
 from revtrace.passes import memory
 from revtrace.passes.calls import Place
 from revtrace.passes.demand import Demand, permutation
+from revtrace.passes.fold import key
 from revtrace.passes.forward import Forward
 from revtrace.passes.plan import Plan
 from revtrace.passes.residuals import site_of
 from revtrace.passes.scopes import is_array
 from revtrace.passes.shapes import shape
-from revtrace.program.nodes import Block, For, If, Op, Operand, Stmt, Var, While, const
+from revtrace.program.nodes import Block, For, If, Op, Operand, Stmt, Var, While, const, regions, used
 from revtrace.program.rebuild import clone
 from revtrace.program.types import INT, Array
 
@@ -39,6 +42,8 @@ class Shadows(Forward):
         Adjoint buffers of arrays, and of stacks.
     rebuilt : dict
         What a call's reversal reads, by the call's number and the operand.
+    exchanged : set of Var
+        Loops, by count, whose reversal says which shadow is whose when it is done.
     """
 
     def __init__(self, demand: Demand, chosen: Plan, fused: set[Var], roots: frozenset[int]) -> None:
@@ -46,6 +51,7 @@ class Shadows(Forward):
         self.demand = demand
         self.shadow: dict[Var, Var] = {}
         self.rebuilt: dict[tuple[object, Place], Var] = {}
+        self.exchanged: set[Var] = set()
 
     def on(self, x: Operand) -> bool:
         """Whether a value, or a buffer's class, carries a derivative."""
@@ -62,8 +68,11 @@ class Shadows(Forward):
             copies: dict[Var, Operand] = {}
             self.b.append(_again(clone(stmt, Lookup(self, copies))))
             self.env.update(copies)
+        fresh: set[Var] = set()
         for stmt in block.stmts:
             self.b.loc = stmt.loc.acting("adjoint")
+            if isinstance(stmt, Op) and stmt.name in ("alloc", "copy") and stmt.out not in self.shadow:
+                fresh.add(_var(stmt.out))
             match stmt:
                 case Op(name="alloc", out=Var() as out) if self.on(out) and out not in self.shadow:
                     assert isinstance(out.type, Array)
@@ -78,7 +87,7 @@ class Shadows(Forward):
                         if is_array(out) and self.on(out):
                             self.choose(stmt, k)
                 case For() | While():
-                    self.turn(stmt)
+                    self.turn(stmt, block, fresh)
 
     def make_room(self, op: Op) -> None:
         """Make the arrays that what a call's reversal reads is put in."""
@@ -124,10 +133,24 @@ class Shadows(Forward):
         self.b.append(If(self.primal(stmt.cond), arms[0], arms[1], (chosen,), stmt.loc.acting("adjoint")))
         self.shadow[out] = chosen
 
-    def turn(self, stmt: For | While) -> None:
-        """Hand shadows through a loop that permutes arrays, as many times as it ran."""
+    def turn(self, stmt: For | While, block: Block, fresh: set[Var]) -> None:
+        """Hand shadows through a loop of a block that permutes arrays, as many times as it ran.
+
+        Shadows that were made just now are all zeros: any can be that of any array that the loop hands on, and
+        its reversal says which is that of which array it was given.
+        """
         order = {k: j for k, j in permutation(stmt).items() if self.on(stmt.params[k])}
-        if all(k == j for k, j in order.items()):
+        turned = {_var(stmt.inits[k]) for k, j in order.items() if k != j}
+        if turned and stmt.count not in self.fused and turned <= fresh and self.alike(turned):
+            at = block.stmts.index(stmt)
+            rest = Block(block.stmts[at + 1 :], block.results)
+            if not turned & {
+                *_handed_by(block.stmts[:at]),
+                *_names(rest),
+                *itertools.chain(*map(_names, regions(stmt))),
+            }:
+                self.exchanged.add(stmt.count)
+        if not turned or stmt.count in self.exchanged:
             for k in order:
                 self.shadow[stmt.outs[k]] = self.shadow[_var(stmt.inits[k])]
             return
@@ -153,6 +176,17 @@ class Shadows(Forward):
         for k, out in zip(keys, outs, strict=True):
             self.shadow[stmt.outs[k]] = out
 
+    def alike(self, arrays: set[Var]) -> bool:
+        """Whether arrays that are made in one block have the same shape."""
+        found = set()
+        for array in arrays:
+            made = self.where.definition.get(array)
+            while isinstance(made, Op) and made.name == "copy":
+                array = _var(made.args[0])
+                made = self.where.definition.get(array)
+            found.add(tuple(map(key, made.args)) if isinstance(made, Op) and made.name == "alloc" else array)
+        return len(found) == 1
+
 
 class Lookup(dict[Var, Operand]):
     """New definitions first, then what stands for primal values here."""
@@ -169,6 +203,21 @@ class Lookup(dict[Var, Operand]):
 
     def __setitem__(self, key: Var, value: Operand) -> None:
         self.own[key] = value
+
+
+def _names(block: Block) -> set[Operand]:
+    """Return what is named in a block and in those nested in it."""
+    return {*block.results}.union(*({*used(s)}.union(*map(_names, regions(s))) for s in block.stmts))
+
+
+def _handed_by(stmts: Sequence[Stmt]) -> set[Operand]:
+    """Return what statements give to loops, and hand out of branches and loops."""
+    found: set[Operand] = set()
+    for stmt in stmts:
+        found.update(stmt.inits if isinstance(stmt, For | While) else ())
+        for b in regions(stmt):
+            found |= {*b.results, *_handed_by(b.stmts)}
+    return found
 
 
 def bar_name(var: Var) -> str:

@@ -241,6 +241,11 @@ class Recogniser:
         """Whether a buffer made among some statements as zeros is still zeros after them."""
         memory = self.distinct.memory
         cls = memory.find(array)
+        alone = self.subscripts.where.definition.get(_var(array))
+        if isinstance(alone, Op):
+            zeros = alone.name == "alloc" and alone.attr("zeros") and any(s is alone for s in before)
+            found = (t.array for s in before for t in touched(s) if is_array(t.array))
+            return bool(zeros) and all(self.distinct.apart(x, array) for x in found)
         makers = 0
         for stmt in before:
             if isinstance(stmt, Op) and stmt.out is not None and is_array(stmt.out) and memory.find(stmt.out) is cls:

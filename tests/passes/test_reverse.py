@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from revtrace.errors import UnsupportedError
 from revtrace.passes import dce, differentiate, reverse
+from revtrace.passes.share import share
 from revtrace.program import Program
 from revtrace.program.verify import verify
 from revtrace.replay.interpret import run
@@ -24,7 +25,8 @@ def check_gradients(primal: Program, args: list[object], seed: int) -> None:
     values = run(primal, oracle.copies(args))
     wanted = oracle.gradients(primal, args, INPUTS, at, seeds)
     raw, _ = reverse(primal, INPUTS, at)
-    for made in (raw, differentiate(primal, INPUTS, at)):
+    clean = differentiate(primal, INPUTS, at)
+    for made in (raw, clean, share(clean)):
         verify(made)
         got = run(made, [*oracle.copies(args), *seeds])
         for a, b in zip(values, got, strict=False):

@@ -23,12 +23,27 @@ from revtrace.passes import (
     selection,
     simplify,
 )
+from revtrace.passes.share import share
 from revtrace.program import Program
 from revtrace.program.verify import verify
 from revtrace.replay.interpret import run
 from tests.passes import oracle, random_loops, random_programs
 
-PASSES = (counters, dce, early, elements, firsttouch, hoist, inline, merge, prepared, rotate, selection, simplify)
+PASSES = (
+    counters,
+    dce,
+    early,
+    elements,
+    firsttouch,
+    hoist,
+    inline,
+    merge,
+    prepared,
+    rotate,
+    selection,
+    share,
+    simplify,
+)
 
 
 @pytest.mark.parametrize("change", PASSES, ids=lambda f: f.__name__)
