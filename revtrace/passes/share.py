@@ -233,7 +233,8 @@ class _Shared:
         """Whether an array may be where another was."""
         if other.last < life.first:
             return True
-        if other.last > life.first or other.defined == other.last:
+        if other.last > life.first or other.last in (other.defined, len(self.block.stmts)):
+            # What is returned is read by the caller.
             return False
         stmt = self.block.stmts[life.first]
         assert life.made is not None

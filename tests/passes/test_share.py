@@ -107,6 +107,7 @@ ROWS = """  for i in range(0, n, 1) {
         (HEAD % "false" + ROWS % "j" + "  y: f8 = load a[0] safe=true\n  return b, y\n}\n", 2),
         # Returned.
         (HEAD % "false" + ROWS % "j" + "  return a, b\n}\n", 2),
+        (HEAD % "true" + ROWS.partition("  for j")[0] + "  return a, b\n}\n", 2),
         # Begun later, with zeros.
         (
             HEAD % "true"
