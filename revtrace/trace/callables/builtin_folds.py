@@ -11,7 +11,7 @@ from revtrace.program.types import BOOL, Scalar
 from revtrace.rules.runtime import sum_error, with_error
 from revtrace.trace import comparisons, kinds, numbers, operators
 from revtrace.trace.callables.builtin_functions import is_generator
-from revtrace.trace.callables.functions import on
+from revtrace.trace.callables.functions import Args, Kwargs, on
 from revtrace.trace.ndarray import arrays
 from revtrace.trace.ndarray.elementwise import as_float
 from revtrace.trace.objects import containers
@@ -22,9 +22,6 @@ from revtrace.trace.values import NONE, Maybe, Num, Ref, Static, Tup, View, is_n
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
     from revtrace.trace.machine import Tracer
-
-Args = tuple[Any, ...]
-Kwargs = dict[str, Any]
 
 
 def _extreme(t: Tracer, st: State, args: Args, kwargs: Kwargs, name: str) -> Any:

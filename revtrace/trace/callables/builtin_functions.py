@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from revtrace.program.nodes import const
 from revtrace.program.types import Scalar, real_dtype
 from revtrace.trace import comparisons, numbers, operators
-from revtrace.trace.callables.functions import on
+from revtrace.trace.callables.functions import Args, Kwargs, on
 from revtrace.trace.ndarray import arrays
 from revtrace.trace.ndarray.elementwise import as_float
 from revtrace.trace.objects import containers
@@ -18,9 +18,6 @@ from revtrace.trace.values import NONE, Num, Ref, Static, Tup, is_number
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
     from revtrace.trace.machine import Tracer
-
-Args = tuple[Any, ...]
-Kwargs = dict[str, Any]
 
 
 def is_generator(st: State, v: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from revtrace.program.nodes import Const, const
 from revtrace.trace import comparisons, numbers
 from revtrace.trace.callables.builtin_functions import is_generator
-from revtrace.trace.callables.functions import method_handler, on
+from revtrace.trace.callables.functions import Args, Kwargs, method_handler, on
 from revtrace.trace.definitions import iterating
 from revtrace.trace.definitions.register import traced
 from revtrace.trace.ndarray import arrays, subscripts
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
     from revtrace.trace.machine import Tracer
 
-Args = tuple[Any, ...]
-Kwargs = dict[str, Any]
 
 MOST_TUPLES = 50_000
 

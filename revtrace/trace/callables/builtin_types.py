@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from revtrace.trace.callables.functions import on
+from revtrace.trace.callables.functions import Args, Kwargs, on
 from revtrace.trace.ndarray import arrays
 from revtrace.trace.objects import containers
 from revtrace.trace.objects.attributes import Super, get_attribute, set_attribute
@@ -24,9 +24,6 @@ from revtrace.trace.values import NONE, Bound, Num, Ref, Static, Tup, Vectorized
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
     from revtrace.trace.machine import Tracer
-
-Args = tuple[Any, ...]
-Kwargs = dict[str, Any]
 
 
 def python_type(t: Tracer, st: State, value: Any) -> type:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from revtrace.trace.objects.attributes import Method
 
 __all__ = [
+    "Args",
+    "Kwargs",
     "find",
     "find_instance",
     "instances",
@@ -36,7 +38,9 @@ class NotBoundError(Exception):
     """A call of a function the tracer knows, with arguments that its rule does not."""
 
 
-Handler = Callable[["Tracer", State, tuple[Any, ...], dict[str, Any], "Frame | None"], Any]
+Args = tuple[Any, ...]
+Kwargs = dict[str, Any]
+Handler = Callable[["Tracer", State, Args, Kwargs, "Frame | None"], Any]
 _handlers: dict[Any, Handler] = {}
 _methods: dict[tuple[str, str], Callable[..., Any]] = {}
 _instances: dict[type, Callable[..., Any]] = {}

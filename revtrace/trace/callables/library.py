@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from revtrace.program.nodes import Const
 from revtrace.trace.callables.builtin_folds import fold
 from revtrace.trace.callables.evaluate import evaluate
-from revtrace.trace.callables.functions import on, refused
+from revtrace.trace.callables.functions import Args, Kwargs, on, refused
 from revtrace.trace.external import external
 from revtrace.trace.ndarray.subscripts import is_none
 from revtrace.trace.numbers import integer
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 
 
 __all__ = ["call_getter", "call_partial"]
-
-Args = tuple[Any, ...]
-Kwargs = dict[str, Any]
 
 
 # functools ------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import operator
 from typing import TYPE_CHECKING, Any
 
 from revtrace.trace.callables.builtin_iterables import unknown_length
-from revtrace.trace.callables.functions import on, signature
+from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.comparisons import compare, truth
 from revtrace.trace.definitions import iterating
 from revtrace.trace.definitions.register import traced
@@ -21,10 +21,6 @@ from revtrace.trace.values import NONE, Static, Tup
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
     from revtrace.trace.machine import Tracer
-
-
-Args = tuple[Any, ...]
-Kwargs = dict[str, Any]
 
 
 @on(itertools.accumulate)

@@ -10,7 +10,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Var
-from revtrace.trace.callables.functions import on
+from revtrace.trace.callables.functions import Args, Kwargs, on
 from revtrace.trace.join import substitute
 from revtrace.trace.objects import containers
 from revtrace.trace.signals import PythonRaise
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
 __all__ = ["Memoised", "call_memoised"]
-
-Args = tuple[Any, ...]
-Kwargs = dict[str, Any]
 
 
 class Memoised:

@@ -9,7 +9,7 @@ from revtrace.program.types import Scalar
 from revtrace.trace import comparisons, numbers, operators
 from revtrace.trace.callables.builtin_folds import exact_sum, fold, two
 from revtrace.trace.callables.builtin_functions import absolute
-from revtrace.trace.callables.functions import on
+from revtrace.trace.callables.functions import Args, Kwargs, on
 from revtrace.trace.ndarray.elementwise import as_float
 from revtrace.trace.objects import containers
 from revtrace.trace.signals import PythonRaise
@@ -19,9 +19,6 @@ from revtrace.trace.values import Num, Static, Tup
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
     from revtrace.trace.machine import Tracer
-
-Args = tuple[Any, ...]
-Kwargs = dict[str, Any]
 
 
 def _math_dist(t: Tracer, st: State, args: Args, kwargs: Kwargs) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from revtrace.program.nodes import Operand, const
 from revtrace.program.types import Scalar
 from revtrace.trace import comparisons, numbers
-from revtrace.trace.callables.functions import method_handler, on
+from revtrace.trace.callables.functions import Args, Kwargs, method_handler, on
 from revtrace.trace.ndarray import arrays
 from revtrace.trace.ndarray.selection import choose, order_of
 from revtrace.trace.objects import containers, tables
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
     from revtrace.trace.machine import Tracer
 
-Args = tuple[Any, ...]
-Kwargs = dict[str, Any]
 
 FEW = 4
 """Up to so many items are put in order by exchanges of neighbours: less code than finding their order."""

@@ -10,7 +10,7 @@ import numpy as np
 from revtrace.program.nodes import Block, Const, For, If, Operand, Var, While, const
 from revtrace.program.types import BOOL, INT
 from revtrace.trace import numbers
-from revtrace.trace.callables.functions import method_handler, on, signature
+from revtrace.trace.callables.functions import Args, Kwargs, method_handler, on, signature
 from revtrace.trace.ndarray import arrays, assignment, subscripts
 from revtrace.trace.ndarray.convert import as_array, as_array_or_number
 from revtrace.trace.objects import containers, tables
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["choose", "compress", "insertion", "kinds", "nonzero", "place"]
 
-Args = tuple[Any, ...]
-Kwargs = dict[str, Any]
 
 #: The most numbers in rows that are not constants, which are put into an array at each choice.
 MOST_CHOSEN = 64

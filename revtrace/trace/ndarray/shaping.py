@@ -9,7 +9,7 @@ import numpy as np
 from revtrace.program.nodes import Const, Operand, const
 from revtrace.program.types import Scalar
 from revtrace.trace import numbers
-from revtrace.trace.callables.functions import on, signature
+from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.ndarray import arrays, assignment, folds, subscripts
 from revtrace.trace.ndarray.arrays import flat_index, split_index
 from revtrace.trace.ndarray.convert import as_array, as_array_or_number, shape_argument
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["array_of", "diagonal", "flat", "ravel", "reshape"]
 
-Args = tuple[Any, ...]
-Kwargs = dict[str, Any]
 ZERO, ONE = const(0, "i8"), const(1, "i8")
 
 

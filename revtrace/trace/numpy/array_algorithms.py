@@ -8,7 +8,7 @@ import numpy as np
 
 from revtrace.program.nodes import Operand, const
 from revtrace.trace import numbers
-from revtrace.trace.callables.functions import method_handler, on, refused, signature
+from revtrace.trace.callables.functions import Args, Kwargs, method_handler, on, refused, signature
 from revtrace.trace.ndarray import arrays, subscripts
 from revtrace.trace.ndarray.convert import as_array, as_array_or_number, dtype_argument
 from revtrace.trace.objects.iterators import iterate
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["call_vectorized"]
 
-Args = tuple[Any, ...]
-Kwargs = dict[str, Any]
 ZERO, ONE = const(0, "i8"), const(1, "i8")
 
 
@@ -175,9 +173,6 @@ def _frompyfunc(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | No
         "revtrace has no rule for it",
         "use np.vectorize: its results are numbers, not objects",
     )
-
-
-# methods of arrays that concern memory ------------------------------------------------------------
 
 
 @method_handler("array", "setflags")

@@ -9,7 +9,7 @@ import numpy as np
 from revtrace.program.nodes import Const, const
 from revtrace.program.types import BOOL, Scalar
 from revtrace.trace import numbers
-from revtrace.trace.callables.functions import on, signature
+from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.ndarray import arrays, assignment, subscripts
 from revtrace.trace.ndarray.convert import as_array, as_array_or_number, dtype_argument, shape_argument
 from revtrace.trace.ndarray.folds import laid_out, note_order, straight
@@ -22,9 +22,6 @@ from revtrace.trace.values import NONE, Elementwise, Num, Ref, Static, Tup, View
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
     from revtrace.trace.machine import Tracer
-
-Args = tuple[Any, ...]
-Kwargs = dict[str, Any]
 
 
 def without(kwargs: Kwargs, *names: str) -> Kwargs:

@@ -11,7 +11,7 @@ from revtrace.calls.dot import dot_settings
 from revtrace.program.nodes import Operand
 from revtrace.program.types import is_inexact
 from revtrace.trace import numbers
-from revtrace.trace.callables.functions import on, signature
+from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.ndarray import arrays, subscripts
 from revtrace.trace.ndarray.convert import as_array, as_array_or_number
 from revtrace.trace.ndarray.rows import call_row
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 __all__: list[str] = []
 
-Args = tuple[Any, ...]
-Kwargs = dict[str, Any]
 Labels = tuple[str, ...]
 
 

@@ -22,6 +22,7 @@ from revtrace.calls.draws import drawn
 from revtrace.calls.structure import Spec
 from revtrace.program.nodes import const
 from revtrace.trace import operators
+from revtrace.trace.callables.functions import Args, Kwargs
 from revtrace.trace.external import external
 from revtrace.trace.ndarray import arrays, assignment
 from revtrace.trace.ndarray.convert import as_array, shape_argument
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 
 __all__ = ["METHODS", "draw", "fixed", "known"]
 
-Args = tuple[Any, ...]
-Kwargs = dict[str, Any]
 
 _WRITTEN_OUT = 64
 """Numbers of a draw made while tracing that the program itself writes; more are handed to it."""

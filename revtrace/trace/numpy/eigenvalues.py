@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from revtrace.trace.callables.functions import on, signature
+from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.ndarray import arrays
 from revtrace.trace.ndarray.rows import call_row
 from revtrace.trace.numpy.matrix_functions import given, matrices, named
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 __all__: list[str] = []
 
-Args = tuple[Any, ...]
-Kwargs = dict[str, Any]
 _COMPLEX = {"f8": "c16", "f4": "c8"}
 
 

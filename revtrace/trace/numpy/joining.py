@@ -8,7 +8,7 @@ import numpy as np
 
 from revtrace.program.nodes import Operand, const
 from revtrace.trace import numbers
-from revtrace.trace.callables.functions import on, signature
+from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.ndarray import arrays, subscripts
 from revtrace.trace.ndarray.convert import dtype_argument
 from revtrace.trace.ndarray.elementwise import delivered
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["join"]
 
-Args = tuple[Any, ...]
-Kwargs = dict[str, Any]
 ZERO = const(0, "i8")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from revtrace.calls.dot import Split, dot_settings
 from revtrace.program.nodes import Operand, const
 from revtrace.trace import numbers
-from revtrace.trace.callables.functions import on
+from revtrace.trace.callables.functions import Args, Kwargs, on
 from revtrace.trace.ndarray import arrays, subscripts
 from revtrace.trace.ndarray.convert import as_array_or_number
 from revtrace.trace.ndarray.elementwise import primitive
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
 __all__ = ["matmul"]
-
-Args = tuple[Any, ...]
-Kwargs = dict[str, Any]
 
 
 _TINY = 32

@@ -11,7 +11,7 @@ from revtrace.calls import linalg as rows
 from revtrace.program.nodes import Const, Operand
 from revtrace.program.types import real_dtype
 from revtrace.trace import numbers
-from revtrace.trace.callables.functions import on, signature
+from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.ndarray import arrays, subscripts
 from revtrace.trace.ndarray.convert import as_array
 from revtrace.trace.ndarray.rows import call_row, order_of
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["least", "matrices", "number_or_array", "swapped"]
 
-Args = tuple[Any, ...]
-Kwargs = dict[str, Any]
 
 FALSE, TRUE = Static(False), Static(True)
 

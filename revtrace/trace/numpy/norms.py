@@ -9,7 +9,7 @@ import numpy as np
 
 from revtrace.program.nodes import const
 from revtrace.trace import numbers
-from revtrace.trace.callables.functions import on, signature
+from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.ndarray import arrays, subscripts
 from revtrace.trace.ndarray.convert import as_array, as_array_or_number
 from revtrace.trace.ndarray.elementwise import primitive
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
 __all__: list[str] = []
-
-Args = tuple[Any, ...]
-Kwargs = dict[str, Any]
 
 
 @on(np.linalg.norm)

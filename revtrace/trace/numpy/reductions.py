@@ -10,7 +10,7 @@ import numpy as np
 from revtrace.program.nodes import Operand, const
 from revtrace.program.types import BOOL
 from revtrace.trace import numbers
-from revtrace.trace.callables.functions import on, signature
+from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.ndarray import arrays, subscripts
 from revtrace.trace.ndarray.convert import as_array_or_number, dtype_argument
 from revtrace.trace.ndarray.elementwise import delivered
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["all_of", "chosen", "sum_of"]
 
-Args = tuple[Any, ...]
-Kwargs = dict[str, Any]
 Step = Callable[[tuple[Operand, ...], Operand, tuple[Operand, ...]], Sequence[Operand]]
 
 

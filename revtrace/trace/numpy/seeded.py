@@ -20,7 +20,7 @@ import numpy as np
 from revtrace.calls import draws as tapes
 from revtrace.program.nodes import Var, const
 from revtrace.program.types import INT
-from revtrace.trace.callables.functions import method_handler, on
+from revtrace.trace.callables.functions import Args, Kwargs, method_handler, on
 from revtrace.trace.external import external
 from revtrace.trace.numpy.draws import METHODS, draw, fixed, known
 from revtrace.trace.record import Fixed, Global, Input, Source
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
 __all__ = ["of_caller"]
-
-Args = tuple[Any, ...]
-Kwargs = dict[str, Any]
 
 
 def of_caller(t: Tracer, value: Any, source: Source) -> ObjectBox:
@@ -69,8 +66,6 @@ def _make(t: Tracer, st: State, maker: Any, args: Args, kwargs: Kwargs) -> Any:
     seeded = tapes.Seeded(generator)
     return st.new(replace(of_caller(t, seeded, Fixed(seeded)), cls=type(generator), source=None))
 
-
-# the modules' own generators ----------------------------------------------------------------------
 
 _OWN: dict[type, tuple[Any, Source]] = {
     np.random.RandomState: (tapes.MODULES_OWN[0], Global(vars(np.random.mtrand), "_rand")),

@@ -15,7 +15,7 @@ from revtrace.calls.fft import transform_settings
 from revtrace.program.nodes import Const, Operand, const
 from revtrace.program.types import BOOL, Scalar
 from revtrace.trace import numbers
-from revtrace.trace.callables.functions import on, signature
+from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.ndarray import arrays, subscripts
 from revtrace.trace.ndarray.convert import as_array
 from revtrace.trace.ndarray.elementwise import primitive
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
-Args = tuple[Any, ...]
-Kwargs = dict[str, Any]
 _COMPLEX = {"f4": "c8", "c8": "c8"}
 
 

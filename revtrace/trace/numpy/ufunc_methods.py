@@ -8,7 +8,7 @@ import numpy as np
 
 from revtrace.program.nodes import Block, If, Operand
 from revtrace.trace import numbers
-from revtrace.trace.callables.functions import on, signature
+from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.ndarray import arrays, assignment, subscripts
 from revtrace.trace.ndarray.convert import as_array, as_array_or_number
 from revtrace.trace.state import State
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 __all__: list[str] = []
 
-Args = tuple[Any, ...]
-Kwargs = dict[str, Any]
 
 _REDUCE = {
     np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min,
@@ -106,9 +104,6 @@ def _register() -> None:
 
 
 _register()
-
-
-# through a mask -------------------------------------------------------------------------------
 
 
 def _where(t: Tracer, target: View, mask: Any, value: Any) -> None:

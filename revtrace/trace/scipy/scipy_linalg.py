@@ -11,7 +11,7 @@ from revtrace.calls import scipy_linalg as rows
 from revtrace.program.nodes import Const, Operand, const
 from revtrace.program.types import Scalar
 from revtrace.trace import numbers
-from revtrace.trace.callables.functions import on, signature
+from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.ndarray import arrays, subscripts
 from revtrace.trace.ndarray.convert import as_array
 from revtrace.trace.ndarray.rows import call_row
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
 __all__: list[str] = []
 
-Args = tuple[Any, ...]
-Kwargs = dict[str, Any]
 FALSE, TRUE = Static(False), Static(True)
 L = scipy.linalg
 
