@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import revtrace.calls.draws
-import revtrace.calls.fft
-import revtrace.calls.linalg
-import revtrace.calls.scipy_linalg
+from revtrace.calls import draws, factorisations, fft, scipy_linalg, spectra, systems
 
-__all__: list[str] = []
-
-assert revtrace.calls.draws and revtrace.calls.fft and revtrace.calls.scipy_linalg and revtrace.calls.linalg
+__all__ = ["draws", "factorisations", "fft", "scipy_linalg", "spectra", "systems"]

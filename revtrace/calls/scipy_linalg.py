@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from revtrace.calls.core import Row, enter
-from revtrace.calls.linalg import solve_triangular, transposed
+from revtrace.calls.matrices import transposed
+from revtrace.calls.systems import solve_triangular
 
 __all__ = ["MATRIX_FUNCTIONS", "matrix_function"]
 
@@ -55,9 +56,6 @@ def _function_push(name: str) -> Callable[..., Any]:
 
 
 enter(Row("matrix_function", matrix_function, pull=_function_pull, push=_function_push, raises=True))
-
-
-# a = p @ l @ u -------------------------------------------------------------------------------------
 
 
 def _lu(a: Any) -> Any:

@@ -10,7 +10,8 @@ from revtrace.program.types import Scalar
 from revtrace.trace import comparisons, numbers
 from revtrace.trace.callables.functions import Args, Kwargs, method_handler, on
 from revtrace.trace.ndarray import arrays
-from revtrace.trace.ndarray.selection import choose, order_of
+from revtrace.trace.ndarray.ordering import order_of
+from revtrace.trace.ndarray.selection import choose
 from revtrace.trace.objects import containers, tables
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import Growing, ListBox, Numbers, State

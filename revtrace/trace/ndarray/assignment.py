@@ -101,7 +101,7 @@ def set_subscript(t: Tracer, value: Any, key: Any, new: Any) -> None:
         if mask.ndim == view.ndim and not is_array(new):
             _masked(t, view, mask, new)
             return
-        from revtrace.trace.ndarray.selection import place
+        from revtrace.trace.ndarray.masks import place
 
         place(t, view, mask, new)
         return

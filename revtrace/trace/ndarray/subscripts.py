@@ -47,9 +47,6 @@ __all__ = [
 ]
 
 
-# subscripts -------------------------------------------------------------------------------
-
-
 def part_of(view: View, maps: tuple[At | Along, ...], shape: tuple[Operand, ...]) -> View:
     """A view of the same buffer with other axes."""
     return View(view.root, maps, shape, None, view.fold)
@@ -194,7 +191,7 @@ def _is_mask(x: Any) -> bool:
 
 def _places(t: Tracer, mask: Any) -> tuple[Any, ...]:
     """A mask as index arrays, one per axis of it."""
-    from revtrace.trace.ndarray.selection import nonzero
+    from revtrace.trace.ndarray.masks import nonzero
 
     return nonzero(t, mask).items
 
@@ -209,7 +206,7 @@ def subscript(t: Tracer, value: Any, key: Any) -> Any:
     view, key = without_flags(t, settle(t, value), key)
     mask = leading_mask(t, view, key)
     if mask is not None:
-        from revtrace.trace.ndarray.selection import compress
+        from revtrace.trace.ndarray.masks import compress
 
         return compress(t, view, mask)
     keys = keys_of(t, key, view.ndim)

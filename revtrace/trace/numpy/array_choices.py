@@ -9,12 +9,12 @@ import numpy as np
 
 from revtrace.program.nodes import Const, const
 from revtrace.trace import comparisons, numbers
-from revtrace.trace.callables.functions import on, signature
+from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.ndarray import arrays, assignment
 from revtrace.trace.ndarray.convert import as_array, as_array_or_number
 from revtrace.trace.ndarray.elementwise import delivered, primitive, ufunc
 from revtrace.trace.ndarray.subscripts import is_none
-from revtrace.trace.numpy.array_functions import Args, Kwargs, without
+from revtrace.trace.numpy.array_functions import without
 from revtrace.trace.objects import containers
 from revtrace.trace.signals import NeedStatic
 from revtrace.trace.state import State
@@ -31,7 +31,7 @@ __all__ = ["round_array"]
 @on(np.where)
 def _where(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     if len(args) == 1:
-        from revtrace.trace.ndarray.selection import nonzero
+        from revtrace.trace.ndarray.masks import nonzero
 
         return nonzero(t, as_array(t, args[0], st))
     values = [as_array_or_number(t, st, a) for a in args]

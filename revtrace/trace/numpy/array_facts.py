@@ -9,10 +9,9 @@ import numpy as np
 from revtrace.program.nodes import Operand
 from revtrace.program.types import BOOL, Scalar, real_dtype
 from revtrace.trace import numbers
-from revtrace.trace.callables.functions import on
+from revtrace.trace.callables.functions import Args, Kwargs, on
 from revtrace.trace.ndarray import arrays
 from revtrace.trace.ndarray.convert import as_array_or_number, shape_tuple, size_of
-from revtrace.trace.numpy.array_functions import Args, Kwargs
 from revtrace.trace.objects import containers
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
@@ -21,9 +20,6 @@ from revtrace.trace.values import NONE, Elementwise, Num, Ref, Static, Tup, View
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
     from revtrace.trace.machine import Tracer
-
-
-# facts -------------------------------------------------------------------------------------------
 
 
 @on(np.shape)

@@ -12,7 +12,7 @@ import numpy as np
 from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.ndarray import arrays
 from revtrace.trace.ndarray.rows import call_row
-from revtrace.trace.numpy.matrix_functions import given, matrices, named
+from revtrace.trace.numpy.matrix_arguments import given, matrices, named
 from revtrace.trace.state import State
 from revtrace.trace.values import View
 

@@ -10,12 +10,10 @@ import numpy as np
 from revtrace.program.nodes import Const, Operand, const
 from revtrace.program.types import BOOL, INT
 from revtrace.trace import numbers
-from revtrace.trace.callables.functions import on, signature
+from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.ndarray import arrays
 from revtrace.trace.ndarray.elementwise import delivered
 from revtrace.trace.numpy.reductions import (
-    Args,
-    Kwargs,
     all_chosen,
     axes_of,
     chosen,

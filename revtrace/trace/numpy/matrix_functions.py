@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from revtrace.calls import linalg as rows
-from revtrace.program.nodes import Const, Operand
+from revtrace.calls import systems as rows
+from revtrace.program.nodes import Const
 from revtrace.program.types import real_dtype
 from revtrace.trace import numbers
 from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.ndarray import arrays, subscripts
 from revtrace.trace.ndarray.convert import as_array
-from revtrace.trace.ndarray.rows import call_row, order_of
+from revtrace.trace.ndarray.rows import call_row
 from revtrace.trace.numpy.linalg import dot, matmul
+from revtrace.trace.numpy.matrix_arguments import (
+    conjugated,
+    flag,
+    given,
+    is_swapped,
+    least,
+    matrices,
+    named,
+    number_or_array,
+    product,
+    reshape,
+    settle_to,
+    spread,
+    swapped,
+)
 from revtrace.trace.objects.containers import as_known_int
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
@@ -25,81 +39,11 @@ if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
     from revtrace.trace.machine import Tracer
 
-__all__ = ["least", "matrices", "number_or_array", "swapped"]
+
+__all__ = []
 
 
 FALSE, TRUE = Static(False), Static(True)
-
-
-def matrices(t: Tracer, st: State, x: Any, *, square: bool = False, name: str = "") -> View:
-    """Return a stack of matrices of floats, or raise what NumPy raises."""
-    view = as_array(t, x, st)
-    if view.ndim < 2:
-        raise PythonRaise(
-            np.linalg.LinAlgError(f"{view.ndim}-dimensional array given. Array must be at least two-dimensional")
-        )
-    if view.dtype[0] not in "fc":
-        view = arrays.materialise(t, view, "f8")
-    if square and view.shape[-1] is not view.shape[-2]:
-        m, n = view.shape[-2:]
-        if isinstance(m, Const) and isinstance(n, Const):
-            if m.value != n.value:
-                raise PythonRaise(np.linalg.LinAlgError("Last 2 dimensions of the array must be square"))
-        else:
-            t.check(t.b.compare("eq", m, n), "LinAlgError")
-    return view
-
-
-def settle_to(t: Tracer, view: View, dtype: str) -> View:
-    """Return an array in a dtype."""
-    return view if view.dtype == dtype else arrays.materialise(t, view, dtype)
-
-
-def swapped(view: View) -> View:
-    """Return a stack of matrices, each transposed."""
-    order = (*range(view.ndim - 2), view.ndim - 1, view.ndim - 2)
-    return subscripts.transpose(view, order)
-
-
-def is_swapped(view: View) -> bool:
-    """Whether a view is a whole buffer with its matrices transposed."""
-    straight = tuple(range(view.ndim))
-    return order_of(view) == (*straight[:-2], straight[-1], straight[-2])
-
-
-def least(t: Tracer, m: Operand, n: Operand) -> Operand:
-    """Append the smaller of two lengths."""
-    if m is n:
-        return m
-    if isinstance(m, Const) and isinstance(n, Const):
-        return m if m.value.real <= n.value.real else n
-    return t.b.op("min", m, n)
-
-
-def number_or_array(t: Tracer, view: View) -> Any:
-    """Return an array without axes as a number."""
-    return Num(arrays.load_at(t, view, ()), False) if view.ndim == 0 else view
-
-
-def flag(t: Tracer, value: Any, what: str) -> Any:
-    """Return an argument that must be known when tracing."""
-    if isinstance(value, Num) and value.dtype[0] in "iub":
-        return as_known_int(t, value)
-    if isinstance(value, Num):
-        return t.pins.known(t, value.operand, f"{what} must be known when tracing").value
-    if not isinstance(value, Static):
-        raise t.unsupported(f"{what} that is not known when tracing", "it decides what is computed", "write it out")
-    return value.value
-
-
-def given(t: Tracer, bind: Any, args: Args, kwargs: Kwargs) -> list[Any]:
-    """Bind arguments; containers used up."""
-    return [t.use(x) if x is not None else None for x in bind(args, kwargs)]
-
-
-def named(kind: Any, fields: Sequence[Any]) -> Tup:
-    """Return a named tuple of results."""
-    return Tup(tuple(fields), kind)
 
 
 # systems ----------------------------------------------------------------------------------------
@@ -138,20 +82,6 @@ def solve(t: Tracer, st: State, a: Any, b: Any, row: str = "solve", settings: An
     if flips[1]:
         x = swapped(x)
     return subscripts.basic(t, x, [Static(slice(None))] * (x.ndim - 1) + [Static(0)]) if vector else x
-
-
-def spread(t: Tracer, v: View, stack: Sequence[Operand], dtype: str) -> View:
-    """Return matrices in a dtype, broadcast to a stack."""
-    if len(stack) == v.ndim - 2 and all(
-        n is m or not arrays.is_one(n) or arrays.is_one(m) for n, m in zip(v.shape, stack, strict=False)
-    ):
-        return settle_to(t, v, dtype)
-    shape = (*stack, *v.shape[-2:])
-    out = arrays.new_array(t, dtype, shape)
-    arrays.for_each(
-        t, shape, lambda ix: arrays.store_at(t, out, ix, t.b.cast(arrays.at_broadcast(t, v, ix, shape), dtype))
-    )
-    return out
 
 
 @on(rows.solve_triangular)
@@ -217,15 +147,6 @@ def _cholesky(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None
 def cholesky(t: Tracer, view: View) -> View:
     """Append a Cholesky factorisation by the lower triangle."""
     return call_row(t, "cholesky", (view,), ((view.dtype, view.shape),), (), ("factor",))[0]
-
-
-def conjugated(t: Tracer, view: View) -> View:
-    """Return an array of conjugates; of real numbers the array itself."""
-    if view.dtype[0] != "c":
-        return view
-    from revtrace.trace.ndarray.elementwise import primitive
-
-    return arrays.materialise(t, arrays.apply(t, lambda x: primitive(t, "conj", x), (view,)))
 
 
 @on(np.linalg.qr)
@@ -433,22 +354,6 @@ def _tensorinv(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | Non
     first, last = view.shape[:k], view.shape[k:]
     square = reshape(t, st, view, (product(t, first), product(t, last)))
     return reshape(t, st, inv(t, st, square), (*last, *first))
-
-
-def product(t: Tracer, shape: Sequence[Operand]) -> Operand:
-    """Append the product of lengths."""
-    found: Operand = arrays.ONE
-    for n in shape:
-        found = numbers.fold(t, "mul", found, n, "i8")
-    return found
-
-
-def reshape(t: Tracer, st: State, view: View, shape: Sequence[Operand]) -> View:
-    """Return ``view.reshape(shape)``."""
-    from revtrace.trace.callables.calls import call
-
-    lengths = tuple(Static(int(n.value.real)) if isinstance(n, Const) else Num(n, False) for n in shape)
-    return as_array(t, call(t, st, Static(np.reshape), (view, Tup(lengths)), {}), st)
 
 
 @on(np.polyfit)

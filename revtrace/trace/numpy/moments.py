@@ -7,22 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from revtrace.trace import numbers
-from revtrace.trace.callables.functions import on, signature
+from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.ndarray import arrays, assignment, subscripts
 from revtrace.trace.ndarray.convert import as_array_or_number, dtype_argument, length_value
 from revtrace.trace.ndarray.elementwise import delivered, primitive
-from revtrace.trace.numpy.reductions import (
-    Args,
-    Kwargs,
-    all_chosen,
-    axes_of,
-    chosen,
-    counted,
-    flag_of,
-    is_given,
-    prepared,
-    sum_of,
-)
+from revtrace.trace.numpy.reductions import all_chosen, axes_of, chosen, counted, flag_of, is_given, prepared, sum_of
 from revtrace.trace.state import State
 from revtrace.trace.values import NONE, Num, Static, Tup
 

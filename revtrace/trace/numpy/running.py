@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from revtrace.program.nodes import Operand, const
-from revtrace.trace.callables.functions import on, signature
+from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.ndarray import arrays, assignment, subscripts
 from revtrace.trace.ndarray.convert import as_array_or_number, dtype_argument
 from revtrace.trace.ndarray.elementwise import delivered
-from revtrace.trace.numpy.reductions import Args, Kwargs, axes_of, is_given, prepared, sum_type
+from revtrace.trace.numpy.reductions import axes_of, is_given, prepared, sum_type
 from revtrace.trace.objects import containers
 from revtrace.trace.state import State
 from revtrace.trace.values import NONE, Static

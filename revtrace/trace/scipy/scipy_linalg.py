@@ -15,17 +15,8 @@ from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.ndarray import arrays, subscripts
 from revtrace.trace.ndarray.convert import as_array
 from revtrace.trace.ndarray.rows import call_row
-from revtrace.trace.numpy.matrix_functions import (
-    _det,
-    cholesky,
-    conjugated,
-    flag,
-    given,
-    inv,
-    matrices,
-    solve,
-    swapped,
-)
+from revtrace.trace.numpy.matrix_arguments import conjugated, flag, given, matrices, swapped
+from revtrace.trace.numpy.matrix_functions import _det, cholesky, inv, solve
 from revtrace.trace.objects.containers import as_known_int, items_of
 from revtrace.trace.state import State
 from revtrace.trace.values import NONE, Static, Tup, View
