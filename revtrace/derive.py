@@ -15,7 +15,7 @@ import numpy as np
 
 from revtrace import passes
 from revtrace.containers import Slot, canonical, leaves, map_leaves, rendered
-from revtrace.dispatch_signature import EXTRA
+from revtrace.dispatch.signature import EXTRA
 from revtrace.errors import GradientError, UnsupportedError
 from revtrace.loc import Loc
 from revtrace.passes.calls import runs_forward

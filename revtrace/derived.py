@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from revtrace.callee import Callee, unwrap
 from revtrace.config import Settings
-from revtrace.dispatch import Stats
-from revtrace.table import Step, Table
+from revtrace.dispatch.records import Stats
+from revtrace.dispatch.table import Step, Table
 
 __all__ = ["Derived", "Recent", "recipe_of", "shared_table"]
 
@@ -128,7 +128,7 @@ class Derived:
 
     @property
     def stats(self) -> Stats:
-        """What this function has done so far, see `revtrace.dispatch.Stats`."""
+        """What this function has done so far, see `revtrace.dispatch.records.Stats`."""
         total = Stats()
         for table in self.tables():
             for f in dataclasses.fields(Stats):
@@ -163,9 +163,6 @@ def _from_front(step: Step, count: int) -> Step:
         return step
     numbers = tuple(number if number >= 0 or number + count < 0 else number + count for number in step.argnums)
     return dataclasses.replace(step, argnums=numbers)
-
-
-# pickling -----------------------------------------------------------------------------------
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

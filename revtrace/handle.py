@@ -16,12 +16,12 @@ from revtrace import config, products
 from revtrace.callee import Callee, unwrap
 from revtrace.config import Settings
 from revtrace.derived import Derived, Recent
+from revtrace.dispatch.table import Step
 from revtrace.errors import RevtraceError
 from revtrace.inverse import undo
 from revtrace.matrices import Axis, Matrix
 from revtrace.passes.plan import Plan
 from revtrace.program.nodes import Program
-from revtrace.table import Step
 
 if TYPE_CHECKING:
     from revtrace.dumps import Dump

@@ -14,7 +14,7 @@ import numpy as np
 from revtrace.containers import build, describe, is_float, tree_of
 from revtrace.cotangents import copied, flatten, floats_in
 from revtrace.derived import Derived
-from revtrace.draws import Repeat
+from revtrace.dispatch.draws import Repeat
 from revtrace.errors import InverseDriftError, TypeMismatchError
 from revtrace.loc import Loc
 from revtrace.products import VALUE, everything

@@ -19,9 +19,9 @@ from revtrace.config import Settings
 from revtrace.containers import build, is_float, tree_of
 from revtrace.cotangents import floats_in, zeros
 from revtrace.derived import Derived
-from revtrace.draws import Repeat
+from revtrace.dispatch.draws import Repeat
+from revtrace.dispatch.table import Step
 from revtrace.products import VALUE
-from revtrace.table import Step
 from revtrace.trace.record import Arg
 
 __all__ = ["Axis", "Matrix"]

@@ -8,10 +8,10 @@ from typing import Any
 from revtrace.containers import describe
 from revtrace.cotangents import copied, flatten
 from revtrace.derived import Derived
-from revtrace.draws import Repeat
+from revtrace.dispatch.draws import Repeat
+from revtrace.dispatch.table import Step
 from revtrace.errors import TypeMismatchError
 from revtrace.loc import Loc
-from revtrace.table import Step
 
 __all__ = ["VALUE", "hvp", "jvp", "vjp"]
 

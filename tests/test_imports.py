@@ -31,12 +31,13 @@ ALLOWED: dict[str, set[str]] = {
     "replay": LEAVES | {"program", "rules", "calls"},
     "codegen": LEAVES | {"program", "rules", "calls"},
     "cache": LEAVES | {"config", "program", "codegen", "calls", "passes", "trace"},
-    "runs": LEAVES
-    | {"calls", "program", "passes", "replay", "trace", "table", "derive", "callee", "dispatch_signature"},
+    "dispatch": LEAVES
+    | {"callee", "config", "containers", "derive", "kept", "request"}
+    | {"cache", "calls", "codegen", "interop", "passes", "program", "replay", "trace"},
+    "runs": LEAVES | {"calls", "program", "passes", "replay", "trace", "dispatch", "derive", "callee"},
     "dumps": LEAVES | {"program", "calls", "passes", "replay", "codegen", "runs", "kept"},
     "interop": LEAVES
-    | {"callee", "containers", "cotangents", "derived", "dispatch", "dispatch_signature", "handle", "matrices"}
-    | {"products", "table"}
+    | {"callee", "containers", "cotangents", "derived", "dispatch", "handle", "matrices", "products"}
     | {"cache", "calls", "codegen", "program", "replay", "trace"},
 }
 """What each package may import; the modules of the public API, above all of these, are not listed."""

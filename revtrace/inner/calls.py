@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from revtrace import api, derive
 from revtrace.derived import Derived
+from revtrace.dispatch.table import Step
 from revtrace.errors import TypeMismatchError
 from revtrace.handle import Handle
 from revtrace.inner.inline import Asked, flat, inlined, like, record
 from revtrace.matrices import Axis, Matrix
 from revtrace.program.nodes import Operand
-from revtrace.table import Step
 from revtrace.trace import numbers
 from revtrace.trace.callables import functions
 from revtrace.trace.callables.builtin_types import copied

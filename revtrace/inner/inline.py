@@ -15,7 +15,7 @@ import numpy as np
 
 from revtrace.calls.draws import GENERATORS
 from revtrace.containers import map_leaves, new_instance
-from revtrace.dispatch_signature import EXTRA
+from revtrace.dispatch.signature import EXTRA
 from revtrace.loc import Loc
 from revtrace.passes.effects import buffers, touched
 from revtrace.passes.scopes import free, is_array, scopes

@@ -14,8 +14,8 @@ import numpy as np
 
 from revtrace import config, replay
 from revtrace.calls.core import Row, enter
-from revtrace.dispatch import Executor, Stats
-from revtrace.executors import executor
+from revtrace.dispatch.executors import executor
+from revtrace.dispatch.records import Executor, Stats
 from revtrace.inner.calls import called
 from revtrace.inner.inline import Asked, record
 from revtrace.passes import cleaned, prepared

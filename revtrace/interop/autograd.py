@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from autograd.extend import Box, defjvp_argnums, defvjp_argnums, primitive
 
+from revtrace.dispatch.table import Table
 from revtrace.handle import handle
 from revtrace.interop.arguments import together
 from revtrace.interop.common import call_of
 from revtrace.interop.flat import Flat
-from revtrace.table import Table
 
 __all__ = ["serve", "wrap"]
 

@@ -21,13 +21,13 @@ import numpy as np
 from revtrace.callee import Callee
 from revtrace.cotangents import floats_in
 from revtrace.derived import shared_table
+from revtrace.dispatch.table import Step, Table
 from revtrace.errors import UnsupportedError
 from revtrace.handle import Handle
 from revtrace.interop.arguments import Fixed, Hole, apart, kept, leaves_of, together
 from revtrace.interop.flat import Flat
 from revtrace.interop.shapes import Spec, returned
 from revtrace.products import VALUE
-from revtrace.table import Step, Table
 
 __all__ = ["SIMPLE", "Call", "call_of", "remember"]
 

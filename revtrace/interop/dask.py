@@ -14,8 +14,8 @@ from typing import Any
 import dask
 import numpy as np
 
+from revtrace.dispatch.table import Step
 from revtrace.handle import Handle, handle
-from revtrace.table import Step
 
 __all__ = ["Sum", "value_and_grad"]
 

@@ -21,6 +21,7 @@ import jax.extend
 import numpy as np
 from jax.interpreters import ad, batching, mlir
 
+from revtrace.dispatch.table import Table
 from revtrace.errors import UnsupportedError
 from revtrace.handle import handle
 from revtrace.interop import xla
@@ -29,7 +30,6 @@ from revtrace.interop.batched import Batched
 from revtrace.interop.common import call_of
 from revtrace.interop.flat import Flat
 from revtrace.interop.shapes import Spec
-from revtrace.table import Table
 
 __all__ = ["serve", "wrap"]
 
@@ -92,8 +92,6 @@ def _apply(flat: Flat, leaves: Sequence[Any]) -> Sequence[Any]:
         return _call.bind(*leaves, flat=flat)
     return _run(*leaves, flat=flat)
 
-
-# the primitive ------------------------------------------------------------------------------
 
 _call = jax.extend.core.Primitive("revtrace_call")
 _call.multiple_results = True

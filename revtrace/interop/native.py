@@ -18,15 +18,15 @@ import numpy as np
 
 from revtrace.cache import kernels
 from revtrace.containers import map_leaves
-from revtrace.dispatch import Specialisation
-from revtrace.dispatch_signature import EXTRA
+from revtrace.dispatch.signature import EXTRA
+from revtrace.dispatch.specialisation import Specialisation
+from revtrace.dispatch.table import Table
 from revtrace.interop.common import Call, is_number
 from revtrace.interop.shapes import Spec
 from revtrace.program.nodes import Block, Op, Operand, Program, Stmt, Var, const
 from revtrace.program.rebuild import clone_block
 from revtrace.program.types import Array, is_inexact
 from revtrace.program.verify import verify
-from revtrace.table import Table
 from revtrace.trace.record import Arg, Attr, Guard, Item, Leaf, Source, StaticLeaf, fetch
 
 __all__ = ["Native", "native"]

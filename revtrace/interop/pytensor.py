@@ -20,13 +20,13 @@ from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.graph.op import Op
 from pytensor.tensor.type import TensorType
 
+from revtrace.dispatch.table import Table
 from revtrace.errors import RevtraceError, UnsupportedError
 from revtrace.handle import handle
 from revtrace.interop.arguments import together
 from revtrace.interop.common import call_of
 from revtrace.interop.flat import Flat
 from revtrace.interop.shapes import Spec
-from revtrace.table import Table
 from revtrace.trace.record import SHORT
 
 __all__ = ["CallOp", "serve", "wrap"]

@@ -13,11 +13,11 @@ import numpy as np
 
 from revtrace.containers import Slot, build, is_float, tree_of
 from revtrace.cotangents import floats_in
+from revtrace.dispatch.table import Step
 from revtrace.errors import GradientError
 from revtrace.handle import handle
 from revtrace.matrices import Axis, Matrix
 from revtrace.products import everything
-from revtrace.table import Step
 from revtrace.trace.record import Arg
 
 __all__ = ["FunAndJac", "fun_and_jac", "hessp", "jac", "ravel", "vector"]

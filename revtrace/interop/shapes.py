@@ -15,7 +15,7 @@ import numpy as np
 
 from revtrace import replay
 from revtrace.containers import map_leaves, rendered
-from revtrace.dispatch import Specialisation
+from revtrace.dispatch.specialisation import Specialisation
 from revtrace.errors import UnsupportedError
 from revtrace.loc import Loc
 from revtrace.program.nodes import Block, Const, For, Op, Operand, Program, Stmt, Var, const

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch.autograd import forward_ad
 
+from revtrace.dispatch.table import Table
 from revtrace.errors import RevtraceError, UnsupportedError
 from revtrace.handle import handle
 from revtrace.interop.arguments import together
@@ -28,7 +29,6 @@ from revtrace.interop.batched import Batched
 from revtrace.interop.common import SIMPLE, Both, Call, call_of, remember
 from revtrace.interop.flat import Flat
 from revtrace.interop.shapes import Spec
-from revtrace.table import Table
 
 __all__ = ["serve", "wrap"]
 

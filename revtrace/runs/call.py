@@ -11,13 +11,13 @@ import numpy as np
 from revtrace import derive
 from revtrace.callee import by_parameter, whole_call
 from revtrace.calls.draws import Tape, of
-from revtrace.dispatch_signature import EXTRA
+from revtrace.dispatch.signature import EXTRA
+from revtrace.dispatch.table import Step
 from revtrace.loc import Loc
 from revtrace.passes.plan import Plan
 from revtrace.program.types import Array
 from revtrace.replay import run
 from revtrace.replay.partial import Partial
-from revtrace.table import Step
 from revtrace.trace import trace
 from revtrace.trace.record import Arg, Item, Traced, fetch
 

@@ -14,7 +14,7 @@ from revtrace.trace.constants import same_data
 from revtrace.trace.record import SHORT, Guard, Input, fetch, lengths_fixed
 
 if TYPE_CHECKING:
-    from revtrace.dispatch import Specialisation
+    from revtrace.dispatch.specialisation import Specialisation
 
 __all__ = ["again"]
 

@@ -9,7 +9,7 @@ from typing import Any
 from revtrace import codegen, replay
 from revtrace.cache import kernels
 from revtrace.config import Settings
-from revtrace.dispatch import Executor, Stats
+from revtrace.dispatch.records import Executor, Stats
 from revtrace.passes.share import share
 from revtrace.program.deep import deep, depth
 from revtrace.program.nodes import If, Op, Program, walk

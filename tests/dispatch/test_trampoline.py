@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from revtrace.dispatch_signature import ABSENT, EXTRA, compile_binder, passed
-from revtrace.dispatch_source import OTHER, boxed, compile_trampoline, form
+from revtrace.dispatch.signature import ABSENT, EXTRA, compile_binder, passed
+from revtrace.dispatch.trampoline import OTHER, boxed, compile_trampoline, form
 from revtrace.program.nodes import Block, Program, Var
 from revtrace.program.types import F64, Array
 from revtrace.trace.constants import same, same_defaults

@@ -11,8 +11,9 @@ import pytest
 import revtrace
 from revtrace import config
 from revtrace.config import Settings
-from revtrace.dispatch import Executor, Specialisation, Stats
-from revtrace.dispatch_source import OTHER
+from revtrace.dispatch.records import Executor, Stats
+from revtrace.dispatch.specialisation import Specialisation
+from revtrace.dispatch.trampoline import OTHER
 from revtrace.errors import InternalError, UnsupportedError
 from revtrace.loc import Loc
 from revtrace.program.build import Builder

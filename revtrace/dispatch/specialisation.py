@@ -1,6 +1,6 @@
 """One specialisation at work: its kernel, and what happens when the fast path does not fit.
 
-The trampoline (`dispatch_source`) does the common case.  Everything else comes here:
+The trampoline does the common case.  Everything else comes here:
 arrays of another layout, a kernel that gives up (the plain function then says why),
 arguments that overlap, a kernel whose assumptions fail.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import CodeType, FunctionType
 from typing import Any
@@ -19,106 +19,20 @@ import numpy as np
 from revtrace.calls.core import failure
 from revtrace.config import Settings
 from revtrace.containers import build, overlap, rendered, snapshot
-from revtrace.dispatch_source import OTHER, Trampoline, compile_trampoline, dtype_of
-from revtrace.draws import drawing, on_tape
-from revtrace.errors import InternalError, UnsupportedError
+from revtrace.dispatch.draws import drawing
+from revtrace.dispatch.failures import failed_check, refusal, stepped
+from revtrace.dispatch.records import Executor, Stats
+from revtrace.dispatch.trampoline import OTHER, Trampoline, compile_trampoline, dtype_of
+from revtrace.errors import UnsupportedError
 from revtrace.kept import counting, keeps
 from revtrace.loc import Loc
 from revtrace.passes.plan import Plan
-from revtrace.program.deep import deep
-from revtrace.program.nodes import Op, Program
+from revtrace.program.nodes import Program
 from revtrace.program.types import Array, Scalar
 from revtrace.replay import OutOfTime
 from revtrace.trace.record import Leaf, StaticLeaf, Traced, fetch
 
-__all__ = ["Executor", "Specialisation", "Stats"]
-
-
-@dataclass(slots=True)
-class Stats:
-    """What a handle has done so far.
-
-    Attributes
-    ----------
-    calls : int
-        Calls that ran a compiled program; approximate where threads call at once.
-    specialisations : int
-        Programs made, one per combination of argument types and of the facts relied on.
-    trace_seconds, compile_seconds : float
-        Time spent tracing and deriving, and generating and compiling.
-    disk_hits : int
-        Kernels loaded from the disk cache.
-    deopts : int
-        Calls that had to run again in the careful kernel.
-    bails : int
-        Calls handed to the plain function, which raised its exception.
-    kept_bytes : int or None
-        Bytes kept for the backward sweep in the call that the last specialisation was made for; None when
-        that call's arrays are gone.  Found when asked for, by running what decides the sizes.
-    """
-
-    calls: int = 0
-    specialisations: int = 0
-    trace_seconds: float = 0.0
-    compile_seconds: float = 0.0
-    disk_hits: int = 0
-    deopts: int = 0
-    bails: int = 0
-    kept_bytes: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Executor:
-    """How to run a program.
-
-    Attributes
-    ----------
-    run : callable
-        Takes the inputs, returns the results in their form.
-    bail, deopt : tuple of exception classes
-        What `run` raises when the plain function must be asked, and when only the careful
-        kernel can go on.
-    checks_types : bool
-        Whether `run` itself refuses arrays of another type, with TypeError.
-    source : str
-        Text of the kernel.
-    boxed : frozenset of int
-        Positions of the results that come as numpy scalars.
-    form : int or nested tuple of int or None
-        What ``run`` returns: positions of the results, in order, a number alone or in tuples; None for one
-        tuple of all.
-    enter : callable or None
-        Makes a ``run`` for a function and its code that refuses calls, with TypeError, once the function has other
-        code; returns it with an array whose first element counts its calls.
-    key : str
-        Under which its machine code is on disk; empty where it is not.
-    later : callable or None
-        Makes what takes over once ``run`` raises `OutOfTime`.
-    """
-
-    run: Callable[..., Any]
-    bail: tuple[type[Exception], ...]
-    deopt: tuple[type[Exception], ...] = ()
-    checks_types: bool = True
-    source: str = ""
-    boxed: frozenset[int] = frozenset()
-    form: Any = None
-    enter: Callable[[FunctionType, CodeType], tuple[Callable[..., Any], Any]] | None = None
-    key: str = ""
-    later: Callable[[], Executor] | None = None
-
-    def __call__(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
-        """Run on inputs and return the results as a tuple."""
-        out = self.run(*inputs)
-        return tuple(out) if self.form is None else tuple(_flat(self.form, out))
-
-
-def _flat(form: Any, value: Any) -> Iterator[Any]:
-    if isinstance(form, int):
-        yield value
-    else:
-        for inner, part in zip(form, value, strict=True):
-            yield from _flat(inner, part)
+__all__ = ["Specialisation"]
 
 
 # After so many calls in a row that needed the careful kernel, it is used at once.
@@ -426,10 +340,10 @@ class Specialisation:
         if self.primal:
             return self.function(*args, **kwargs)
         if self.traced.pinned:
-            failed = self.failed_check(inputs)
+            failed = failed_check(self.whole(), self.traced, inputs)
             if failed is None:
                 # Compiled code rounds otherwise than the interpreter, which found the numbers.
-                return self.run(drawing(_stepped(self.whole()), self.traced), inputs, args, kwargs)
+                return self.run(drawing(stepped(self.whole()), self.traced), inputs, args, kwargs)
             if failed.attr("kind", "") == "pinned":
                 return OTHER
         restore = snapshot(args, kwargs, inputs)
@@ -458,7 +372,7 @@ class Specialisation:
 
         Where an axis of length one was met that stands for a longer one, the call needs a specialisation of its own.
         """
-        failed = self.failed_check(inputs)
+        failed = failed_check(self.whole(), self.traced, inputs)
         kind = "" if failed is None else str(failed.attr("kind", failed.name))
         caught = self.traced.catches is not None and kind != "broadcast"
         if failed is not None and (caught or kind.startswith("unsupported: ")):
@@ -466,45 +380,10 @@ class Specialisation:
             if place not in self.failed:
                 self.closer(self.sized, self.failed | {place})
                 return OTHER
-        if caught and not kind.startswith("unsupported: "):
-            raise UnsupportedError(
-                "an exception is raised and caught here",
-                "which exception is caught could not be found out while tracing",
-                "test the condition with if before the operation that fails",
-                failed.loc if failed is not None else self.traced.catches or Loc(),
-            )
-        if failed is not None and kind == "broadcast":
-            if not self.sized:
-                self.closer(True, self.failed)
-                return OTHER
-            raise UnsupportedError(
-                "lengths computed while running that agree only by broadcasting",
-                "whether an axis has length one must be known from the shapes and integers passed",
-                "index the axis of length one with 0",
-                failed.loc,
-            )
-        if failed is not None and kind.startswith("unsupported: "):
-            raise UnsupportedError(
-                kind.removeprefix("unsupported: "),
-                "the numbers of this call take a way that the program does not have",
-                "begin with a float (1.0 for 1)"
-                if "64 bits" in kind
-                else "keep the numbers in the range where this line gives a real number of one kind",
-                failed.loc,
-            )
-        if failed is not None:
-            raise UnsupportedError(
-                f"what makes {kind or 'the program'} fail here does not make the plain function fail",
-                "revtrace tests more than plain Python does at this line",
-                "write the line differently; if its numbers are nothing special, please report it",
-                failed.loc,
-            )
-        raise InternalError(
-            f"the compiled form of {self.function.__qualname__} gave up, the plain function did not",
-            "the interpreter does not give up either",
-            "report it with the function, its arguments and the output of `revtrace info`",
-            Loc(),
-        )
+        if failed is not None and kind == "broadcast" and not self.sized:
+            self.closer(True, self.failed)
+            return OTHER
+        raise refusal(self.function, failed, kind, self.traced.catches if caught else None)
 
     def gives_up(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Ask for another program where this one gives up in a call, whatever the numbers of its seeds are."""
@@ -512,21 +391,9 @@ class Specialisation:
         types = [v.type for v in self.whole().inputs]
         if inputs is None or not all(isinstance(t, Scalar) for x, t in zip(inputs, types, strict=True) if x is None):
             return
-        failed = self.failed_check(tuple(0.0 if x is None else x for x in inputs))
+        failed = failed_check(self.whole(), self.traced, tuple(0.0 if x is None else x for x in inputs))
         if failed is not None and str(failed.attr("kind", "")).startswith("unsupported: "):
             self.closer(self.sized, self.failed | {replace(failed.loc, origin=0, role="")})
-
-    def failed_check(self, inputs: tuple[Any, ...]) -> Op | None:
-        """Run the interpreter, which says where the program gives up."""
-        from revtrace.replay import Bail, run
-
-        given = [x.copy() if isinstance(x, np.ndarray) else x for x in inputs]
-        try:
-            with deep(), on_tape(self.traced, given, advances=False) as taped:
-                run(self.whole(), taped)
-        except Bail as bail:
-            return bail.op
-        return None
 
     def refuse_overlap(self, a: Any, b: Any, first: int, second: int) -> None:
         """Refuse two arrays that share memory when the program writes one of them."""
@@ -541,10 +408,3 @@ class Specialisation:
             f"pass a copy: {y}.copy()",
             Loc(code.co_filename, code.co_firstlineno, function=code.co_name),
         )
-
-
-def _stepped(program: Program) -> Executor:
-    """Return what runs a program in the interpreter."""
-    from revtrace.replay import Bail, run
-
-    return Executor(run=lambda *inputs: run(program, inputs), bail=(Bail,), checks_types=False)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import revtrace
-from revtrace import executors
 from revtrace.cache import kernels
+from revtrace.dispatch import executors
 from revtrace.program.nodes import walk
 
 

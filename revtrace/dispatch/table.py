@@ -24,12 +24,14 @@ from revtrace.callee import by_parameter, locate, whole_call
 from revtrace.calls.users import watchers
 from revtrace.config import Settings
 from revtrace.containers import map_leaves, snapshot
-from revtrace.dispatch import Executor, Specialisation, Stats
-from revtrace.dispatch_signature import compile_binder, passed
-from revtrace.dispatch_source import OTHER, Trampoline, boxed, form
-from revtrace.draws import drawing
+from revtrace.dispatch.draws import drawing
+from revtrace.dispatch.executors import executor, stored
+from revtrace.dispatch.reasons import again
+from revtrace.dispatch.records import Executor, Stats
+from revtrace.dispatch.signature import compile_binder, passed
+from revtrace.dispatch.specialisation import Specialisation
+from revtrace.dispatch.trampoline import OTHER, Trampoline, boxed, form
 from revtrace.errors import InternalError, RevtraceError, UnsupportedError
-from revtrace.executors import executor, stored
 from revtrace.loc import Loc
 from revtrace.passes import prepared
 from revtrace.passes.plan import Plan
@@ -38,7 +40,6 @@ from revtrace.program.collector import rarely
 from revtrace.program.deep import DEEPEST, deep, deepest
 from revtrace.program.nodes import Block, Program
 from revtrace.program.verify import verify
-from revtrace.reasons import again
 from revtrace.replay.partial import Partial
 from revtrace.request import Request, request
 from revtrace.trace import trace

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from revtrace.containers import leaves, new_instance, overlap
-from revtrace.dispatch_signature import ABSENT, EXTRA, commas, is_name, make, packed, signature
+from revtrace.dispatch.signature import ABSENT, EXTRA, commas, is_name, make, packed, signature
 from revtrace.errors import InternalError
 from revtrace.program.types import Array, Scalar
 from revtrace.trace.constants import same, same_data, same_defaults
@@ -472,9 +472,6 @@ class _Writer:
                 names = self.constant(tuple(key for key, _ in fields), "names")
                 return f"{self.constant(new_instance)}({cls}, {names}, ({commas(entries)}))"
         raise InternalError(f"unknown result {result!r}")
-
-
-# pieces of text -------------------------------------------------------------------------
 
 
 def _is_extra(source: Source) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from revtrace.calls.draws import Seeded, Tape, of, put_back, state_of
 
 if TYPE_CHECKING:
-    from revtrace.dispatch import Executor
+    from revtrace.dispatch.records import Executor
     from revtrace.trace.record import Traced
 
 __all__ = ["Repeat", "drawing", "on_tape"]
