@@ -15,10 +15,10 @@ import llvmlite.binding
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
-from numba.np.arrayobj import make_array
 
 from revtrace.calls import bridge
 from revtrace.calls.bridge import Spec
+from revtrace.codegen.memory import field
 
 __all__ = ["function", "prepare"]
 
@@ -59,10 +59,9 @@ def _through_python(spec: Spec) -> Any:
             at += 1
 
         for kind, value in zip(sig.args, args, strict=True):
-            array = make_array(kind)(context, builder, value)
-            put(builder.ptrtoint(array.data, I64))
+            put(builder.ptrtoint(field(context, builder, kind, value, "data"), I64))
             for axis in range(kind.ndim):
-                put(builder.extract_value(array.shape, axis))
+                put(field(context, builder, kind, value, "shape", axis))
         kind = ir.FunctionType(I64, [I64, I64])
         run = cgutils.get_or_insert_function(builder.module, kind, bridge.SYMBOL)
         found = builder.call(run, [ir.Constant(I64, number), builder.ptrtoint(words, I64)])
@@ -90,22 +89,22 @@ def _product(spec: Spec) -> Any:
     kind = _KINDS[spec.types[0][0]]
 
     def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        arrays = [make_array(t)(context, builder, v) for t, v in zip(sig.args, args, strict=True)]
+        arrays = list(zip(sig.args, args, strict=True))
 
-        def length(array: Any, first: int, count: int) -> Any:
+        def length(kind: Any, array: Any, first: int, count: int) -> Any:
             total = ir.Constant(I64, 1)
             for axis in range(first, first + count):
-                total = builder.mul(total, builder.extract_value(array.shape, axis))
+                total = builder.mul(total, field(context, builder, kind, array, "shape", axis))
             return total
 
-        sizes = [[length(x, sum(s[:k]), s[k]) for k in range(3)] for x, s in zip(arrays, splits, strict=True)]
+        sizes = [[length(*x, sum(s[:k]), s[k]) for k in range(3)] for x, s in zip(arrays, splits, strict=True)]
         _, m, n = sizes[0]
         k = sizes[1][1] if ta else sizes[1][2]
         stack = sizes[1][0] if stacked[1] else sizes[2][0]
         element = sig.args[0].dtype
         one = cgutils.alloca_once_value(builder, context.get_constant_generic(builder, element, 1))
         beta = cgutils.alloca_once_value(builder, context.get_constant_generic(builder, element, 1 if spec.adds else 0))
-        data = [x.data for x in arrays]
+        data = [field(context, builder, *x, "data") for x in arrays]
         state = _Product(context, builder, kind, m, n, k, ta, tb, one, beta, spec.adds)
         if not any(stacked[1:]):
             state.one(*data)

@@ -13,11 +13,11 @@ import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
-from numba.np.arrayobj import make_array
 
 from revtrace.codegen.expressions import NUMPY
-from revtrace.codegen.memory import ALLOCATION, accessors, listed, plus
+from revtrace.codegen.memory import ALLOCATION, accessors, field, listed, plus
 from revtrace.codegen.outputs import OUTPUT
+from revtrace.codegen.ranges import trips as length
 
 __all__ = ["DTYPES", "FUNCTIONS"]
 
@@ -130,15 +130,7 @@ def trips(typingctx: Any, start: Any, stop: Any, step: Any) -> Any:
     """Return the length of a range."""
 
     def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        first, last, by = args
-        zero, one = ir.Constant(I64, 0), ir.Constant(I64, 1)
-        # The step is a literal, so all but one side folds away.
-        up = builder.icmp_signed(">", by, zero)
-        span = builder.select(up, builder.sub(last, first), builder.sub(first, last))
-        size = builder.select(up, by, builder.neg(by))
-        count = builder.add(builder.udiv(builder.sub(span, one), size), one)
-        runs = builder.select(up, builder.icmp_signed("<", first, last), builder.icmp_signed(">", first, last))
-        return builder.select(runs, count, zero)
+        return length(builder, *args)
 
     return types.int64(types.int64, types.int64, types.int64), build
 
@@ -150,7 +142,7 @@ def _dim(axis: int) -> Any:
             return None
 
         def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            return builder.extract_value(make_array(a)(context, builder, args[0]).shape, axis)
+            return field(context, builder, a, args[0], "shape", axis)
 
         return types.int64(a), build
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import weakref
 from typing import Any
 
 from llvmlite import ir
@@ -16,7 +17,7 @@ from numba.np.arrayobj import get_itemsize, make_array, populate_array
 
 from revtrace.codegen.signals import Bail
 
-__all__ = ["ALLOCATION", "accessors", "array_bytes", "listed", "plus"]
+__all__ = ["ALLOCATION", "accessors", "array_bytes", "field", "listed", "plus"]
 
 I64 = ir.IntType(64)
 _HUGE = 1 << 22
@@ -27,16 +28,20 @@ def _pointer(context: Any, builder: Any, kind: Any, value: Any, index: Any) -> A
     """Return the address of an element of a C-contiguous array, or of a stack's entry."""
     if isinstance(kind, types.CPointer):
         return builder.gep(value, [index[0]], inbounds=True)
-    array = make_array(kind)(context, builder, value)
+    data = field(context, builder, kind, value, "data")
     if kind.ndim == 0:
-        return array.data
+        return data
     offset = index[0]
-    if kind.ndim > 1:
-        shape = cgutils.unpack_tuple(builder, array.shape, kind.ndim)
-        for n, i in zip(shape[1:], index[1:], strict=True):
-            # The access is in bounds, so neither step can overflow.
-            offset = builder.add(builder.mul(offset, n, flags=("nsw", "nuw")), i, flags=("nsw", "nuw"))
-    return builder.gep(array.data, [offset], inbounds=True)
+    for axis, i in enumerate(index[1:], 1):
+        n = field(context, builder, kind, value, "shape", axis)
+        # The access is in bounds, so neither step can overflow.
+        offset = builder.add(builder.mul(offset, n, flags=("nsw", "nuw")), i, flags=("nsw", "nuw"))
+    return builder.gep(data, [offset], inbounds=True)
+
+
+def field(context: Any, builder: Any, kind: Any, array: Any, name: str, *axis: int) -> Any:
+    """Return a field of an array by one instruction, where numba's proxy takes a variable in memory for each array."""
+    return builder.extract_value(array, [context.data_model_manager[kind].get_field_position(name), *axis])
 
 
 def listed(index: Any) -> Any:
@@ -53,6 +58,18 @@ def _element(kind: Any, index: Any) -> bool:
     return isinstance(kind, types.Array) and kind.layout == "C" and kind.ndim == len(index)
 
 
+_modules: weakref.WeakKeyDictionary[Any, dict[frozenset[int], Any]] = weakref.WeakKeyDictionary()
+
+
+def _scopes(module: Any, buffers: frozenset[int]) -> Any:
+    """Return the metadata of a module that names buffers."""
+    known = _modules.setdefault(module, {})
+    if buffers not in known:
+        domain = module.add_metadata(["revtrace"])
+        known[buffers] = module.add_metadata([module.add_metadata([f"buffer {k}", domain]) for k in sorted(buffers)])
+    return known[buffers]
+
+
 @functools.cache
 def accessors(buffers: frozenset[int], others: frozenset[int]) -> dict[str, Any]:
     """Return the functions that read and write elements of arrays held in given buffers.
@@ -67,14 +84,8 @@ def accessors(buffers: frozenset[int], others: frozenset[int]) -> dict[str, Any]
 
     def mark(builder: Any, instruction: Any) -> Any:
         if buffers and others:
-            module = builder.module
-            domain = module.add_metadata(["revtrace"])
-
-            def scopes(numbers: frozenset[int]) -> Any:
-                return module.add_metadata([module.add_metadata([f"buffer {k}", domain]) for k in sorted(numbers)])
-
-            instruction.set_metadata("alias.scope", scopes(buffers))
-            instruction.set_metadata("noalias", scopes(others))
+            instruction.set_metadata("alias.scope", _scopes(builder.module, buffers))
+            instruction.set_metadata("noalias", _scopes(builder.module, others))
         return instruction
 
     def read(context: Any, builder: Any, dtype: Any, pointer: Any) -> Any:
@@ -234,10 +245,9 @@ def copy(typingctx: Any, a: Any) -> Any:
     """Return a new array with the same elements."""
 
     def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        source = make_array(a)(context, builder, args[0])
-        shape = cgutils.unpack_tuple(builder, source.shape, a.ndim)
+        shape = [field(context, builder, a, args[0], "shape", axis) for axis in range(a.ndim)]
         array, size = _allocate(context, builder, _own(a), shape)
-        cgutils.raw_memcpy(builder, array.data, source.data, size, 1)
+        cgutils.raw_memcpy(builder, array.data, field(context, builder, a, args[0], "data"), size, 1)
         return array._getvalue()
 
     return _own(a)(a), build
@@ -248,9 +258,10 @@ def copyto(typingctx: Any, target: Any, source: Any) -> Any:
     """Set every element from an array of the same shape."""
 
     def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        to, of = (make_array(k)(context, builder, x) for k, x in zip((target, source), args, strict=True))
-        size = builder.mul(of.nitems, ir.Constant(I64, get_itemsize(context, source)))
-        cgutils.raw_memmove(builder, to.data, of.data, size, 1)
+        to, of = (field(context, builder, k, x, "data") for k, x in zip((target, source), args, strict=True))
+        count = field(context, builder, source, args[1], "nitems")
+        size = builder.mul(count, ir.Constant(I64, get_itemsize(context, source)))
+        cgutils.raw_memmove(builder, to, of, size, 1)
         return context.get_dummy_value()
 
     return types.void(target, source), build
@@ -261,9 +272,9 @@ def fill(typingctx: Any, a: Any, value: Any) -> Any:
     """Set every element."""
 
     def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        array = make_array(a)(context, builder, args[0])
-        with cgutils.for_range(builder, array.nitems) as loop:
-            context.pack_value(builder, a.dtype, args[1], builder.gep(array.data, [loop.index], inbounds=True))
+        data, count = (field(context, builder, a, args[0], name) for name in ("data", "nitems"))
+        with cgutils.for_range(builder, count) as loop:
+            context.pack_value(builder, a.dtype, args[1], builder.gep(data, [loop.index], inbounds=True))
         return context.get_dummy_value()
 
     return types.void(a, a.dtype), build
@@ -275,9 +286,8 @@ def same(typingctx: Any, a: Any, b: Any) -> Any:
 
     def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         equal: Any = ir.Constant(ir.IntType(1), 1)
-        first, second = (make_array(k)(context, builder, x) for k, x in zip((a, b), args, strict=True))
         for axis in range(a.ndim):
-            m, n = (builder.extract_value(x.shape, axis) for x in (first, second))
+            m, n = (field(context, builder, k, x, "shape", axis) for k, x in zip((a, b), args, strict=True))
             equal = builder.and_(equal, builder.icmp_signed("==", m, n))
         return equal
 

@@ -1,18 +1,24 @@
 """The passes of numba that generated code needs.
 
 Generated code has no closures, no calls of overloads, no array expressions: passes that look for
-them are left out, a fifth of the compile time.  Imports numba.
+them are left out.  A variable of it has one type, so nothing is gained by a name for each of its
+values either: numba finds these in a time quadratic in the length of the code, and LLVM does so anyway.
+Imports numba.
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from numba.core import lowering, typed_passes, untyped_passes
+from numba.core import lowering, typed_passes, types, untyped_passes
 from numba.core.compiler import CompilerBase
 from numba.core.compiler_machinery import PassManager, register_pass
+
+from revtrace.codegen.memory import field
+from revtrace.codegen.ranges import ranges
 
 __all__ = ["Pipeline"]
 
@@ -60,16 +66,68 @@ class Lower(lowering.Lower):
         """Prepare this object's own context."""
         super().init()  # type: ignore[no-untyped-call]
         known: dict[Any, Any] = {}
+        self._operations: dict[Any, Any] = {}
         look_up = self.context.get_function
 
         def function(fn: Any, sig: Any, _firstcall: bool = True) -> Any:
             key = (fn, sig)
             found = known.get(key)
             if found is None:
-                found = known[key] = look_up(fn, sig, _firstcall)
+                found = known[key] = ranges(self.context, fn, sig) or look_up(fn, sig, _firstcall)
             return found
 
         self.context.get_function = function
+        self.context.pair_first = lambda builder, pair, kind: builder.extract_value(pair, 0)
+        self.context.pair_second = lambda builder, pair, kind: builder.extract_value(pair, 1)
+
+    def storevar(self, value: Any, name: str, argidx: int | None = None) -> None:
+        """Store a variable; what it held is given up where that owns memory only."""
+        if argidx is not None or name in self._singly_assigned_vars or self._owns(name):
+            super().storevar(value, name, argidx)  # type: ignore[no-untyped-call]
+        else:
+            self.builder.store(value, self.getvar(name))  # type: ignore[no-untyped-call]
+
+    def delvar(self, name: str) -> None:
+        """Give up what a variable holds where that owns memory."""
+        if self._owns(name):
+            super().delvar(name)  # type: ignore[no-untyped-call]
+
+    def incref(self, typ: Any, val: Any) -> None:
+        """Count a reference more."""
+        super().incref(*self._owner(typ, val))  # type: ignore[no-untyped-call]
+
+    def decref(self, typ: Any, val: Any) -> None:
+        """Count a reference less."""
+        super().decref(*self._owner(typ, val))  # type: ignore[no-untyped-call]
+
+    def _owner(self, kind: Any, value: Any) -> tuple[Any, Any]:
+        """Return the part of an array that owns its memory; numba takes the array apart to find it."""
+        if not isinstance(kind, types.Array):
+            return kind, value
+        return types.MemInfoPointer(kind.dtype), field(self.context, self.builder, kind, value, "meminfo")
+
+    def _owns(self, name: str) -> bool:
+        kind = self.typeof(name)  # type: ignore[no-untyped-call]
+        return bool(self.context.data_model_manager[kind].contains_nrt_meminfo())
+
+    def lower_binop(self, resty: Any, expr: Any, op: Any) -> Any:
+        """Write an operation on two numbers; only a power has a form for each constant operand."""
+        if op is operator.pow:
+            return super().lower_binop(resty, expr, op)  # type: ignore[no-untyped-call]
+        context, builder = self.context, self.builder
+        signature = self.fndesc.calltypes[expr]
+        operands = [
+            context.cast(builder, self.loadvar(x.name), self.typeof(x.name), kind)  # type: ignore[no-untyped-call]
+            for x, kind in zip((expr.lhs, expr.rhs), signature.args, strict=True)
+        ]
+        function = self._operations.get((op, signature))
+        if function is None:
+            kind = context.typing_context.resolve_value_type(op)
+            if isinstance(kind, types.Function):
+                # A type of a function knows how to do what it was asked for only.
+                kind.get_call_type(context.typing_context, signature.args, {})
+            function = self._operations[op, signature] = context.get_function(kind, signature)
+        return context.cast(builder, function(builder, operands), signature.return_type, resty)
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -95,9 +153,7 @@ class Pipeline(CompilerBase):
             untyped_passes.FixupArgs,
             untyped_passes.IRProcessing,
             untyped_passes.GenericRewrites,
-            untyped_passes.ReconstructSSA,
             Inference,
-            typed_passes.PreLowerStripPhis,
             # Adds the statements that free what is not used any more.
             typed_passes.IRLegalization,
             Lowering,
