@@ -19,12 +19,12 @@ def visits(step: int) -> str:
     """Return a program that tells how many numbers a range has, the last of them, and their sum."""
     return f"""
     f(start: i8, stop: i8) {{
-      for i in range(start, stop, {step}) carry (c: i8 = 0, b: i8 = -7, s: i8 = 0) -> (count: i8, last: i8, total: i8) {{
+      for i in range(start, stop, {step}) carry (c: i8 = 0, b: i8 = -7, s: i8 = 0) -> (n: i8, m: i8, t: i8) {{
         d: i8 = add c, 1
-        t: i8 = add s, i
-        yield d, i, t
+        e: i8 = add s, i
+        yield d, i, e
       }}
-      return count, last, total
+      return n, m, t
     }}"""
 
 
