@@ -51,6 +51,9 @@ def _product(x: Any, y: Any, *, a: Split, b: Split, c: Split, ta: bool, tb: bool
     if not c[0] and stack:
         product = product.sum(axis=0)
         stack = ()
+    if c[0] and not stack:
+        # Stacks of one matrix each, of which neither operand has the axes.
+        stack = (1,) * c[0]
     shape = (*stack[: c[0]], *_outer_shape(x, a, ta, "rows"), *_outer_shape(y, b, tb, "columns"))
     return product.reshape(shape)
 

@@ -6,6 +6,7 @@ down, the plan pass asks it which primal values it reads: both see the same one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from revtrace.errors import UnsupportedError
 from revtrace.program.build import Builder
 from revtrace.program.nodes import Const, Op, Operand, Var, const
-from revtrace.program.types import Scalar
+from revtrace.program.types import BOOL, Scalar
 from revtrace.rules import formula
 from revtrace.rules.core import RULES, Rule
 from revtrace.rules.formula import Expr, operand
@@ -107,10 +108,19 @@ def _cotangent(op: Op, b: Builder, g: Expr, args: Sequence[Any], k: int) -> Any:
     if op.name == "mul" and op.args[0] is op.args[1]:
         # Both operands' shares at once, the first time.
         return (g + g) * args[0] if k == 0 else None
+    if op.name == "mul" and _is_infinite(op.args[1 - k]):
+        # Bounds that are no bounds: products with them are computed where nothing asks for them.
+        absent = b.op("eq", g.operand, const(0, g.dtype), type=BOOL)
+        product = g * args[1 - k]
+        return Expr(b, b.op("select", absent, const(0, g.dtype), product.operand, type=op.out.type))
     try:
         return formula.pullback(rule_of(op), k, g, args, Expr(b, op.out))
     except formula.NoDerivativeError as error:
         raise refused(op, error) from None
+
+
+def _is_infinite(x: Operand) -> bool:
+    return isinstance(x, Const) and isinstance(x.value, float) and math.isinf(x.value)
 
 
 def _cast_back(b: Builder, g: Expr, source: Operand) -> Any:

@@ -118,3 +118,15 @@ def test_what_runs_has_its_slope() -> None:
 
     with revtrace.config.override(interpret=True, cache=False), np.errstate(divide="ignore"):
         assert revtrace.grad(f)(np.array([0.0, 2.0])).tolist() == [np.inf, 0.5]
+
+
+def test_products_with_infinite_bounds_that_nothing_asks_for() -> None:
+    def f(a):
+        bound = -np.inf * (1.0 + a) + a[0]
+        found = np.zeros(2)
+        np.place(found, a > 5.0, bound)
+        return found[0] + a[0]
+
+    with revtrace.config.override(interpret=True, cache=False):
+        assert revtrace.vjp(f, np.array([0.7, 1.3]))[1](1.0)[0].tolist() == [1.0, 0.0]
+        assert revtrace.vjp(f, np.array([0.7, 6.0]))[1](1.0)[0].tolist() == [1.0, 0.0]

@@ -17,8 +17,11 @@ from revtrace.trace.libraries import (
     interpolate,
     linalg,
     optimize,
+    peaks,
     signal,
     special,
+    spectra,
+    splines,
     stats,
     trajectories,
 )  # fmt: skip
@@ -26,5 +29,5 @@ from revtrace.trace.libraries.register import designs, find
 
 __all__ = [
     "averages", "compilers", "designs", "distance", "equations", "fft", "filters", "find", "integrate", "interpolate",
-    "linalg", "optimize", "signal", "special", "stats", "trajectories",
+    "linalg", "optimize", "peaks", "signal", "special", "spectra", "splines", "stats", "trajectories",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""``scipy.signal`` and ``scipy.ndimage``: filters that run both ways, spectra, and filters that choose a neighbour."""
+"""``scipy.signal`` and ``scipy.ndimage``: filters that run both ways, and filters that choose a neighbour."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from revtrace.trace.definitions.register import refuse, require
+from revtrace.trace.definitions.register import refuse
 from revtrace.trace.libraries.register import stands_for
 from revtrace.trace.libraries.signal import linear_filter, widened
 
@@ -95,69 +95,6 @@ def sosfiltfilt(sos: Any, x: Any, axis: Any = -1, padtype: Any = "odd", padlen: 
             y = linear_filter(section[:3], section[3:], y, 0, rest)[0]
         y = y[::-1]
     return np.moveaxis(y[edge : y.shape[0] - edge], 0, axis)
-
-
-# spectra ---------------------------------------------------------------------------------
-
-#: Cosines of the windows that repeat.
-_COSINES = {"boxcar": (1.0,), "hann": (0.5, -0.5), "hamming": (0.54, -0.46), "blackman": (0.42, -0.5, 0.08)}
-
-
-def _window(window: Any, n: Any) -> Any:
-    if not isinstance(window, str):
-        return np.asarray(window)
-    if window not in _COSINES:
-        refuse(f"the window {window!r} in a spectrum", instead="pass scipy.signal.get_window's array")
-    angle = 2.0 * np.pi * np.arange(n) / n
-    total = np.zeros(n)
-    for k, c in enumerate(_COSINES[window]):
-        total = total + c * np.cos(k * angle)
-    return total
-
-
-@stands_for("scipy.signal.welch")
-def welch(
-    x: Any, fs: Any = 1.0, window: Any = "hann", nperseg: Any = None, noverlap: Any = None, nfft: Any = None,
-    detrend: Any = "constant", return_onesided: Any = True, scaling: Any = "density", axis: Any = -1,
-    average: Any = "mean",
-) -> Any:  # fmt: skip
-    """The power spectrum of a signal, by means over overlapping segments (Welch, 1967)."""
-    x = np.moveaxis(np.asarray(x) * 1.0, axis, -1)
-    n = x.shape[-1]
-    if np.iscomplexobj(x) or not return_onesided or average != "mean" or detrend not in ("constant", False):
-        refuse(
-            "scipy.signal.welch of complex numbers, two-sided, of medians or with a linear trend",
-            instead="subtract the trend before",
-        )
-    if nperseg is None:
-        nperseg = min(256, n) if isinstance(window, str) else len(window)
-    require(nperseg <= n, "a spectrum of segments longer than the signal")
-    overlap = nperseg // 2 if noverlap is None else noverlap
-    nfft = nperseg if nfft is None else nfft
-    shape = _window(window, nperseg)
-    step = nperseg - overlap
-    count = (n - overlap) // step
-    power = np.zeros((*x.shape[:-1], nfft // 2 + 1))
-    for k in range(count):
-        part = x[..., k * step : k * step + nperseg]
-        if detrend == "constant":
-            part = part - np.mean(part, axis=-1, keepdims=True)
-        found = np.fft.rfft(part * shape, nfft)
-        power = power + np.real(found) ** 2 + np.imag(found) ** 2
-    scale = 1.0 / (fs * np.sum(shape**2)) if scaling == "density" else 1.0 / np.sum(shape) ** 2
-    # Each frequency but zero and the last of an even length stands for its negative one, too.
-    half = np.arange(nfft // 2 + 1)
-    twice = np.where((half == 0) | (2 * half == nfft), 1.0, 2.0)
-    return np.fft.rfftfreq(nfft, 1.0 / fs), np.moveaxis(power * twice * (scale / count), -1, axis)
-
-
-@stands_for("scipy.signal.periodogram")
-def periodogram(
-    x: Any, fs: Any = 1.0, window: Any = "boxcar", nfft: Any = None, detrend: Any = "constant",
-    return_onesided: Any = True, scaling: Any = "density", axis: Any = -1,
-) -> Any:  # fmt: skip
-    """The power spectrum of a signal as one segment."""
-    return welch(x, fs, window, np.shape(x)[axis], 0, nfft, detrend, return_onesided, scaling, axis)
 
 
 # neighbours that are chosen --------------------------------------------------------------

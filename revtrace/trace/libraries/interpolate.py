@@ -16,23 +16,68 @@ def _outside(x: Any, first: Any, last: Any) -> Any:
     return ~((x >= first) & (x <= last))
 
 
+def _at(c: Any, x: Any, xp: Any, dx: Any) -> Any:
+    """Polynomials of rising intervals at places, or ``dx`` times differentiated, or integrated where it is negative."""
+    place = np.clip(np.searchsorted(x, xp, side="right") - 1, 0, c.shape[1] - 1)
+    step = (xp - x[place])[:, None]
+    order = c.shape[0]
+    found = np.zeros((xp.shape[0], *c.shape[2:]), c.dtype)
+    for k in range(order - max(dx, 0)):
+        power, factor = order - 1 - k, 1.0
+        for j in range(dx):
+            factor = factor * (power - j)
+        for j in range(-dx):
+            factor = factor / (power + 1 + j)
+        found = found * step + factor * c[k][place]
+    for _ in range(-dx):
+        found = found * step
+    return found
+
+
 @stands_for("scipy.interpolate._ppoly.evaluate")
 def evaluate(c: Any, x: Any, xp: Any, dx: Any, extrapolate: Any, out: Any) -> None:
     """Polynomials of rising intervals: ``c[k, i]`` are the coefficients of the interval ``i``, highest power first."""
     if dx < 0:
-        refuse("an integral of a piecewise polynomial", instead="evaluate its antiderivative's own coefficients")
-    place = np.clip(np.searchsorted(x, xp, side="right") - 1, 0, c.shape[1] - 1)
-    step = (xp - x[place])[:, None]
-    count = c.shape[0] - dx
-    found = np.zeros(out.shape, c.dtype)
-    for k in range(count):
-        power, factor = count - 1 - k, 1.0
-        for j in range(dx):
-            factor = factor * (power + dx - j)
-        found = found * step + factor * c[k][place]
+        refuse("an integral of a piecewise polynomial by a negative order", instead="call antiderivative")
+    found = _at(c, x, xp, dx)
     if not extrapolate:
         found[_outside(xp, x[0], x[-1])] = np.nan
     out[...] = found
+
+
+@stands_for("scipy.interpolate._ppoly.fix_continuity")
+def fix_continuity(c: Any, x: Any, order: Any) -> None:
+    """Constants by which piecewise polynomials and their derivatives, up to an order, have no jumps."""
+    top = c.shape[0] - 1
+    for i in range(1, c.shape[1]):
+        step = x[i] - x[i - 1]
+        for dx in range(order, -1, -1):
+            value, factor = 0.0 * c[top, i], 1.0
+            for k in range(top + 1 - dx):
+                power, factor = top - k, 1.0
+                for j in range(dx):
+                    factor = factor * (power - j)
+                value = value * step + factor * c[k, i - 1]
+            # The constant's own factor is that of the last term: the factorial of dx.
+            c[top - dx, i] = value / factor
+
+
+@stands_for("scipy.interpolate._ppoly.integrate")
+def integrate(c: Any, x: Any, a: Any, b: Any, extrapolate: Any, out: Any) -> None:
+    """Integrals of piecewise polynomials, from ``a`` to a ``b`` that is not left of it."""
+    ends = np.array([a * 1.0, b * 1.0])
+    if not extrapolate and (a < x[0] or b > x[-1]):
+        out[...] = np.nan
+    else:
+        # What the whole intervals left of each one hold.
+        lengths = np.diff(x)[:, None]
+        whole = np.zeros(c.shape[1:], c.dtype)
+        for k in range(c.shape[0]):
+            whole = (whole + c[k] / (c.shape[0] - k)) * lengths
+        before = np.concatenate((np.zeros((1, *c.shape[2:])), np.cumsum(whole, axis=0)))
+        place = np.clip(np.searchsorted(x, ends, side="right") - 1, 0, c.shape[1] - 1)
+        found = before[place] + _at(c, x, ends, -1)
+        out[...] = found[1] - found[0]
 
 
 @stands_for("scipy.interpolate._dierckx.evaluate_spline")

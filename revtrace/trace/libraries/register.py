@@ -52,12 +52,26 @@ def designs(function: Any) -> bool:
     return module is not None and getattr(sys.modules.get(module), str(name), None) is function
 
 
+#: Compiled modules beside which SciPy keeps the same functions in plain Python, written for any array library.
+_PLAIN = {
+    "scipy.spatial.transform._rotation_cy": "scipy.spatial.transform._rotation_xp",
+    "scipy.spatial.transform._rigid_transform_cy": "scipy.spatial.transform._rigid_transform_xp",
+}
+
+
 def find(function: Any) -> Callable[..., Any] | None:
     """Return the plain function to trace in place of a library's, or None."""
     name = getattr(function, "__name__", None)
     if not isinstance(name, str):
         return None
+    plain = _PLAIN.get(getattr(function, "__module__", None) or "")
+    if plain is not None:
+        return getattr(sys.modules.get(plain), name, None)
+    # What f2py makes says what it is before its name, and what Cython makes for one type says that after it.
+    full = getattr(function, "__qualname__", None) or name
+    name = full.partition("[")[0] if "[" in full else name.rpartition(" ")[2]
     for module, stand_in in STAND_INS.get(name, ()):
-        if getattr(sys.modules.get(module), name, None) is function:
+        found = getattr(sys.modules.get(module), name, None)
+        if found is function or function in (getattr(found, "__signatures__", None) or {}).values():
             return stand_in
     return None

@@ -56,6 +56,24 @@ class _Frozen:
     def std(self) -> Any:
         return self.dist.std(*self.args, **self.kwds)
 
+    def median(self) -> Any:
+        return self.dist.median(*self.args, **self.kwds)
+
+    def stats(self, moments: Any = "mv") -> Any:
+        return self.dist.stats(*self.args, **{**self.kwds, "moments": moments})
+
+    def moment(self, order: Any = None) -> Any:
+        return self.dist.moment(order, *self.args, **self.kwds)
+
+    def entropy(self) -> Any:
+        return self.dist.entropy(*self.args, **self.kwds)
+
+    def interval(self, confidence: Any = None) -> Any:
+        return self.dist.interval(confidence, *self.args, **self.kwds)
+
+    def support(self) -> Any:
+        return self.dist.support(*self.args, **self.kwds)
+
 
 @stands_for(
     "scipy.stats._distn_infrastructure.rv_continuous_frozen", "scipy.stats._distn_infrastructure.rv_discrete_frozen"
@@ -92,3 +110,31 @@ def positive(
 ) -> Any:
     """A covariance; singular ones raise."""
     return _Positive(M)
+
+
+# estimates of densities ---------------------------------------------------------------------
+
+
+def _gaussians(points: Any, xi: Any, cho_cov: Any) -> Any:
+    """Logarithms of normal densities around points, a row for each place."""
+    d = points.shape[1]
+    scale = np.linalg.inv(cho_cov)
+    p, q = points @ scale.T, xi @ scale.T
+    square = np.zeros((xi.shape[0], points.shape[0]))
+    for k in range(d):
+        square = square + (q[:, k, None] - p[None, :, k]) ** 2
+    return -0.5 * square - (0.5 * d * np.log(2.0 * np.pi) + np.sum(np.log(np.diag(cho_cov))))
+
+
+@stands_for("scipy.stats._stats.gaussian_kernel_estimate")
+def gaussian_kernel_estimate(points: Any, values: Any, xi: Any, cho_cov: Any, dtype: Any, _: Any = 0) -> Any:
+    """Sums of normal densities around points times their values."""
+    return np.exp(_gaussians(points, xi, cho_cov)) @ values
+
+
+@stands_for("scipy.stats._stats.gaussian_kernel_estimate_log")
+def gaussian_kernel_estimate_log(points: Any, values: Any, xi: Any, cho_cov: Any, dtype: Any, _: Any = 0) -> Any:
+    """The logarithm of `gaussian_kernel_estimate`."""
+    terms = _gaussians(points, xi, cho_cov)[:, :, None] + np.log(values)[None]
+    top = np.max(terms, axis=1, keepdims=True)
+    return np.log(np.sum(np.exp(terms - top), axis=1)) + top[:, 0]

@@ -35,6 +35,10 @@ _MOST_ENTRIES = 10_000
 def get_item(t: Tracer, st: State, value: Any, key: Any) -> Any:
     """``value[key]``."""
     value, key = t.use(value), t.use(key)
+    if isinstance(value, Static) and isinstance(value.value, np.ndarray) and not isinstance(key, Static):
+        from revtrace.trace.ndarray.convert import as_array
+
+        value = as_array(t, value, st)
     if arrays.is_array(value):
         return subscripts.subscript(t, value, key)
     if isinstance(value, Tup) or (isinstance(value, Static) and isinstance(value.value, (tuple, list, range))):

@@ -13,6 +13,7 @@ from revtrace.config import override
 from revtrace.trace.libraries import find
 from revtrace.trace.libraries.register import STAND_INS
 from tests.trace.agree import agrees, refuses
+from tests.trace.libraries.checks import like_the_library, weighted
 
 pytest.importorskip("scipy")
 from scipy import fft, integrate, interpolate, linalg, ndimage, optimize, signal, special, stats
@@ -209,14 +210,7 @@ CASES = [
 
 @pytest.mark.parametrize(("function", "args"), CASES, ids=lambda x: getattr(x, "__name__", ""))
 def test_values_and_gradients(function: Callable[..., Any], args: tuple[Any, ...]) -> None:
-    value = function(*args)
-    with override(interpret=True, cache=False):
-        ours = revtrace.vjp(function, *args)[0]
-    for a, b in zip(leaves(ours), leaves(value), strict=True):
-        assert type(a) is type(b)
-        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-12)
-        assert np.asarray(a).dtype == np.asarray(b).dtype
-    agrees(lambda *xs: weighted(function(*xs)), *args, approx=1e-11)
+    like_the_library(function, *args)
 
 
 @pytest.mark.parametrize(
@@ -237,14 +231,6 @@ def test_answers_have_second_derivatives() -> None:
     with override(interpret=True, cache=False):
         second = revtrace.grad(revtrace.grad(f))(A)
     assert second == pytest.approx(-2 / 9 * A ** (-4 / 3) + 2.0, rel=1e-5)
-
-
-def weighted(value: Any) -> Any:
-    return sum(np.sum(np.cos(np.arange(np.size(v)).reshape(np.shape(v))) * v) for v in leaves(value))
-
-
-def leaves(value: Any) -> list[Any]:
-    return [v for part in value for v in leaves(part)] if isinstance(value, (tuple, list)) else [value]
 
 
 def test_roots_have_second_derivatives() -> None:
@@ -278,13 +264,19 @@ def test_good_lengths(n: int) -> None:
 def test_names_are_those_of_functions_there_are() -> None:
     import importlib
 
-    seen = 0
+    there: dict[Any, set[bool]] = {}
     for name, places in STAND_INS.items():
         for module, stand_in in places:
-            function = getattr(importlib.import_module(module), name)
-            assert find(function) is stand_in
-            seen += 1
-    assert seen > 40
+            try:
+                function = getattr(importlib.import_module(module), name)
+            except (ImportError, AttributeError):
+                # Other releases of SciPy have it elsewhere.
+                there.setdefault(stand_in, set()).add(False)
+            else:
+                assert find(function) is stand_in
+                there.setdefault(stand_in, set()).add(True)
+    assert all(True in found for found in there.values())
+    assert len(there) > 60
     assert find(np.sin) is None
     assert find(special.logsumexp).__module__ == "revtrace.trace.libraries.special"
 
