@@ -95,7 +95,7 @@ def test_values_and_gradients(function: Callable[..., Any], args: tuple[Any, ...
 
 
 def test_by_the_places_of_the_data() -> None:
-    like_the_library(lambda t, y: interpolate.splev(0.45, interpolate.splrep(t, y)), T, Y)
+    like_the_library(lambda t, y: interpolate.splev(W, interpolate.splrep(t, y)), T, Y)
 
 
 def test_smoothing_is_refused() -> None:
