@@ -17,7 +17,7 @@ import pickle
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
@@ -54,6 +54,17 @@ def key_of(source: Source, program: Program, careful: bool) -> str:
 @contextmanager
 def shared(directory: Path) -> Iterator[Counts]:
     """Look kernels up in a directory before they are compiled, and put there what is."""
+    # Imports numba.
+    from revtrace.codegen.kernel import Kernel
+
+    @dataclass(frozen=True, slots=True, eq=False)
+    class Loaded(Kernel):
+        data: bytes
+
+        def save(self) -> bytes:
+            # numba cannot write again what it has read.
+            return self.data
+
     counts = Counts()
 
     def build(program: Program, *, careful: bool, source: Source) -> Any:
@@ -62,7 +73,8 @@ def shared(directory: Path) -> Iterator[Counts]:
         fixed = all(row_named(spec.row).fixed for _, spec in source.calls)
         if fixed and int(path.name[:8], 16) % _SHARE and path.exists():
             counts.loaded += 1
-            return codegen.load(path.read_bytes())
+            kernel = codegen.load(data := path.read_bytes())
+            return Loaded(**{part.name: getattr(kernel, part.name) for part in fields(kernel)}, data=data)
         kernel = codegen.build(program, careful=careful, source=source)
         counts.compiled += 1
         if fixed:

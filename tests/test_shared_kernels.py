@@ -57,6 +57,21 @@ def test_what_is_the_same_is_compiled_once_but_for_a_share(
     assert (second.compiled, second.loaded) == ((2, 0) if share == 1 else (1, 1))
 
 
+def test_what_was_loaded_can_be_kept_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_kernels, "_SHARE", 1 << 40)
+    with shared(tmp_path):
+        value(squares)
+    with shared(tmp_path) as counts:
+        kernels.forget()
+        x = np.arange(3.0)
+        settings = Settings(cache=True, cache_dir=str(tmp_path / "disk"))
+        found = kernels.obtain(program(squares, x), settings)
+        kernels.forget()
+        again = kernels.obtain(program(squares, x), settings)
+    assert (counts.loaded, found.where, again.where) == (1, "built", "disk")
+    assert again.kernel(x) == (5.0,)
+
+
 def test_key_names_the_types_the_build_and_the_versions(monkeypatch: pytest.MonkeyPatch) -> None:
     one, other = program(squares, np.ones(2)), program(squares, np.ones(2, np.float32))
     source = codegen.emit(one)
