@@ -18,7 +18,7 @@ HOSTS = {f"revtrace.interop.{host}" for host in ("autograd", "dask", "jax", "pyt
 MODULES = sorted(
     found.name
     for found in pkgutil.walk_packages(revtrace.__path__, "revtrace.")
-    if not found.name.endswith("__main__") and found.name not in HOSTS
+    if not found.name.endswith("__main__") and not found.name.startswith(tuple(HOSTS))
 )
 
 EXAMPLES = [
