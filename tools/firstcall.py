@@ -55,7 +55,8 @@ class _Clock:
 def _prepared() -> _Clock:
     """Import and compile something, then put the clock in."""
     import revtrace
-    from revtrace import codegen, table
+    from revtrace import codegen
+    from revtrace.dispatch import table
 
     with revtrace.config.override(cache=False):
         revtrace.grad(lambda x: (x * x).sum() + float(x[0]))(np.ones(3))
