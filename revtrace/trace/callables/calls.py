@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 import sys
+import threading
 import types
 import typing
 from typing import TYPE_CHECKING, Any
@@ -157,6 +158,9 @@ def call(
     integers = evaluate.deciding_integers(t, st, f, args, kwargs)
     if integers:
         raise NeedStatic(integers, f"{getattr(f, '__name__', f)}() is computed when tracing", t.b.loc)
+    if isinstance(getattr(f, "__self__", None), _LOCKS) or getattr(f, "__objclass__", None) in _LOCKS:
+        # A run shares nothing with other threads but what it is given.
+        return NONE if f.__name__ in ("__exit__", "release") else Static(True)
     if _shows(st, f, args):
         # As with print: what is shown is no part of the value.
         return NONE
@@ -174,6 +178,9 @@ def call(
         "revtrace has no rule for it and it is not plain Python that could be traced",
         "write it with functions that have rules",
     )
+
+
+_LOCKS = (type(threading.Lock()), type(threading.RLock()))
 
 
 def _shows(st: State, f: Any, args: tuple[Any, ...]) -> bool:

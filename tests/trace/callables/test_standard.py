@@ -6,6 +6,7 @@ import functools
 import heapq
 import math
 import statistics
+import threading
 from typing import Any
 
 import numpy as np
@@ -107,6 +108,18 @@ def shortest(w: list[float]) -> float:
     return far["d"]
 
 
+LOCK, AGAIN = threading.Lock(), threading.RLock()
+
+
+def under_locks(x: float) -> float:
+    with LOCK, AGAIN:
+        y = x * x
+    LOCK.acquire()
+    y = y * x
+    LOCK.release()
+    return y
+
+
 FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "lru_cache": (bernstein, 0.3, 20),
     "lru_cache inside": (legendre, 0.3, 25),
@@ -115,6 +128,7 @@ FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "remembered in a branch": (remembered_in_a_branch, 0.7, np.array([0.1, 0.5])),
     "known only when running": (known_only_when_running, 0.7),
     "merged": (merged, X[:4]),
+    "locks": (under_locks, 1.3),
     "shortest": (shortest, [1.0, 4.0, 2.0, 5.0, 1.0]),
     "nsmallest": (lambda x: sum(a * b for a, b in zip(heapq.nsmallest(2, x), heapq.nlargest(2, x), strict=True)), X),
     "statistics": (
