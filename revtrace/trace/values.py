@@ -225,6 +225,13 @@ NULL = Null()
 NONE = Static(None)
 
 
+def of_key(key: Any) -> Value:
+    """Return the value of a key of a dict, or of an item of a set: instances are their own keys."""
+    if isinstance(key, tuple) and any(isinstance(k, Ref) for k in key):
+        return Tup(tuple(of_key(k) for k in key))
+    return key if isinstance(key, Ref) else Static(key)
+
+
 def is_number(value: object) -> bool:
     """Whether a Python object is a number the tracer computes with."""
     import numpy as np

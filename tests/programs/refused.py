@@ -161,13 +161,6 @@ def address_of_a_number(x):
     return x * (id(x) % 2)  # refused
 
 
-@refuse(0.5, says="time|clock|call")
-def reads_the_clock(x):
-    import time
-
-    return x * time.perf_counter()  # refused
-
-
 # refused or right ---------------------------------------------------------------------------
 
 

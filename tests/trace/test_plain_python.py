@@ -7,6 +7,7 @@ import contextlib
 import functools
 import itertools
 import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -235,3 +236,125 @@ def test_walking_without_an_end_is_refused() -> None:
         return x
 
     refuses(f, 1.0, match="by its __getitem__")
+
+
+# what a function notes beside its numbers -------------------------------------------------------------
+
+
+def timed(f: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(f)
+    def run(*args: Any) -> Any:
+        start = time.perf_counter()
+        found = f(*args)
+        run.calls += 1  # type: ignore[attr-defined]
+        run.spent = time.perf_counter() - start  # type: ignore[attr-defined]
+        return found * run.calls  # type: ignore[attr-defined]
+
+    run.calls = 0  # type: ignore[attr-defined]
+    return run
+
+
+@timed
+def square(x: float) -> float:
+    return x * x
+
+
+class Counted:
+    made = 0
+
+    def __init__(self, x: float) -> None:
+        self.x = x
+        Counted.made += 1
+        type(self).last = x  # type: ignore[attr-defined]
+
+
+def test_clocks_and_counters() -> None:
+    def noted(x: float) -> float:
+        start, total = time.time(), 0.0
+        while time.monotonic_ns() >= 0 and total < 2.0:
+            total += x
+        if time.time() - start > 3600.0:
+            total *= 2.0
+        time.sleep(0.0)
+        print(f"after {time.process_time() - start:.2f} s")
+        return total * x
+
+    agrees(noted, 0.7)
+    square.calls = 0  # type: ignore[attr-defined]
+    with override(interpret=True, cache=False):
+        assert revtrace.grad(lambda x: square(x) + square(x))(0.5) == 3.0
+        # A derivative leaves objects as they are.
+        assert square.calls == 0  # type: ignore[attr-defined]
+        assert revtrace.grad(lambda x: Counted(x).x * Counted(x * x).x * Counted.made)(0.5) == pytest.approx(1.5)
+        assert Counted.made == 0
+        assert revtrace.grad(lambda x: Counted(x).last * x)(0.5) == 1.0  # type: ignore[attr-defined]
+
+
+def test_the_state_of_floating_point_errors_comes_back() -> None:
+    def f(x: float) -> float:
+        old = np.seterr(divide="ignore")
+        y = x * x
+        np.seterr(**old)
+        return y
+
+    agrees(f, 0.7)
+
+
+class Value:
+    """A number that knows what it was made of."""
+
+    def __init__(self, data: float, made_of: tuple[Any, ...] = ()) -> None:
+        self.data, self.grad, self.made_of = data, 0.0, set(made_of)
+        self.back: Callable[[], None] = lambda: None
+
+    def __mul__(self, other: Any) -> Any:
+        out = Value(self.data * other.data, (self, other))
+
+        def back() -> None:
+            self.grad += other.data * out.grad
+            other.grad += self.data * out.grad
+
+        out.back = back
+        return out
+
+    def tanh(self) -> Any:
+        out = Value(math.tanh(self.data), (self,))
+
+        def back() -> None:
+            self.grad += (1 - out.data**2) * out.grad
+
+        out.back = back
+        return out
+
+
+def test_instances_in_sets_and_as_keys() -> None:
+    def backward(x: Any) -> float:
+        a, b = Value(x[0]), Value(x[1])
+        result = (a * b).tanh() * a
+        order: list[Any] = []
+        seen = set()
+
+        def visit(v: Any) -> None:
+            if v not in seen:
+                seen.add(v)
+                for child in v.made_of:
+                    visit(child)
+                order.append(v)
+
+        visit(result)
+        result.grad = 1.0
+        for v in reversed(order):
+            v.back()
+        named = {a: 2.0, (b, "b"): 3.0}
+        named[a] += x[0]
+        del named[b, "b"]
+        total = 0.0
+        for key, value in named.items():
+            total += key.data * value
+        return a.grad * b.grad + total + len(seen - {a}) + (b in seen) + named.pop(a) * len(named)
+
+    agrees(backward, np.array([0.7, 1.2]))
+
+
+def test_the_greatest_tuple() -> None:
+    agrees(lambda x: max((v, k * v) for k, v in enumerate(x))[1] * min((v * v, v) for v in x)[1], np.array([0.3, 0.9]))

@@ -41,7 +41,7 @@ def _extreme(t: Tracer, st: State, args: Args, kwargs: Kwargs, name: str) -> Any
             return x
         if isinstance(best, Maybe):
             inner = better(state, best.value, x)
-            return numbers.select(t, best.flag, inner, x)
+            return choose(t, best.flag, inner, x)
         plain = isinstance(key, Static) and key.value is None
         if plain and is_numeric(best) and is_numeric(x) and not (isinstance(best, Static) and isinstance(x, Static)):
             return two(t, name, best, x)

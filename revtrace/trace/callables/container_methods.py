@@ -12,7 +12,7 @@ from revtrace.trace.objects import containers, growing, indexing
 from revtrace.trace.objects.iterators import iterate
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import DictBox, Growing, ListBox, SetBox, State
-from revtrace.trace.values import NONE, Static, Tup
+from revtrace.trace.values import NONE, Static, Tup, of_key
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
@@ -196,12 +196,12 @@ def _get(t: Tracer, st: State, self: Any, key: Any, default: Any = NONE) -> Any:
 
 @method_handler("dict", "items")
 def _items(t: Tracer, st: State, self: Any) -> Any:
-    return Tup(tuple(Tup((Static(k), v)) for k, v in _dict(st, self).items))
+    return Tup(tuple(Tup((of_key(k), v)) for k, v in _dict(st, self).items))
 
 
 @method_handler("dict", "keys")
 def _keys(t: Tracer, st: State, self: Any) -> Any:
-    return Tup(tuple(Static(k) for k, _ in _dict(st, self).items))
+    return Tup(tuple(of_key(k) for k, _ in _dict(st, self).items))
 
 
 @method_handler("dict", "values")
@@ -226,7 +226,7 @@ def _dict_pop(t: Tracer, st: State, self: Any, key: Any, *default: Any) -> Any:
         if default:
             return default[0]
         raise PythonRaise(KeyError(known))
-    indexing.delete_item(t, st, self, Static(known))
+    indexing.delete_item(t, st, self, of_key(known))
     return found
 
 
@@ -247,14 +247,14 @@ def _popitem(t: Tracer, st: State, self: Any, last: Any = Static(True)) -> Any:
     if not items:
         raise PythonRaise(KeyError("dictionary is empty"))
     key, value = items[-1 if last.value else 0]
-    indexing.delete_item(t, st, self, Static(key))
-    return Tup((Static(key), value))
+    indexing.delete_item(t, st, self, of_key(key))
+    return Tup((of_key(key), value))
 
 
 @method_handler("dict", "clear")
 def _dict_clear(t: Tracer, st: State, self: Any) -> Any:
     for key, _ in _dict(st, self).items:
-        indexing.delete_item(t, st, self, Static(key))
+        indexing.delete_item(t, st, self, of_key(key))
     return NONE
 
 
@@ -334,6 +334,17 @@ _set_methods()
 @method_handler("set", "discard", "remove")
 def _discard(t: Tracer, st: State, self: Any, value: Any) -> Any:
     return _changed(t, st, self, _members(t, st, self) - {containers.known_key(t, st, t.use(value))})
+
+
+@method_handler("set", "pop")
+def _set_pop(t: Tracer, st: State, self: Any) -> Any:
+    items = _members(t, st, self)
+    if not items:
+        raise PythonRaise(KeyError("pop from an empty set"))
+    if len(items) > 1:
+        raise t.unsupported("pop() of a set of several items", "which one it takes is up to Python", "use a list")
+    _changed(t, st, self, frozenset())
+    return of_key(*items)
 
 
 @method_handler("set", "clear")

@@ -113,6 +113,7 @@ _MODULES = (
     "callables.builtin_functions",
     "callables.builtin_iterables",
     "callables.builtin_types",
+    "callables.clocks",
     "objects.classes",
     "callables.container_methods",
     "numpy.contractions",

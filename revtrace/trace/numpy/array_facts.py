@@ -14,7 +14,7 @@ from revtrace.trace.ndarray import arrays
 from revtrace.trace.ndarray.convert import as_array_or_number, shape_tuple, size_of
 from revtrace.trace.objects import containers
 from revtrace.trace.signals import PythonRaise
-from revtrace.trace.state import State
+from revtrace.trace.state import DictBox, State
 from revtrace.trace.values import NONE, Elementwise, Num, Ref, Static, Tup, View
 
 if TYPE_CHECKING:
@@ -200,6 +200,11 @@ def _finite(t: Tracer, x: Operand) -> None:
         t.check(t.b.op("isfinite", part, type=BOOL), "FloatingPointError", soft=True)
 
 
-@on(__import__("warnings").simplefilter, __import__("warnings").filterwarnings, np.seterr)
+@on(np.seterr, np.geterr)
+def _error_state(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    return st.new(DictBox(tuple((k, Static(v)) for k, v in np.geterr().items())))
+
+
+@on(__import__("warnings").simplefilter, __import__("warnings").filterwarnings)
 def _silent(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     return NONE

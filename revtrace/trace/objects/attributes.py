@@ -16,6 +16,7 @@ from revtrace.trace.ndarray import arrays, assignment, subscripts
 from revtrace.trace.numbers import as_num
 from revtrace.trace.objects.members import (
     STEADY,
+    attribute_cell,
     class_attribute,
     class_source,
     lookup,
@@ -24,6 +25,8 @@ from revtrace.trace.objects.members import (
     part_of,
     store_field,
     super_attribute,
+    write_attribute,
+    written_attribute,
 )
 from revtrace.trace.record import Attr, Fixed, Global, Source
 from revtrace.trace.signals import PythonRaise
@@ -243,6 +246,9 @@ def _of_static(t: Tracer, st: State, value: Static, name: str) -> Any:
                 return Static(found)
             return external(t, st, found, None, "const") if isinstance(found, np.ndarray) else Static(found)
         return external(t, st, found, Global(vars(obj), name), "const")
+    written = attribute_cell(t, obj, name)
+    if written is not None:
+        return written_attribute(st, written)
     t.reliance.touch(obj)
     if name in _UNTOLD:
         t.reliance.hide(f"{name} is read")
@@ -334,6 +340,9 @@ def set_attribute(t: Tracer, st: State, target: Any, name: str, value: Any) -> N
 
     if isinstance(target, Static) and isinstance(target.value, TracedFunction):
         target.value.set_field(t, st, name, value)
+        return
+    if isinstance(target, Static) and isinstance(target.value, (type, types.FunctionType)):
+        write_attribute(t, st, target.value, name, value)
         return
     raise t.unsupported(
         f"setting an attribute of {t.describe(target)}", "it would change an object outside the function"

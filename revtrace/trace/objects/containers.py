@@ -11,7 +11,7 @@ from revtrace.trace.objects import growing, lists
 from revtrace.trace.objects.iterators import drain
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, ObjectBox, SetBox, State
-from revtrace.trace.values import Num, Ref, Static, Tup
+from revtrace.trace.values import Num, Ref, Static, Tup, of_key
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
@@ -51,9 +51,9 @@ def as_static(t: Tracer, st: State, value: Any) -> Any:
             items = [as_static(t, st, v) for v in box.items]
             if all(isinstance(v, Static) for v in items):
                 return Static([v.value for v in items])
-        if isinstance(box, SetBox):
+        if isinstance(box, SetBox) and all(isinstance(of_key(k), Static) for k in box.items):
             return Static(set(box.items))
-        if isinstance(box, DictBox):
+        if isinstance(box, DictBox) and all(isinstance(of_key(k), Static) for k, _ in box.items):
             pairs = [(k, as_static(t, st, v)) for k, v in box.items]
             if all(isinstance(v, Static) for _, v in pairs):
                 return Static({k: v.value for k, v in pairs})
@@ -211,11 +211,20 @@ def known_key(t: Tracer, st: State, key: Any) -> Any:
     if isinstance(known, Static):
         return known.value
     items = [as_static(t, st, v) for v in key.items] if isinstance(key, Tup) else [known]
+    if any(_by_identity(st, v) for v in items):
+        return tuple(known_key(t, st, t.use(v)) for v in items) if isinstance(key, Tup) else key
     if all(isinstance(v, (Num, Static)) for v in items):
         why = "a key must be known when tracing"
         found = tuple(v.value if isinstance(v, Static) else t.pins.known(t, v.operand, why).value for v in items)
         return found if isinstance(key, Tup) else found[0]
     raise t.unsupported("a key made of run-time values", "keys must be known when tracing", "use an array")
+
+
+def _by_identity(st: State, value: Any) -> bool:
+    """Whether a value is an instance that is equal to itself only."""
+    box = st.box(value) if isinstance(value, Ref) else None
+    cls: Any = box.cls if isinstance(box, ObjectBox) else int
+    return cls.__eq__ is object.__eq__ and cls.__hash__ is object.__hash__
 
 
 def own(t: Tracer, box: ListBox) -> None:

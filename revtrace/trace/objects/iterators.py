@@ -12,7 +12,7 @@ from revtrace.trace.numbers import as_num, binary, fold
 from revtrace.trace.objects import growing
 from revtrace.trace.signals import EndlessError, NeedStatic, PythonRaise
 from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, ObjectBox, SetBox, State
-from revtrace.trace.values import Elementwise, Num, Ref, Static, Tup, View
+from revtrace.trace.values import Elementwise, Num, Ref, Static, Tup, View, of_key
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
@@ -36,9 +36,9 @@ def iterate(t: Tracer, st: State, value: Any) -> Ref:
             case Growing():
                 return st.new(IterBox("growing", (value,)))
             case DictBox():
-                return st.new(IterBox("items", tuple(Static(k) for k, _ in box.items)))
+                return st.new(IterBox("items", tuple(of_key(k) for k, _ in box.items)))
             case SetBox():
-                return st.new(IterBox("items", tuple(Static(k) for k in box.items)))
+                return st.new(IterBox("items", tuple(of_key(k) for k in box.items)))
             case ObjectBox():
                 from revtrace.trace.callables.calls import call_method
 

@@ -10,14 +10,15 @@ from revtrace.calls.draws import GENERATORS
 from revtrace.trace.external import attribute_of, external, lacks
 from revtrace.trace.record import Attr, Fixed, Source
 from revtrace.trace.signals import PythonRaise
-from revtrace.trace.state import DictBox, ObjectBox, State
-from revtrace.trace.values import Bound, Ref, Static, Tup
+from revtrace.trace.state import CellBox, DictBox, ObjectBox, State
+from revtrace.trace.values import UNDEF, Bound, Ref, Static, Tup, Undef
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
 __all__ = [
     "STEADY",
+    "attribute_cell",
     "class_attribute",
     "class_source",
     "lookup",
@@ -26,6 +27,8 @@ __all__ = [
     "part_of",
     "store_field",
     "super_attribute",
+    "write_attribute",
+    "written_attribute",
 ]
 
 STEADY = frozenset(
@@ -78,6 +81,9 @@ def of_object(t: Tracer, st: State, ref: Ref, box: ObjectBox, name: str) -> Any:
                 st.set_field(ref, name, value)
                 return value
             lacks(t, box, name)
+    written = attribute_cell(t, cls, name)
+    if written is not None:
+        return written_attribute(st, written)
     if in_class is not None and not isinstance(in_class, types.MemberDescriptorType):
         return class_attribute(t, st, cls, ref, name)
     if hasattr(cls, "__getattr__"):
@@ -86,6 +92,39 @@ def of_object(t: Tracer, st: State, ref: Ref, box: ObjectBox, name: str) -> Any:
         return call(t, st, Bound(Static(cls.__getattr__), ref), (Static(name),), {})
     t.guard(class_source(cls, name), "absent")
     raise PythonRaise(AttributeError(f"'{cls.__name__}' object has no attribute {name!r}"))
+
+
+def attribute_cell(t: Tracer, obj: Any, name: str) -> Ref | None:
+    """Return the cell of an attribute of a class, or function, that the traced function has set."""
+    for owner in obj.__mro__ if isinstance(obj, type) else (obj,):
+        if (id(owner), name) in t.global_cells:
+            return t.global_cells[id(owner), name]
+        if name in getattr(owner, "__dict__", ()):
+            return None
+    return None
+
+
+def written_attribute(st: State, cell: Ref) -> Any:
+    """Return what an attribute was set to."""
+    box = st.box(cell)
+    assert isinstance(box, CellBox)
+    if isinstance(box.value, Undef):
+        raise PythonRaise(AttributeError("an attribute that is set on another way only"))
+    return box.value
+
+
+def write_attribute(t: Tracer, st: State, obj: Any, name: str, value: Any) -> None:
+    """Set an attribute of a class or function, as seen from here on."""
+    ref = t.global_cells.get((id(obj), name))
+    if ref is None:
+        before: Any = UNDEF
+        if name in vars(obj):
+            before = external(t, st, vars(obj)[name], Attr(Fixed(obj), name), "const")
+        ref = st.new(CellBox(before))
+        t.originals[ref.id] = CellBox(before)
+        t.global_cells[id(obj), name] = ref
+    st.set(ref, CellBox(value))
+    t.side_effects = t.side_effects or t.b.loc
 
 
 def lookup(cls: type, name: str) -> Any:
