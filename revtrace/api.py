@@ -27,7 +27,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from revtrace import cotangents, products
-from revtrace.dispatch.table import Step
+from revtrace.dispatch.steps import Step
 from revtrace.errors import TypeMismatchError
 from revtrace.handle import Handle, Inverse, handle
 from revtrace.matrices import Axis, Matrix

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 from revtrace.callee import Callee, unwrap
 from revtrace.config import Settings
 from revtrace.dispatch.records import Stats
-from revtrace.dispatch.table import Step, Table
+from revtrace.dispatch.steps import Step
+from revtrace.dispatch.table import Table
 
 __all__ = ["Derived", "Recent", "recipe_of", "shared_table"]
 

@@ -16,7 +16,7 @@ from revtrace import config, products
 from revtrace.callee import Callee, unwrap
 from revtrace.config import Settings
 from revtrace.derived import Derived, Recent
-from revtrace.dispatch.table import Step
+from revtrace.dispatch.steps import Step
 from revtrace.errors import RevtraceError
 from revtrace.inverse import undo
 from revtrace.matrices import Axis, Matrix

@@ -20,7 +20,7 @@ from revtrace.containers import build, is_float, tree_of
 from revtrace.cotangents import floats_in, zeros
 from revtrace.derived import Derived
 from revtrace.dispatch.draws import Repeat
-from revtrace.dispatch.table import Step
+from revtrace.dispatch.steps import Step
 from revtrace.products import VALUE
 from revtrace.trace.record import Arg
 

@@ -9,7 +9,7 @@ from revtrace.containers import describe
 from revtrace.cotangents import copied, flatten
 from revtrace.derived import Derived
 from revtrace.dispatch.draws import Repeat
-from revtrace.dispatch.table import Step
+from revtrace.dispatch.steps import Step
 from revtrace.errors import TypeMismatchError
 from revtrace.loc import Loc
 
@@ -32,7 +32,6 @@ class Pullback:
         self._derived, self._step, self._out, self._repeat = derived, step, out, repeat
         self._args, self._kwargs = args, kwargs
         self._table = derived.table(len(args), step)
-        self._lead = len(derived.callee.prefix)
 
     def __call__(self, ct: Any) -> tuple[Any, ...]:
         """Return one cotangent per positional argument.

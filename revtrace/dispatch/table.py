@@ -6,81 +6,46 @@ the entries in order; the slow path traces, derives, compiles and adds an entry.
 
 from __future__ import annotations
 
+import functools
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import FunctionType
 from typing import Any, NoReturn
 from weakref import WeakSet
 
 import numpy as np
 
-from revtrace import derive, interop
+from revtrace import interop
 from revtrace.cache import kernels, specialisations
 from revtrace.callee import by_parameter, locate, whole_call
 from revtrace.calls.users import watchers
 from revtrace.config import Settings
-from revtrace.containers import map_leaves, snapshot
+from revtrace.containers import snapshot
 from revtrace.dispatch.draws import drawing
 from revtrace.dispatch.executors import executor, stored
 from revtrace.dispatch.reasons import again
 from revtrace.dispatch.records import Executor, Stats
 from revtrace.dispatch.signature import compile_binder, passed
 from revtrace.dispatch.specialisation import Specialisation
+from revtrace.dispatch.steps import Step, differentiated
 from revtrace.dispatch.trampoline import OTHER, Trampoline, boxed, form
 from revtrace.errors import InternalError, RevtraceError, UnsupportedError
 from revtrace.loc import Loc
-from revtrace.passes import prepared
 from revtrace.passes.plan import Plan
 from revtrace.passes.shadows import BranchArrayError
 from revtrace.program.collector import rarely
-from revtrace.program.deep import DEEPEST, deep, deepest
+from revtrace.program.deep import deep
 from revtrace.program.nodes import Block, Program
-from revtrace.program.verify import verify
 from revtrace.replay.partial import Partial
 from revtrace.request import Request, request
 from revtrace.trace import trace
-from revtrace.trace.record import Arg, Guard, Leaf, StaticLeaf, Traced, fetch
+from revtrace.trace.record import Arg, Guard, StaticLeaf, Traced, fetch
 
-__all__ = ["Step", "Table"]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One derivative taken of a function.
-
-    Attributes
-    ----------
-    kind : {"gradient", "value", "pullback", "pushforward"}
-        ``"value"`` is the function itself, leaving its arguments alone.
-    argnums, argnames
-        By which arguments; ``everything`` means all positional ones.
-    single : bool
-        Whether the answer is one gradient rather than a tuple.
-    value : bool
-        Whether the value comes with the gradient.
-    has_aux : bool
-        Whether the function returns ``(value, aux)``.
-    strict : bool
-        Whether an argument without floats is an error.
-    chosen : tuple of int, optional
-        Of a pullback or pushforward: by which floats, of those of the arguments asked for and then of the seeds and
-        tangents that earlier steps take; the result of a pullback has one more entry for the latter.  None is by all
-        of the arguments' and none of the seeds.  A pushforward then returns the tangent alone.
-    """
-
-    kind: str
-    argnums: tuple[int, ...] = (0,)
-    argnames: tuple[str, ...] = ()
-    single: bool = True
-    value: bool = False
-    has_aux: bool = False
-    strict: bool = True
-    everything: bool = False
-    chosen: tuple[int, ...] | None = None
+__all__ = ["Table"]
 
 
 # A pinned program that takes more milliseconds to compile is interpreted first, see `executor`.
@@ -376,7 +341,8 @@ class Table:
             found = trace(self.function, positional, named, oracle, sized=sized, arrays=arrays, failed=failed)
             traced = by_parameter(found, self.function, arguments)
             with deep():
-                return self._through_steps(traced, len(args), arguments)
+                ask = functools.partial(self.request, count=len(args), arguments=arguments)
+                return differentiated(traced, self.steps, ask, checked=self.settings.verify)
         except BranchArrayError:
             if arrays or self.primal:
                 raise
@@ -393,28 +359,6 @@ class Table:
         finally:
             self.counted.trace_seconds += time.perf_counter() - start
         return self.traced(args, kwargs, arrays=True) if defect is None else self._confirm(defect, args, kwargs)
-
-    def _through_steps(self, traced: Traced, count: int, arguments: dict[str, Any]) -> tuple[Traced, Plan | None]:
-        """Return a traced function with the table's derivatives taken, and what the last one keeps."""
-        levels, innermost = deepest(traced.program.body)
-        if levels > DEEPEST:
-            raise UnsupportedError(
-                f"branches and loops that nest {levels} levels deep",
-                f"an elif is a branch in the else of the one before it; programs have at most {DEEPEST} levels",
-                "look numbers up in a list or a dict, with bisect or np.searchsorted",
-                innermost,
-            )
-        self._verify(traced.program)
-        plan = None
-        for step in self.steps:
-            traced, latest = self.derived(traced, step, count, arguments)
-            plan = latest or plan
-            self._verify(traced.program)
-        if all(step.kind == "value" for step in self.steps):
-            seen = () if self.steps else [k for k, entry in enumerate(traced.inputs) if entry.written]
-            traced = replace(traced, program=prepared(traced.program, seen))
-            self._verify(traced.program)
-        return traced, plan
 
     def _confirm(self, error: Exception, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> NoReturn:
         """Raise what the plain function raises where tracing ended in an exception, else report a defect."""
@@ -433,24 +377,6 @@ class Table:
             self.function(*args, **kwargs)
         finally:
             restore()
-
-    def _verify(self, program: Program) -> None:
-        if self.settings.verify:
-            verify(program)
-
-    def derived(self, traced: Traced, step: Step, count: int, arguments: dict[str, Any]) -> tuple[Traced, Plan | None]:
-        """Return a traced function with one derivative taken, and what it keeps."""
-        if step.kind == "value":
-            return _untied(traced), None
-        asked = self.request(step, count, arguments)
-        if step.chosen is not None:
-            asked = derive.chosen(traced, asked, step.chosen)
-        match step.kind:
-            case "gradient":
-                return derive.gradient(traced, asked, value=step.value, has_aux=step.has_aux)
-            case "pullback":
-                return derive.pullback(traced, asked, has_aux=step.has_aux)
-        return derive.pushforward(traced, asked, has_aux=step.has_aux, value=step.chosen is None), None
 
     def request(self, step: Step, count: int, arguments: dict[str, Any]) -> Request:
         """Return the arguments a step differentiates by, in a call."""
@@ -520,14 +446,3 @@ class Table:
             raise InternalError("a plain function has no kernel")
 
         return Specialisation(traced, self.function, None, careful, careful, self.settings, self.counted, primal=True)
-
-
-def _untied(traced: Traced) -> Traced:
-    """Return the function with arrays that it writes returned as the program's own."""
-    written = {entry.source for entry in traced.inputs if entry.written}
-
-    def leaf(x: Any) -> Any:
-        return Leaf(x.index, x.python_type) if isinstance(x, Leaf) and x.source in written else x
-
-    result = map_leaves(leaf, traced.result)
-    return replace(traced, result=result, side_effects=None)

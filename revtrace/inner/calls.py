@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from revtrace import api, derive
 from revtrace.derived import Derived
-from revtrace.dispatch.table import Step
+from revtrace.dispatch.steps import Step
 from revtrace.errors import TypeMismatchError
 from revtrace.handle import Handle
 from revtrace.inner.inline import Asked, flat, inlined, like, record

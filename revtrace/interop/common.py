@@ -21,7 +21,8 @@ import numpy as np
 from revtrace.callee import Callee
 from revtrace.cotangents import floats_in
 from revtrace.derived import shared_table
-from revtrace.dispatch.table import Step, Table
+from revtrace.dispatch.steps import Step
+from revtrace.dispatch.table import Table
 from revtrace.errors import UnsupportedError
 from revtrace.handle import Handle
 from revtrace.interop.arguments import Fixed, Hole, apart, kept, leaves_of, together

@@ -14,7 +14,7 @@ from typing import Any
 import dask
 import numpy as np
 
-from revtrace.dispatch.table import Step
+from revtrace.dispatch.steps import Step
 from revtrace.handle import Handle, handle
 
 __all__ = ["Sum", "value_and_grad"]

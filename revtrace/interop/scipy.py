@@ -13,7 +13,7 @@ import numpy as np
 
 from revtrace.containers import Slot, build, is_float, tree_of
 from revtrace.cotangents import floats_in
-from revtrace.dispatch.table import Step
+from revtrace.dispatch.steps import Step
 from revtrace.errors import GradientError
 from revtrace.handle import handle
 from revtrace.matrices import Axis, Matrix

@@ -103,10 +103,6 @@ class Expr:
     def __ge__(self, other: Any) -> Any:
         return apply("ge", self, other)
 
-    def equals(self, other: Any) -> Any:
-        """Compare for equality (``==`` is left to Python's identity)."""
-        return apply("eq", self, other)
-
     def __and__(self, other: Any) -> Any:
         return apply("and", self, other)
 

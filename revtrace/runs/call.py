@@ -12,7 +12,7 @@ from revtrace import derive
 from revtrace.callee import by_parameter, whole_call
 from revtrace.calls.draws import Tape, of
 from revtrace.dispatch.signature import EXTRA
-from revtrace.dispatch.table import Step
+from revtrace.dispatch.steps import Step
 from revtrace.loc import Loc
 from revtrace.passes.plan import Plan
 from revtrace.program.types import Array

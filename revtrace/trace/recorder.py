@@ -112,7 +112,6 @@ class Recorder:
         self.cells: dict[int, tuple[CellType, Ref]] = {}
         """Cells of functions that class bodies made, by identity, with the traced cells they stand for."""
         self.current = State(originals=self.originals)
-        self.all_params: set[Var] = set()
 
     # trying and undoing ---------------------------------------------------------------
 

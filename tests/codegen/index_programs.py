@@ -118,9 +118,6 @@ class _Maker:
         if isinstance(self.sum, Var) and depth == 3:
             self.sum = self.accumulator
 
-    def scoped(self, depth: int, *more: Operand) -> tuple[Any, Any]:
-        return list(self.small), list(self.ints)
-
     def loop(self, depth: int) -> None:
         b = self.builder
         start, stop = self.pick(self.small), self.pick(self.small)

@@ -5,10 +5,6 @@ from __future__ import annotations
 import mpmath as mp
 
 
-def _clip_power(x, y):
-    return mp.power(x, y)
-
-
 def _trunc(x):
     return mp.floor(x) if x >= 0 else mp.ceil(x)
 

@@ -111,13 +111,6 @@ def overflowing(x: Any) -> Any:
     return y
 
 
-def poled(x: Any) -> Any:
-    total = 0.0
-    for i in range(4):
-        total += 1.0 / (x - 2.0) if i == 3 else x
-    return np.log(x - 2.0) + total
-
-
 def test_the_first_infinity_is_found() -> None:
     made = recorded(overflowing, (1e30,))
     bad = made.first_bad()

@@ -115,7 +115,6 @@ def _walked(t: Tracer, fr: Frame, loop: Loop, carried: Carried, rolled: Rolled |
         for p in carried.params:
             t.b.own(p)
         loop.params = {index, *carried.params}
-        t.all_params |= loop.params
         state = carried.state.fork()
         if rolled is not None:
             start = fr.flow.blocks[loop.header].successors[0]

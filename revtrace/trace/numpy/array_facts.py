@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -118,7 +119,7 @@ def _issubdtype(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | No
     return Static(np.issubdtype(*(k.value for k in known)))
 
 
-@on(np.errstate, warnings_catch := __import__("warnings").catch_warnings)
+@on(np.errstate, warnings.catch_warnings)
 def _errstate(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     if not any(isinstance(v, Static) and v.value == "raise" for k, v in kwargs.items() if k != "under"):
         return Static(NOTHING)

@@ -158,11 +158,11 @@ def set_add(t: Tracer, st: State, target: Any, value: Any) -> None:
 
 def update(t: Tracer, st: State, target: Any, value: Any) -> None:
     """``target.update(value)``."""
-    for k, v in as_keywords(t, st, value, any_key=True).items():
+    for k, v in as_keywords(t, st, value).items():
         st.set_item(target, k, v)
 
 
-def as_keywords(t: Tracer, st: State, value: Any, any_key: bool = False) -> dict[Any, Any]:
+def as_keywords(t: Tracer, st: State, value: Any) -> dict[Any, Any]:
     """Return a mapping's items."""
     value = t.use(value)
     if isinstance(value, Ref):
