@@ -6,7 +6,8 @@ import ctypes
 import gc
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,18 @@ def _kilobytes(name: str) -> int:
     return int(found[1]) if found else 0
 
 
+@contextmanager
+def _nothing_held() -> Iterator[None]:
+    """Let kernels hold no memory between calls, inside the block; those that were compiled have loaded the module."""
+    pool = sys.modules.get("revtrace.codegen.pool")
+    if pool is None:
+        yield
+    else:
+        with pool.empty():
+            yield
+
+
+@_nothing_held()
 def peak(call: Callable[[], Any], times: int = 3) -> int | None:
     """Return how many kilobytes a call adds at its peak, the least of some calls; None where it cannot be known.
 

@@ -24,7 +24,7 @@ from numba.core.registry import cpu_target
 from numba.core.runtime.nrt import rtsys
 from numba.np.numpy_support import from_dtype
 
-from revtrace.codegen import door, native
+from revtrace.codegen import door, native, pool
 from revtrace.codegen.emit import Source
 from revtrace.codegen.expressions import NUMPY
 from revtrace.codegen.external import linked, register
@@ -123,6 +123,7 @@ def compile_source(source: Source, signature: tuple[Any, ...]) -> Kernel:
     arguments = (*((SLOTS,) if source.outputs else ()), *signature)
     with global_compiler_lock:
         export()
+        pool.export()
         result = compile_extra(typing, context, _function(source), arguments, None, flags, {}, pipeline_class=Pipeline)
         library = result.library
         # As the flags made it: with reference counting.
@@ -144,6 +145,7 @@ def load(data: bytes) -> Kernel:
     context = cpu_target.target_context
     with global_compiler_lock:
         export()
+        pool.export()
         # Nothing has done this in a process that compiles nothing; reading numba's registries, which takes
         # half a second, is needed for compiling only.
         rtsys.initialize(context)

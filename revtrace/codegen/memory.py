@@ -6,7 +6,6 @@ Imports numba.
 from __future__ import annotations
 
 import functools
-import sys
 import weakref
 from typing import Any
 
@@ -15,13 +14,12 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 from numba.np.arrayobj import get_itemsize, make_array, populate_array
 
+from revtrace.codegen import pool
 from revtrace.codegen.signals import Bail
 
 __all__ = ["ALLOCATION", "accessors", "array_bytes", "field", "listed", "plus"]
 
 I64 = ir.IntType(64)
-_HUGE = 1 << 22
-_MADV_HUGEPAGE = 14
 
 
 def _pointer(context: Any, builder: Any, kind: Any, value: Any, index: Any) -> Any:
@@ -186,7 +184,17 @@ def _allocate(context: Any, builder: Any, kind: Any, shape: Any) -> tuple[Any, A
     """Return a new array, and its size in bytes."""
     size = array_bytes(context, builder, kind, shape)
     align = context.get_preferred_array_alignment(kind.dtype)
-    meminfo = context.nrt.meminfo_alloc_aligned(builder, size, align)
+    large = builder.icmp_unsigned(">=", size, ir.Constant(I64, pool.LARGE))
+    place = cgutils.alloca_once(builder, cgutils.voidptr_t)
+    with builder.if_else(large, likely=False) as (then, otherwise):
+        with then:
+            meminfo = pool.new(builder, size)
+            with builder.if_then(cgutils.is_null(builder, meminfo), likely=False):
+                context.call_conv.return_user_exc(builder, MemoryError, ("an array is too large for memory",))
+            builder.store(meminfo, place)
+        with otherwise:
+            builder.store(context.nrt.meminfo_alloc_aligned(builder, size, align), place)
+    meminfo = builder.load(place)
     data = context.nrt.meminfo_data(builder, meminfo)
     strides = [ir.Constant(I64, get_itemsize(context, kind))] if shape else []
     for n in reversed(shape[1:]):
@@ -200,22 +208,7 @@ def _allocate(context: Any, builder: Any, kind: Any, shape: Any) -> tuple[Any, A
         itemsize=get_itemsize(context, kind),
         meminfo=meminfo,
     )
-    _ask_huge_pages(builder, data, size)
     return array, size
-
-
-def _ask_huge_pages(builder: Any, data: Any, size: Any) -> None:
-    """Advise the kernel about a large block, as numpy does: page faults cost more than filling it."""
-    if sys.platform != "linux":
-        return
-    page = ir.Constant(I64, 4096)
-    kind = ir.FunctionType(ir.IntType(32), [cgutils.voidptr_t, I64, ir.IntType(32)])
-    with builder.if_then(builder.icmp_unsigned(">=", size, ir.Constant(I64, _HUGE)), likely=False):
-        madvise = cgutils.get_or_insert_function(builder.module, kind, "madvise")
-        start = builder.ptrtoint(data, I64)
-        over = builder.urem(builder.sub(page, builder.urem(start, page)), page)
-        block = builder.inttoptr(builder.add(start, over), cgutils.voidptr_t)
-        builder.call(madvise, [block, builder.sub(size, over), ir.Constant(ir.IntType(32), _MADV_HUGEPAGE)])
 
 
 def _new(zeroed: bool) -> Any:
@@ -343,7 +336,7 @@ def grow(typingctx: Any, stack: Any, old: Any, size: Any) -> Any:
     def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         size = array_bytes(context, builder, kind, [args[2]])
         data = context.nrt.meminfo_varsize_realloc(builder, args[0], size)
-        _ask_huge_pages(builder, data, size)
+        pool.ask_huge_pages(builder, builder.ptrtoint(data, I64), size)
         return builder.bitcast(data, context.get_value_type(old))
 
     return old(_OWNER, old, types.int64), build
