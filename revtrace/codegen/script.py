@@ -12,8 +12,8 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from types import FunctionType
-from typing import Any
+from types import FunctionType, ModuleType
+from typing import Any, TypeGuard
 
 from revtrace.calls.bridge import Spec
 from revtrace.calls.core import row_named
@@ -26,6 +26,17 @@ from revtrace.rules.runtime import NAMES
 __all__ = ["script"]
 
 
+_IMPORTS = (
+    "import cmath",
+    "import functools",
+    "import math",
+    "from math import inf, nan",
+    "from typing import Any",
+    "",
+    "import numpy as np",
+)
+
+
 def script(*sources: Source) -> str:
     """Return generated code as the text of a script that defines the same functions.
 
@@ -35,10 +46,10 @@ def script(*sources: Source) -> str:
         What `revtrace.codegen.emit` wrote; the second with other names than the first.
     """
     trees = [_tree(source) for source in sources]
-    words = {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    words = set().union(*map(_names, trees))
     calls = [_call(name, spec) for name, spec in dict(call for source in sources for call in source.calls).items()]
     copied = _functions(words, calls)
-    parts = ["import cmath\nimport math\nfrom math import inf, nan\nfrom typing import Any\n\nimport numpy as np"]
+    parts = ["\n".join(_IMPORTS)]
     for name, meaning in (("Bail", "What Python would raise an exception for."), ("Deopt", "Not as was assumed.")):
         parts += [f'class {name}(Exception):\n    """{meaning}"""'] if name in words else []
     types = sorted({name for name in NUMPY.values() if name in words})
@@ -78,8 +89,9 @@ def called(run: Any, settings: dict[str, Any], adds: bool, outs: Any, ins: Any) 
 
 def _call(name: str, spec: Spec) -> _Call:
     row = row_named(spec.row)
-    if not row.fixed:
-        refusal = f"{row.name} has a rule of yours, whose code is not in this script"
+    if not row.fixed or row.stays:
+        why = "draws from a generator of the caller's" if row.stays else "has a rule of yours"
+        refusal = f"{row.name} {why}, which is not in this script"
         return _Call(f"def {name}(*arrays):\n    raise NotImplementedError({refusal!r})")
     run = row.run
     copied = isinstance(run, FunctionType) and run.__module__.startswith("revtrace.")
@@ -101,19 +113,31 @@ def _functions(words: Iterable[str], calls: Sequence[_Call]) -> list[str]:
         name = work.pop()
         if name in found:
             continue
-        function = known[name]
+        function = inspect.unwrap(known[name])
         assert isinstance(function, FunctionType)
         found[name] = textwrap.dedent(inspect.getsource(function)).rstrip()
-        for used in function.__code__.co_names:
+        for used in sorted(_names(ast.parse(found[name]))):
             value = function.__globals__.get(used)
             if used in known:
                 work.append(used)
-            elif isinstance(value, FunctionType) and value.__module__ == function.__module__:
+            elif _is_ours(value):
                 known[used] = value
                 work.append(used)
-            elif isinstance(value, (int, float, complex, tuple)):
+            elif isinstance(value, ModuleType) and used not in ("cmath", "functools", "math", "np"):
+                constants[used] = f"import {value.__name__} as {used}"
+            elif isinstance(value, (int, float, complex, tuple, dict)):
                 constants[used] = f"{used} = {value!r}"
     return [*(["\n".join(constants.values())] if constants else []), *found.values()]
+
+
+def _names(tree: ast.AST) -> set[str]:
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def _is_ours(value: Any) -> TypeGuard[Callable[..., Any]]:
+    """Whether a value is a function of revtrace's, which may be remembering its results."""
+    function = inspect.unwrap(value) if callable(value) else None
+    return isinstance(function, FunctionType) and function.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 def _globals(names: dict[str, Any]) -> dict[str, Callable[..., Any]]:

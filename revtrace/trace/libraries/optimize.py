@@ -17,7 +17,12 @@ from revtrace.trace.libraries.register import stands_for
 
 __all__ = ["Result", "held", "solved", "told"]
 
-enter(Row("held", lambda x: np.array(x), why_zero="it is held fixed"))
+
+def _held(x: Any) -> Any:
+    return np.array(x)
+
+
+enter(Row("held", _held, why_zero="it is held fixed"))
 _hold = opaque("held", (0,), 1)
 
 
