@@ -56,6 +56,8 @@ def _render(what: str, why: str, instead: str, loc: Loc, inside: Loc = NOWHERE) 
 
 def _installed_in(file: str) -> str | None:
     """The installed package or standard module that a file belongs to, None for the user's own."""
+    if file.startswith("<frozen "):
+        return file.removeprefix("<frozen ").rstrip(">").partition(".")[0]
     path = file.replace(os.sep, "/")
     for folder in ("/site-packages/", "/dist-packages/", sysconfig.get_path("stdlib").replace(os.sep, "/") + "/"):
         if folder in path:

@@ -28,9 +28,12 @@ PURE_PYTHON = frozenset({"calendar", "fnmatch", "re", "string", "textwrap"})
 #: Packages whose C functions are evaluated by calling them when all arguments are known.
 _PURE_MODULES = PURE_PYTHON.union(
     "builtins math cmath operator numpy _operator itertools functools fractions decimal inspect types typing "
-    "collections enum dataclasses datetime numpy.dtypes copy abc importlib _abc keyword _functools _struct posix "
+    "collections enum dataclasses datetime numpy.dtypes copy abc importlib _abc keyword _functools _struct "
     "posixpath".split()
 )
+
+#: Functions of ``os`` in C that only take paths apart; others look at the machine, which may have changed meanwhile.
+_PATHS = frozenset({"fspath", "_path_normpath", "_path_splitroot", "_path_splitroot_ex"})
 
 #: Modules of other packages whose C functions compute with their arguments and look at nothing else.
 _PURE_PARTS = ("scipy.special.",)
@@ -65,6 +68,14 @@ def evaluate(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dict[s
             "read it outside and pass it as an argument",
         )
     root = _package(f)
+    if root in ("posix", "nt"):
+        pure = f.__name__ in _PATHS
+        if not pure:
+            raise t.unsupported(
+                f"calling os.{f.__name__}",
+                "what it finds may be another at each call, and the compiled function would repeat that of the first",
+                "call it outside the function and pass what it gives as an argument",
+            )
     if not (pure or _is_pure(f)):
         return None
     if root in _LOOKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import heapq
 import math
+import os
 import statistics
 import threading
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from revtrace.trace.definitions import standard
-from tests.trace.agree import agrees
+from tests.trace.agree import agrees, refuses
 
 X = [5.0, 3.0, 8.0, 1.0, 9.0, 2.0, 4.5]
 
@@ -169,3 +170,9 @@ def test_statistics(name: str) -> None:
         assert ours(data) == pytest.approx(float(theirs(data)), rel=1e-14)
     with pytest.raises(statistics.StatisticsError):
         ours([])
+
+
+def test_what_the_machine_tells_is_no_constant() -> None:
+    refuses(lambda x: x if os.path.exists("w.txt") else 2.0 * x, 1.0, match=r"<lambda>(.|\n)*calling os.stat")
+    refuses(lambda x: x * len(os.getcwd()), 1.0, match="calling os.getcwd")
+    agrees(lambda x: x * len(os.path.join("a", os.path.splitext("b.txt")[0])), 1.3)

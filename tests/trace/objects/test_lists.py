@@ -163,6 +163,12 @@ def a_list_of_the_last_round(x: np.ndarray[Any, Any], c: float) -> float:
     return labels[0] + 2 * labels[-1] * c
 
 
+def items_deleted(x: np.ndarray[Any, Any], n: int) -> float:
+    items = list(x)
+    del items[1], items[-1]
+    return items[0] * items[n] ** 2
+
+
 A = [[1.0, 2.0, 3.0], [4.0, 5.0, 7.0], [0.5, 0.1, 0.2]]
 FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "product": (product, A, A),
@@ -180,6 +186,7 @@ FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "three deep": (three_deep, 1.3, 3),
     "deep copied": (deep_copied, A),
     "as an array": (as_an_array, 1.3, 4),
+    "items deleted": (items_deleted, np.array([0.3, 0.8, 1.1, 2.0]), 1),
     "a list of the last round": (a_list_of_the_last_round, np.array([0.3, 0.8]), 1.1),
 }
 
