@@ -34,7 +34,7 @@ from revtrace.program.nodes import Program
 VARIABLE = "REVTRACE_TEST_KERNELS"
 """Names the directory of the files; it is the run's own, and goes with it."""
 
-_SHARE = 8
+_SHARE = 16
 
 
 @dataclass
