@@ -241,7 +241,7 @@ def _set_list_item(t: Tracer, st: State, target: Ref, box: ListBox, key: Any, va
 def delete_item(t: Tracer, st: State, target: Any, key: Any) -> None:
     """``del target[key]``."""
     box = st.box(target) if isinstance(target, Ref) else None
-    if isinstance(target, Ref) and isinstance(box, growing.Growing):
+    if isinstance(target, Ref) and isinstance(box, Growing):
         box = growing.settled(t, st, target, "an item is deleted from a list of unknown length")
     if isinstance(box, (ListBox, DictBox)) and box.source is not None:
         t.side_effects = t.side_effects or t.b.loc
