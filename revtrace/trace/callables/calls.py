@@ -8,6 +8,8 @@ import sys
 import threading
 import types
 import typing
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,11 +30,13 @@ from revtrace.trace.state import CellBox, ObjectBox, State
 from revtrace.trace.values import NONE, UNDEF, Bound, Ref, Static, Tup, Vectorized
 
 if TYPE_CHECKING:
+    from revtrace.errors import UnsupportedError
     from revtrace.trace.frames import Frame
     from revtrace.trace.machine import Tracer
 
 
 __all__ = ["call", "call_method"]
+
 _GETTERS = (operator.itemgetter, operator.attrgetter, operator.methodcaller)
 
 
@@ -68,112 +72,223 @@ def call(
     for value in (function, *args, *kwargs.values()):
         if isinstance(value, Static):
             t.reliance.touch(value.value)
-    rule = users.find(users.plain_of(f))
-    if rule is not None:
-        from revtrace.trace.callables.user_rules import call_rule
+    made = _Call(f, function, args, kwargs, fr)
+    for way in _WAYS:
+        found = way(t, st, made)
+        if found is not None:
+            return found
+    raise _unknown(t, f)
 
-        return call_rule(t, st, users.plain_of(f), rule, args, kwargs)
-    # Before partials: revtrace's handles are both.
-    py_func = getattr(f, "py_func", None)
-    if isinstance(py_func, types.FunctionType):
-        return _plain(
-            t, st, py_func, Static(py_func, function.source and _attr(function.source, "py_func")), args, kwargs
-        )
-    entered = None if _stands_for_plain(f) else functions.find_instance(f)
-    if entered is not None:
-        return entered(t, st, f, function.source, args, kwargs, fr)
-    if isinstance(f, functools.partial):
-        source = function.source
-        first = tuple(
-            external(t, st, a, None if source is None else _partial_arg(source, k), "const")
-            for k, a in enumerate(f.args)
-        )
-        given = None if source is None else _attr(source, "keywords")
-        t.guard(given, "keys", tuple(f.keywords))
-        more = {
-            k: external(t, st, v, None if given is None else Item(given, k), "const") for k, v in f.keywords.items()
-        }
-        # What a handle calls is not the user's function.
-        name = "function" if hasattr(f, "callee") else "func"
-        inner_source = None if source is None else _attr(source, name)
-        return call(
-            t, st, external(t, st, getattr(f, name), inner_source, "const"), (*first, *args), {**more, **kwargs}, fr
-        )
-    if isinstance(f, _GETTERS):
-        from revtrace.trace.callables.library import call_getter
 
-        return call_getter(t, st, f, args[0])
-    if isinstance(f, (Vectorized, np.vectorize)):
-        from revtrace.trace.numpy.array_algorithms import call_vectorized
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call of an object that is known when tracing."""
 
-        return call_vectorized(t, st, f, args, kwargs)
-    kernel = getattr(getattr(f, "_dispatcher", None), "py_func", None)
-    if isinstance(kernel, types.FunctionType) and getattr(f, "signature", "") is None and not kwargs:
-        # What numba.vectorize makes of a function of numbers.
-        from revtrace.trace.numpy.array_algorithms import elementwise_call
+    target: Any
+    function: Static
+    """The object, with where it comes from."""
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    frame: Frame | None
 
-        where = function.source and _attr(_attr(function.source, "_dispatcher"), "py_func")
-        return elementwise_call(t, st, Static(kernel, where), args)
-    by_code = users.is_opted_out(f)
-    handler = None if by_code else functions.find(f)
+
+def _by_users_rule(t: Tracer, st: State, c: _Call) -> Any:
+    plain = users.plain_of(c.target)
+    rule = users.find(plain)
+    if rule is None:
+        return None
+    from revtrace.trace.callables.user_rules import call_rule
+
+    return call_rule(t, st, plain, rule, c.args, c.kwargs)
+
+
+def _behind_dispatcher(t: Tracer, st: State, c: _Call) -> Any:
+    """Numba's dispatchers and revtrace's handles have the plain function in an attribute."""
+    py_func = getattr(c.target, "py_func", None)
+    if not isinstance(py_func, types.FunctionType):
+        return None
+    source = c.function.source and _attr(c.function.source, "py_func")
+    return _plain(t, st, py_func, Static(py_func, source), c.args, c.kwargs)
+
+
+def _by_class_of_instance(t: Tracer, st: State, c: _Call) -> Any:
+    entered = None if _stands_for_plain(c.target) else functions.find_instance(c.target)
+    return None if entered is None else entered(t, st, c.target, c.function.source, c.args, c.kwargs, c.frame)
+
+
+def _partial(t: Tracer, st: State, c: _Call) -> Any:
+    f, source = c.target, c.function.source
+    if not isinstance(f, functools.partial):
+        return None
+    first = tuple(
+        external(t, st, a, None if source is None else _partial_arg(source, k), "const") for k, a in enumerate(f.args)
+    )
+    given = None if source is None else _attr(source, "keywords")
+    t.guard(given, "keys", tuple(f.keywords))
+    more = {k: external(t, st, v, None if given is None else Item(given, k), "const") for k, v in f.keywords.items()}
+    # What a handle calls is not the user's function.
+    name = "function" if hasattr(f, "callee") else "func"
+    inner = external(t, st, getattr(f, name), None if source is None else _attr(source, name), "const")
+    return call(t, st, inner, (*first, *c.args), {**more, **c.kwargs}, c.frame)
+
+
+def _getter(t: Tracer, st: State, c: _Call) -> Any:
+    if not isinstance(c.target, _GETTERS):
+        return None
+    from revtrace.trace.callables.library import call_getter
+
+    return call_getter(t, st, c.target, c.args[0])
+
+
+def _vectorized(t: Tracer, st: State, c: _Call) -> Any:
+    """Functions of numbers that NumPy or numba calls for each element."""
+    from revtrace.trace.numpy.array_algorithms import call_vectorized, elementwise_call
+
+    if isinstance(c.target, (Vectorized, np.vectorize)):
+        return call_vectorized(t, st, c.target, c.args, c.kwargs)
+    kernel = getattr(getattr(c.target, "_dispatcher", None), "py_func", None)
+    if isinstance(kernel, types.FunctionType) and getattr(c.target, "signature", "") is None and not c.kwargs:
+        source = c.function.source and _attr(_attr(c.function.source, "_dispatcher"), "py_func")
+        return elementwise_call(t, st, Static(kernel, source), c.args)
+    return None
+
+
+def _by_rule(t: Tracer, st: State, c: _Call) -> Any:
+    """What the tracer knows by itself, and the rows of `revtrace.rules`."""
+    if users.is_opted_out(c.target):
+        return None
+    handler = functions.find(c.target)
     if handler is not None:
-        return functions.handled(t, st, f, handler, args, kwargs, fr)
-    entry = None if by_code else callables.find(f)
-    if entry is not None:
-        return elementwise.call_entry(t, st, f, entry, args, kwargs)
-    wrapped = getattr(f, "__wrapped__", None)
-    if isinstance(getattr(f, "registry", None), types.MappingProxyType) and hasattr(f, "dispatch"):
-        from revtrace.trace.callables.library import dispatched
+        return functions.handled(t, st, c.target, handler, c.args, c.kwargs, c.frame)
+    entry = callables.find(c.target)
+    return None if entry is None else elementwise.call_entry(t, st, c.target, entry, c.args, c.kwargs)
 
-        return call(t, st, dispatched(t, st, function, args), args, kwargs, fr)
-    stand_in = libraries.find(f)
-    if stand_in is not None:
-        from revtrace.trace.definitions.register import traced
 
-        return traced(t, st, stand_in, args, kwargs)
-    if isinstance(f, types.FunctionType):
-        designs = libraries.designs(f)
-        if designs or (f.__module__ or "").partition(".")[0] in evaluate.PURE_PYTHON:
-            ready = evaluate.evaluate(t, st, f, args, kwargs, pure=designs)
-            if ready is not None:
-                return ready
-        return _plain(t, st, f, function, args, kwargs)
-    if isinstance(f, types.MethodType):
-        owner = external(t, st, f.__self__, None, "const")
-        return call(t, st, Static(f.__func__), (owner, *args), kwargs, fr)
-    if isinstance(wrapped, types.FunctionType):
-        if isinstance(f, functools._lru_cache_wrapper):
-            return memo.call_memoised(t, st, f, Static(wrapped), args, kwargs)
-        if type(f).__name__ == "_ArrayFunctionDispatcher":
-            return _plain(t, st, wrapped, Static(wrapped), args, kwargs)
-    if isinstance(f, types.WrapperDescriptorType) and f.__name__ == "__init__":
-        if issubclass(f.__objclass__, BaseException) and isinstance(args[0], Ref):
-            st.set_field(args[0], "args", Tup(args[1:]))
-            return NONE
-    if isinstance(f, type):
-        return construct.construct(t, st, f, args, kwargs)
-    ready = evaluate.evaluate(t, st, f, args, kwargs)
+def _by_type_of_first(t: Tracer, st: State, c: _Call) -> Any:
+    """What `functools.singledispatch` makes."""
+    if not (isinstance(getattr(c.target, "registry", None), types.MappingProxyType) and hasattr(c.target, "dispatch")):
+        return None
+    from revtrace.trace.callables.library import dispatched
+
+    return call(t, st, dispatched(t, st, c.function, c.args), c.args, c.kwargs, c.frame)
+
+
+def _stand_in(t: Tracer, st: State, c: _Call) -> Any:
+    """A plain function in place of a library's."""
+    stand_in = libraries.find(c.target)
+    if stand_in is None:
+        return None
+    from revtrace.trace.definitions.register import traced
+
+    return traced(t, st, stand_in, c.args, c.kwargs)
+
+
+def _plain_function(t: Tracer, st: State, c: _Call) -> Any:
+    f = c.target
+    if not isinstance(f, types.FunctionType):
+        return None
+    designs = libraries.designs(f)
+    if designs or (f.__module__ or "").partition(".")[0] in evaluate.PURE_PYTHON:
+        ready = evaluate.evaluate(t, st, f, c.args, c.kwargs, pure=designs)
+        if ready is not None:
+            return ready
+    return _plain(t, st, f, c.function, c.args, c.kwargs)
+
+
+def _bound_method(t: Tracer, st: State, c: _Call) -> Any:
+    if not isinstance(c.target, types.MethodType):
+        return None
+    owner = external(t, st, c.target.__self__, None, "const")
+    return call(t, st, Static(c.target.__func__), (owner, *c.args), c.kwargs, c.frame)
+
+
+def _wrapped(t: Tracer, st: State, c: _Call) -> Any:
+    """A plain function behind a memory of results, or behind NumPy's dispatch by type."""
+    wrapped = getattr(c.target, "__wrapped__", None)
+    if not isinstance(wrapped, types.FunctionType):
+        return None
+    if isinstance(c.target, functools._lru_cache_wrapper):
+        return memo.call_memoised(t, st, c.target, Static(wrapped), c.args, c.kwargs)
+    if type(c.target).__name__ == "_ArrayFunctionDispatcher":
+        return _plain(t, st, wrapped, Static(wrapped), c.args, c.kwargs)
+    return None
+
+
+def _init_of_exception(t: Tracer, st: State, c: _Call) -> Any:
+    f = c.target
+    if not (isinstance(f, types.WrapperDescriptorType) and f.__name__ == "__init__"):
+        return None
+    if not (issubclass(f.__objclass__, BaseException) and isinstance(c.args[0], Ref)):
+        return None
+    st.set_field(c.args[0], "args", Tup(c.args[1:]))
+    return NONE
+
+
+def _class(t: Tracer, st: State, c: _Call) -> Any:
+    return construct.construct(t, st, c.target, c.args, c.kwargs) if isinstance(c.target, type) else None
+
+
+def _evaluated(t: Tracer, st: State, c: _Call) -> Any:
+    """Call the object itself, with arguments that are all known."""
+    ready = evaluate.evaluate(t, st, c.target, c.args, c.kwargs)
     if ready is not None:
         return ready
-    integers = evaluate.deciding_integers(t, st, f, args, kwargs)
+    integers = evaluate.deciding_integers(t, st, c.target, c.args, c.kwargs)
     if integers:
-        raise NeedStatic(integers, f"{getattr(f, '__name__', f)}() is computed when tracing", t.b.loc)
+        raise NeedStatic(integers, f"{getattr(c.target, '__name__', c.target)}() is computed when tracing", t.b.loc)
+    return None
+
+
+def _of_no_account(t: Tracer, st: State, c: _Call) -> Any:
+    """Locks, and what writes to the terminal."""
+    f = c.target
     if isinstance(getattr(f, "__self__", None), _LOCKS) or getattr(f, "__objclass__", None) in _LOCKS:
         # A run shares nothing with other threads but what it is given.
         return NONE if f.__name__ in ("__exit__", "release") else Static(True)
-    if _shows(st, f, args):
-        # As with print: what is shown is no part of the value.
-        return NONE
-    own = next((vars(cls)["__call__"] for cls in type(f).__mro__ if "__call__" in vars(cls)), None)
-    if isinstance(own, types.FunctionType):
-        return call(t, st, Static(own), (external(t, st, f, None, "const"), *args), kwargs)
+    # As with print: what is shown is no part of the value.
+    return NONE if _shows(st, f, c.args) else None
+
+
+def _own_call(t: Tracer, st: State, c: _Call) -> Any:
+    """An instance of a class with a plain ``__call__``."""
+    own = next((vars(cls)["__call__"] for cls in type(c.target).__mro__ if "__call__" in vars(cls)), None)
+    if not isinstance(own, types.FunctionType):
+        return None
+    return call(t, st, Static(own), (external(t, st, c.target, None, "const"), *c.args), c.kwargs)
+
+
+_WAYS: tuple[Callable[[Tracer, State, _Call], Any], ...] = (
+    _by_users_rule,
+    # Before partials: revtrace's handles are both.
+    _behind_dispatcher,
+    _by_class_of_instance,
+    _partial,
+    _getter,
+    _vectorized,
+    _by_rule,
+    _by_type_of_first,
+    _stand_in,
+    _plain_function,
+    _bound_method,
+    _wrapped,
+    _init_of_exception,
+    _class,
+    _evaluated,
+    _of_no_account,
+    _own_call,
+)
+"""How an object that is known when tracing is called: the first of these that does not return None."""
+
+
+def _unknown(t: Tracer, f: Any) -> UnsupportedError:
+    """Return the error that refuses a call by its name."""
     name = (
         f"the ufunc {f.__name__}"
         if isinstance(f, np.ufunc)
         else getattr(f, "__qualname__", None) or type(f).__qualname__
     )
     module = getattr(f, "__module__", None)
-    raise t.unsupported(
+    return t.unsupported(
         f"calling {module + '.' if module else ''}{name}",
         "revtrace has no rule for it and it is not plain Python that could be traced",
         "write it with functions that have rules",
