@@ -7,6 +7,7 @@ import math
 import statistics
 from typing import Any
 
+from revtrace.trace.callables.functions import on
 from revtrace.trace.definitions.register import define
 
 __all__: list[str] = []
@@ -157,3 +158,15 @@ def harmonic_mean(data: Any, weights: Any = None) -> Any:
     if weights is None:
         return len(values) / math.fsum([1 / v for v in values])
     return math.fsum(weights) / math.fsum([w / v for w, v in zip(weights, values, strict=True)])
+
+
+@on(getattr(statistics, "_normal_dist_inv_cdf", None))
+def _quantile_of_normal(t: Any, st: Any, args: Any, kwargs: Any, fr: Any) -> Any:
+    """``NormalDist(mu, sigma).inv_cdf(p)``, after its tests."""
+    from revtrace.trace import operators
+    from revtrace.trace.numbers import as_num
+    from revtrace.trace.values import Num
+
+    p, mu, sigma = args
+    score = Num(t.b.op("ndtri", t.b.cast(as_num(t, p).operand, "f8")), True)
+    return operators.binary(t, st, "+", mu, operators.binary(t, st, "*", score, sigma))

@@ -139,6 +139,14 @@ FUNCTIONS: dict[str, tuple[Any, ...]] = {
 }
 
 
+def test_normal_distribution() -> None:
+    def bounds(p: float, s: float) -> float:
+        spread = statistics.NormalDist(0.3, s)
+        return spread.inv_cdf(p) * spread.cdf(p) + statistics.NormalDist().inv_cdf(0.975) * spread.pdf(p)
+
+    agrees(bounds, 0.3, 1.2, approx=1e-14)
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_function(name: str) -> None:
     function, *args = FUNCTIONS[name]
