@@ -180,6 +180,9 @@ def _interp(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) 
     n = knots.shape[0]
     one = const(1, "i8")
 
+    def knot(k: Any) -> Num:
+        return Num(t.b.cast(arrays.element(t, knots, (k,)).operand, "f8"), False)
+
     def at(v: Any) -> Any:
         from revtrace.program.nodes import Block, Var, While
         from revtrace.program.types import INT
@@ -195,7 +198,7 @@ def _interp(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) 
         with t.b.block() as body:
             t.b.own(low), t.b.own(high)
             middle = numbers.fold(t, "floordiv", numbers.fold(t, "add", low, high, "i8"), const(2, "i8"), "i8")
-            above = t.b.compare("le", arrays.element(t, knots, (middle,)).operand, point.operand)
+            above = t.b.compare("le", knot(middle).operand, point.operand)
             new_low = t.b.op("select", above, middle, low, type=INT)
             new_high = t.b.op("select", above, high, middle, type=INT)
         out_low, out_high = Var(INT, "low"), Var(INT, "high")
@@ -203,11 +206,11 @@ def _interp(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) 
             While((low, high), (const(0, "i8"), last), Block(tuple(test), (more,)),
                   Block(tuple(body), (new_low, new_high)), (out_low, out_high), Var(INT, "count"), False, t.b.loc)
         )  # fmt: skip
-        x0, x1 = (arrays.element(t, knots, (k,)) for k in (out_low, out_high))
+        x0, x1 = knot(out_low), knot(out_high)
         y0, y1 = (arrays.element(t, values, (k,)) for k in (out_low, out_high))
         slope = numbers.binary(t, "/", numbers.binary(t, "-", y1, y0), numbers.binary(t, "-", x1, x0))
         inner = numbers.binary(t, "+", numbers.binary(t, "*", slope, numbers.binary(t, "-", point, x0)), y0)
-        first_x, last_x = arrays.element(t, knots, (const(0, "i8"),)), arrays.element(t, knots, (last,))
+        first_x, last_x = knot(const(0, "i8")), knot(last)
         first = arrays.element(t, values, (const(0, "i8"),)) if is_none(left) else left
         final = arrays.element(t, values, (last,)) if is_none(right) else right
         at_end = arrays.element(t, values, (last,))

@@ -34,6 +34,7 @@ FUNCTIONS = {
     "ndenumerate": (lambda a: sum(v * v * (i + 1) for (i, _), v in np.ndenumerate(a)), M),
     "a grid known while tracing, written to an array": (lambda s: s * _powers(), 1.4),
     "spacing": (lambda x: (x[x > np.spacing(x)] ** 2).sum() + np.spacing(-1.0) + np.spacing(3), X),
+    "interpolation between integers": (lambda y: np.interp(np.array([0.5, 2.25]), np.arange(4), y).sum(), X),
     "grids": (
         lambda s, k: (
             np.exp(-((np.mgrid[-k : k + 1, 0:k] / s) ** 2).sum(axis=0)).sum()
