@@ -167,7 +167,7 @@ _SCIPY: Mapping[str, str] = {
     "expm1": "expm1", "gamma": "gamma", "gammaln": "lgamma", "i0": "i0", "i0e": "i0e", "i1": "i1", "i1e": "i1e",
     "j0": "j0", "j1": "j1", "k0": "k0", "k1": "k1", "log1p": "log1p", "log_expit": "log_expit", "log_ndtr": "log_ndtr",
     "loggamma": "lgamma", "logit": "logit", "ndtr": "ndtr", "ndtri": "ndtri", "polygamma": "polygamma",
-    "psi": "digamma", "xlog1py": "xlog1py", "xlogy": "xlogy", "y0": "y0", "y1": "y1", "kn": "kv", "yn": "yv",
+    "psi": "digamma", "xlog1py": "xlog1py", "xlogy": "xlogy", "y0": "y0", "y1": "y1",
     **{name: name for name in ARITY},
 }  # fmt: skip
 

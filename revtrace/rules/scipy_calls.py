@@ -20,7 +20,7 @@ ARITY: Mapping[str, int] = {
     **dict.fromkeys(
         (
             *("dawsn", "spence", "exp10", "ellipk", "ellipe", "ellipkm1", "expi", "exp1", "rgamma", "cosm1", "exprel"),
-            *("erfi", "ndtri_exp", "wrightomega", "sindg", "cosdg"),
+            *("erfi", "ndtri_exp", "wrightomega", "sindg", "cosdg", "tandg", "cotdg", "k0e", "k1e"),
         ),
         1,
     ),
@@ -29,11 +29,20 @@ ARITY: Mapping[str, int] = {
             *("rel_entr", "kl_div", "huber", "pseudo_huber", "gammainc", "gammaincc", "gammaincinv", "binom", "poch"),
             *("jv", "yv", "iv", "kv", "ive", "kve", "expn", "boxcox", "boxcox1p", "inv_boxcox", "inv_boxcox1p"),
             *("stdtr", "chdtr", "chdtrc", "ellipkinc", "ellipeinc", "hyp0f1", "eval_legendre"),
+            *("kn", "yn", "jve", "yve", "struve", "modstruve", "stdtrit", "chdtri", "gammainccinv", "pdtr", "pdtrc"),
+            *("owens_t", "eval_chebyt", "eval_chebyu", "eval_laguerre"),
         ),
         2,
     ),
-    **dict.fromkeys(("betainc", "betaincc", "betaincinv", "gdtr", "gdtrc", "hyp1f1"), 3),
+    **dict.fromkeys(
+        (
+            *("betainc", "betaincc", "betaincinv", "betainccinv", "gdtr", "gdtrc", "hyp1f1", "fdtri"),
+            *("eval_genlaguerre", "eval_gegenbauer"),
+        ),
+        3,
+    ),
     "hyp2f1": 4,
+    "eval_jacobi": 4,
 }
 """Functions of real numbers, and how many."""
 

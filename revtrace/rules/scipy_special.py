@@ -107,6 +107,8 @@ _one("exp1", lambda x, out: -div(exp(-x), safe(x)), 0.5, 3.0)
 _one("cosm1", lambda x, out: -sin(x), 0.3, -2.0, 1e-5)
 _one("sindg", lambda x, out: (math.pi / 180) * apply("cosdg", x), 20.0, -130.0)
 _one("cosdg", lambda x, out: -(math.pi / 180) * apply("sindg", x), 20.0, -130.0)
+_one("tandg", lambda x, out: (math.pi / 180) * (1 + out * out), 20.0, -130.0)
+_one("cotdg", lambda x, out: -(math.pi / 180) * (1 + out * out), 20.0, -130.0)
 _one("spence", lambda x, out: where(eq(x, 1), -1, div(log(x), safe(1 - x))), 0.3, 2.5, 1.0)
 _one("wrightomega", lambda x, out: div(out, 1 + out), 0.3, -2.5, 30.0)
 
@@ -161,6 +163,10 @@ def _gamma_density(a: Any, x: Any) -> Any:
 _last("gammainc", lambda a, x, out: _gamma_density(a, x), ((0.5, 0.7), (3.0, 2.0), (20.0, 18.0)))
 _last("gammaincc", lambda a, x, out: -_gamma_density(a, x), ((0.5, 0.7), (3.0, 2.0), (20.0, 18.0)))
 _last("gammaincinv", lambda a, y, out: div(1, _gamma_density(a, out)), ((0.5, 0.7), (3.0, 0.2)))
+_last("gammainccinv", lambda a, y, out: -div(1, _gamma_density(a, out)), ((0.5, 0.7), (3.0, 0.2)))
+_last("chdtri", lambda v, p, out: -div(2, _gamma_density(0.5 * v, 0.5 * out)), ((1.0, 0.7), (5.0, 0.2)))
+_last("pdtr", lambda k, m, out: -_gamma_density(apply("floor", k) + 1, m), ((2.0, 1.3), (3.7, 5.0)))
+_last("pdtrc", lambda k, m, out: _gamma_density(apply("floor", k) + 1, m), ((2.0, 1.3), (3.7, 5.0)))
 _last("chdtr", lambda v, x, out: 0.5 * _gamma_density(0.5 * v, 0.5 * x), ((1.0, 0.7), (5.0, 6.0)))
 _last("chdtrc", lambda v, x, out: -0.5 * _gamma_density(0.5 * v, 0.5 * x), ((1.0, 0.7), (5.0, 6.0)))
 
@@ -187,6 +193,15 @@ def _beta_density(a: Any, b: Any, x: Any) -> Any:
 _last("betainc", lambda a, b, x, out: _beta_density(a, b, x), ((0.5, 2.0, 0.3), (3.0, 4.5, 0.6)))
 _last("betaincc", lambda a, b, x, out: -_beta_density(a, b, x), ((0.5, 2.0, 0.3), (3.0, 4.5, 0.6)))
 _last("betaincinv", lambda a, b, y, out: div(1, _beta_density(a, b, out)), ((0.5, 2.0, 0.3), (3.0, 4.5, 0.6)))
+_last("betainccinv", lambda a, b, y, out: -div(1, _beta_density(a, b, out)), ((0.5, 2.0, 0.3), (3.0, 4.5, 0.6)))
+
+
+def _fisher_slope(m: Any, n: Any, p: Any, out: Any) -> Any:
+    both = n + m * out
+    return div(both * both, m * n * _beta_density(0.5 * n, 0.5 * m, div(n, both)))
+
+
+_last("fdtri", _fisher_slope, ((3.0, 5.0, 0.3), (2.0, 7.0, 0.8)))
 
 
 def _student_density(df: Any, t: Any) -> Any:
@@ -196,6 +211,16 @@ def _student_density(df: Any, t: Any) -> Any:
 
 
 _last("stdtr", lambda df, t, out: _student_density(df, t), ((3.0, 0.7), (1.5, -2.0)))
+_last("stdtrit", lambda df, p, out: div(1, _student_density(df, out)), ((3.0, 0.7), (1.5, 0.2)))
+# Owen (1956): by the height and by the slope
+_row(
+    "owens_t",
+    lambda h, a, out: (
+        lambda: -div(exp(-0.5 * (h * h)) * apply("erf", a * h * (1 / math.sqrt(2))), 2 * math.sqrt(2 * math.pi)),
+        lambda: div(exp(-0.5 * (h * h) * (1 + a * a)), 2 * math.pi * (1 + a * a)),
+    ),
+    ((0.7, 0.3), (-1.2, 2.0), (0.5, -0.8)),
+)
 _one(
     "ndtri_exp",
     lambda y, out: math.sqrt(2 * math.pi) * exp(y + 0.5 * (out * out)),
@@ -293,6 +318,17 @@ _last("kv", lambda v, x, out: -_mean("kv", v, x, 1), _ORDERS)
 _last("ive", lambda v, x, out: _mean("ive", v, x, 1) - sign(x) * out, _ORDERS)
 _last("kve", lambda v, x, out: out - _mean("kve", v, x, 1), _ORDERS)
 
+# Orders of whole numbers: what is behind the point is dropped.
+_last("kn", lambda n, x, out: -_mean("kv", apply("trunc", n), x, 1), ((0.0, 1.3), (2.0, 4.5)))
+_last("yn", lambda n, x, out: _mean("yv", apply("trunc", n), x, -1), ((0.0, 1.3), (2.0, 4.5)))
+_last("jve", lambda v, x, out: _mean("jve", v, x, -1), _ORDERS)
+_last("yve", lambda v, x, out: _mean("yve", v, x, -1), _ORDERS)
+_one("k0e", lambda x, out: out - apply("k1e", x), 0.7, 4.0)
+_one("k1e", lambda x, out: out - apply("k0e", x) - div(out, x), 0.7, 4.0)
+# Struve functions: DLMF 11.4.27, 11.4.29
+_last("struve", lambda v, x, out: apply("struve", v - 1, x) - div(v * out, x), ((1.0, 1.3), (2.5, 4.5), (0.0, 0.7)))
+_last("modstruve", lambda v, x, out: apply("modstruve", v - 1, x) - div(v * out, x), ((1.0, 1.3), (2.5, 4.5)))
+
 # hypergeometric functions: DLMF 15.5.1, 13.3.15; Legendre polynomials: DLMF 14.10.5 ------------------
 
 _last("hyp0f1", lambda v, x, out: div(apply("hyp0f1", v + 1, x), v), ((1.5, 0.7), (0.5, -2.0)))
@@ -311,6 +347,41 @@ def _legendre_slope(n: Any, x: Any, out: Any) -> Any:
 
 
 _last("eval_legendre", _legendre_slope, ((3.0, 0.4), (2.0, -0.7), (4.0, 1.0), (3.0, -1.0)))
+
+# other orthogonal polynomials: DLMF 18.9.15 to 18.9.25
+
+_DEGREES = ((3.0, 0.4), (2.0, -0.7), (0.0, 0.3), (2.5, 0.6))
+
+
+def _lower(name: str, n: Any, *rest: Any) -> Any:
+    """The polynomial of a degree less by one; zero for that of degree zero."""
+    return where(eq(n, 0), 0.0, apply(name, where(eq(n, 0), 1.0, n) - 1, *rest))
+
+
+def _chebyshev_slope(n: Any, x: Any, out: Any) -> Any:
+    end = eq(fabs(x), 1)
+    inner = div((n + 1) * apply("eval_chebyt", n + 1, x) - x * out, safe(x * x - 1))
+    return where(end, (n * (n + 2)) * (x * out) * (1 / 3), inner)
+
+
+_last("eval_chebyt", lambda n, x, out: n * _lower("eval_chebyu", n, x), (*_DEGREES, (3.0, 1.0)))
+_last("eval_chebyu", _chebyshev_slope, (*_DEGREES, (3.0, 1.0), (2.0, -1.0)))
+_last("eval_laguerre", lambda n, x, out: -_lower("eval_genlaguerre", n, 1.0, x), ((3.0, 0.4), (2.0, 1.7), (0.0, 0.3)))
+_last(
+    "eval_genlaguerre",
+    lambda n, a, x, out: -_lower("eval_genlaguerre", n, a + 1, x),
+    ((3.0, 0.5, 0.4), (2.0, 1.0, 1.7), (0.0, 0.5, 0.3)),
+)
+_last(
+    "eval_gegenbauer",
+    lambda n, a, x, out: 2 * (a * _lower("eval_gegenbauer", n, a + 1, x)),
+    ((3.0, 0.7, 0.4), (2.0, 1.5, -0.7), (0.0, 0.5, 0.3)),
+)
+_last(
+    "eval_jacobi",
+    lambda n, a, b, x, out: 0.5 * ((n + a + b + 1) * _lower("eval_jacobi", n, a + 1, b + 1, x)),
+    ((3.0, 0.5, 0.3, 0.4), (2.0, 1.5, 0.2, -0.7), (0.0, 0.5, 0.5, 0.3)),
+)
 
 # elliptic integrals: DLMF 19.4 ------------------------------------------------------------------------
 

@@ -171,7 +171,35 @@ REFERENCE = {
     "cosine_integral": mp.ci,
     "sinh_integral": mp.shi,
     "cosh_integral": mp.chi,
+    "tandg": lambda x: mp.tan(x * mp.pi / 180),
+    "cotdg": lambda x: mp.cot(x * mp.pi / 180),
+    "k0e": lambda x: mp.besselk(0, x) * mp.exp(x),
+    "k1e": lambda x: mp.besselk(1, x) * mp.exp(x),
+    "kn": lambda n, x: mp.besselk(int(n), x),
+    "yn": lambda n, x: mp.bessely(int(n), x),
+    "jve": mp.besselj,
+    "yve": mp.bessely,
+    "struve": mp.struveh,
+    "modstruve": mp.struvel,
+    "gammainccinv": lambda a, y: REFERENCE["gammaincinv"](a, 1 - y),
+    "chdtri": lambda v, p: 2 * REFERENCE["gammaincinv"](v / 2, 1 - p),
+    "pdtr": lambda k, m: mp.gammainc(mp.floor(k) + 1, m, mp.inf, regularized=True),
+    "pdtrc": lambda k, m: mp.gammainc(mp.floor(k) + 1, 0, m, regularized=True),
+    "betainccinv": lambda a, b, y: REFERENCE["betaincinv"](a, b, 1 - y),
+    "fdtri": lambda m, n, p: _of_fisher(REFERENCE["betaincinv"](m / 2, n / 2, p), m, n),
+    "stdtrit": lambda v, p: mp.findroot(lambda t: _student(v, t) - p, (-1, 1), solver="anderson"),
+    "owens_t": lambda h, a: mp.quad(lambda x: mp.exp(-h * h * (1 + x * x) / 2) / (1 + x * x), [0, a]) / (2 * mp.pi),
+    "eval_chebyt": mp.chebyt,
+    "eval_chebyu": lambda n, x: mp.chebyu(n, x),
+    "eval_laguerre": lambda n, x: mp.laguerre(n, 0, x),
+    "eval_genlaguerre": mp.laguerre,
+    "eval_gegenbauer": mp.gegenbauer,
+    "eval_jacobi": mp.jacobi,
 }
+
+
+def _of_fisher(w, m, n):
+    return n * w / (m * (1 - w))
 
 
 def _student(v, t):

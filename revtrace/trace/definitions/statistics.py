@@ -70,9 +70,28 @@ def nanmedian(a: Any, axis: Any = None, out: Any = None, overwrite_input: Any = 
     return finish(_shaped(found, a, axis, shape, keepdims), out)
 
 
-def _between(line: Any, n: Any, q: Any) -> Any:
+#: Places of quantiles among n sorted numbers that start at 0: q (n + c) + d, whose numbers Hyndman and Fan's (1996)
+#: definitions 4 to 9 choose.
+_PLACES = {
+    "linear": (-1.0, 0.0), "interpolated_inverted_cdf": (0.0, -1.0), "hazen": (0.0, -0.5), "weibull": (1.0, -1.0),
+    "median_unbiased": (1.0 / 3.0, -2.0 / 3.0), "normal_unbiased": (0.25, -0.625),
+}  # fmt: skip
+#: Those that choose a neighbour of the linear one's place.
+_CHOSEN = ("lower", "higher", "midpoint", "nearest")
+
+
+def _between(line: Any, n: Any, q: Any, method: Any) -> Any:
     """The q-quantile of n sorted numbers, between its neighbours."""
-    at = q * (n - 1)
+    if method in _CHOSEN:
+        at = q * (n - 1)
+        if method == "nearest":
+            at = np.rint(at)
+        low, high = int(np.floor(at)), int(np.ceil(at))
+        if method == "midpoint":
+            return 0.5 * (line[low] + line[high])
+        return line[high] if method == "higher" else line[low]
+    more, less = _PLACES[method]
+    at = min(max(q * (n + more) + less, 0.0), n - 1.0)
     low = int(np.floor(at))
     high = min(low + 1, n - 1)
     part = at - low
@@ -81,7 +100,14 @@ def _between(line: Any, n: Any, q: Any) -> Any:
     return a + step * part if part < 0.5 else b - step * (1 - part)
 
 
-def _quantiles(a: Any, q: Any, axis: Any, out: Any, keepdims: Any, leave_out: bool) -> Any:
+def _quantiles(
+    a: Any, q: Any, axis: Any, out: Any, keepdims: Any, leave_out: bool, method: Any, weights: Any, interpolation: Any
+) -> Any:
+    if weights is not None:
+        refuse("a quantile with the argument 'weights'")
+    method = method if interpolation is None else interpolation
+    if method not in _PLACES and method not in _CHOSEN:
+        refuse(f"a quantile with method={method!r}", "its value jumps between neighbours", "use another method")
     a, q = _floating(a), np.asarray(q)
     points = q.ravel()
     if not np.all((points >= 0) & (points <= 1)):
@@ -97,15 +123,8 @@ def _quantiles(a: Any, q: Any, axis: Any, out: Any, keepdims: Any, leave_out: bo
         for i in range(count):
             m = sizes[i]
             if m > 0 and (leave_out or m == n):
-                found[j, i] = _between(lines[i], m, points[j])
+                found[j, i] = _between(lines[i], m, points[j], method)
     return finish(_shaped(found, a, axis, shape, keepdims, q.shape), out)
-
-
-def _check_method(method: Any, weights: Any, interpolation: Any) -> None:
-    if method != "linear" or interpolation is not None:
-        refuse("a quantile with the argument 'method'", "only linear interpolation has a rule")
-    if weights is not None:
-        refuse("a quantile with the argument 'weights'")
 
 
 @define(np.quantile)
@@ -114,8 +133,7 @@ def quantile(
     keepdims: Any = False, *, weights: Any = None, interpolation: Any = None,
 ) -> Any:  # fmt: skip
     """Quantiles, interpolated between neighbours; NaN if one number is NaN."""
-    _check_method(method, weights, interpolation)
-    return _quantiles(a, q, axis, out, keepdims, False)
+    return _quantiles(a, q, axis, out, keepdims, False, method, weights, interpolation)
 
 
 @define(np.percentile)
@@ -124,8 +142,7 @@ def percentile(
     keepdims: Any = False, *, weights: Any = None, interpolation: Any = None,
 ) -> Any:  # fmt: skip
     """Quantiles given in hundredths."""
-    _check_method(method, weights, interpolation)
-    return _quantiles(a, np.asarray(q) / 100, axis, out, keepdims, False)
+    return _quantiles(a, np.asarray(q) / 100, axis, out, keepdims, False, method, weights, interpolation)
 
 
 @define(np.nanquantile)
@@ -134,8 +151,7 @@ def nanquantile(
     keepdims: Any = False, *, weights: Any = None, interpolation: Any = None,
 ) -> Any:  # fmt: skip
     """Quantiles of the numbers that are not NaN."""
-    _check_method(method, weights, interpolation)
-    return _quantiles(a, q, axis, out, keepdims, True)
+    return _quantiles(a, q, axis, out, keepdims, True, method, weights, interpolation)
 
 
 @define(np.nanpercentile)
@@ -144,8 +160,7 @@ def nanpercentile(
     keepdims: Any = False, *, weights: Any = None, interpolation: Any = None,
 ) -> Any:  # fmt: skip
     """Quantiles of the numbers that are not NaN, given in hundredths."""
-    _check_method(method, weights, interpolation)
-    return _quantiles(a, np.asarray(q) / 100, axis, out, keepdims, True)
+    return _quantiles(a, np.asarray(q) / 100, axis, out, keepdims, True, method, weights, interpolation)
 
 
 # counting ---------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from revtrace.trace.libraries import (
     equations,
     fft,
     filters,
+    images,
     integrate,
     interpolate,
     linalg,
@@ -28,6 +29,6 @@ from revtrace.trace.libraries import (
 from revtrace.trace.libraries.register import designs, find
 
 __all__ = [
-    "averages", "compilers", "designs", "distance", "equations", "fft", "filters", "find", "integrate", "interpolate",
-    "linalg", "optimize", "peaks", "signal", "special", "spectra", "splines", "stats", "trajectories",
+    "averages", "compilers", "designs", "distance", "equations", "fft", "filters", "find", "images", "integrate",
+    "interpolate", "linalg", "optimize", "peaks", "signal", "special", "spectra", "splines", "stats", "trajectories",
 ]  # fmt: skip

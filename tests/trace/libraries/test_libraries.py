@@ -10,7 +10,7 @@ import pytest
 
 import revtrace
 from revtrace.config import override
-from revtrace.trace.libraries import find
+from revtrace.trace.libraries import find, images
 from revtrace.trace.libraries.register import STAND_INS
 from tests.trace.agree import agrees, refuses
 from tests.trace.libraries.checks import like_the_library, weighted
@@ -73,6 +73,17 @@ def of_neighbours(x, image):
         ndimage.median_filter(image, 3), ndimage.percentile_filter(x, 20, size=3), ndimage.rank_filter(x, 1, size=4),
         ndimage.maximum_filter(image, (2, 3)), ndimage.minimum_filter1d(x, 3, mode="wrap"), signal.medfilt(x, 3),
         ndimage.minimum_filter(image, footprint=cross), ndimage.grey_dilation(image, size=3),
+    )  # fmt: skip
+
+
+def of_places(image, w):
+    places = np.stack((8.0 * w - 2.0, 9.0 * w[::-1] - 2.0))
+    return (
+        ndimage.zoom(image, 1.5, order=1), ndimage.rotate(image, 20.0, order=1, reshape=False),
+        ndimage.shift(image, (0.4, -0.7), order=2, mode="mirror"), ndimage.spline_filter(image),
+        ndimage.map_coordinates(image, places, order=3, mode="nearest"),
+        ndimage.map_coordinates(image, places, order=1, cval=0.3), ndimage.zoom(image[0], 0.7, order=0),
+        ndimage.affine_transform(image, np.array([[1.1, 0.1], [-0.1, 0.9]]), offset=w[0], order=1, mode="reflect"),
     )  # fmt: skip
 
 
@@ -201,7 +212,7 @@ def of_given_parameters(x, y, a):
 CASES = [
     (of_metrics, (P, Q)), (of_pairs, (P,)), (of_filters, (X, A)), (of_spectra, (X, IMAGE, A)),
     (of_neighbours, (X, IMAGE + 0.01 * IMAGE[::-1])), (of_covariances, (S, X)), (of_nodes, (A,)),
-    (of_images, (IMAGE, KERNEL)),
+    (of_places, (IMAGE, W)), (of_images, (IMAGE, KERNEL)),
     (of_cosines, (X, IMAGE[:3, :4])), (of_splines, (X, W, A)), (of_a_constant_spline, (W,)), (of_a_grid, (IMAGE, W)),
     (of_integrals, (A,)), (of_equations, (A, W)), (of_roots, (A, W)), (of_matrices, (S, P)),
     (of_given_parameters, (X, Y, A)), (of_tests, (X,)),
@@ -237,6 +248,24 @@ def test_roots_have_second_derivatives() -> None:
     with override(interpret=True, cache=False):
         second = revtrace.grad(revtrace.grad(lambda a: optimize.brentq(lambda s: s**3 - a, 0.0, 2.0)))(A)
     assert second == pytest.approx(-2 / 9 * A ** (-5 / 3), rel=1e-9)
+
+
+@pytest.mark.parametrize("order", range(6))
+@pytest.mark.parametrize("mode", ["nearest", "wrap", "reflect", "mirror", "constant", "grid-wrap"])
+def test_images_at_places(mode: str, order: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = np.stack((np.linspace(-9.0, 15.0, 41), np.linspace(13.1, -8.3, 41)))
+    functions = (
+        lambda: ndimage.map_coordinates(IMAGE, places, order=order, mode=mode, cval=0.3),
+        lambda: ndimage.zoom(IMAGE, 1.7, order=order, mode=mode),
+        lambda: ndimage.zoom(IMAGE, 1.7, order=order, mode=mode, grid_mode=mode.startswith("grid")),
+        lambda: ndimage.rotate(IMAGE, 20.0, order=order, mode=mode),
+        lambda: ndimage.shift(IMAGE, (0.3, -0.8), order=order, mode=mode),
+    )
+    expected = [f() for f in functions]
+    # SciPy's plain code calls what is traced in place of its compiled code.
+    monkeypatch.setattr(ndimage._interpolation, "_nd_image", images)
+    for f, value in zip(functions, expected, strict=True):
+        np.testing.assert_allclose(f(), value, atol=1e-11)
 
 
 def test_compiled_equals_interpreted() -> None:
