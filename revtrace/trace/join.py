@@ -281,6 +281,8 @@ class Joiner:
             self.result.tag = self.value(tags[0], tags[1], "exit")
         else:
             self.result.tag = a.tag
+        # What two objects of the arms became one from holds what only the arms have.
+        prune(self.result, self.t)
         return self.result
 
 

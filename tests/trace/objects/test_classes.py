@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 
 from tests.trace.agree import agrees, refuses
@@ -208,3 +209,26 @@ def test_a_pullback_of_a_result_that_turned_complex() -> None:
     assert out == (-2.0) ** 0.5
     assert by_base == pytest.approx((0.5 * (-2.0) ** -0.5).real, abs=1e-15)
     assert by_exponent == pytest.approx((out * cmath.log(-2.0)).real, rel=1e-15)
+
+
+class Scaled:
+    def __init__(self, a: Any, k: float) -> None:
+        self.a, self.k = a, k
+
+
+def of_either_arm(x: Any, y: float) -> float:
+    made = Scaled(x * 2.0, y * y) if x[0] > 0 else Scaled(np.sin(x), y)
+
+    def found(v: float) -> float:
+        if v > 0.1:
+            if v > 0.5:
+                return v * v
+            v = v + 1.0
+        return v
+
+    return float(made.a.sum() * made.k + found(y) * found(0.5 * y))
+
+
+def test_an_instance_made_in_either_arm_and_arms_after_it() -> None:
+    agrees(of_either_arm, np.array([0.3, 0.4]), 0.7)
+    agrees(of_either_arm, np.array([-0.3, 0.4]), 0.7)
