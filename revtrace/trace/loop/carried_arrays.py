@@ -96,6 +96,13 @@ class Storage:
             self._also_aliased(storage, listed)
             if shared and touched & written:
                 raise NeedStatic((), "two names share an array that the loop writes to", t.b.loc)
+            if shared:
+                # After the loop what is written by one name is to be seen by the others.
+                need = NeedStatic((), "two names share an array after the loop")
+                need.loops.append(self.carried.key)
+                t.alias(storage, storage, need)
+                for r in {s for s, c in self.copies if c is not b and c.root in shared}.union(shared):
+                    t.alias(r, r, need)
             # What is copied may be overwritten by another of these copies.
             pending.append((storage, arrays.materialise(t, b) if mine & targets else b))
         if not write_back(self, written):

@@ -44,3 +44,27 @@ def test_arrays_of_integers_that_become_floats_in_a_loop() -> None:
     # What is written to the integers is cut off.
     agrees(aliased, 1.7)
     agrees(fractal, 0.7, 3)
+
+
+def written_after_the_loop(x: np.ndarray, n: int) -> float:
+    u, v = x * 1.0, x * 2.0
+    for _ in range(n):
+        u, v = v, u
+        w = u
+        v = v * 0.9
+    w[0] = 5.0
+    return float(w.sum() + 2.0 * u.sum() + v.sum())
+
+
+def part_written_after_the_loop(x: np.ndarray, y: np.ndarray) -> float:
+    w = y * 2.0
+    for _ in range(2):
+        y = w[::-1]
+        x, w = w, x
+    y[0] = 5.0
+    return float(x.sum() + 2.0 * w.sum())
+
+
+def test_two_names_of_one_array_after_a_loop() -> None:
+    agrees(written_after_the_loop, X, 5)
+    agrees(part_written_after_the_loop, X, 2.0 * X)
