@@ -7,7 +7,7 @@ import numpy as np
 import revtrace
 from revtrace.cli.peaks import peak
 
-from . import adjoints, kernels
+from . import adjoints, array_adjoints, array_kernels, kernels
 
 
 def tanh_recurrence(a, b, h, x):
@@ -73,18 +73,17 @@ class KeptPerIteration:
     track_bytes.unit = "bytes"
 
 
-class Peak:
+class _Peak:
     """Memory that value and gradient add at their peak, results included, beside that of the hand-written adjoint."""
 
-    params = kernels.NAMES
     param_names = ("kernel",)
     timeout = 300
     version = "1"
 
     def track_over_by_hand(self, name):
-        active, rest = kernels.problem(name)
-        gradient = revtrace.value_and_grad(kernels.FUNCTIONS[name], argnums=tuple(range(len(active))))
-        by_hand = adjoints.by_hand(name, active, rest)
+        active, rest = self.kernels.problem(name)
+        gradient = revtrace.value_and_grad(self.kernels.FUNCTIONS[name], argnums=tuple(range(len(active))))
+        by_hand = self.adjoints.by_hand(name, active, rest)
         gradient(*active, *rest)
         by_hand()
         ours, theirs = peak(lambda: gradient(*active, *rest)), peak(by_hand)
@@ -94,6 +93,20 @@ class Peak:
         return (ours + 64) / (theirs + sum(a.nbytes for a in active) / 1024 + 64)
 
     track_over_by_hand.unit = "ratio"
+
+
+class Peak(_Peak):
+    """Kernels of loops."""
+
+    kernels, adjoints = kernels, adjoints
+    params = kernels.NAMES
+
+
+class ArrayPeak(_Peak):
+    """Kernels of whole arrays; by hand, mlp goes sample by sample, without BLAS."""
+
+    kernels, adjoints = array_kernels, array_adjoints
+    params = tuple(array_adjoints.FUNCTIONS)
 
 
 def peakmem_gradient_of_long_recurrence():

@@ -25,17 +25,18 @@ def _kilobytes(name: str) -> int:
 
 
 @contextmanager
-def _nothing_held() -> Iterator[None]:
+def _nothing_held(call: Callable[[], Any]) -> Iterator[None]:
     """Let kernels hold no memory between calls, inside the block; those that were compiled have loaded the module."""
     pool = sys.modules.get("revtrace.codegen.pool")
     if pool is None:
         yield
-    else:
-        with pool.empty():
-            yield
+        return
+    with pool.empty():
+        # Uses, and then frees, what is held.
+        call()
+        yield
 
 
-@_nothing_held()
 def peak(call: Callable[[], Any], times: int = 3) -> int | None:
     """Return how many kilobytes a call adds at its peak, the least of some calls; None where it cannot be known.
 
@@ -54,15 +55,16 @@ def peak(call: Callable[[], Any], times: int = 3) -> int | None:
     if not sys.platform.startswith("linux"):
         return None
     found = []
-    for _ in range(times):
-        gc.collect()
-        try:
-            ctypes.CDLL(None).malloc_trim(0)
-            # Sets the highest count back to what there is now.
-            (_PROCESS / "clear_refs").write_text("5")
-        except (OSError, AttributeError):
-            return None
-        before = _kilobytes("VmRSS")
-        call()
-        found.append(_kilobytes("VmHWM") - before)
+    with _nothing_held(call):
+        for _ in range(times):
+            gc.collect()
+            try:
+                ctypes.CDLL(None).malloc_trim(0)
+                # Sets the highest count back to what there is now.
+                (_PROCESS / "clear_refs").write_text("5")
+            except (OSError, AttributeError):
+                return None
+            before = _kilobytes("VmRSS")
+            call()
+            found.append(_kilobytes("VmHWM") - before)
     return max(0, min(found))
