@@ -22,7 +22,7 @@ from revtrace.trace.values import Num, Ref, Static, Tup, is_number
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
-__all__ = ["call_entry", "primitive", "ufunc"]
+__all__ = ["call_entry", "delivered", "primitive", "ufunc"]
 
 _SYMBOL = {
     "add": "+", "sub": "-", "mul": "*", "div": "/", "floordiv": "//", "mod": "%", "pow": "**",

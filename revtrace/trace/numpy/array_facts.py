@@ -10,9 +10,10 @@ import numpy as np
 from revtrace.program.nodes import Operand
 from revtrace.program.types import BOOL, Scalar, real_dtype
 from revtrace.trace import numbers
-from revtrace.trace.callables.functions import Args, Kwargs, on
+from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.ndarray import arrays
 from revtrace.trace.ndarray.convert import as_array_or_number, shape_tuple, size_of
+from revtrace.trace.ndarray.subscripts import is_none
 from revtrace.trace.objects import containers
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import DictBox, State
@@ -37,11 +38,12 @@ def _ndim(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
 
 @on(np.size)
 def _size(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    value = as_array_or_number(t, st, args[0])
-    if len(args) > 1:
+    a, axis = signature("a", axis=NONE)(args, kwargs)
+    value = as_array_or_number(t, st, a)
+    if not is_none(axis):
         from revtrace.trace.ndarray.convert import length_value
 
-        return length_value(value.shape[containers.as_known_int(t, args[1])])
+        return length_value(value.shape[containers.as_known_int(t, axis)])
     return size_of(t, value) if arrays.is_array(value) else Static(1)
 
 

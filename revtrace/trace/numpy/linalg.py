@@ -10,14 +10,14 @@ import numpy as np
 from revtrace.calls.dot import Split, dot_settings
 from revtrace.program.nodes import Operand, const
 from revtrace.trace import numbers
-from revtrace.trace.callables.functions import Args, Kwargs, on
+from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.ndarray import arrays, subscripts
 from revtrace.trace.ndarray.convert import as_array_or_number
-from revtrace.trace.ndarray.elementwise import primitive
+from revtrace.trace.ndarray.elementwise import delivered, primitive
 from revtrace.trace.ndarray.rows import call_row, order_of, short
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
-from revtrace.trace.values import Num, Static, View
+from revtrace.trace.values import NONE, Num, Static, View
 
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
@@ -200,17 +200,19 @@ def dot(t: Tracer, st: State, x: Any, y: Any) -> Any:
 
 @on(np.dot)
 def _dot(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    return dot(t, st, *args)
+    a, b, out = signature("a", "b", out=NONE)(args, kwargs)
+    return delivered(t, st, dot(t, st, a, b), out)
 
 
 @on(np.matmul)
 def _matmul(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    return matmul(t, as_array_or_number(t, st, args[0]), as_array_or_number(t, st, args[1]))
+    x, y, out = signature("x1", "x2", out=NONE)(args, kwargs)
+    return delivered(t, st, matmul(t, as_array_or_number(t, st, x), as_array_or_number(t, st, y)), out)
 
 
 @on(np.inner)
 def _inner(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    a, b = (as_array_or_number(t, st, v) for v in args)
+    a, b = (as_array_or_number(t, st, v) for v in signature("a", "b")(args, kwargs))
     if not arrays.is_array(a) or not arrays.is_array(b) or a.ndim == 0 or b.ndim == 0:
         return dot(t, st, a, b)
     return contract(t, a, b, (a.ndim - 1,), (b.ndim - 1,))
@@ -220,7 +222,7 @@ def _inner(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -
 def _vdot(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     from revtrace.trace.ndarray.shaping import ravel
 
-    a, b = (ravel(t, as_array_or_number(t, st, v)) for v in args)
+    a, b = (ravel(t, as_array_or_number(t, st, v)) for v in signature("a", "b")(args, kwargs))
     if a.dtype[0] == "c":
         a = arrays.apply(t, lambda x: primitive(t, "conj", x), (a,))
     return matmul(t, a, b)
@@ -230,6 +232,7 @@ def _vdot(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
 def _outer(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     from revtrace.trace.ndarray.shaping import ravel
 
-    a, b = (arrays.settle(t, ravel(t, as_array_or_number(t, st, v))) for v in args)
+    x, y, out = signature("a", "b", out=NONE)(args, kwargs)
+    a, b = (arrays.settle(t, ravel(t, as_array_or_number(t, st, v))) for v in (x, y))
     column, line = subscripts.new_axis(a, 1), subscripts.new_axis(b, 0)
-    return arrays.apply(t, lambda p, q: numbers.binary(t, "*", p, q), (column, line))
+    return delivered(t, st, arrays.apply(t, lambda p, q: numbers.binary(t, "*", p, q), (column, line)), out)

@@ -301,7 +301,8 @@ def _matrix_power(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | 
 def _multi_dot(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     from revtrace.trace.objects.containers import items_of
 
-    parts = [as_array(t, x, st) for x in items_of(t, st, args[0])]
+    (given_parts,) = signature("arrays")(args, kwargs)
+    parts = [as_array(t, x, st) for x in items_of(t, st, given_parts)]
     if len(parts) < 2:
         raise PythonRaise(ValueError("Expecting at least two arrays."))
     # From the end where that is a vector, else from the start: the lengths are not known.

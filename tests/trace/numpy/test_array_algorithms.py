@@ -19,7 +19,21 @@ def _powers() -> float:
     return table.sum()
 
 
+def _products_into(a: np.ndarray) -> np.ndarray:
+    out = np.full((2, 2), 1.5)
+    np.matmul(out, a, out)
+    np.matmul(a, out, out=(out,))
+    np.dot(b=a, a=out, out=out)
+    a.dot(out, out=out)
+    row = np.empty(2)
+    row[:] = a[0]
+    # A number is written to all places.
+    np.matmul(row, a[1], out=row)
+    return np.outer(row, a[1], np.zeros((2, 2))) + out * np.size(a, axis=1)
+
+
 FUNCTIONS = {
+    "products into arrays": (_products_into, M),
     "einsum": (
         lambda a: np.einsum("ij,ij->", a, a) + np.einsum("ij,jk->ik", a, a)[0, 1] + np.einsum("ii", a) * a[0, 0],
         M,
