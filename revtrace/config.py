@@ -37,7 +37,7 @@ class Settings:
         64, "REVTRACE_SPECIALISATIONS", "How many specialisations a function keeps; the least recently used goes first."
     )
     large: int = _setting(
-        4000,
+        3000,
         "REVTRACE_LARGE",
         "Programs that take more milliseconds to compile are interpreted until compiling them pays.",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -124,7 +125,7 @@ class Tested(Values):
         if found is None or goal.constant is not None:
             return None
         ready = max(self.ready.get(a, self.position) for a in found.goal.atoms)
-        position = next(p for p in self.here if p >= min(ready, self.position))
+        position = self.here[bisect_left(self.here, min(ready, self.position))]
         return _Place(position, goal, frozenset(), self.facts.depth, self.path)
 
     def written(self, place: _Place) -> _Place | None:

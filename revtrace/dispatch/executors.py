@@ -18,9 +18,9 @@ from revtrace.program.show import show
 __all__ = ["executor", "stored"]
 
 # What compiling takes on the reference machine, in milliseconds: at least, and for each statement by what it is, fitted
-# to 22 programs (within 30 % of each); and where that has doubled: numba is linear in the length of a program, LLVM is
-# not.
-_LEAST, _NUMBER, _ELEMENT, _ARRAY, _BRANCH, _LOOP = 400.0, 0.9, 5.0, 30.0, 11.0, 13.0
+# to 18 programs of 0.4 to 26 seconds (within a factor of two of each, half of them within 25 %); and where that has
+# doubled: numba is linear in the length of a program, LLVM is not.
+_LEAST, _NUMBER, _ELEMENT, _ARRAY, _BRANCH, _LOOP = 150.0, 0.6, 2.0, 12.0, 5.0, 18.0
 _DOUBLE = 40_000
 _ELEMENTS = frozenset(("load", "store", "addto"))
 _ARRAYS = frozenset(("alloc", "fill", "copy", "copyto", "call", "stack", "push", "pop"))

@@ -54,11 +54,12 @@ def _settle(stmts: list[Stmt | None], at: int, zeros: Op, where: Scopes, memory:
         loop = stmts[k]
         if loop is None:
             continue
-        found = [t for t in touched(loop) if not isinstance(t.array.type, Stack) and memory.find(t.array) is cls]
-        if not found:
+        # Remembered for each statement: many buffers come by the same ones.
+        if cls not in memory.touched(loop):
             if array in _handed(loop):
                 return
             continue
+        found = [t for t in touched(loop) if not isinstance(t.array.type, Stack) and memory.find(t.array) is cls]
         if len({id(t.op) for t in found}) != 1 or not isinstance(loop, For) or found[0].array is not array:
             return
         first = stored(loop, found[0].op, alloc, [], where)

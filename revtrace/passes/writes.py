@@ -30,8 +30,9 @@ class Writes:
         self.subscripts = subscripts
         self.fixed: dict[tuple[int, ...], list[tuple[int, Access]]] = {}
         self.others: list[tuple[int, Access]] = []
+        self.all = tuple(writes)
         self.left = _MOST
-        for k, access in enumerate(writes):
+        for k, access in enumerate(self.all):
             place = self.place(access)
             (self.others if place is None else self.fixed.setdefault(place, [])).append((k, access))
 
@@ -49,10 +50,9 @@ class Writes:
         """Yield the writes that may touch what an access touches, in program order."""
         place = self.place(access)
         if place is None:
-            found = [*self.others, *(x for xs in self.fixed.values() for x in xs)]
-        else:
-            found = [*self.others, *self.fixed.get(place, ())]
-        for _, write in sorted(found, key=lambda x: x[0]):
+            yield from self.all
+            return
+        for _, write in sorted((*self.others, *self.fixed.get(place, ())), key=lambda x: x[0]):
             yield write
 
     def over(self, access: Access, span: int) -> Access | None:
