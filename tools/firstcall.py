@@ -68,7 +68,7 @@ def _prepared() -> _Clock:
 
     clock = _Clock()
     clock.around(table, "trace", "trace")
-    clock.around(table.Table, "_through_steps", "passes")
+    clock.around(table, "differentiated", "passes")
     clock.around(codegen, "emit", "source")
     clock.around(kernel, "_function", "source")
     for each in (
