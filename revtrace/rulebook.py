@@ -14,19 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, overload
 
-from revtrace.calls.users import (
-    NO_TANGENT,
-    ZERO,
-    Marker,
-    UserRule,
-    by_partials,
-    by_residuals,
-    not_implemented,
-    plain_of,
-    register,
-    unregister,
-)
+from revtrace.calls.users import NO_TANGENT, ZERO, Marker, UserRule, plain_of, register, unregister
 from revtrace.calls.users import opt_out as _opt_out
+from revtrace.calls.users_forms import by_partials, by_residuals, not_implemented
 from revtrace.errors import GradientError
 
 __all__ = ["frule", "non_differentiable", "opt_out", "rrule", "rule"]

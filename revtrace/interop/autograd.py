@@ -16,7 +16,7 @@ from autograd.extend import Box, defjvp_argnums, defvjp_argnums, primitive
 from revtrace.dispatch.table import Table
 from revtrace.handle import handle
 from revtrace.interop.arguments import together
-from revtrace.interop.common import call_of
+from revtrace.interop.calls import call_of
 from revtrace.interop.flat import Flat
 
 __all__ = ["serve", "wrap"]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,12 +25,13 @@ from revtrace.dispatch.steps import Step
 from revtrace.dispatch.table import Table
 from revtrace.errors import UnsupportedError
 from revtrace.handle import Handle
-from revtrace.interop.arguments import Fixed, Hole, apart, kept, leaves_of, together
+from revtrace.interop.arguments import Fixed, Hole, apart, together
+from revtrace.interop.both import Both
 from revtrace.interop.flat import Flat
 from revtrace.interop.shapes import Spec, returned
 from revtrace.products import VALUE
 
-__all__ = ["SIMPLE", "Call", "call_of", "remember"]
+__all__ = ["Call"]
 
 
 _TYPED = (np.ndarray, np.generic)
@@ -280,71 +281,6 @@ class Call(Flat):
         return _again, (target, site.table.skipped, facts, self.tree, self._dtypes, self.asked)
 
 
-class Both:
-    """A function that returns one real number, with its gradients, in one call of compiled code.
-
-    Parameters
-    ----------
-    call : Call
-    active : tuple of int
-        By which inputs; real ones.
-
-    Raises
-    ------
-    GradientError
-        When it is called, where the function returns something else.
-    """
-
-    def __init__(self, call: Call, active: tuple[int, ...]) -> None:
-        site = call.site
-        chosen = tuple(call.number(k) for k in active)
-        step = Step("gradient", (), site.names, False, True, strict=False, everything=True, chosen=chosen)
-        self.call, self.active = call, active
-        self._enter: Callable[..., Any] = _none
-        self._simple = not site.kwargs and site.args == tuple(Hole(k) for k in range(len(site.dtypes)))
-        self._table = site.under((step,))
-        self._table.subscribers.add(self)
-        self.follow(self._table.front())
-
-    def follow(self, enter: Callable[..., Any]) -> None:
-        """Send calls to a function from now on; see `Handle.follow`."""
-        self._enter = enter
-
-    def prepare(self, specs: Sequence[Spec]) -> None:
-        """Compile for inputs of these shapes; raises what revtrace refuses."""
-        args, kwargs = self.call.site.passed([spec.example() for spec in specs])
-        self._table.find(args, kwargs)
-
-    def __call__(self, arrays: Sequence[np.ndarray]) -> tuple[Any, list[Any]]:
-        """Return the number and the gradients, which share no memory with the arrays nor with each other."""
-        call = self.call
-        taken: Any = [x if x.ndim else x[()] for x in arrays]
-        if self._simple:
-            out, answer = self._enter(*taken)
-            found = list(answer) if len(answer) == len(self.active) else [x for x in answer if x is not None]
-        else:
-            args, kwargs = call.site.passed(taken)
-            out, answer = self._enter(*args, **kwargs)
-            found = floats_in(answer)
-        if call._dtypes is None:
-            call._settle(Hole(0), (np.asarray(out).dtype,))
-        if len(found) == len(taken) == 1:
-            x = found[0]
-            if type(x) is np.ndarray and (x.base is not None or x is taken[0]):
-                found[0] = x.copy()
-            return out, found
-        seen = list(map(id, taken))
-        for k, x in enumerate(found):
-            if type(x) is np.ndarray and (x.base is not None or id(x) in seen):
-                found[k] = x.copy()
-            seen.append(id(x))
-        return out, found
-
-
-def _none(*args: Any, **kwargs: Any) -> Any:
-    raise AssertionError("nothing to call")
-
-
 def _again(target: Handle, skipped: int, facts: tuple[Any, ...], tree: Any, dtypes: Any, asked: bool) -> Call:
     call = Call(Site(shared_table(target.function, target.steps, target.settings, skipped), *facts))
     call.tree, call._dtypes, call.asked = tree, dtypes, asked
@@ -360,84 +296,3 @@ def _owned(x: Any, arrays: Sequence[np.ndarray]) -> np.ndarray:
     if not isinstance(x, np.ndarray):
         return np.asarray(x)
     return x.copy() if any(np.may_share_memory(x, a) for a in arrays) else x
-
-
-def call_of(
-    table: Table,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    is_leaf: Callable[[Any], bool],
-    dtype_of: Callable[[Any], np.dtype[Any]],
-    *,
-    again: bool = False,
-) -> tuple[Call, list[Any]]:
-    """Return a call with a host's values taken out, and these values.
-
-    Parameters
-    ----------
-    table : Table
-        The function's specialisations.
-    args, kwargs
-        Arguments of the plain function.
-    is_leaf, dtype_of : callable
-        Whether a value is the host's, and its numpy dtype.
-    again : bool
-        Whether a later call of the same structure may share what this one finds out: not where a host puts it in a
-        graph, which relies on it.
-    """
-    key = _key(args, is_leaf, dtype_of) if again and not kwargs else None
-    if key is not None:
-        call = table.calls.get(key)
-        if call is None:
-            call, leaves = call_of(table, args, kwargs, is_leaf, dtype_of)
-            remember(table, key, call)
-            return call, leaves
-        return call, [x for x in args if is_leaf(x)]
-    leaves = []
-    # The call may be run again later, and their owner may change arrays.
-    args, kwargs = kept(args), kept(kwargs)
-    trees = tuple(apart(value, is_leaf, leaves) for value in args)
-    named = {name: apart(value, is_leaf, leaves) for name, value in kwargs.items()}
-    dtypes = tuple(dtype_of(leaf) for leaf in leaves)
-    if not table.steps and table.skipped:
-        table = shared_table(table.function, (), table.settings, 0)
-    names = tuple(name for name, tree in named.items() if not isinstance(tree, Fixed))
-    numbers: dict[int, int] = {}
-    count = 0
-    for tree in (*trees[table.skipped :], *(named[name] for name in names)):
-        for leaf in leaves_of(tree):
-            if isinstance(leaf, Hole):
-                if dtypes[leaf.index].kind in "fc":
-                    numbers[leaf.index] = count
-                    count += 1
-            else:
-                count += len(floats_in(leaf.value))
-    return Call(Site(table, trees, named, dtypes, numbers, count, names)), leaves
-
-
-_MOST_CALLS = 64
-"""How many structures of calls a function remembers."""
-
-
-def remember(table: Table, key: Any, call: Any) -> None:
-    """Remember what is found out about the calls of one structure."""
-    if len(table.calls) >= _MOST_CALLS:
-        table.calls.clear()
-    table.calls[key] = call
-
-
-def _key(args: tuple[Any, ...], is_leaf: Callable[[Any], bool], dtype_of: Callable[[Any], Any]) -> Any:
-    """Return the structure of simple arguments, None where there are others."""
-    key = []
-    for x in args:
-        if is_leaf(x):
-            key.append(dtype_of(x))
-        elif isinstance(x, SIMPLE):
-            key += [type(x), repr(x)]
-        else:
-            return None
-    return tuple(key)
-
-
-SIMPLE = (str, bytes, int, float, type(None))
-"""Constants that are compared by type and spelling."""

@@ -27,7 +27,7 @@ from revtrace.handle import handle
 from revtrace.interop import xla
 from revtrace.interop.arguments import together
 from revtrace.interop.batched import Batched
-from revtrace.interop.common import call_of
+from revtrace.interop.calls import call_of
 from revtrace.interop.flat import Flat
 from revtrace.interop.shapes import Spec
 

@@ -24,7 +24,7 @@ from revtrace.dispatch.table import Table
 from revtrace.errors import RevtraceError, UnsupportedError
 from revtrace.handle import handle
 from revtrace.interop.arguments import together
-from revtrace.interop.common import call_of
+from revtrace.interop.calls import call_of
 from revtrace.interop.flat import Flat
 from revtrace.interop.shapes import Spec
 from revtrace.trace.record import SHORT

@@ -26,7 +26,9 @@ from revtrace.errors import RevtraceError, UnsupportedError
 from revtrace.handle import handle
 from revtrace.interop.arguments import together
 from revtrace.interop.batched import Batched
-from revtrace.interop.common import SIMPLE, Both, Call, call_of, remember
+from revtrace.interop.both import Both
+from revtrace.interop.calls import SIMPLE, call_of, remember
+from revtrace.interop.common import Call
 from revtrace.interop.flat import Flat
 from revtrace.interop.shapes import Spec
 

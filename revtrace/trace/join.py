@@ -64,7 +64,7 @@ class Joiner:
 
     def _growth(self, id: int, x: Any, y: Any) -> Growth | None:
         """What a list of different lengths in the two arms may become in a loop around them."""
-        from revtrace.trace.objects.growing import items_form
+        from revtrace.trace.objects.growing_items import items_form
 
         form = items_form(self.t, (self.states[0], x), (self.states[1], y))
         counts = [_count(box) for box in (x, y)]

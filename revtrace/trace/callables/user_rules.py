@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from revtrace.calls.structure import LEAVES, Spec, leaves, spec_of
-from revtrace.calls.users import NotImplementedTangent, UserRule, arguments_of, not_implemented, row_for
+from revtrace.calls.users import NotImplementedTangent, UserRule
+from revtrace.calls.users_forms import not_implemented
+from revtrace.calls.users_rows import arguments_of, row_for
 from revtrace.program.nodes import Const, Var, const
 from revtrace.trace import numbers
 from revtrace.trace.callables.functions import on

@@ -9,7 +9,8 @@ from revtrace.program.nodes import Operand, const
 from revtrace.trace.loop.lengths import bound
 from revtrace.trace.numbers import fold
 from revtrace.trace.objects import lists
-from revtrace.trace.objects.growing import common, length_of, make, move, note_appended, visible
+from revtrace.trace.objects.growing import length_of, move, note_appended
+from revtrace.trace.objects.growing_items import common, make, visible
 from revtrace.trace.sameness import alike, same_operand
 from revtrace.trace.signals import Growth, NeedStatic
 from revtrace.trace.state import Box, Form, Growing, ListBox, Lists, State

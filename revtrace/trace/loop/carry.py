@@ -25,7 +25,7 @@ from revtrace.trace.loop.carried_arrays import Storage
 from revtrace.trace.loop.carried_lists import GrownLists
 from revtrace.trace.loop.lengths import broadcast_once
 from revtrace.trace.numbers import as_num, fold, promoted
-from revtrace.trace.objects.growing import items_form
+from revtrace.trace.objects.growing_items import items_form
 from revtrace.trace.sameness import (
     DEAD,
     fields,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Const, Operand, const
 from revtrace.trace.ndarray import arrays, subscripts
-from revtrace.trace.objects import growing
+from revtrace.trace.objects import growing, growing_items
 from revtrace.trace.sameness import alike, same_operand
 from revtrace.trace.signals import NeedStatic
 from revtrace.trace.state import Form, Growing, ListBox, Lists, Numbers, Rows, State
@@ -54,14 +54,14 @@ MOST = 4096
 
 def form_of_list(t: Tracer, st: State, box: ListBox) -> Lists | None:
     """Return the form of a list of known length as an item; None unless what it holds is all of one form."""
-    forms = [growing.form_of(t, st, x) for x in box.items]
+    forms = [growing_items.form_of(t, st, x) for x in box.items]
     if not forms or not isinstance(forms[0], (Numbers, Lists)):
         return None
     first = forms[0]
     for other in forms[1:]:
         if other is None or not alike(first, other):
             return None
-        joint = growing.common(first, other)
+        joint = growing_items.common(first, other)
         if not isinstance(joint, (Numbers, Lists)):
             return None
         first = joint
@@ -75,7 +75,7 @@ def form_of_growing(box: Growing) -> Lists | None:
 
 def common(a: Lists, b: Lists) -> Lists | None:
     """Return a form for lists of either form."""
-    item, width = growing.common(a.item, b.item), growing.one_length(a.width, b.width)
+    item, width = growing_items.common(a.item, b.item), growing_items.one_length(a.width, b.width)
     return None if item is None or width is None else Lists(item, width)
 
 
@@ -115,8 +115,12 @@ def put(t: Tracer, st: State, buffer: Any, form: Lists, index: Operand, value: A
     if isinstance(box, ListBox):
         _of_length(t, form, const(len(box.items), "i8"), length)
         for k, x in enumerate(box.items):
-            growing.put(t, st, place, form.item, const(k, "i8"), x, length)
-    elif isinstance(box, Growing) and growing.common(form.item, box.form) is not None and alike(form.item, box.form):
+            growing_items.put(t, st, place, form.item, const(k, "i8"), x, length)
+    elif (
+        isinstance(box, Growing)
+        and growing_items.common(form.item, box.form) is not None
+        and alike(form.item, box.form)
+    ):
         _of_length(t, form, growing.length_of(box), length)
         for old, new in zip(leaves(box.buffer), leaves(place), strict=True):
             _copy(t, old, new, (growing.length_of(box), *old.shape[1:]))
@@ -173,22 +177,22 @@ def table_form(t: Tracer, st: State, box: ListBox) -> Form | None:
         return None
     if any(getattr(st.box(Ref(k)), "within", False) for k in ids):
         return None
-    form = growing.items_form(t, (st, box))
+    form = growing_items.items_form(t, (st, box))
     if form is None and box.source is not None:
         inner = [st.box(Ref(k)) for k in ids]
         forms = [form_of_list(t, st, b) if isinstance(b, ListBox) else None for b in inner]
         form = forms[0]
         for other in forms[1:]:
-            form = growing.common(form, other)
+            form = growing_items.common(form, other)
     return form if isinstance(form, Lists) or (isinstance(form, Rows) and form.is_list and form.items) else None
 
 
 def fill(t: Tracer, st: State, box: ListBox, form: Form, room: Operand) -> Growing:
     """Return buffers with the items of a list."""
     length = const(len(box.items), "i8")
-    buffer = growing.make(t, form, room)
+    buffer = growing_items.make(t, form, room)
     for k, x in enumerate(box.items):
-        growing.put(t, st, buffer, form, const(k, "i8"), x, length)
+        growing_items.put(t, st, buffer, form, const(k, "i8"), x, length)
     return Growing(buffer, Num(length, True), form)
 
 
@@ -303,7 +307,7 @@ def widened(t: Tracer, st: State, ref: Ref, value: Any) -> Growing:
     box = st.box(ref)
     assert isinstance(box, Growing)
     if isinstance(box.form, Numbers) and is_numeric(value):
-        joint = growing.common(box.form, growing.form_of(t, st, value))
+        joint = growing_items.common(box.form, growing_items.form_of(t, st, value))
         if isinstance(joint, Numbers) and joint != box.form and isinstance(box.buffer, View):
             retype(t, st, box.buffer.root, joint)
     found = st.box(ref)

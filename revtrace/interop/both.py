@@ -1,0 +1,83 @@
+"""A host's call of a function that returns one real number, with its gradients at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from revtrace.cotangents import floats_in
+from revtrace.dispatch.steps import Step
+from revtrace.interop.arguments import Hole
+from revtrace.interop.shapes import Spec
+
+if TYPE_CHECKING:
+    from revtrace.interop.common import Call
+
+__all__ = ["Both"]
+
+
+class Both:
+    """A function that returns one real number, with its gradients, in one call of compiled code.
+
+    Parameters
+    ----------
+    call : Call
+    active : tuple of int
+        By which inputs; real ones.
+
+    Raises
+    ------
+    GradientError
+        When it is called, where the function returns something else.
+    """
+
+    def __init__(self, call: Call, active: tuple[int, ...]) -> None:
+        site = call.site
+        chosen = tuple(call.number(k) for k in active)
+        step = Step("gradient", (), site.names, False, True, strict=False, everything=True, chosen=chosen)
+        self.call, self.active = call, active
+        self._enter: Callable[..., Any] = _none
+        self._simple = not site.kwargs and site.args == tuple(Hole(k) for k in range(len(site.dtypes)))
+        self._table = site.under((step,))
+        self._table.subscribers.add(self)
+        self.follow(self._table.front())
+
+    def follow(self, enter: Callable[..., Any]) -> None:
+        """Send calls to a function from now on; see `Handle.follow`."""
+        self._enter = enter
+
+    def prepare(self, specs: Sequence[Spec]) -> None:
+        """Compile for inputs of these shapes; raises what revtrace refuses."""
+        args, kwargs = self.call.site.passed([spec.example() for spec in specs])
+        self._table.find(args, kwargs)
+
+    def __call__(self, arrays: Sequence[np.ndarray]) -> tuple[Any, list[Any]]:
+        """Return the number and the gradients, which share no memory with the arrays nor with each other."""
+        call = self.call
+        taken: Any = [x if x.ndim else x[()] for x in arrays]
+        if self._simple:
+            out, answer = self._enter(*taken)
+            found = list(answer) if len(answer) == len(self.active) else [x for x in answer if x is not None]
+        else:
+            args, kwargs = call.site.passed(taken)
+            out, answer = self._enter(*args, **kwargs)
+            found = floats_in(answer)
+        if call._dtypes is None:
+            call._settle(Hole(0), (np.asarray(out).dtype,))
+        if len(found) == len(taken) == 1:
+            x = found[0]
+            if type(x) is np.ndarray and (x.base is not None or x is taken[0]):
+                found[0] = x.copy()
+            return out, found
+        seen = list(map(id, taken))
+        for k, x in enumerate(found):
+            if type(x) is np.ndarray and (x.base is not None or id(x) in seen):
+                found[k] = x.copy()
+            seen.append(id(x))
+        return out, found
+
+
+def _none(*args: Any, **kwargs: Any) -> Any:
+    raise AssertionError("nothing to call")
