@@ -34,6 +34,7 @@ def _products_into(a: np.ndarray) -> np.ndarray:
 
 FUNCTIONS = {
     "products into arrays": (_products_into, M),
+    "views": (lambda x: (x.view(np.ndarray) * x.view()).sum(), X),
     "einsum": (
         lambda a: np.einsum("ij,ij->", a, a) + np.einsum("ij,jk->ik", a, a)[0, 1] + np.einsum("ii", a) * a[0, 0],
         M,
