@@ -15,6 +15,7 @@ from revtrace.trace.ndarray import arrays, assignment, subscripts
 from revtrace.trace.ndarray.convert import as_array, dtype_argument, shape_argument
 from revtrace.trace.ndarray.folds import note_order
 from revtrace.trace.objects import containers, indexing
+from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import Growing, ListBox, Numbers, State
 from revtrace.trace.values import NONE, Num, Static, Tup
 
@@ -190,6 +191,18 @@ def _is_integer(t: Tracer, st: State, self: Any) -> Any:
     if self.dtype[0] in "iub":
         return Static(True)
     return comparisons.compare(t, st, "==", Num(t.b.op("floor", self.operand), True), self)
+
+
+def _of_known_int(name: str) -> None:
+    @method_handler("number", name)
+    def handler(t: Tracer, st: State, self: Any) -> Any:
+        if self.dtype[0] not in "iub":
+            raise PythonRaise(AttributeError(f"'float' object has no attribute {name!r}"))
+        return Static(getattr(containers.as_known_int(t, self), name)())
+
+
+for _name in ("bit_length", "bit_count"):
+    _of_known_int(_name)
 
 
 def _dunders() -> None:

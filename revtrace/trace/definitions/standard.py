@@ -1,7 +1,8 @@
-"""Functions of the standard library that are written in C, or compute with fractions: `heapq` and `statistics`."""
+"""Functions of the standard library that are written in C or compute with fractions: `heapq bisect statistics`."""
 
 from __future__ import annotations
 
+import bisect
 import heapq
 import math
 import statistics
@@ -40,6 +41,26 @@ def _sink(heap: Any, top: int) -> None:
         place = below
         below = 2 * place + 1
     _rise(heap, top, place)
+
+
+@define(bisect.insort_right)
+def insort_right(a: Any, x: Any) -> None:
+    """Put an item into a sorted list, after those that are equal."""
+    a.append(x)
+    k = len(a) - 1
+    while k > 0 and x < a[k - 1]:
+        a[k - 1], a[k] = x, a[k - 1]
+        k -= 1
+
+
+@define(bisect.insort_left)
+def insort_left(a: Any, x: Any) -> None:
+    """Put an item into a sorted list, before those that are equal."""
+    a.append(x)
+    k = len(a) - 1
+    while k > 0 and not a[k - 1] < x:
+        a[k - 1], a[k] = x, a[k - 1]
+        k -= 1
 
 
 @define(heapq.heappush)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import functools
 import heapq
 import math
@@ -15,6 +16,21 @@ import pytest
 
 from revtrace.trace.definitions import standard
 from tests.trace.agree import agrees, refuses
+
+
+def sorted_in(x: list[float]) -> float:
+    kept: list[float] = []
+    few = [1.5, 4.0]
+    for v in x:
+        bisect.insort(kept, v)
+    bisect.insort_left(few, x[1])
+    bisect.insort_right(few, x[5])
+    return sum(k * v for k, v in enumerate(kept)) * few[1] * few[2]
+
+
+def bits(x: float, n: int) -> float:
+    return x ** n.bit_length() + (n + 1).bit_count() * x
+
 
 X = [5.0, 3.0, 8.0, 1.0, 9.0, 2.0, 4.5]
 
@@ -130,6 +146,8 @@ FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "known only when running": (known_only_when_running, 0.7),
     "merged": (merged, X[:4]),
     "locks": (under_locks, 1.3),
+    "sorted in": (sorted_in, X),
+    "bits": (bits, 0.7, 11),
     "shortest": (shortest, [1.0, 4.0, 2.0, 5.0, 1.0]),
     "nsmallest": (lambda x: sum(a * b for a, b in zip(heapq.nsmallest(2, x), heapq.nlargest(2, x), strict=True)), X),
     "statistics": (
