@@ -16,6 +16,7 @@ from revtrace.trace.callables.builtin_folds import fold
 from revtrace.trace.callables.evaluate import evaluate
 from revtrace.trace.callables.functions import Args, Kwargs, on, refused
 from revtrace.trace.external import external
+from revtrace.trace.ndarray import arrays
 from revtrace.trace.ndarray.subscripts import is_none
 from revtrace.trace.numbers import integer
 from revtrace.trace.objects import containers, indexing
@@ -139,7 +140,11 @@ def _setitem(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None)
 
 @on(operator.index)
 def _index(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    operand = integer(t, t.use(args[0]))
+    value = t.use(args[0])
+    if arrays.is_array(value) and not value.shape:
+        # Arrays without axes are numbers to Python.
+        value = Num(arrays.load_at(t, arrays.settle(t, value), ()), False)
+    operand = integer(t, value)
     return Static(operand.value) if isinstance(operand, Const) else Num(operand, True)
 
 

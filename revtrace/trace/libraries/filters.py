@@ -65,12 +65,17 @@ def filtfilt(
 @stands_for("scipy.signal.sosfilt")
 def sosfilt(sos: Any, x: Any, axis: Any = -1, zi: Any = None) -> Any:
     """Filters of the second order, one after the other."""
-    if zi is not None:
-        refuse("scipy.signal.sosfilt with zi", instead="filter each section with lfilter")
     y = np.asarray(x) * 1.0
-    for section in np.asarray(sos):
-        y = linear_filter(section[:3], section[3:], y, axis)
-    return y
+    sections = np.asarray(sos)
+    if zi is None:
+        for section in sections:
+            y = linear_filter(section[:3], section[3:], y, axis)
+        return y
+    zi, rests = np.asarray(zi), []
+    for k in range(sections.shape[0]):
+        y, rest = linear_filter(sections[k, :3], sections[k, 3:], y, axis, zi[k])
+        rests.append(rest)
+    return y, np.stack(rests)
 
 
 @stands_for("scipy.signal.sosfiltfilt")

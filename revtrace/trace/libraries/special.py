@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from revtrace.rules.scipy_calls import lambertw_lower, lambertw_upper
-from revtrace.trace.definitions.register import refuse
+from revtrace.trace.definitions.register import refuse, require
 from revtrace.trace.libraries.register import stands_for
 
 __all__: list[str] = []
@@ -16,9 +16,9 @@ __all__: list[str] = []
 @stands_for("scipy.special.logsumexp")
 def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: Any = False, return_sign: Any = False) -> Any:
     """The logarithm of a sum of exponentials."""
-    if return_sign:
-        refuse("scipy.special.logsumexp with return_sign", instead="use np.log and np.sum, and np.sign of the sum")
     a = np.asarray(a)
+    if return_sign and np.iscomplexobj(a):
+        refuse("scipy.special.logsumexp of complex numbers with return_sign", instead="use np.log and np.sum")
     if b is not None:
         a, b = np.broadcast_arrays(a, b)
     top = np.max(a if b is None else np.where(np.equal(b, 0), -np.inf, a), axis=axis, keepdims=True)
@@ -26,10 +26,12 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: Any = False, re
     terms = np.exp(a - top)
     if b is not None:
         terms = b * terms
-    total = np.log(np.sum(terms, axis=axis, keepdims=True)) + top
-    if keepdims:
-        return total
-    return np.squeeze(total, axis=axis)[()]
+    total = np.sum(terms, axis=axis, keepdims=True)
+    sign = np.sign(total)
+    found = np.log(np.abs(total) if return_sign else total) + top
+    if not keepdims:
+        found, sign = np.squeeze(found, axis=axis)[()], np.squeeze(sign, axis=axis)[()]
+    return (found, sign) if return_sign else found
 
 
 @stands_for("scipy.special.softmax")
@@ -46,6 +48,52 @@ def log_softmax(x: Any, axis: Any = None) -> Any:
     x = np.asarray(x)
     gap = x - np.max(x, axis=axis, keepdims=True)
     return gap - np.log(np.sum(np.exp(gap), axis=axis, keepdims=True))
+
+
+@stands_for("scipy.special.eval_hermite")
+def eval_hermite(n: Any, x: Any) -> Any:
+    """Hermite's polynomial of a degree that is one number, as physics has it (DLMF 18.9.1)."""
+    if np.ndim(n) > 0:
+        refuse("scipy.special.eval_hermite with an array of degrees", instead="call it for each degree")
+    before, now = 0.0 * x, 1.0 + 0.0 * x
+    for k in range(int(n)):
+        before, now = now, 2.0 * x * now - 2.0 * k * before
+    return now
+
+
+@stands_for("scipy.special.eval_hermitenorm")
+def eval_hermitenorm(n: Any, x: Any) -> Any:
+    """Hermite's polynomial of a degree that is one number, as the theory of probability has it."""
+    if np.ndim(n) > 0:
+        refuse("scipy.special.eval_hermitenorm with an array of degrees", instead="call it for each degree")
+    before, now = 0.0 * x, 1.0 + 0.0 * x
+    for k in range(int(n)):
+        before, now = now, x * now - k * before
+    return now
+
+
+@stands_for("scipy.special.spherical_jn")
+def spherical_jn(n: Any, z: Any, derivative: Any = False) -> Any:
+    """The spherical Bessel function of the first kind of positive numbers (DLMF 10.47.3, 10.51.2)."""
+    from scipy import special
+
+    require(np.all(np.greater(z, 0)), "scipy.special.spherical_jn of a number that is not positive")
+    found = np.sqrt(0.5 * np.pi / z) * special.jv(n + 0.5, z)
+    if derivative:
+        return n / z * found - np.sqrt(0.5 * np.pi / z) * special.jv(n + 1.5, z)
+    return found
+
+
+@stands_for("scipy.special.spherical_yn")
+def spherical_yn(n: Any, z: Any, derivative: Any = False) -> Any:
+    """The spherical Bessel function of the second kind of positive numbers (DLMF 10.47.4, 10.51.2)."""
+    from scipy import special
+
+    require(np.all(np.greater(z, 0)), "scipy.special.spherical_yn of a number that is not positive")
+    found = np.sqrt(0.5 * np.pi / z) * special.yv(n + 0.5, z)
+    if derivative:
+        return n / z * found - np.sqrt(0.5 * np.pi / z) * special.yv(n + 1.5, z)
+    return found
 
 
 @stands_for("scipy.special.fdtr")
