@@ -317,7 +317,7 @@ class _Shared:
             return stmt.name == "call" and not stmt.attr("adds") and not set(parts(stmt)[1]) & life.names
         alloc = self.allocation(life)
         ops = [t.op for t in touched(stmt) if t.array in life.names]
-        if alloc is None or not isinstance(stmt, For) or ops[0].name != "store":
+        if alloc is None or not isinstance(stmt, For) or not ops or ops[0].name != "store":
             return False
         if any(op.name not in ("load", "store", "addto") or subscripts_of(op) != subscripts_of(ops[0]) for op in ops):
             return False

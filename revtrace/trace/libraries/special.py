@@ -75,7 +75,7 @@ def eval_hermitenorm(n: Any, x: Any) -> Any:
 @stands_for("scipy.special.spherical_jn")
 def spherical_jn(n: Any, z: Any, derivative: Any = False) -> Any:
     """The spherical Bessel function of the first kind of positive numbers (DLMF 10.47.3, 10.51.2)."""
-    from scipy import special
+    from scipy import special  # type: ignore[import-untyped,unused-ignore]
 
     require(np.all(np.greater(z, 0)), "scipy.special.spherical_jn of a number that is not positive")
     found = np.sqrt(0.5 * np.pi / z) * special.jv(n + 0.5, z)
@@ -99,7 +99,7 @@ def spherical_yn(n: Any, z: Any, derivative: Any = False) -> Any:
 @stands_for("scipy.special.fdtr")
 def fdtr(dfn: Any, dfd: Any, x: Any) -> Any:
     """The distribution function of F, by the incomplete beta function (Abramowitz and Stegun 26.6.2)."""
-    from scipy import special  # type: ignore[import-untyped,unused-ignore]
+    from scipy import special
 
     return special.betaincc(0.5 * dfd, 0.5 * dfn, dfd / (dfd + dfn * x))
 
