@@ -98,7 +98,7 @@ def csd(
     parts = _detrended(_segments(x, nperseg, step), detrend) * shape
     first = np.fft.rfft(parts, nfft) if onesided else np.fft.fft(parts, nfft)
     if alone:
-        power = np.real(first) ** 2 + np.imag(first) ** 2
+        power: Any = np.real(first) ** 2 + np.imag(first) ** 2
     else:
         parts = _detrended(_segments(y, nperseg, step), detrend) * shape
         power = np.conj(first) * (np.fft.rfft(parts, nfft) if onesided else np.fft.fft(parts, nfft))
