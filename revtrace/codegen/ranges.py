@@ -20,13 +20,20 @@ _ZERO, _ONE = ir.Constant(_I64, 0), ir.Constant(_I64, 1)
 
 
 def trips(builder: Any, start: Any, stop: Any, step: Any) -> Any:
-    """Return the length of a range; the step is a literal, so all but one side folds away."""
+    """Return the length of a range."""
+    span, count = _counted(builder, start, stop, step)
+    return builder.select(builder.icmp_signed(">", span, _ZERO), count, _ZERO)
+
+
+def _counted(builder: Any, start: Any, stop: Any, step: Any) -> tuple[Any, Any]:
+    """Return how far a range reaches, and its length where that is positive.
+
+    The step is a literal, so half of this folds away.
+    """
     up = builder.icmp_signed(">", step, _ZERO)
     span = builder.select(up, builder.sub(stop, start), builder.sub(start, stop))
     size = builder.select(up, step, builder.neg(step))
-    count = builder.add(builder.udiv(builder.sub(span, _ONE), size), _ONE)
-    runs = builder.select(up, builder.icmp_signed("<", start, stop), builder.icmp_signed(">", start, stop))
-    return builder.select(runs, count, _ZERO)
+    return span, builder.add(builder.udiv(builder.sub(span, _ONE), size), _ONE)
 
 
 def ranges(context: Any, function: Any, signature: Any) -> Callable[..., Any] | None:
@@ -70,7 +77,11 @@ def _iterator(kind: Any) -> Callable[..., Any]:
         # Made in the function's first block, whatever loop this is in.
         value, count = (cgutils.alloca_once(builder, _I64) for _ in range(2))
         builder.store(start, value)
-        builder.store(trips(builder, start, stop, step), count)
+        # A branch, as the loop is then known to run where it is entered: LLVM counts better without the lesser of zero.
+        builder.store(_ZERO, count)
+        span, length = _counted(builder, start, stop, step)
+        with builder.if_then(builder.icmp_signed(">", span, _ZERO)):
+            builder.store(length, count)
         return _record(builder, kind, (value, stop, step, count))
 
     return build
@@ -81,6 +92,7 @@ def _next(builder: Any, args: Any, loc: Any = None) -> Any:
     place, left, step = (builder.extract_value(args[0], k) for k in (0, 3, 2))
     count, value = builder.load(left), builder.load(place)
     valid = builder.icmp_signed(">", count, _ZERO)
-    builder.store(builder.sub(count, _ONE, flags=("nsw",)), left)
-    builder.store(builder.add(value, step), place)
+    with builder.if_then(valid):
+        builder.store(builder.sub(count, _ONE, flags=("nsw",)), left)
+        builder.store(builder.add(value, step), place)
     return _record(builder, ir.LiteralStructType([_I64, ir.IntType(1)]), (value, valid))

@@ -81,7 +81,9 @@ def _kept(term: Var, loop: For, ops: list[Op], held: dict[Var, frozenset[int]]) 
         if op.name == "store" and op.args[1] is term and _own_entry(op, loop):
             array = op.args[0]
             assert isinstance(array, Var)
-            others = (x for o in ops if o is not op for x in o.args if isinstance(x, Var) and isinstance(x.type, Array))
+            # What was in its place before may be read: the array took the place of that one.
+            rest = (o for o in ops if o is not op and (o.name, o.args) != ("load", (array, *op.args[2:])))
+            others = (x for o in rest for x in o.args if isinstance(x, Var) and isinstance(x.type, Array))
             if not any(held[x] & held[array] for x in others):
                 return op
     return None

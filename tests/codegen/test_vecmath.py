@@ -136,9 +136,17 @@ def test_a_sum_in_order_leaves_the_loop_of_its_terms() -> None:
     agree(program(SOFTMAX), x[:0])
 
 
+def test_a_sum_leaves_the_loop_where_terms_take_the_place_of_what_they_are_made_of() -> None:
+    p = program(SOFTMAX.replace("store kept[i]", "store x[i]"))
+    text = emit(p).text
+    assert text.count("for ") == 2 and "vexp(" in text
+    agree(p, np.random.default_rng(0).normal(size=37))
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
+        ("store kept[i] = e", "z: f8 = load kept[0]\n store kept[i] = e"),
         ("store kept[i] = e", "store kept[i] = v"),
         ("store kept[i] = e", "store kept[i] = e\n store kept[0] = v"),
         ("t2: f8 = accum t, v", "t2: f8 = mul t, s"),

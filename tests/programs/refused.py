@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import inspect
 import math
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -125,16 +124,6 @@ def set_of_numbers(x):
 def reads_a_file(x):
     with open("/dev/null") as file:  # refused
         return x * len(file.read())
-
-
-@refuse(0.5, says="random")
-def random_number(x):
-    return x * random.random()  # refused
-
-
-@refuse(0.5, says="random")
-def random_number_of_numpy(x):
-    return x * np.random.standard_normal()  # refused
 
 
 @refuse(0.5, says="eval")

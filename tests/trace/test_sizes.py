@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import revtrace
-from revtrace.trace.objects import containers
+from revtrace.trace.objects import indexing
 
 
 def permanent(a: np.ndarray, n: int) -> float:
@@ -34,7 +34,7 @@ def test_permutations_by_the_million() -> None:
 
 
 def test_dicts_of_very_many_entries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(containers, "MOST_ENTRIES", 50)
+    monkeypatch.setattr(indexing, "_MOST_ENTRIES", 50)
     with revtrace.config.override(interpret=True):
         assert revtrace.grad(grid)(1.5, 7) == 2 * 1.5 * 36
         with pytest.raises(revtrace.UnsupportedError, match="a dict of more than 50 entries"):

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from revtrace.calls.core import Row, enter
+from revtrace.trace.callables.user_rules import opaque
 from revtrace.trace.definitions.register import refuse
 from revtrace.trace.libraries.register import stands_for
 
@@ -87,16 +89,26 @@ def _sampled(image: Any, places: Any, order: Any, mode: Any, cval: Any, npad: An
     return np.where(outside, cval, total) if mode == 4 else total
 
 
+def _filtered(x: Any, facts: Any) -> Any:
+    from scipy.ndimage import _nd_image  # type: ignore[import-untyped,unused-ignore]
+
+    out = np.empty_like(x)
+    _nd_image.spline_filter1d(x, int(facts[0]), 0, out, int(facts[1]))
+    return out
+
+
+# SciPy's own coefficients, of unit vectors: how it begins its recursions differs from release to release.
+enter(Row("spline coefficients", _filtered, why_zero="what it is called with here does not vary"))
+_coefficients = opaque("spline coefficients", (0,), 1)
+
+
 @stands_for("scipy.ndimage._nd_image.spline_filter1d")
 def spline_filter1d(input: Any, order: Any, axis: Any, output: Any, mode: Any) -> None:
     """The coefficients of the spline through the points along an axis."""
     x = np.moveaxis(input * 1.0, axis, 0)
     n = x.shape[0]
-    matrix = np.zeros((n, n))
-    rows = np.arange(n)
-    for k, weight in enumerate(_weights(order, 0.0 if order % 2 else 0.5)):
-        np.add.at(matrix, (rows, _folded(rows - order // 2 + k, n, mode)), weight)
-    found = np.linalg.solve(matrix, np.reshape(x, (n, -1)))
+    (matrix,) = _coefficients(np.eye(n), np.array([order, mode]))
+    found = matrix @ np.reshape(x, (n, -1))
     output[...] = np.moveaxis(np.reshape(found, x.shape), 0, axis)
 
 
