@@ -21,7 +21,7 @@ __all__: list[str] = []
 _NODES = np.array([0.0, 0.5, 0.5, 1.0])
 _WEIGHTS = np.array([1.0, 2.0, 2.0, 1.0]) / 6.0
 _CLOSE = 1e-6
-_MOST = 4096
+_MOST = 1024
 
 
 def _odeint(f: Any, table: Any, **options: Any) -> Any:
