@@ -41,6 +41,7 @@ def test_tables_have_a_row_per_host_and_form() -> None:
         "jax",
         "jax, under jit",
         "pytensor",
+        "pytensor, by numba",
         "revtrace alone",
         "no gradient, compiled",
     }

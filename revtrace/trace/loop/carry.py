@@ -98,10 +98,9 @@ class Carried:
         """The name of the local that counts the iterations, where something asks for it."""
         self.lists = GrownLists(self)
         self.storage = Storage(self)
-        for name in stored:
+        for name, value in entry.locals.items():
             # Numbers assigned in the body change more often than not.
-            value = entry.locals.get(name)
-            if name in live and value is not None and is_numeric(value):
+            if name in stored and name in live and is_numeric(value):
                 self.state.locals[name] = self.number(*_kind(t, value), name)
 
     @property

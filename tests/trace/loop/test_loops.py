@@ -55,6 +55,19 @@ def test_integer_start_becomes_a_float() -> None:
     assert [p.type.dtype for p in loop.params] == ["f8"]
 
 
+def test_carried_numbers_are_made_in_the_order_of_the_source() -> None:
+    def f(x: float) -> float:
+        h = b = e = a = g = c = f = d = x
+        for _ in range(3):
+            a, b, c, d, e, f, g, h = b * x, c + a, d * x, e + b, f * x, g + c, h * x, a + d
+        return a + b + c + d + e + f + g + h
+
+    (loop,) = (s for s in walk(trace(f, (1.5,)).program.body) if isinstance(s, For))
+    made = sorted(loop.params, key=lambda p: p.id)
+    # Not in that of a set of names, which differs from process to process.
+    assert [p.name for p in made] == ["h", "b", "e", "a", "g", "c", "f", "d"]
+
+
 def test_while_is_tested_first() -> None:
     def f(a, tol):
         n = 0
