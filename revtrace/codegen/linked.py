@@ -13,7 +13,8 @@ import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
-from numba.np.arrayobj import make_array
+
+from revtrace.codegen.memory import field
 
 __all__ = ["KERNEL", "VALID", "WORDS", "linked"]
 
@@ -57,15 +58,16 @@ def linked(record: np.ndarray, sources: Sequence[int | np.ndarray]) -> Any:
             with builder.if_then(builder.icmp_signed("!=", builder.load(word(VALID)), ir.Constant(_I64, 0))):
                 for k, source in enumerate(sources):
                     if isinstance(source, int):
-                        array = make_array(arrays[source])(context, builder, builder.extract_value(args[0], source))
-                        where, shape = builder.bitcast(array.data, _BYTES), _lengths(builder, array.shape)
+                        kind, array = arrays[source], builder.extract_value(args[0], source)
+                        where = builder.bitcast(field(context, builder, kind, array, "data"), _BYTES)
+                        shape = _lengths(builder, field(context, builder, kind, array, "shape"))
                     else:
                         where = _address(source.ctypes.data, ir.IntType(8))
                         shape = _lengths(builder, ir.Constant(ir.ArrayType(_I64, source.ndim), source.shape))
                     builder.store(where, builder.gep(data, [ir.Constant(_I64, k)]))
                     builder.store(shape, builder.gep(lengths, [ir.Constant(_I64, k)]))
-                kind = ir.FunctionType(_I32, [_BYTES.as_pointer(), _I64.as_pointer().as_pointer()])
-                kernel = builder.inttoptr(builder.load(word(KERNEL)), kind.as_pointer())
+                function = ir.FunctionType(_I32, [_BYTES.as_pointer(), _I64.as_pointer().as_pointer()])
+                kernel = builder.inttoptr(builder.load(word(KERNEL)), function.as_pointer())
                 builder.store(builder.sext(builder.call(kernel, [data, lengths]), _I64), status)
             return builder.load(status)
 

@@ -1,8 +1,8 @@
 """Counted loops as LLVM instructions: ``range`` of 64-bit integers, its iterator, and a step of that.
 
 Numba's own write sixty instructions and seven blocks for a loop, half of them variables in memory and tests of a step
-that is a literal here; these write twenty, in the blocks that the loop has anyway.  Values have numba's types, so
-that other kinds of ranges stay numba's.  Imports numba.
+that is a literal here; these write about twenty, and a branch where it is entered and where it goes on.  Values have
+numba's types, so that other kinds of ranges stay numba's.  Imports numba.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _iterator(kind: Any) -> Callable[..., Any]:
         # Made in the function's first block, whatever loop this is in.
         value, count = (cgutils.alloca_once(builder, _I64) for _ in range(2))
         builder.store(start, value)
-        # A branch, as the loop is then known to run where it is entered: LLVM counts better without the lesser of zero.
+        # A branch rather than the greater of this and zero: LLVM then knows that the loop runs where it is entered.
         builder.store(_ZERO, count)
         span, length = _counted(builder, start, stop, step)
         with builder.if_then(builder.icmp_signed(">", span, _ZERO)):
@@ -92,6 +92,7 @@ def _next(builder: Any, args: Any, loc: Any = None) -> Any:
     place, left, step = (builder.extract_value(args[0], k) for k in (0, 3, 2))
     count, value = builder.load(left), builder.load(place)
     valid = builder.icmp_signed(">", count, _ZERO)
+    # Stepping only where the loop goes on leaves LLVM one number to carry rather than two.
     with builder.if_then(valid):
         builder.store(builder.sub(count, _ONE, flags=("nsw",)), left)
         builder.store(builder.add(value, step), place)

@@ -72,28 +72,29 @@ def eval_hermitenorm(n: Any, x: Any) -> Any:
     return now
 
 
+def _spherical(name: str, bessel: Any, n: Any, z: Any, derivative: Any) -> Any:
+    """A spherical Bessel function of positive numbers, from the one of half orders (DLMF 10.47.3, 10.47.4, 10.51.2)."""
+    require(np.all(np.greater(z, 0)), f"scipy.special.{name} of a number that is not positive")
+    found = np.sqrt(0.5 * np.pi / z) * bessel(n + 0.5, z)
+    if derivative:
+        return n / z * found - np.sqrt(0.5 * np.pi / z) * bessel(n + 1.5, z)
+    return found
+
+
 @stands_for("scipy.special.spherical_jn")
 def spherical_jn(n: Any, z: Any, derivative: Any = False) -> Any:
-    """The spherical Bessel function of the first kind of positive numbers (DLMF 10.47.3, 10.51.2)."""
+    """The spherical Bessel function of the first kind of positive numbers."""
     from scipy import special  # type: ignore[import-untyped,unused-ignore]
 
-    require(np.all(np.greater(z, 0)), "scipy.special.spherical_jn of a number that is not positive")
-    found = np.sqrt(0.5 * np.pi / z) * special.jv(n + 0.5, z)
-    if derivative:
-        return n / z * found - np.sqrt(0.5 * np.pi / z) * special.jv(n + 1.5, z)
-    return found
+    return _spherical("spherical_jn", special.jv, n, z, derivative)
 
 
 @stands_for("scipy.special.spherical_yn")
 def spherical_yn(n: Any, z: Any, derivative: Any = False) -> Any:
-    """The spherical Bessel function of the second kind of positive numbers (DLMF 10.47.4, 10.51.2)."""
+    """The spherical Bessel function of the second kind of positive numbers."""
     from scipy import special
 
-    require(np.all(np.greater(z, 0)), "scipy.special.spherical_yn of a number that is not positive")
-    found = np.sqrt(0.5 * np.pi / z) * special.yv(n + 0.5, z)
-    if derivative:
-        return n / z * found - np.sqrt(0.5 * np.pi / z) * special.yv(n + 1.5, z)
-    return found
+    return _spherical("spherical_yn", special.yv, n, z, derivative)
 
 
 @stands_for("scipy.special.fdtr")
