@@ -2,7 +2,7 @@
 
 `Carried` holds the state assumed at the start of the body, in which every variable that
 changes is a parameter of the loop.  `fits` checks the state at the end of the body
-against it; where that fails, `widen` assumes less and the body is traced again.
+against it; where that fails, `widen` assumes less (`revtrace.trace.loop.widening`) and the body is traced again.
 
 Arrays are references.  Names that trade places (``u, v = v, u``) become array
 parameters.  A name bound to a new array in every iteration gets storage of its own
@@ -18,29 +18,27 @@ from operator import is_not
 from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Operand, Var, const
-from revtrace.program.types import BOOL, INT, Array, Scalar
+from revtrace.program.types import Array, Scalar
 from revtrace.trace.external import attribute_of
-from revtrace.trace.join import either_misses, number_in, references, substitute
+from revtrace.trace.join import number_in, references, substitute
 from revtrace.trace.loop.carried_arrays import Storage
 from revtrace.trace.loop.carried_lists import GrownLists
-from revtrace.trace.loop.lengths import broadcast_once
+from revtrace.trace.loop.slots import Fields, Slot, kind_of, views_of
+from revtrace.trace.loop.widening import Widening
 from revtrace.trace.numbers import as_num, fold, promoted
-from revtrace.trace.objects.growing_items import items_form
 from revtrace.trace.sameness import (
     DEAD,
     fields,
     filler_of,
-    loosen,
     rebuild,
     same,
     same_form,
     same_operand,
     same_shape,
     view_ints,
-    with_ints,
 )
-from revtrace.trace.signals import Growth, NeedStatic
-from revtrace.trace.state import Growing, IterBox, ObjectBox, State
+from revtrace.trace.signals import NeedStatic
+from revtrace.trace.state import IterBox, ObjectBox, State
 from revtrace.trace.values import (
     UNDEF,
     Bound,
@@ -59,8 +57,6 @@ if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
 __all__ = ["Carried"]
-
-Slot = tuple[Any, ...]
 
 
 class _Misfit(Exception):
@@ -88,7 +84,8 @@ class Carried:
         self.state = entry.fork()
         self.yields: list[Operand] = []
         self.mine: set[Var] = set()
-        self._templates: set[int] = set()
+        self.templates: set[int] = set()
+        """Records of the assumed state that stand for another one in each iteration."""
         self._no_swap: set[Var] = set()
         self._misfits: list[tuple[Slot, Any, Any]] = []
         self._back = entry
@@ -101,14 +98,14 @@ class Carried:
         for name, value in entry.locals.items():
             # Numbers assigned in the body change more often than not.
             if name in stored and name in live and is_numeric(value):
-                self.state.locals[name] = self.number(*_kind(t, value), name)
+                self.state.locals[name] = self.number(*kind_of(t, value), name)
 
     @property
     def params(self) -> list[Var]:
         """The loop's parameters, in a fixed order."""
         found: dict[Var, None] = {}
         for slot in self._slots(self.state, self._changed(self.state)):
-            for x in self._operands(self._get(self.state, slot)):
+            for x in self.operands(self._get(self.state, slot)):
                 if x in self.mine:
                     found[x] = None
         return list(found)
@@ -142,7 +139,7 @@ class Carried:
             case ("stack", k):
                 return st.stack[k]
             case ("box", id):
-                return _Fields(st.heap[id] if id in st.heap else self.t.originals[id])
+                return Fields(st.heap[id] if id in st.heap else self.t.originals[id])
         return st.tag if not isinstance(st.tag, int) else Static(st.tag)
 
     def _set(self, slot: Slot, value: Any) -> None:
@@ -156,26 +153,27 @@ class Carried:
             case _:
                 self.state.tag = value
 
-    def _operands(self, value: Any) -> list[Operand]:
+    def operands(self, value: Any) -> list[Operand]:
+        """Return the operands in a value, in a fixed order; of records only those in forms."""
         found: list[Operand] = []
 
         def note(x: Operand) -> Operand:
             found.append(x)
             return x
 
-        if isinstance(value, _Fields):
+        if isinstance(value, Fields):
             for v in value.values:
-                found += self._operands(v)
+                found += self.operands(v)
         elif isinstance(value, Ref):
-            if value.id in self._templates:
-                found += self._operands(_Fields(self.state.heap[value.id]))
+            if value.id in self.templates:
+                found += self.operands(Fields(self.state.heap[value.id]))
         elif isinstance(value, Tup):
             for v in value.items:
-                found += self._operands(v)
+                found += self.operands(v)
         elif isinstance(value, Maybe):
-            found += [*self._operands(value.value), value.flag]
+            found += [*self.operands(value.value), value.flag]
         elif isinstance(value, Bound):
-            found += self._operands(value.function) + self._operands(value.self)
+            found += self.operands(value.function) + self.operands(value.self)
         else:
             substitute(value, note)
         return found
@@ -219,7 +217,7 @@ class Carried:
             self._no_swap |= set(arrays)
             for slot in slots:
                 h, b = self._get(self.state, slot), self._get(back, slot)
-                if any(x in arrays for x in self._operands(h)):
+                if any(x in arrays for x in self.operands(h)):
                     self._misfits.append((slot, self._get(self.entry, slot), b))
         if self._misfits:
             return False
@@ -232,11 +230,11 @@ class Carried:
 
     def named(self, value: Any) -> list[View]:
         """The arrays that a value at the end of the body names, also those in objects made in the body."""
-        found = _views(value)
-        inside = value.values if isinstance(value, _Fields) else [value]
+        found = views_of(value)
+        inside = value.values if isinstance(value, Fields) else [value]
         for id in [r for v in inside for r in references(v)]:
             if id in self._back.heap and id not in self.entry.heap and id not in self.t.originals:
-                found += self.named(_Fields(self._back.heap[id]))
+                found += self.named(Fields(self._back.heap[id]))
         return found
 
     def _read_on_entry(self) -> None:
@@ -284,7 +282,7 @@ class Carried:
 
     def _fit(self, h: Any, b: Any, found: dict[Var, Operand], back: State) -> None:
         if b is DEAD:
-            for x in self._operands(h):
+            for x in self.operands(h):
                 if x in self.mine:
                     assert isinstance(x, Var)
                     if not isinstance(x.type, Scalar):
@@ -299,8 +297,8 @@ class Carried:
         if isinstance(h, Maybe):
             self._fit_maybe(h, b, found, back)
             return
-        if isinstance(h, _Fields):
-            if not isinstance(b, _Fields) or not same_shape(h.box, b.box):
+        if isinstance(h, Fields):
+            if not isinstance(b, Fields) or not same_shape(h.box, b.box):
                 raise _Misfit
             misfit = False
             for x, y in zip(h.values, b.values, strict=True):
@@ -315,7 +313,7 @@ class Carried:
             b = number_in(self.t, b)
             if not is_numeric(b):
                 raise _Misfit
-            dtype, weak = _kind(self.t, b)
+            dtype, weak = kind_of(self.t, b)
             joint = promoted((h.dtype, h.weak), (dtype, weak))
             if joint[0] != h.dtype or (h.weak and not weak):
                 raise _Misfit
@@ -332,9 +330,9 @@ class Carried:
         if isinstance(h, View) and isinstance(b, View):
             self._fit_view(h, b, found)
             return
-        if isinstance(h, Ref) and isinstance(b, Ref) and h.id in self._templates:
+        if isinstance(h, Ref) and isinstance(b, Ref) and h.id in self.templates:
             box = back.heap.get(b.id)
-            self._fit(_Fields(self.state.heap[h.id]), _Fields(box), found, back)
+            self._fit(Fields(self.state.heap[h.id]), Fields(box), found, back)
             return
         if not same(h, b):
             raise _Misfit
@@ -381,18 +379,17 @@ class Carried:
         """Assume less: give the misfits a form that fits both ends."""
         moves: dict[Operand, Operand] = {}
         for _, h, b in self._misfits:
-            for x, y in zip(_views(h), _views(b), strict=False):
+            for x, y in zip(views_of(h), views_of(b), strict=False):
                 if x.root is not y.root:
                     moves[x.root] = y.root
-        swap = set(moves) == set(moves.values()) and not (set(moves) & self._no_swap)
-        self._swapped: dict[Operand, Var] = {}
-        if swap:
-            for root in moves:
-                self._swapped[root] = self.param(root.type, getattr(root, "name", ""))
-            group: dict[Operand, Operand] = {p: root for root, p in self._swapped.items()}
+        swapped: dict[Operand, Var] = {}
+        if set(moves) == set(moves.values()) and not set(moves) & self._no_swap:
+            swapped = {root: self.param(root.type, getattr(root, "name", "")) for root in moves}
+            group: dict[Operand, Operand] = {p: root for root, p in swapped.items()}
             self.t.swaps.update(dict.fromkeys(group, group))
+        widening = Widening(self, self._back, swapped)
         for slot, h, b in self._misfits:
-            self._set(slot, self._generalise(h, b, slot))
+            self._set(slot, widening.general(h, b, slot))
 
     def param(self, type: Any, hint: str) -> Var:
         """Return a new parameter of the loop."""
@@ -403,147 +400,3 @@ class Carried:
     def number(self, dtype: str, weak: bool, hint: str) -> Num:
         """Return a number that is a new parameter."""
         return Num(self.param(Scalar(dtype), hint), weak)
-
-    def _generalise(self, h: Any, b: Any, slot: Slot) -> Any:
-        hint = slot[1] if slot[0] == "local" else "exit" if slot[0] == "tag" else ""
-        if isinstance(h, _Fields):
-            return self._generalise_box(h, b, slot)
-        if b is DEAD:
-            return h
-        if h is DEAD:
-            return self._fresh(b, hint)
-        kinds = _kind_in(self.t, h), _kind_in(self.t, b)
-        if kinds[0] is not None and kinds[1] is not None and (is_numeric(h) or is_numeric(b)):
-            dtype, weak = promoted(kinds[0], kinds[1])
-            return self.number(dtype, weak, hint)
-        for missing in (UNDEF, Static(None)):
-            if either_misses(h, b, missing):
-                x, y = _part(h, missing), _part(b, missing)
-                value = self._generalise(x, y, slot) if not same(x, y) or is_numeric(x) else x
-                if isinstance(value, Conflict):
-                    return value
-                return Maybe(value, self.param(BOOL, ""), missing)
-        if isinstance(h, Tup) and isinstance(b, Tup) and h.cls is b.cls and len(h.items) == len(b.items):
-            items = []
-            for x, y in zip(h.items, b.items, strict=True):
-                items.append(x if same(x, y) and not self._changes(x) else self._generalise(x, y, slot))
-            return Tup(tuple(items), h.cls)
-        if isinstance(h, View) and isinstance(b, View):
-            return self._generalise_view(h, b, hint)
-        if isinstance(h, Ref) and isinstance(b, Ref):
-            x, y = self.state.heap.get(h.id), self._back.heap.get(b.id)
-            if x is not None and y is not None and same_shape(x, y):
-                box = self._generalise_box(_Fields(x), _Fields(y), ("template",)).box
-                ref = self.state.new(box)
-                self._templates.add(ref.id)
-                return ref
-        if isinstance(h, Bound) and isinstance(b, Bound) and same(h.function, b.function):
-            return Bound(h.function, self._generalise(h.self, b.self, slot))
-        return Conflict(h, b, loops=(self.key,))
-
-    def _changes(self, x: Any) -> bool:
-        return any(o in self.mine for o in self._operands(x))
-
-    def _generalise_box(self, h: _Fields, b: Any, slot: Slot) -> _Fields:
-        x, y = h.box, b.box
-        if isinstance(x, ObjectBox) and isinstance(y, ObjectBox) and x.cls is y.cls and x.source is not None:
-            x, y = self.t.same_fields(x, y)
-            h, b = _Fields(x), _Fields(y)
-        if isinstance(x, Growing) and isinstance(y, Growing) and slot[0] == "box" and not same_shape(x, y):
-            self.lists.change_form(slot[1], x, y)
-            return _Fields(self.state.heap[slot[1]])
-        if not same_shape(x, y):
-            form = items_form(self.t, (self.state, x), (self._back, y)) if slot[0] == "box" else None
-            if form is None or not self.lists.grow(Growth(slot[1], form), y):
-                raise NeedStatic((), "a container gets a different structure in each iteration", self.t.b.loc)
-            return _Fields(self.state.heap[slot[1]])
-        values = []
-        for p, q in zip(h.values, b.values, strict=True):
-            keep = same(p, q) and not self._changes(p)
-            values.append(p if keep else self._generalise(p, q, slot))
-        return _Fields(rebuild(x, values))
-
-    def _generalise_view(self, h: View, b: View, hint: str) -> Any:
-        if h.root is not b.root:
-            if h.root in self._swapped and same_form(h, b):
-                root: Operand = self._swapped[h.root]
-            else:
-                if h.ndim != b.ndim or broadcast_once(self.t, h, b):
-                    return Conflict(h, b, loops=(self.key,))
-                return self.storage.store(h, b, hint)
-        else:
-            root = h.root
-        if not same_form(h, b):
-            h, b = loosen(h), loosen(b)
-            if not same_form(h, b):
-                return Conflict(h, b, loops=(self.key,))
-        ints = []
-        for x, y in zip(view_ints(h), view_ints(b), strict=True):
-            ints.append(x if same_operand(x, y) else self.param(INT, ""))
-        return with_ints(h, root, ints)
-
-    def _fresh(self, b: Any, hint: str) -> Any:
-        """A form for a value that is made in the body and read after it."""
-        if is_numeric(b):
-            return self.number(*_kind(self.t, b), hint)
-        match b:
-            case Tup():
-                return Tup(tuple(self._fresh(v, hint) for v in b.items), b.cls)
-            case Maybe():
-                return Maybe(self._fresh(b.value, hint), self.param(BOOL, ""), b.missing)
-            case View():
-                return self.storage.fresh(b, hint)
-            case Ref():
-                if b.id in self.entry.heap or b.id in self.t.originals:
-                    return b
-                box = self._back.heap[b.id]
-                ref = self.state.new(rebuild(box, [self._fresh(v, hint) for v in fields(box) or []]))
-                self._templates.add(ref.id)
-                return ref
-            case Bound():
-                return Bound(b.function, self._fresh(b.self, hint))
-        return b
-
-
-class _Fields:
-    """The values of a heap record, as one slot."""
-
-    __slots__ = ("box",)
-
-    def __init__(self, box: Any) -> None:
-        self.box = box
-
-    @property
-    def values(self) -> list[Any]:
-        return fields(self.box) or []
-
-
-def _kind(t: Tracer, value: Any) -> tuple[str, bool]:
-    num = as_num(t, value)
-    return num.dtype, num.weak
-
-
-def _kind_in(t: Tracer, value: Any) -> tuple[str, bool] | None:
-    """The kind of a number or of the number in an array without axes."""
-    if isinstance(value, View) and value.ndim == 0:
-        return value.dtype, False
-    return _kind(t, value) if is_numeric(value) else None
-
-
-def _part(value: Any, missing: Any) -> Any:
-    if isinstance(value, Maybe):
-        return value.value
-    return DEAD if same(value, missing) else value
-
-
-def _views(value: Any) -> list[View]:
-    match value:
-        case View():
-            return [value]
-        case Tup():
-            return [v for item in value.items for v in _views(item)]
-        case Maybe():
-            return _views(value.value)
-        case _Fields():
-            return [v for item in value.values for v in _views(item)]
-    return []
