@@ -117,12 +117,12 @@ def call_entry(
         if kind is not None:
             result = arrays.apply(t, lambda x: Num(t.b.cast(numbers.as_num(t, x).operand, kind), False), (result,))
     if where is not None and not (isinstance(where, Static) and where.value is True):
-        if out is None:
-            raise t.unsupported("where= without out=", "the elements not computed would be undefined", "use np.where")
         mask = as_array_or_number(t, st, where)
-        out = _out(t, st, out)
+        # Without ``out`` NumPy leaves what is not computed as it finds the memory, which means nothing: zeros here.
+        bare = out is None or (isinstance(out, Static) and out.value is None)
+        rest = Static(False) if bare else _out(t, st, out)
         result = arrays.apply(
-            t, lambda m, a, b: numbers.select(t, numbers.to_bool(t, numbers.as_num(t, m)), a, b), (mask, result, out)
+            t, lambda m, a, b: numbers.select(t, numbers.to_bool(t, numbers.as_num(t, m)), a, b), (mask, result, rest)
         )
     return delivered(t, st, result, out)
 

@@ -42,10 +42,19 @@ def out_of_an_expression(p: np.ndarray, e: np.ndarray) -> np.ndarray:
     return np.divide(p * (1 - e), 1 - e**2, out=p / 2, where=e != 1)
 
 
+def not_computed(x: np.ndarray) -> float:
+    """NumPy leaves the elements not computed as they were in memory: the caller fills them."""
+    chosen = x > 1.0
+    y = np.divide(x, x - 0.5, where=chosen, out=None)
+    y[~chosen] = 2.0
+    return (y * x).sum() + np.greater(x, 2.0, where=chosen, out=None)[chosen].sum()
+
+
 FUNCTIONS = {
     "mask": (masked, X),
     "ufunc methods": (ufunc_methods, X),
     "out": (into_out, X),
+    "not computed, without out": (not_computed, X),
     "out of an expression": (out_of_an_expression, X, np.array([0.3, 0.6, 0.4])),
     "not computed where it has no value": (
         lambda x: (
