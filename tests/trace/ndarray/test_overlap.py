@@ -122,3 +122,27 @@ def test_a_slice_of_a_list():
         return sum(k * v * v for k, v in enumerate(items))
 
     agrees(f, X)
+
+
+def _normalised_in_place(u):
+    u[0] = 1.0
+    u[1:] *= 2.0
+    return u
+
+
+def _first_overwritten(u, v):
+    v[0] = 5.0
+    return u
+
+
+PARAMETERS = {
+    "written": lambda x: _normalised_in_place(x * 2.0),
+    "added at": lambda x: (lambda u: (np.add.at(u, [0, 0, 2], x[:3]), u)[1])(x * 2.0),
+    "reads what is written": lambda x: (lambda v: _first_overwritten(v * v, v))(x.copy()),
+    "by name": lambda x: (lambda v: _first_overwritten(v=v, u=v * v))(x.copy()),
+}
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_an_expression_given_to_a_function_is_an_array_there(name):
+    agrees(PARAMETERS[name], X)
