@@ -211,6 +211,8 @@ class Walker(Tested):
         loop = self.loops.pop()
         if isinstance(loop.stmt, For) and vectorises(loop.stmt, loop.step, loop.accesses):
             self.plan.vector.add(loop.position)
+            if loop.last is not None and {outer.step for outer in self.loops} & {*loop.last.atoms}:
+                self.plan.ragged.add(loop.position)
         self.rooms.closed(loop.position, self.position)
 
     def params(self, stmt: For | While, loop: Loop, changed: dict[Var, Change], shapes: dict[Var, Var | None]) -> None:

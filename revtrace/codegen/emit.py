@@ -339,6 +339,7 @@ class _Writer(Memory):
 
     def count(self, stmt: For) -> None:
         """Write a counted loop."""
+        ragged = self.position in self.plan.ragged
         if self.uses.count[stmt.count]:
             self.fresh(stmt.count)
         start, stop = (self.named(x) if self.uses.count[stmt.count] else self.value(x) for x in (stmt.start, stmt.stop))
@@ -354,7 +355,10 @@ class _Writer(Memory):
             parts = [start.text, stop.text, str(stmt.step)]
             if stmt.step == 1:
                 parts = parts[1:2] if start.text == "0" else parts[:2]
+            head = len(self.lines)
             self.iterations(stmt, parts)
+            if ragged and stmt.step == 1:
+                self.twice(head, f"{stop.within(12)} - {start.within(13)}" if start.text != "0" else stop.text)
         for out in stmt.outs:
             self.magnitude(out)
 

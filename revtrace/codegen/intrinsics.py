@@ -191,6 +191,17 @@ def around(typingctx: Any, i: Any, n: Any) -> Any:
     return types.int64(types.int64, types.int64), build
 
 
+@intrinsic
+def one_by_one(typingctx: Any) -> Any:
+    """Do nothing, in a way that LLVM does not vectorise the loop it is in."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        builder.asm(ir.FunctionType(ir.VoidType(), []), "", "", [], True).attributes.add("nounwind")
+        return context.get_dummy_value()
+
+    return types.void(), build
+
+
 class _Functions(dict[str, Any]):
     """Functions by name; ``dim0``, ``dim1`` ... are made when asked for."""
 
@@ -218,6 +229,7 @@ FUNCTIONS: dict[str, Any] = _Functions(
     imin=_extreme("<"),
     imax=_extreme(">"),
     around=around,
+    one_by_one=one_by_one,
     largest=_extreme_float("llvm.maximum"),
     least=_extreme_float("llvm.minimum"),
     largest_number=_extreme_float("llvm.maxnum"),

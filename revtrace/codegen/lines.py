@@ -23,6 +23,12 @@ __all__ = ["INDENT", "TAKEN", "Lines"]
 _LONG = 120
 INDENT = "    "
 
+_SHORT = 16
+"""Iterations below which LLVM's vectors do not pay."""
+
+_SMALL = 12
+"""Lines of a loop that may be written twice."""
+
 _LIMITS = {40: "small", 30: "medium", 20: "tiny"}
 
 _PYTHON = frozenset((*keyword.kwlist, *dir(builtins)))
@@ -30,6 +36,7 @@ _PYTHON = frozenset((*keyword.kwlist, *dir(builtins)))
 _WORDS = """
     at put bump acc sel wrap inb area trips imin imax small medium tiny around largest least largest_number least_number
     empty zeros output output_zeros outputs fill copy copyto same newstack entries larger grow keep
+    one_by_one
     math cmath np inf nan Bail Deopt failed need
 """
 
@@ -75,6 +82,20 @@ class Lines:
         if len(self.lines) == start:
             self.line("pass")
         self.depth -= 1
+
+    def twice(self, head: int, length: str) -> None:
+        """Write the loop from a line on for few iterations as well, where they run one by one.
+
+        A loop over what is left of a row is short as often as not.  Vectors cost more there than they save: their
+        code is entered for a handful of elements, and reads what was just written in other pieces.
+        """
+        loop = [INDENT + line for line in self.lines[head:]]
+        if len(loop) > _SMALL or any(f"v{f}(" in line for line in loop for f in MATH):
+            return
+        first, *body = loop
+        indent = INDENT * self.depth
+        alone = f"{indent}{INDENT * 2}one_by_one()"
+        self.lines[head:] = [f"{indent}if {length} < {_SHORT}:", first, alone, *body, f"{indent}else:", first, *body]
 
     def reserve(self, base: str) -> str:
         """Return an unused name like the given one."""

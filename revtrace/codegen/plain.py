@@ -109,6 +109,10 @@ def imin(x: int, y: int) -> int:
     return min(x, y)
 
 
+def one_by_one() -> None:
+    """Do nothing."""
+
+
 def around(i: int, n: int) -> int:
     """Return the remainder of an index next to an axis, or in it."""
     assert -1 <= i <= n
@@ -223,7 +227,7 @@ def load(source: Source) -> Callable[..., tuple[Any, ...]]:
         A function of numpy scalars and arrays.
     """
     functions = [at, put, bump, bit, follow, acc, sel, wrap, inb, area, small, medium, tiny, trips, imin, imax]
-    functions += [around, largest, least, largest_number, least_number]
+    functions += [around, one_by_one, largest, least, largest_number, least_number]
     functions += [empty, zeros, output, output_zeros, fill, copy, copyto, same, newstack, entries, larger, grow, keep]
     namespace: dict[str, Any] = {f.__name__: f for f in functions}
     namespace.update(DTYPES)

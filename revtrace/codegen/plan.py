@@ -55,6 +55,8 @@ class Plan:
         Allocations and copies that need no test.
     vector : set of int
         Loops that LLVM will vectorise.
+    ragged : set of int
+        Those of them whose length differs from one run to the next.
     loops : dict
         The loops that `Trips` in a guard speak of.
     """
@@ -65,6 +67,7 @@ class Plan:
     limits: dict[Var, int] = field(default_factory=dict)
     sure: set[int] = field(default_factory=set)
     vector: set[int] = field(default_factory=set)
+    ragged: set[int] = field(default_factory=set)
     loops: dict[int, For] = field(default_factory=dict)
 
     def operands(self) -> list[Operand]:

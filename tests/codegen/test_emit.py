@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -114,3 +115,29 @@ def test_constants_of_every_kind() -> None:
       return a, b, c, d, e, g, h
     }"""
     agree(program(text), np.float32(0.3), 2**63, 1j, compiled=True)
+
+
+TRIANGLE = """
+    triangle(a: f8[:], x: f8) {{
+      n: i8 = dim a axis=0
+      for i in range(0, n, 1) {{
+        first: i8 = add i, {more}
+        for j in range({start}, n, 1) {{
+          old: f8 = load a[j]
+          t: f8 = mul x, old
+          new: f8 = add old, t
+          store a[j] = new
+          yield
+        }}
+        yield
+      }}
+      return a
+    }}"""
+
+
+@pytest.mark.parametrize(("start", "twice"), [("first", True), ("0", False)])
+def test_loops_over_what_is_left_of_a_row_have_a_form_for_few_elements(start: str, twice: bool) -> None:
+    p = program(TRIANGLE.format(start=start, more=1))
+    assert ("one_by_one()" in emit(p).text) == twice
+    for n in (0, 3, 40):
+        agree(p, np.arange(float(n)), 0.5, compiled=twice and n > 3)
