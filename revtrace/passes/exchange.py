@@ -14,14 +14,14 @@ not current; then the two change places.  What is not written in any iteration i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from revtrace.passes.effects import Buffers, buffers, touched
+from revtrace.passes.effects import buffers
 from revtrace.passes.fold import key
-from revtrace.passes.scopes import Scopes, defined, is_array, scopes
+from revtrace.passes.loopbody import Arrays, Body, innermost
+from revtrace.passes.scopes import defined, scopes
 from revtrace.passes.simplify import simplify
-from revtrace.passes.subscripts import Subscripts
-from revtrace.program.nodes import Block, For, Op, Operand, Program, Stmt, Var, While, const, regions, used
+from revtrace.program.nodes import Block, For, Op, Operand, Program, Stmt, Var, While, const
 from revtrace.program.rebuild import clone, fresh, map_all, substitute, substitute_block
 from revtrace.program.types import INT
 
@@ -37,8 +37,7 @@ def exchange(program: Program) -> Program:
     for _ in range(_MOST):
         program = fresh(program)
         where = scopes(program)
-        finder = _Finder(program, where, buffers(program, where))
-        found = finder.first()
+        found = _first(Arrays(program, where, buffers(program, where)))
         if found is None:
             break
         old, new = found
@@ -54,80 +53,19 @@ def _replaced(block: Block, old: Block, new: Block) -> Block:
     return Block(tuple(map_all(s, lambda b: _replaced(b, old, new)) for s in block.stmts), block.results)
 
 
-@dataclass(frozen=True, slots=True)
-class _Writer:
-    """A nest that stores one element of an array in each innermost iteration, which it may read before."""
-
-    loops: tuple[For, ...]
-    store: Op
-    reads: bool
-
-
-class _Finder:
-    def __init__(self, program: Program, where: Scopes, memory: Buffers) -> None:
-        self.where = where
-        self.memory = memory
-        self.subscripts = Subscripts(where)
-        self.names: dict[Var, int] = {}
-        for v in where.home:
-            if is_array(v):
-                cls = memory.find(v)
-                self.names[cls] = self.names.get(cls, 0) + 1
-        self.inputs = set(program.inputs)
-
-    def first(self) -> tuple[Block, Block] | None:
-        """Return a block with a loop to treat, and what becomes of it."""
-        for scope in self.where.all:
-            for at, stmt in enumerate(scope.block.stmts):
-                if isinstance(stmt, For | While):
-                    found = _Loop(self, scope.block, at, stmt).treated()
-                    if found is not None:
-                        return scope.block, found
-        return None
-
-    def alone(self, array: Operand) -> bool:
-        """Whether an array was made by the program and is known by one name."""
-        return isinstance(array, Var) and array not in self.inputs and self.names.get(self.memory.find(array)) == 1
-
-    def shape(self, array: Operand) -> tuple[object, ...] | None:
-        """Return what names an array's lengths."""
-        made = self.where.definition.get(array) if isinstance(array, Var) else None
-        if isinstance(made, Op) and made.name == "alloc":
-            return tuple(self.length(n) for n in made.args)
-        if isinstance(made, Op) and made.name == "copy":
-            return self.shape(made.args[0])
-        if array in self.inputs:
-            return tuple(("dim", array, axis) for axis in range(array.type.ndim))  # type: ignore[union-attr]
-        return None
-
-    def length(self, n: Operand) -> object:
-        made = self.where.definition.get(n) if isinstance(n, Var) else None
-        if isinstance(made, Op) and made.name == "dim":
-            shape, axis = self.shape(made.args[0]), made.attr("axis")
-            if shape is not None and isinstance(axis, int):
-                return shape[axis]
-        if isinstance(made, Op) and made.name == "max" and const(0) in made.args:
-            # A length that was limited to be no less than zero.
-            return self.length(made.args[made.args[0] == const(0)])
-        return key(n)
+def _first(arrays: Arrays) -> tuple[Block, Block] | None:
+    """Return a block with a loop to treat, and what becomes of it."""
+    for scope in arrays.where.all:
+        for at, stmt in enumerate(scope.block.stmts):
+            if isinstance(stmt, For | While):
+                found = _Loop(arrays, scope.block, at, stmt).treated()
+                if found is not None:
+                    return scope.block, found
+    return None
 
 
-class _Loop:
-    """A loop that may be treated, the block that it is in, and who touches what in its body."""
-
-    def __init__(self, finder: _Finder, block: Block, at: int, loop: For | While) -> None:
-        self.finder = finder
-        self.block = block
-        self.at = at
-        self.loop = loop
-        self.stmts = tuple(map(self.as_copy, loop.body.stmts))
-        self.touches: dict[Var, dict[int, bool]] = {}
-        """By array, the statements of the body that touch it, and whether they write it."""
-        for k, s in enumerate(self.stmts):
-            for t in touched(s):
-                if is_array(t.array):
-                    here = self.touches.setdefault(t.array, {})  # type: ignore[arg-type]
-                    here[k] = here.get(k, False) or t.writes
+class _Loop(Body):
+    """A loop that may be treated."""
 
     def treated(self) -> Block | None:
         """Return the block with the loop treated, or None."""
@@ -135,7 +73,7 @@ class _Loop:
             if isinstance(s, Op) and s.name == "copyto":
                 a, b = s.args
                 assert isinstance(a, Var) and isinstance(b, Var)
-                if a is b or not (self.finder.alone(a) and self.finder.alone(b)):
+                if a is b or not (self.arrays.alone(a) and self.arrays.alone(b)):
                     continue
                 found = self.there_and_back(k, a, b) or self.copied_first(k, b, a) or self.copied_last(k, a, b)
             elif isinstance(s, For):
@@ -145,18 +83,6 @@ class _Loop:
             if found is not None:
                 return found
         return None
-
-    def as_copy(self, stmt: Stmt) -> Stmt:
-        """Return a nest that copies one array to another, all of it, as one operation."""
-        ops = _innermost(stmt) if isinstance(stmt, For) else None
-        if ops is None or [op.name for op in ops] != ["load", "store"] or ops[1].args[1] is not ops[0].out:
-            return stmt
-        source, target = ops[0].args[0], ops[1].args[0]
-        if not (self.finder.alone(source) and self.finder.alone(target)) or source is target:
-            return stmt
-        assert isinstance(source, Var) and isinstance(target, Var)
-        whole = self.fills(stmt, target) and ops[0].args[1:] == ops[1].args[2:] and self.same_shape(source, target)
-        return Op("copyto", (target, source), None, (), stmt.loc) if whole else stmt
 
     # the ways ------------------------------------------------------------------------------
 
@@ -204,21 +130,21 @@ class _Loop:
 
     def computed_apart(self, last: int, nest: For) -> Block | None:
         """``new = f(u); u[...] = g(new, u[...])``."""
-        ops = _innermost(nest)
+        ops = innermost(nest)
         if not ops or ops[-1].name != "store":
             return None
         u, taken = ops[-1].args[0], [op for op in ops if op.name == "load"]
         for new in dict.fromkeys(op.args[0] for op in taken if op.args[0] is not u):
             if (
                 isinstance(new, Var)
-                and self.finder.alone(new)
+                and self.arrays.alone(new)
                 and set(self.touches[new]) == {min(self.touches[new]), last}
             ):
                 break
         else:
             return None
         start = min(self.touches[new])
-        if not isinstance(u, Var) or not self.finder.alone(u) or start == last or not self.private(new, start):
+        if not isinstance(u, Var) or not self.arrays.alone(u) or start == last or not self.private(new, start):
             return None
         made, set_, writers = self.writer(start, new), self.writer(last, u), self.writers(u)
         if made is None or set_ is None or not writers or writers[0] != last or not self.contained(u):
@@ -274,7 +200,7 @@ class _Loop:
         """
         amounts: dict[Operand, int] = {}
         for x in store.args[2:] if store.attr("safe") else ():
-            at = self.finder.subscripts.offset(x)
+            at = self.arrays.subscripts.offset(x)
             if at.base is not None and at.constant:
                 amounts[same[at.base]] = at.constant
 
@@ -292,107 +218,6 @@ class _Loop:
             return replace(stmt, index=index, start=ends[0], stop=ends[1], body=Block(tuple(stmts), stmt.body.results))
 
         return moved(nest)
-
-    # what they ask ----------------------------------------------------------------------------
-
-    def copies(self, k: int, target: Var, source: Var) -> bool:
-        """Whether a statement copies one array to another."""
-        s = self.stmts[k]
-        return isinstance(s, Op) and s.name == "copyto" and s.args == (target, source)
-
-    def same_shape(self, a: Var, b: Var) -> bool:
-        shape = self.finder.shape(a)
-        return shape is not None and shape == self.finder.shape(b)
-
-    def private(self, array: Var, first: int) -> bool:
-        """Whether an array made before the loop is used in its body only, and a statement is the first to touch it."""
-        if array not in self.touches or min(self.touches[array]) != first:
-            return False
-        home = self.finder.where.home[array]
-        if self.finder.where.inside(home, self.finder.where.scope(self.loop.body).index):
-            return False
-        return self.uses(self.finder.where.all[home].block, array) == self.uses(self.loop.body, array)
-
-    def uses(self, block: Block, array: Var) -> int:
-        """Count the statements in a block that name an array, lengths apart."""
-        found = sum(x is array for x in block.results)
-        for s in block.stmts:
-            found += sum(x is array for x in used(s)) * (not isinstance(s, Op) or s.name != "dim")
-            found += sum(self.uses(b, array) for b in regions(s))
-        return found
-
-    def contained(self, array: Var) -> bool:
-        """Whether what an array holds is of account in the loop's block only."""
-        where = self.finder.where
-        home = where.home[array]
-        if where.all[home].block is self.block:
-            return True
-        if self.uses(where.all[home].block, array) != self.uses(self.block, array):
-            return False
-        for s in self.block.stmts[: self.at]:
-            if any(t.array is array for t in touched(s)):
-                return self.fills(s, array)
-        return False
-
-    def fills(self, stmt: Stmt, array: Var) -> bool:
-        """Whether a statement sets all elements of an array before it reads any."""
-        if isinstance(stmt, Op):
-            return stmt.name in ("copyto", "fill") and stmt.args[0] is array and array not in stmt.args[1:]
-        shape = self.finder.shape(array)
-        index: list[Var] = []
-        while isinstance(stmt, For):
-            axis = len(index)
-            if stmt.exits or stmt.step != 1 or stmt.start != const(0) or shape is None or axis >= len(shape):
-                return False
-            if self.finder.length(stmt.stop) != shape[axis]:
-                return False
-            index.append(stmt.index)
-            stmt = next(s for s in stmt.body.stmts if any(t.array is array for t in touched(s)))
-        return isinstance(stmt, Op) and stmt.name == "store" and stmt.args[0] is array and stmt.args[2:] == tuple(index)
-
-    def writer(self, at: int, array: Var) -> _Writer | None:
-        """Return how a statement of the body writes an array, if it does so in a fixed region, each element once.
-
-        It may read an element before it sets it, and no other.
-        """
-        stmt = self.stmts[at]
-        inside = self.finder.where.scope(self.loop.body).index
-        loops: list[For] = []
-        reads: list[Stmt] = []
-        while isinstance(stmt, For):
-            if stmt.exits or stmt.step != 1:
-                return None
-            for x in (stmt.start, stmt.stop):
-                if isinstance(x, Var) and self.finder.where.inside(self.finder.where.home[x], inside):
-                    return None
-            loops.append(stmt)
-            *reads, stmt = [s for s in stmt.body.stmts if any(t.array is array for t in touched(s))]
-            if reads and isinstance(stmt, For):
-                return None
-        if not isinstance(stmt, Op) or stmt.name != "store" or stmt.args[0] is not array:
-            return None
-        place = stmt.args[2:]
-        if any(not isinstance(s, Op) or s.name != "load" or s.args[1:] != place for s in reads):
-            return None
-        bases = [self.finder.subscripts.offset(x).base for x in place]
-        indices = [b for b in bases if b is not None]
-        if len(set(indices)) != len(indices) or set(indices) != {x.index for x in loops}:
-            return None
-        return _Writer(tuple(loops), stmt, bool(reads))
-
-    def writers(self, u: Var) -> list[int]:
-        """Return the statements of the body that write an array; none unless all set fixed regions and none reads it.
-
-        Nor may it be read between the first and the last, when part of it is still what it was two iterations ago.
-        """
-        found = sorted(k for k, writes in self.touches.get(u, {}).items() if writes)
-        how = [self.writer(k, u) for k in found]
-        if not how or None in how or len(how) > 1 and any(w is not None and w.reads for w in how):
-            return []
-        if isinstance(self.loop, While) and any(t.array is u for s in self.loop.cond.stmts for t in touched(s)):
-            return []
-        between = range(found[0], found[-1] + 1)
-        return [] if any(k in between and not writes for k, writes in self.touches[u].items()) else found
 
     # what is made -----------------------------------------------------------------------------
 
@@ -421,20 +246,6 @@ class _Loop:
         after = (substitute(s, names) for s in stmts[self.at + 1 :])
         results = tuple(names.get(x, x) if isinstance(x, Var) else x for x in self.block.results)
         return Block((*stmts[: self.at], *before, loop, *after), results)
-
-
-def _innermost(nest: Stmt) -> list[Op] | None:
-    """Return the operations of a nest of loops, in order; None unless all of it is one chain of loops."""
-    ops: list[Op] = []
-    while isinstance(nest, For):
-        if nest.params:
-            return None
-        *own, last = nest.body.stmts or (None,)
-        if last is None or not all(isinstance(s, Op) for s in own):
-            return None
-        ops += own  # type: ignore[arg-type]
-        nest = last
-    return [*ops, nest] if isinstance(nest, Op) else None
 
 
 def _exchanged(stmt: Stmt, old: Op, new: Sequence[Stmt]) -> Stmt:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from revtrace.passes.effects import Buffers, buffers, touched
 from revtrace.passes.scopes import is_array, scopes
 from revtrace.passes.subscripts import Subscripts
+from revtrace.program.build import Builder
 from revtrace.program.nodes import Block, For, Op, Operand, Program, Stmt, Var, While, const, regions, used, walk
 from revtrace.program.rebuild import clone, fresh, map_all, substitute_block
 from revtrace.program.types import Scalar
@@ -106,7 +107,15 @@ class _Finder:
                 return {}
         reads = {id(op) for op in loads}
         found = {k: self.replaced(block.stmts[k], reads, maker) for k in users[1:]}
-        return {at: (), maker.at: (), **found}
+        return {at: self.checked(made), maker.at: (), **found}
+
+    def checked(self, made: Op) -> tuple[Stmt, ...]:
+        """Return what is left of the making of an array: it raises where a length is negative."""
+        b = Builder(made.loc)
+        for n in made.args if not made.attr("again") else ():
+            if not self.subscripts.natural(n):
+                b.do("check", b.compare("ge", n, const(0)), kind="length")
+        return tuple(b.stmts)
 
     def maker(self, nest: Stmt, at: int, store: Op, lengths: tuple[Operand, ...]) -> _Maker | None:
         """Return how a nest over all elements computes them, if that is all it does."""

@@ -15,7 +15,7 @@ from revtrace.passes.effects import Buffers, Touch, buffers, touched
 from revtrace.passes.fold import key
 from revtrace.passes.scopes import defined, free, is_array, scopes
 from revtrace.passes.subscripts import Offset, Subscripts, subscripts_of
-from revtrace.program.nodes import Block, Const, For, Op, Operand, Program, Stmt, Var, While, regions, used, walk
+from revtrace.program.nodes import Block, For, Op, Operand, Program, Stmt, Var, While, regions, used, walk
 from revtrace.program.rebuild import fresh, map_all, map_blocks, substitute
 from revtrace.program.types import Array, Stack
 from revtrace.rules.core import RULES
@@ -227,17 +227,11 @@ class _Merger:
             assert isinstance(alloc, Op)
             at = users[a][0]
             loop = found[at]
-            if isinstance(loop, For) and a not in loop.inits and all(map(self.natural, alloc.args)):
+            if isinstance(loop, For) and a not in loop.inits and all(map(self.subscripts.natural, alloc.args)):
                 made = self.in_iterations(loop, alloc, a)
                 if made is not None:
                     found[at], found[k] = made, None
         return [s for s in found if s is not None]
-
-    def natural(self, n: Operand) -> bool:
-        """Whether a length is seen not to be negative."""
-        least = self.subscripts.least(n)
-        made = self.subscripts.where.definition.get(n) if isinstance(n, Var) else None
-        return least is not None and least >= 0 or isinstance(made, Op) and made.name == "max" and _has_zero(made)
 
     def in_iterations(self, loop: For, alloc: Op, a: Var) -> For | None:
         """Return the loop with an array made in each iteration, one axis less."""
@@ -270,10 +264,6 @@ def _certain(op: Op) -> bool:
 def _is_check(stmt: Stmt) -> bool:
     inner = (s for b in regions(stmt) for s in walk(b))
     return any(isinstance(s, Op) and s.name == "check" and not s.attr("soft") for s in (stmt, *inner))
-
-
-def _has_zero(op: Op) -> bool:
-    return any(isinstance(x, Const) and x.value == 0 for x in op.args)
 
 
 def _same_range(a: Stmt, b: Stmt) -> bool:

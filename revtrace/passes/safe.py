@@ -51,10 +51,7 @@ class Lengths:
 
     def natural(self, x: Operand) -> bool:
         """Whether an index is seen not to be negative."""
-        if self.axis_round(x) is not None:
-            return True
-        low = self.subscripts.least(x)
-        return low is not None and low >= 0
+        return self.axis_round(x) is not None or self.subscripts.natural(x)
 
     def below(self, x: Operand, array: Operand, axis: int, depth: int = 8) -> bool:
         """Whether ``x < length``, for every array that ``array`` may be."""

@@ -20,12 +20,11 @@ from revtrace.passes.dce import dce
 from revtrace.passes.effects import touched
 from revtrace.passes.elements import elements
 from revtrace.passes.firsttouch import stored
-from revtrace.passes.fold import key
 from revtrace.passes.scopes import Scopes, is_array, scopes
+from revtrace.passes.shapes import Lengths
 from revtrace.passes.subscripts import Subscripts, subscripts_of
 from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Program, Stmt, Var, While, const, regions, used
 from revtrace.program.rebuild import fresh, map_all, substitute, substitute_block
-from revtrace.program.types import Array
 
 __all__ = ["share"]
 
@@ -58,11 +57,12 @@ def _block(block: Block, made: Mapping[int, _Shared]) -> Block:
 
 
 class _Facts:
-    """What is asked of a program: shapes, and which arrays a statement names."""
+    """What is asked of a program: lengths, and which arrays a statement names."""
 
     def __init__(self, where: Scopes) -> None:
         self.where = where
         self.subscripts = Subscripts(where)
+        self.lengths = Lengths(where)
         self._named: dict[int, frozenset[Var]] = {}
 
     def named(self, stmt: Stmt) -> frozenset[Var]:
@@ -75,29 +75,6 @@ class _Facts:
                 own = own.union(*map(self.named, b.stmts))
             found = self._named[id(stmt)] = frozenset(own)
         return found
-
-    def shape(self, array: Operand) -> tuple[object, ...] | None:
-        """Return what names an array's lengths."""
-        made = self.where.definition.get(array) if isinstance(array, Var) else None
-        match made:
-            case Op(name="alloc"):
-                return tuple(map(self.length, made.args))
-            case Op(name="copy"):
-                return self.shape(made.args[0])
-            case For() | While():
-                held = made.params if array in made.params else made.outs
-                return self.shape(made.inits[held.index(array)])
-            case None if isinstance(array, Var) and isinstance(array.type, Array):
-                return tuple(("dim", array, axis) for axis in range(array.type.ndim))
-        return None
-
-    def length(self, n: Operand) -> object:
-        made = self.where.definition.get(n) if isinstance(n, Var) else None
-        if isinstance(made, Op) and made.name == "dim":
-            shape, axis = self.shape(made.args[0]), made.attr("axis")
-            if shape is not None and isinstance(axis, int):
-                return shape[axis]
-        return key(n)
 
 
 @dataclass(slots=True, eq=False)
@@ -188,7 +165,7 @@ class _Shared:
                 self.lives[r].use(len(self.block.stmts))
 
     def shape(self, array: Var) -> object:
-        found = self.facts.shape(array)
+        found = self.facts.lengths.of(array)
         return None if found is None else (array.type, found)
 
     def settle(self, names: Sequence[Operand], at: int) -> None:
@@ -262,7 +239,7 @@ class _Shared:
         ops = self.elementwise(loop, arrays)
         if not ops:
             return False
-        front = (low := self.facts.subscripts.least(loop.index)) is not None and low >= 0
+        front = self.facts.subscripts.natural(loop.index)
         if not front and not all(op.attr("safe") for op in ops):
             return False
         places = [subscripts_of(op) or () for op in ops]

@@ -211,8 +211,7 @@ class Recogniser:
         axes = range(len(s.loops))
         return all(
             min(a.offsets[k] for a in s.additions) <= 0 <= max(a.offsets[k] for a in s.additions)
-            and (low := self.subscripts.least(s.loops[k].index)) is not None
-            and low >= 0
+            and self.subscripts.natural(s.loops[k].index)
             for k in axes
         )
 

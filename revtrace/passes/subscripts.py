@@ -82,6 +82,9 @@ class Subscripts:
             definition = self.where.definition.get(at.base)
             if isinstance(definition, Op) and definition.name == "dim":
                 return at.constant
+            if isinstance(definition, Op) and definition.name == "max" and depth > 0:
+                bounds = [b for y in definition.args if (b := self.least(y, depth - 1)) is not None]
+                return max(bounds) + at.constant if bounds else None
             return None
         if loop.step > 0:
             bound = self.least(loop.start, depth - 1)
@@ -90,12 +93,17 @@ class Subscripts:
         # Counting down by 1 ends right above the stop; by more, no lower than that.
         return None if bound is None else bound + 1 + at.constant
 
+    def natural(self, x: Operand) -> bool:
+        """Whether an integer is seen not to be negative."""
+        least = self.least(x)
+        return least is not None and least >= 0
+
     def counts_from_front(self, op: Op) -> bool:
         """Whether no subscript of an access is negative."""
         if op.attr("safe"):
             return True
         found = subscripts_of(op)
-        return found is not None and all((low := self.least(x)) is not None and low >= 0 for x in found)
+        return found is not None and all(map(self.natural, found))
 
     def range(self, x: Operand, index: Var, depth: int = 6) -> tuple[int | None, int | None]:
         """Return bounds ``(a, b)`` with ``index + a <= x <= index + b``, None where none is seen."""

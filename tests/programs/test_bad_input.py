@@ -263,6 +263,26 @@ def negative_length(x, n):
     return len(np.zeros(n)) * x
 
 
+@bad((2.0, -3))
+def negative_length_of_an_array_computed_where_it_is_read(x, n):
+    b = np.zeros(n)
+    for i in range(n):
+        b[i] = x * i
+    return x + b.sum()
+
+
+@bad((2.0, -3))
+def negative_length_of_an_array_in_the_place_of_another(x, n):
+    a = np.zeros(max(n, 0))
+    for i in range(len(a)):
+        a[i] = np.sin(x * i)
+    s = a.sum() * a.sum()
+    b = np.zeros(n)
+    for i in range(n):
+        b[i] = np.exp(x * i * s)
+    return x + b.sum() * b.sum()
+
+
 @bad((np.zeros(0),))
 def greatest_of_none(x):
     return max(x) * 2
