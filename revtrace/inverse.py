@@ -44,7 +44,7 @@ def _undone(derived: Derived, out: Any, args: tuple[Any, ...], kwargs: dict[str,
     rest = [b - r for b, r in zip(before, floats_in(result), strict=True)]
     if any(entry.written for entry in table.find(full, keywords).traced.inputs):
         _check(derived, before, rest)
-    cotangents = derived.table(len(args), everything("pullback")).call(seeds, full, keywords)
+    cotangents = derived.table(len(args), everything("pullback", len(args))).call(seeds, full, keywords)
     left = iter(rest)
     undone = _mapped(out, lambda x: GVar(next(left)) if isinstance(x, GVar) else x) if pairs else out
     gradients = iter(floats_in(cotangents))

@@ -55,9 +55,9 @@ class Pullback:
         return f"<pullback of {self._derived.function.__qualname__}>"
 
 
-def everything(kind: str, **facts: Any) -> Step:
-    """Return a step by all positional arguments."""
-    return Step(kind, (), (), single=False, strict=False, everything=True, **facts)
+def everything(kind: str, count: int, **facts: Any) -> Step:
+    """Return a step by all of ``count`` positional arguments."""
+    return Step(kind, tuple(range(count)), (), single=False, strict=False, **facts)
 
 
 def vjp(derived: Derived, args: tuple[Any, ...], kwargs: dict[str, Any], has_aux: bool = False) -> Any:
@@ -67,7 +67,7 @@ def vjp(derived: Derived, args: tuple[Any, ...], kwargs: dict[str, Any], has_aux
         out = derived.table(len(args), VALUE).call((), *derived.full(args, kwargs))
     # The caller may change the arguments, or the result where it is one of them, before pulling back.
     args, kwargs = copied(args), copied(kwargs)
-    step = everything("pullback", has_aux=has_aux)
+    step = everything("pullback", len(args), has_aux=has_aux)
     if not has_aux:
         return out, Pullback(derived, step, out, args, kwargs, repeat)
     out, aux = _pair(out, derived)
@@ -100,11 +100,11 @@ def along(
 
 def jvp(derived: Derived, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
     """Return ``(out, tangent_out)``, or ``(out, tangent_out, aux)``."""
-    table = derived.table(len(primals), everything("pushforward", has_aux=has_aux))
+    table = derived.table(len(primals), everything("pushforward", len(primals), has_aux=has_aux))
     return along(derived, primals, tangents, table.here, table.call)
 
 
 def hvp(derived: Derived, primals: Sequence[Any], tangents: Sequence[Any], gradient: Step) -> Any:
     """Return the Hessian times the tangents, in the structure of the gradient."""
-    table = derived.table(len(primals), gradient, everything("pushforward"))
+    table = derived.table(len(primals), gradient, everything("pushforward", len(primals)))
     return along(derived, primals, tangents, table.here, table.call)[1]

@@ -517,6 +517,18 @@ def test_vjp_of_arrays_and_aux() -> None:
     assert pullback(np.array([1.0, 10.0])) == (62.0,)
 
 
+def test_products_are_by_the_arguments_that_are_passed() -> None:
+    def f(x: Any, y: Any = 2.0) -> Any:
+        return x * y
+
+    for _ in range(2):
+        assert revtrace.vjp(f, 3.0)[1](1.0) == (2.0,)
+        assert revtrace.vjp(f, 3.0, 2.0)[1](1.0) == (2.0, 3.0)
+        assert revtrace.jvp(f, (3.0,), (1.0,)) == (6.0, 2.0)
+        assert revtrace.jvp(f, (3.0, 2.0), (1.0, 1.0)) == (6.0, 5.0)
+        assert revtrace.hvp(f, (3.0, 2.0), (0.0, 1.0)) == 1.0
+
+
 @pytest.mark.parametrize(
     "ct, message",
     [

@@ -29,7 +29,7 @@ class Step:
     kind : {"gradient", "value", "pullback", "pushforward"}
         ``"value"`` is the function itself, leaving its arguments alone.
     argnums, argnames
-        By which arguments; ``everything`` means all positional ones.
+        By which arguments.
     single : bool
         Whether the answer is one gradient rather than a tuple.
     value : bool
@@ -51,7 +51,6 @@ class Step:
     value: bool = False
     has_aux: bool = False
     strict: bool = True
-    everything: bool = False
     chosen: tuple[int, ...] | None = None
 
 

@@ -380,8 +380,7 @@ class Table:
 
     def request(self, step: Step, count: int, arguments: dict[str, Any]) -> Request:
         """Return the arguments a step differentiates by, in a call."""
-        numbers = tuple(range(count - self.skipped)) if step.everything else step.argnums
-        paths, spelled = locate(self.function, count, numbers, step.argnames, arguments, self.skipped)
+        paths, spelled = locate(self.function, count, step.argnums, step.argnames, arguments, self.skipped)
         return request(
             paths,
             spelled,

@@ -36,7 +36,7 @@ class Both:
     def __init__(self, call: Call, active: tuple[int, ...]) -> None:
         site = call.site
         chosen = tuple(call.number(k) for k in active)
-        step = Step("gradient", (), site.names, False, True, strict=False, everything=True, chosen=chosen)
+        step = Step("gradient", site.positions, site.names, False, True, strict=False, chosen=chosen)
         self.call, self.active = call, active
         self._enter: Callable[..., Any] = _none
         self._simple = not site.kwargs and site.args == tuple(Hole(k) for k in range(len(site.dtypes)))

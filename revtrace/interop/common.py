@@ -97,7 +97,12 @@ class Site:
 
     def step(self, kind: str, chosen: tuple[int, ...]) -> Step:
         """Return a derivative by some of the floats."""
-        return Step(kind, (), self.names, single=False, strict=False, everything=True, chosen=chosen)
+        return Step(kind, self.positions, self.names, single=False, strict=False, chosen=chosen)
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """The positions of the user's arguments that are passed by position."""
+        return tuple(range(len(self.args) - self.table.skipped))
 
 
 class Call(Flat):

@@ -169,7 +169,7 @@ def hessp(f: Callable[..., Any], like: Any = None) -> Callable[..., np.ndarray]:
         point = x if restore is None else restore(x)
         seeds = [np.ascontiguousarray(p, np.float64)] if restore is None else floats_in(restore(np.asarray(p)))
         count = len(seeds)
-        table = target.table(1 + len(args), everything("pushforward", chosen=tuple(range(count))))
+        table = target.table(1 + len(args), everything("pushforward", 1 + len(args), chosen=tuple(range(count))))
         return _flat(table.call(tuple(seeds), *target.full((point, *args), {})))
 
     return product

@@ -97,6 +97,6 @@ def call_of(
         return Call(traced, plan, arguments, table.here)
     positional, keywords = whole_call(table.function, arguments)
     traced = by_parameter(trace(table.function, positional, keywords, Partial), table.function, arguments)
-    every = Step("pullback", argnames=tuple(kwargs), everything=True, single=False, strict=False)
+    every = Step("pullback", tuple(range(len(args))), tuple(kwargs), single=False, strict=False)
     traced, plan, seeds = derive.sweeps(traced, table.request(every, len(full), arguments), tidy=tidy)
     return Call(traced, plan, arguments, table.here, seeds)
