@@ -103,7 +103,7 @@ class Peak(_Peak):
 
 
 class ArrayPeak(_Peak):
-    """Kernels of whole arrays; by hand, mlp goes sample by sample, without BLAS."""
+    """Kernels of whole arrays."""
 
     kernels, adjoints = array_kernels, array_adjoints
     params = tuple(array_adjoints.FUNCTIONS)
