@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from revtrace import config
 from revtrace.api import value_and_grad, wrap
 from revtrace.cotangents import copied
 from revtrace.program.nodes import walk
@@ -18,6 +19,9 @@ __all__ = ["Benchmark", "benchmarks", "least_times"]
 
 _SAMPLE = 0.001
 """Seconds that one sample should last: shorter than the turns that other processes get."""
+
+_NEVER = 1 << 30
+"""Milliseconds of compiling that no program takes."""
 
 
 def least_times(*calls: Callable[[], Any], repeats: int = 100) -> list[float]:
@@ -62,10 +66,11 @@ class Benchmark:
     version = "1"
 
     def setup(self) -> None:
-        """Compile the function and its gradient."""
+        """Compile the function and its gradient, also where they would be interpreted first."""
         self.args, self.kwargs = self.make()
-        self.value = wrap(self.function)
-        self.both = value_and_grad(self.function, argnums=self.argnums)
+        with config.override(large=_NEVER):
+            self.value = wrap(self.function)
+            self.both = value_and_grad(self.function, argnums=self.argnums)
         self.call_value()
         self.call_both()
 

@@ -42,6 +42,13 @@ def test_what_they_measure() -> None:
     assert units == {"track_over_value": "times", "track_kept": "bytes", "track_statements": "statements"}
 
 
+def test_what_takes_long_to_compile_is_compiled() -> None:
+    with revtrace.config.override(large=0, cache=False):
+        suite = benchmarks(lambda x: x * x, (2.0,))()
+        suite.setup()
+    assert suite.both.stats.compile_seconds > 0.0
+
+
 def test_ratios_follow_the_work() -> None:
     few, many = least_times(lambda: sum(range(100)), lambda: sum(range(50_000)), repeats=3)
     assert 0.0 < few < many

@@ -2,7 +2,9 @@
 
 import time
 
-__all__ = ["first_call", "least_times"]
+import revtrace
+
+__all__ = ["compiled_gradient", "first_call", "least_times"]
 
 _BATCH = 0.001
 """Seconds that one sample should last."""
@@ -36,3 +38,13 @@ def least_times(*functions, repeats=100, clock=time.perf_counter):
 def first_call(function):
     """Return the seconds of one call."""
     return _sample(function, 1)
+
+
+def compiled_gradient(function, **options):
+    """Return value and gradient of a function, compiled at the first call.
+
+    A program that takes long to compile would be interpreted first: what is measured would depend on how often it
+    was called.
+    """
+    with revtrace.config.override(large=1 << 30):
+        return revtrace.value_and_grad(function, **options)

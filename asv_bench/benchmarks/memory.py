@@ -8,6 +8,7 @@ import revtrace
 from revtrace.cli.peaks import peak
 
 from . import adjoints, array_adjoints, array_kernels, kernels
+from .interleaved import compiled_gradient
 
 
 def tanh_recurrence(a, b, h, x):
@@ -46,7 +47,7 @@ class Kept:
 
     def track_bytes(self, name):
         active, rest = kernels.problem(name)
-        gradient = revtrace.value_and_grad(kernels.FUNCTIONS[name], argnums=tuple(range(len(active))))
+        gradient = compiled_gradient(kernels.FUNCTIONS[name], argnums=tuple(range(len(active))))
         gradient(*active, *rest)
         return gradient.stats.kept_bytes
 
@@ -82,7 +83,7 @@ class _Peak:
 
     def track_over_by_hand(self, name):
         active, rest = self.kernels.problem(name)
-        gradient = revtrace.value_and_grad(self.kernels.FUNCTIONS[name], argnums=tuple(range(len(active))))
+        gradient = compiled_gradient(self.kernels.FUNCTIONS[name], argnums=tuple(range(len(active))))
         by_hand = self.adjoints.by_hand(name, active, rest)
         gradient(*active, *rest)
         by_hand()

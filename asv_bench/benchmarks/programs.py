@@ -5,9 +5,7 @@ import math
 import numpy as np
 from numba import njit
 
-import revtrace
-
-from .interleaved import least_times
+from .interleaved import compiled_gradient, least_times
 
 
 def black_scholes(spot, strike, rate, volatility, time):
@@ -103,7 +101,7 @@ class Programs:
 
     def setup(self, name):
         function, self.args, argnums = programs()[name]
-        self.gradient = revtrace.value_and_grad(function, argnums=argnums)
+        self.gradient = compiled_gradient(function, argnums=argnums)
         self.primal = njit(function)
         self.gradient(*self.args), self.primal(*self.args)
 

@@ -15,7 +15,8 @@ from revtrace.cli.terminal import put, width
 from revtrace.dumps import Dump
 from revtrace.dumps.difference import difference
 from revtrace.dumps.dump import dump
-from revtrace.dumps.words import total
+from revtrace.dumps.stages import overview
+from revtrace.dumps.words import called, operations, total
 from revtrace.handle import Handle
 from revtrace.progress import counter
 from revtrace.runs.browser import Browser
@@ -90,7 +91,7 @@ def _show(arguments: argparse.Namespace) -> int:
             return _written(handle.source(*target.args, **target.kwargs) + "\n", arguments.output)
         seen = dump(handle, target.args, target.kwargs, backward=arguments.of != "value")
         if arguments.after == "list":
-            return _written("".join(f"{stage.name}\n" for stage in seen.stages()), arguments.output)
+            return _written(overview(seen.stages()), arguments.output)
         if arguments.after is not None:
             try:
                 return _written(seen.after(arguments.after), arguments.output)
@@ -118,7 +119,10 @@ def _written(text: str, path: Path | None) -> int:
 
 
 def _plan(seen: Dump) -> str:
-    rows = [(f"{a.loc.short}:{a.loc.line}", a.name, a.answer, str(a.bytes or ""), a.why) for a in seen.answers]
+    names = operations(seen.primal)
+    rows = [
+        (f"{a.loc.short}:{a.loc.line}", called(a, names), a.answer, str(a.bytes or ""), a.why) for a in seen.answers
+    ]
     rows = [("line", "value", "answer", "bytes", "why"), *rows]
     widths = [max(len(row[k]) for row in rows) for k in range(4)]
     lines = ["  ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[4]]).rstrip() for row in rows]
@@ -133,7 +137,7 @@ def _recording(target: Target, of: str | None = None) -> Recording:
 def _record(arguments: argparse.Namespace) -> int:
     target = resolved(arguments)
     recording = _recording(target)
-    print(recording)
+    print(recording.summary.table(recording, width()))
     if arguments.output is not None:
         seen = dump(_handle(target, None), target.args, target.kwargs)
         return _written(seen.html(recording=recording), arguments.output)

@@ -79,7 +79,7 @@ def resolved(arguments: argparse.Namespace) -> Target:
     for part in name.split("."):
         if not hasattr(found, part):
             close = difflib.get_close_matches(part, [n for n in vars(found) if callable(getattr(found, n, None))], 1)
-            raise wrong(f"{where} has no {name}" + (f"; is it {close[0]}?" if close else ""))
+            raise wrong(f"{where} has no {name}" + (f"; did you mean {close[0]}?" if close else ""))
         found = getattr(found, part)
     if not callable(found):
         raise wrong(f"{arguments.function} is no function: {type(found).__name__}")

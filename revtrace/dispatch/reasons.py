@@ -57,7 +57,7 @@ def _input(entry: Input, kind: Type, arguments: Mapping[str, Any]) -> str:
         return f"{rendered(entry.source)} is not there"
     name = rendered(entry.source)
     if isinstance(kind, Array):
-        wanted = f"an array of {kind.dtype} with {kind.ndim} axes"
+        wanted = _array(np.dtype(kind.dtype), kind.ndim)
         if not isinstance(value, np.ndarray):
             return f"{name} is {_described(value)}, it was {wanted}"
         if value.ndim != kind.ndim or f"{value.dtype.kind}{value.dtype.itemsize}" != kind.dtype:
@@ -114,5 +114,9 @@ def _guard(guard: Guard, arguments: Mapping[str, Any]) -> str:
 
 def _described(value: Any) -> str:
     if isinstance(value, np.ndarray):
-        return f"an array of {value.dtype} with {value.ndim} axes"
+        return _array(value.dtype, value.ndim)
     return str(describe(value))
+
+
+def _array(dtype: Any, ndim: int) -> str:
+    return f"an array of {dtype} with {ndim} {'axis' if ndim == 1 else 'axes'}"

@@ -73,9 +73,10 @@ def _framed(content: str, length: int, turn: int | None, ticks: Sequence[tuple[f
     parts.append(content)
     if turn is not None:
         parts.append(f'<line class="turn" x1="{x(turn):.1f}" x2="{x(turn):.1f}" y1="{_TOP}" y2="{base}"/>')
-        side, anchor = (-4, "end") if turn > length / 2 else (4, "start")
-        place = f'x="{x(turn) + side:.1f}" y="{base - 6}" text-anchor="{anchor}"'
-        parts.append(f'<text class="tick" {place}>backward from here</text>')
+        # Below the axis, where no curve is, and not on the texts of its ends.
+        middle = min(max(x(turn), _LEFT + 110), _WIDTH - _RIGHT - 150)
+        place = f'x="{middle:.1f}" y="{_HEIGHT - 8}" text-anchor="middle"'
+        parts.append(f'<text class="tick" {place}>backward from step {turn + 1}</text>')
     parts.append(f'<text class="tick" x="{_LEFT}" y="{_HEIGHT - 8}">step 0</text>')
     parts.append(f'<text class="tick" x="{_WIDTH - _RIGHT}" y="{_HEIGHT - 8}" text-anchor="end">step {length}</text>')
     return "".join(parts) + "</svg>"

@@ -105,8 +105,6 @@ def _limits(names: Sequence[str], width: int | None) -> dict[str, int] | None:
     fixed = len(_BAR) * (len(names) - 1) + (len(_HEADINGS["bytes"]) if "bytes" in names else 0)
     folded = [name for name in names if name in _WIDEST]
     share = (width - fixed) / sum(_WIDEST[name] for name in folded)
-    if share >= 1:
-        return _WIDEST
     found = {name: int(_WIDEST[name] * share) for name in folded}
     return found if all(found[name] >= _LEAST[name] for name in folded) else None
 
@@ -153,11 +151,12 @@ class _Places:
         self.before = here
         name = "" if loc.file == self.file else f"{loc.short}:"
         text = next((t for e in self.excerpts if e.file == loc.file and (t := e.line(loc.line)) is not None), "")
-        return [Segment(_clipped(f"{name}{loc.line:>4} {text}", self.width), "source")]
-
-
-def _clipped(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 2] + ".."
+        start = f"{name}{loc.line:>4} "
+        # A line that is too long goes on below, further in.
+        inner = " " * (len(start) + len(text) - len(text.lstrip()) + 4)
+        inner = inner if len(inner) + 16 <= self.width else " " * len(start)
+        parts = textwrap.wrap(start + text, self.width, subsequent_indent=inner, drop_whitespace=True)
+        return [Segment(part, "source") for part in parts]
 
 
 def _lines(lines: Sequence[Line], width: int) -> _Cell:

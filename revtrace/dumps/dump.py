@@ -83,7 +83,7 @@ class Dump:
     kept: int | None = None
     lower: Callable[[str], str] | None = field(default=None, repr=False)
     retrace: Callable[[], object] | None = field(default=None, repr=False)
-    recording: Callable[[], Recording] | None = field(default=None, repr=False)
+    recording: Callable[[bool], Recording] | None = field(default=None, repr=False)
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -118,7 +118,7 @@ class Dump:
 
     def explain(self) -> str:
         """Return in sentences what is kept and why, with lines."""
-        return explained(self.function, self.answers, self.kept, self.primal is not None, self.source)
+        return explained(self.function, self.answers, self.kept, self.primal, self.source)
 
     # data -----------------------------------------------------------------------------
 
@@ -158,8 +158,13 @@ class Dump:
             A run of this call that there is already.
         """
         if recording is None and record and self.recording is not None:
-            recording = self.recording()
-        return page(self, recording)
+            recording = self.recording(False)
+        keeping = None
+        if record and self.recording is not None and keeps(self.program):
+            # What is compiled may keep less than the function as it is written.
+            tidied = recording is not None and recording.call.tidied
+            keeping = recording if tidied else self.recording(True)
+        return page(self, recording, keeping)
 
     @property
     def python(self) -> str:
@@ -207,7 +212,10 @@ class Dump:
             at = next((k for k, n in enumerate(names) if n.rpartition(".")[2] == name), None)
         if at is None:
             raise ValueError(f"no pass is called {name}: write one of {', '.join(names)}")
-        return changed(found[at - 1].program if at else None, found[at].program)
+        text = changed(found[at - 1].program if at else None, found[at].program)
+        if at and not any(line.startswith(("+", "-")) for line in text.splitlines()):
+            return f"{names[at]} changed nothing.\n{text}"
+        return text
 
 
 def dump(handle: Handle, args: tuple[Any, ...], kwargs: dict[str, Any], *, backward: bool = True) -> Dump:
@@ -242,7 +250,7 @@ def dump(handle: Handle, args: tuple[Any, ...], kwargs: dict[str, Any], *, backw
         kept_bytes(call),
         lower,
         lambda: call_of(handle, args, kwargs, backward=backward),
-        lambda: Recording.of(call_of(handle, args, kwargs, tidy=False), limit=_SHOWN),
+        lambda tidy: Recording.of(call_of(handle, args, kwargs, tidy=tidy, backward=backward), limit=_SHOWN),
     )
 
 

@@ -1,12 +1,13 @@
 """A dump as one page of HTML that needs nothing else: no network, no files.
 
 Source, forward and backward sweep stand side by side; what belongs together is marked when it is pointed at.
-With a recorded run the page shows values and adjoints beside the lines, the bytes kept over the run, and
-the magnitudes of adjoints.
+With a recorded run the page shows values and adjoints below the lines and the magnitudes of adjoints; with a
+run of the program that is compiled, the bytes kept over it, and by each line.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
@@ -15,8 +16,7 @@ from typing import TYPE_CHECKING
 from revtrace.dumps.charts import area, stems
 from revtrace.dumps.listing import Texts, backward
 from revtrace.dumps.page_style import SCRIPT, STYLE
-from revtrace.dumps.source import Excerpt
-from revtrace.dumps.words import total
+from revtrace.dumps.words import called, grouped, operations, total
 from revtrace.loc import Loc
 from revtrace.program.nodes import Block, Op, Program, Stmt, While, regions
 from revtrace.program.show import Printer
@@ -29,27 +29,31 @@ if TYPE_CHECKING:
 __all__ = ["page", "recorded", "wrapped"]
 
 
-def page(dump: Dump, recording: Recording | None = None, *, whole: bool = True) -> str:
+def page(
+    dump: Dump, recording: Recording | None = None, keeping: Recording | None = None, *, whole: bool = True
+) -> str:
     """Return a dump as HTML.
 
     Parameters
     ----------
     dump : Dump
     recording : Recording, optional
-        A run of the same call.
+        A run of the same call, with the user's variables.
+    keeping : Recording, optional
+        A run of the dump's program.
     whole : bool
         Whether to return a whole page, or only the part that a notebook shows.
     """
     forward, reverse = _sweeps(dump.program, dump.primal is not None)
     title = f"{dump.function} ({dump.here.short}:{dump.here.line})"
     says = total(dump.answers, dump.kept) if dump.primal is not None else "Nothing runs backward."
-    parts = [f"<h1>{escape(title)}</h1>", f'<div class="soft">{escape(says)}</div>', _LEGEND]
-    panes = [_pane("Source", _source(dump, recording)), _pane("Forward", _column(forward, dump.here.file))]
+    parts = [f"<h1>{escape(title)}</h1>", f'<div class="soft">{escape(says)}</div>', _legend(dump, recording)]
+    source = _pane("Source", _source(dump, recording, keeping), "" if _keeps(dump) else " keepless")
+    panes = [source, _pane("Forward", _column(forward, dump.here.file))]
     if reverse:
         panes.append(_pane("Backward", _column(reverse, dump.here.file)))
     parts.append(f'<div class="panes">{"".join(panes)}</div>')
-    if recording is not None:
-        parts.append(_pictures(recording))
+    parts.append(_pictures(recording, keeping if _keeps(dump) else None))
     if dump.answers:
         parts.append(_plan(dump))
     return wrapped(title, "\n".join(parts), whole)
@@ -69,18 +73,32 @@ def wrapped(title: str, content: str, whole: bool) -> str:
 
 def recorded(recording: Recording) -> str:
     """Return the table of a run and its pictures, as a notebook shows them."""
-    return wrapped("", f"<pre>{escape(str(recording))}</pre>{_pictures(recording)}", False)
+    return wrapped("", f"<pre>{escape(str(recording))}</pre>{_pictures(recording, recording)}", False)
 
 
-_LEGEND = (
+_COLOURS = (
     '<div class="legend soft">In the sweeps: <span class="keep">kept and fetched</span>'
     '<span class="again">computed again</span><span class="undo">put back</span>'
     '<span class="adjoint">adjoints</span> Point at a line to see what belongs to it; click to hold it.</div>'
 )
 
 
-def _pane(title: str, lines: str) -> str:
-    return f'<section class="pane"><h2>{title}</h2><div class="lines">{lines}</div></section>'
+def _legend(dump: Dump, recording: Recording | None) -> str:
+    told = []
+    if _keeps(dump):
+        told.append("before it the bytes that it keeps for the backward sweep")
+    if recording is not None and any(facts.assigned for facts in recording.summary.lines.values()):
+        told.append("below it the last values that it assigned, each with its adjoint")
+    beside = f'<div class="legend soft">Of a source line, {", and ".join(told)}.</div>' if told else ""
+    return _COLOURS + beside
+
+
+def _keeps(dump: Dump) -> bool:
+    return bool(dump.kept) or any(answer.bytes for answer in dump.answers)
+
+
+def _pane(title: str, lines: str, style: str = "") -> str:
+    return f'<section class="pane{style}"><h2>{title}</h2><div class="lines">{lines}</div></section>'
 
 
 def _key(loc: Loc) -> str:
@@ -89,76 +107,85 @@ def _key(loc: Loc) -> str:
 
 def _plan(dump: Dump) -> str:
     rows = []
-    for a in dump.answers:
-        cells = [f"{a.loc.short}:{a.loc.line}" if a.loc.line else "", a.name or f"({a.type})", a.answer]
-        cells += [str(a.bytes or ""), str(a.reader.line or ""), a.why]
+    names = operations(dump.primal)
+    for group in grouped(dump.answers):
+        a, *more = group
+        counts = Counter(called(b, names) for b in group)
+        values = ", ".join(name if count == 1 else f"{count} {name}" for name, count in counts.items())
+        cells = [_key(a.loc), values, a.answer, str(a.bytes or "")]
+        cells += [", ".join(map(str, sorted({b.reader.line for b in group if b.reader.line}))), a.why]
         row = "".join(f"<td{' class=right' if k == 3 else ''}>{escape(c)}</td>" for k, c in enumerate(cells))
-        rows.append(f'<tr class="line-row" data-line="{escape(_key(a.loc))}" data-origin="{a.loc.origin}">{row}</tr>')
+        origin = "" if more else f' data-origin="{a.loc.origin}"'
+        rows.append(f'<tr class="line-row" data-line="{escape(_key(a.loc))}"{origin}>{row}</tr>')
     heads = "".join(f"<th>{h}</th>" for h in ("line", "value", "answer", "bytes", "read by line", "why"))
     return f"<h2>Where the backward sweep finds what it reads</h2><table><tr>{heads}</tr>{''.join(rows)}</table>"
 
 
-def _pictures(recording: Recording) -> str:
-    """Return the pictures of a run: kept bytes and adjoints over its steps."""
-    summary = recording.summary
-    if summary.turn is None:
-        return ""
+def _pictures(recording: Recording | None, keeping: Recording | None) -> str:
+    """Return the pictures of runs: kept bytes and adjoints over their steps."""
     figures = []
-    for caption, picture in (
-        (
-            f"Bytes kept over the run, at most {amount(summary.most)}",
-            area(
-                list(summary.kept.steps()),
-                recording.length,
-                summary.turn,
-                lambda v: amount(int(v)).replace("bytes", "B"),
-            ),
-        ),
-        ("Magnitudes of adjoints over the run", stems(list(summary.adjoints.steps()), recording.length, summary.turn)),
-    ):
-        figures.append(f"<figure><figcaption>{escape(caption)}</figcaption>{picture}</figure>")
-    return (
-        f'<h2>The run, {recording.length} steps of the interpreter</h2><div class="pictures">{"".join(figures)}</div>'
-    )
+    if keeping is not None and keeping.summary.turn is not None and keeping.summary.most:
+        found = keeping.summary
+        caption = f"Bytes of kept values over {_steps(keeping)}, at most {amount(found.most)}"
+        curve = list(found.kept.steps())
+        figures.append((caption, area(curve, keeping.length, found.turn, lambda v: _short(int(v)))))
+    if recording is not None and recording.summary.turn is not None:
+        found = recording.summary
+        caption = f"Magnitudes of adjoints over {_steps(recording)}"
+        figures.append((caption, stems(list(found.adjoints.steps()), recording.length, found.turn)))
+    if not figures:
+        return ""
+    shown = "".join(f"<figure><figcaption>{escape(c)}</figcaption>{picture}</figure>" for c, picture in figures)
+    return f'<h2>The run</h2><div class="pictures">{shown}</div>'
+
+
+def _steps(recording: Recording) -> str:
+    first = "" if recording.complete else "first "
+    what = "of the program that is compiled" if recording.call.tidied else "of the function as it is written"
+    return f"the {first}{recording.length} steps {what}"
+
+
+def _short(count: int) -> str:
+    return amount(count).replace("bytes", "B").replace("byte", "B")
 
 
 # source -----------------------------------------------------------------------------------
 
 
-def _source(dump: Dump, recording: Recording | None) -> str:
+def _source(dump: Dump, recording: Recording | None, keeping: Recording | None) -> str:
     static: dict[tuple[str, int], int] = {}
     for answer in dump.answers:
         key = answer.loc.file, answer.loc.line
         static[key] = static.get(key, 0) + answer.bytes
     facts = {} if recording is None else recording.summary.lines
-    most = max((f.kept for f in facts.values()), default=0)
-    out = []
+    keeps = {} if keeping is None else {place: f.kept for place, f in keeping.summary.lines.items() if f.kept}
+    most = max(keeps.values(), default=0)
+    out: list[str] = []
+    file = ""
     for excerpt in dump.source:
-        if len(dump.source) > 1:
-            out.append(f'<div class="line soft">{escape(_heading(excerpt))}</div>')
+        if out or len({e.file for e in dump.source}) > 1:
+            heading = escape(Loc(excerpt.file).short) if excerpt.file != file else ""
+            out.append(f'<div class="line soft">{heading or " "}</div>')
+        file = excerpt.file
         for number, text in enumerate(excerpt.lines, excerpt.first):
             loc = Loc(excerpt.file, number)
             fact = facts.get((excerpt.file, number))
             per = static.get((excerpt.file, number), 0)
-            kept = 0 if fact is None else fact.kept
-            shown = amount(kept).replace("bytes", "B") if kept else f"{per} B/iter" if per else ""
+            kept = keeps.get((excerpt.file, number), 0)
+            shown = _short(kept) if kept else f"{per} B/iter" if per else ""
             share = 100 * kept // most if kept else 0
             gauge = f'<span class="gauge" style="--share:{share}%">{escape(shown)}</span>'
             code = f'<span class="number">{number}</span>{gauge}<span class="code">{escape(text) or " "}</span>'
             out.append(f'<div class="line" data-line="{escape(_key(loc))}">{code}</div>')
-            if fact is not None and fact.variable and fact.value is not None:
-                value = f"{fact.variable} = {value_text(fact.value, 24)}"
-                if fact.adjoint is not None:
-                    value += f", adjoint {value_text(fact.adjoint, 16)}"
+            for found in () if fact is None else fact.assigned.values():
+                value = f"{found.variable} = {value_text(found.value, 24)}"
+                if found.adjoint is not None:
+                    value += f", adjoint {value_text(found.adjoint, 16)}"
                 indent = " " * (len(text) - len(text.lstrip()))
                 fill = '<span class="number"></span><span class="gauge"></span>'
                 content = f'{fill}<span class="code fact">{indent}{escape(value)}</span>'
                 out.append(f'<div class="line" data-line="{escape(_key(loc))}">{content}</div>')
     return "".join(out)
-
-
-def _heading(excerpt: Excerpt) -> str:
-    return f"{Loc(excerpt.file).short}, from line {excerpt.first}"
 
 
 # sweeps -----------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ STYLE = """
 body.revtrace { margin: 0; padding: 18px 22px 40px; }
 .revtrace h1 { font-size: 20px; margin: 0 0 2px; } .revtrace h2 { font-size: 15px; margin: 22px 0 6px; }
 .revtrace .soft { color: var(--soft); }
-.revtrace .panes { display: grid; grid-template-columns: minmax(300px, 1.1fr) minmax(260px, 1fr) minmax(260px, 1fr);
+.revtrace .panes { display: grid; grid-template-columns: minmax(300px, 1.25fr) minmax(260px, 1fr) minmax(260px, 1fr);
   gap: 12px; margin-top: 14px; }
 @media (max-width: 900px) { .revtrace .panes { grid-template-columns: 1fr; } }
 .revtrace .pane { background: var(--panel); border: 1px solid var(--rule); border-radius: 6px; overflow: auto;
@@ -33,9 +33,10 @@ body.revtrace { margin: 0; padding: 18px 22px 40px; }
 .revtrace .keep, .revtrace .fetch { color: var(--keep); } .revtrace .again { color: var(--again); }
 .revtrace .undo { color: var(--undo); } .revtrace .adjoint, .revtrace .bar { color: var(--adjoint); }
 .revtrace .legend span { margin-right: 14px; }
-.revtrace .gauge { width: 9ch; text-align: right; color: var(--keep); border-radius: 3px; user-select: none;
+.revtrace .gauge { width: 8ch; text-align: right; color: var(--keep); border-radius: 3px; user-select: none;
   background: linear-gradient(to left, color-mix(in srgb, var(--bar) 40%, transparent) var(--share, 0%),
   transparent 0); }
+.revtrace .keepless .gauge { display: none; }
 .revtrace .pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(340px, 1fr)); gap: 12px; }
 .revtrace figure { margin: 0; background: var(--panel); border: 1px solid var(--rule); border-radius: 6px;
   padding: 8px; }

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from revtrace.passes import watched
 from revtrace.program.nodes import Program
-from revtrace.program.show import show
+from revtrace.program.show import names, show
 
-__all__ = ["Stage", "changed", "stages"]
+__all__ = ["Stage", "changed", "overview", "stages"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +62,46 @@ def stages(make: Callable[[], object]) -> tuple[Stage, ...]:
 def changed(before: Program | None, after: Program) -> str:
     """Return a program as text, each line marked: ``+`` new, ``-`` gone, blank as before.
 
-    Names are given anew to each program, so a value may be called otherwise than before.
+    A value that was there before keeps its name.
     """
-    new = show(after).splitlines()
+    return "".join(f"{line}\n" for line in _marked(before, after))
+
+
+def overview(found: Sequence[Stage]) -> str:
+    """Return the names of stages, and how many lines of the program each made and removed."""
+    width = max((len(stage.name) for stage in found), default=0)
+    lines = []
+    before = None
+    for stage in found:
+        marked = _marked(before, stage.program)
+        new, gone = (sum(line.startswith(mark) for line in marked) for mark in "+-")
+        told = f"{len(marked)} lines" if before is None else f"+{new} -{gone}" if new or gone else "unchanged"
+        lines.append(f"{stage.name:{width}}  {told}\n")
+        before = stage.program
+    return "".join(lines)
+
+
+def _marked(before: Program | None, after: Program) -> list[str]:
     if before is None:
-        return "".join(f"  {line}\n" for line in new)
-    lines = difflib.ndiff(show(before).splitlines(), new)
-    return "".join(f"{line.rstrip()}\n" for line in lines if not line.startswith("?"))
+        return [f"  {line}" for line in show(after).splitlines()]
+    old = show(before).splitlines()
+    found = [_compared(old, show(after, known=names(before)).splitlines())]
+    if _marks(found[0]) > len(old):
+        # Of a pass that makes every value anew; names given in the same order are much the same.
+        found.append(_compared(old, show(after).splitlines()))
+    return min(found, key=_marks)
+
+
+def _marks(lines: list[str]) -> int:
+    return sum(line[0] != " " for line in lines)
+
+
+def _compared(old: list[str], new: list[str]) -> list[str]:
+    lines: list[str] = []
+    # By equal stretches: ndiff compares the characters of lines, too, which takes minutes for long programs.
+    for tag, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag == "equal":
+            lines += [f"  {line}" for line in new[c:d]]
+        else:
+            lines += [f"- {line}" for line in old[a:b]] + [f"+ {line}" for line in new[c:d]]
+    return lines

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from revtrace.dumps.source import Excerpt
 from revtrace.loc import Loc
 from revtrace.passes.plan import Answer
+from revtrace.program.nodes import Op, Program, walk
 from revtrace.runs.report import amount
 
-__all__ = ["explained", "total"]
+__all__ = ["called", "explained", "grouped", "operations", "total"]
 
 _KINDS = {"b1": "a truth value", "i8": "an integer", "f8": "a number", "c16": "a complex number"}
 
@@ -19,19 +20,52 @@ def total(answers: Sequence[Answer], kept: int | None) -> str:
     per = sum(answer.bytes for answer in answers)
     if kept == 0 and not per:
         return "Nothing is kept for the backward sweep."
-    here = "" if kept is None else f" {amount(kept)} {'is' if kept == 1 else 'are'} kept in this call,"
-    values = sum(1 for answer in answers if answer.bytes)
-    return f"For the backward sweep{here} {amount(per)} per innermost iteration, of {_counted(values, 'value')}."
+    values = _counted(sum(1 for answer in answers if answer.bytes), "value")
+    if kept is None:
+        return f"For the backward sweep {_are(per)} kept per innermost iteration, of {values}."
+    return f"For the backward sweep {_are(kept)} kept in this call, {amount(per)} per innermost iteration, of {values}."
+
+
+def _are(count: int) -> str:
+    return f"{amount(count)} {'is' if count == 1 else 'are'}"
+
+
+def operations(primal: Program | None) -> dict[int, str]:
+    """Return the operation of each numbered statement that is one."""
+    if primal is None:
+        return {}
+    return {stmt.loc.origin: stmt.name for stmt in walk(primal.body) if isinstance(stmt, Op)}
+
+
+def called(answer: Answer, names: Mapping[int, str]) -> str:
+    """Return what a value is called: its name, or in brackets the operation that computes it."""
+    return answer.name or f"({names.get(answer.loc.origin) or answer.type})"
+
+
+def grouped(answers: Iterable[Answer]) -> list[list[Answer]]:
+    """Return answers that say the same of values of one line together; those that keep something are alone."""
+    found: dict[tuple[object, ...], list[Answer]] = {}
+    for k, a in enumerate(answers):
+        alone = k if a.bytes or a.name else None
+        found.setdefault((a.loc.file, a.loc.line, a.answer, a.why, alone), []).append(a)
+    return list(found.values())
 
 
 def explained(
-    function: str, answers: Sequence[Answer], kept: int | None, backward: bool, source: Sequence[Excerpt] = ()
+    function: str,
+    answers: Sequence[Answer],
+    kept: int | None,
+    primal: Program | None,
+    source: Sequence[Excerpt] = (),
 ) -> str:
     """Return in sentences where the values come from that the backward sweep reads."""
-    if not backward:
+    if primal is None:
         return f"Nothing in {function} runs backward: a gradient by one number runs forward, and keeps nothing."
     lines = [f"{function}: {total(answers, kept)}"]
-    lines += [_kept(answer, source) for answer in answers if answer.bytes or answer.answer in ("keep", "restore")]
+    names = operations(primal)
+    lines += [
+        _kept(answer, source, names) for answer in answers if answer.bytes or answer.answer in ("keep", "restore")
+    ]
     free = [answer for answer in answers if not answer.bytes and answer.answer not in ("keep", "restore")]
     for word, sentence in (
         ("walk", "handed from iteration to iteration on the way back, nothing is kept for them"),
@@ -65,7 +99,7 @@ def _listed(numbers: Iterable[int]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def _kept(answer: Answer, source: Sequence[Excerpt]) -> str:
+def _kept(answer: Answer, source: Sequence[Excerpt], names: Mapping[int, str]) -> str:
     loc = answer.loc
     where, what = _places([loc]), answer.name
     if not what:
@@ -73,6 +107,8 @@ def _kept(answer: Answer, source: Sequence[Excerpt]) -> str:
         text = next((t for e in source if e.file == loc.file and (t := e.line(loc.line)) is not None), "")
         where += f", `{text.strip()}`" if text else ""
         what = _KINDS.get(str(answer.type), f"a value of type {answer.type}")
+        made = names.get(answer.loc.origin)
+        what = f"the result of {made}, {what}," if made else what
     reader = f" The reversal of line {answer.reader.line} reads it." if answer.reader.line else ""
     often = ("once", "in each iteration of its loop")[answer.loops > 0]
     often = f"in each iteration of {answer.loops} nested loops" if answer.loops > 1 else often

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import keyword
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Program, Stmt, Var, While, walk
@@ -27,7 +27,13 @@ _PLAIN = {"b1", "i8", "f8", "c16"}
 _INDENT = "  "
 
 
-def show(program: Program, *, locs: bool = False, note: Callable[[Stmt], str] | None = None) -> str:
+def show(
+    program: Program,
+    *,
+    locs: bool = False,
+    note: Callable[[Stmt], str] | None = None,
+    known: Mapping[Var, str] | None = None,
+) -> str:
     """Return a program as text.
 
     Parameters
@@ -38,23 +44,25 @@ def show(program: Program, *, locs: bool = False, note: Callable[[Stmt], str] | 
         Whether to end lines with ``# file:line``.
     note : callable, optional
         ``note(stmt)`` gives a remark to put at the end of a statement's line.
+    known : mapping, optional
+        Names that values keep, of a program that this one was made from.
 
     Returns
     -------
     str
         Lines ending with a newline; values are named after their hints, made unique.
     """
-    printer = Printer.of(program, locs, note)
+    printer = Printer(names(program, known), _used(program), locs, note)
     printer.program(program)
     width = min(72, max((len(text) for text, remark in printer.lines if remark), default=0))
     return "".join(f"{text:{width}}  # {remark}\n" if remark else f"{text}\n" for text, remark in printer.lines)
 
 
-def names(program: Program) -> dict[Var, str]:
-    """Return the name of each value in dumps: its hint, with a number where taken."""
+def names(program: Program, known: Mapping[Var, str] | None = None) -> dict[Var, str]:
+    """Return the name of each value in dumps: the known one, or its hint, with a number where taken."""
     used = _used(program)
-    found: dict[Var, str] = {}
-    taken: set[str] = set()
+    found: dict[Var, str] = dict(known or {})
+    taken = set(found.values())
     tried: dict[str, int] = {}
 
     def give(variables: Iterable[Var]) -> None:

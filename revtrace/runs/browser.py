@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import cmd
 import linecache
+import shutil
 import sys
 from typing import IO, Any
 
@@ -15,7 +16,7 @@ import numpy as np
 from revtrace.errors import source_view
 from revtrace.loc import Loc
 from revtrace.runs.recording import Moment, Recording
-from revtrace.runs.report import report, value_text
+from revtrace.runs.report import clipped, report, value_text
 
 __all__ = ["Browser"]
 
@@ -50,6 +51,7 @@ class Browser(cmd.Cmd):
         self.use_rawinput = stdin is None and sys.stdin.isatty()
         if not self.use_rawinput:
             self.prompt = ""
+        self.width = shutil.get_terminal_size().columns
         turn = recording.summary.turn
         swept = "" if turn is None else f", the backward sweep from step {turn + 1} on"
         self.intro = f"{recording.program.name}: {recording.length} steps{swept}. help lists the commands."
@@ -76,7 +78,7 @@ class Browser(cmd.Cmd):
     def do_goto(self, argument: str) -> None:
         """Goto STEP: go to just after a step; a negative one counts from the end."""
         try:
-            self._show(self.run.at(int(argument)))
+            self._show(self.run.at(int(argument)), told=True)
         except (ValueError, IndexError) as error:
             self._say(f"goto: {error}")
 
@@ -94,7 +96,7 @@ class Browser(cmd.Cmd):
         if turn is None:
             self._say("nothing runs backward")
         else:
-            self._show(self.run.at(turn + 1))
+            self._show(self.run.at(turn + 1), told=True)
 
     def do_bad(self, argument: str) -> None:
         """bad: go to the operation that gave the first NaN or infinity."""
@@ -144,7 +146,7 @@ class Browser(cmd.Cmd):
 
     def do_summary(self, argument: str) -> None:
         """summary: what happened on each line in the whole run."""
-        self._say(report(self.run.summary, self.run))
+        self._say(report(self.run.summary, self.run, self.width if self.use_rawinput else None))
 
     def do_results(self, argument: str) -> None:
         """results: what the program returns."""
@@ -193,7 +195,7 @@ class Browser(cmd.Cmd):
             if found is None:
                 self._say("no further line")
                 return
-        self._show(self.run.moment())
+        self._show(self.run.moment(), told=True)
 
     def _find(self, argument: str, *, backward: bool) -> None:
         try:
@@ -205,7 +207,7 @@ class Browser(cmd.Cmd):
         if found is None:
             self._say(f"line {line} is not reached")
         else:
-            self._show(found)
+            self._show(found, told=True)
 
     def _table(self, values: dict[str, Any]) -> None:
         if not values:
@@ -215,7 +217,8 @@ class Browser(cmd.Cmd):
         for name, value in values.items():
             self._say(f"  {name:{width}}  {value_text(value, 72)}")
 
-    def _show(self, moment: Moment) -> None:
+    def _show(self, moment: Moment, *, told: bool = False) -> None:
+        """Show a step in its source; where ``told``, with variables, and adjoints on the way back."""
         loc = moment.loc
         if loc.line:
             self._say(f'File "{loc.file}", line {loc.line} in {loc.function}')
@@ -228,8 +231,17 @@ class Browser(cmd.Cmd):
         elif moment.result is not None:
             name = f"{moment.variable} = " if moment.variable else ""
             self._say(f"    -> {name}{value_text(moment.result, 72)}")
+        if told:
+            self._told("variables", self.run.variables())
+            self._told("adjoints", self.run.adjoints())
         if moment.step == self.run.length and self.run.failed is not None:
             self._say(str(self.run.failure()))
+
+    def _told(self, title: str, values: dict[str, Any]) -> None:
+        """Say values in one line, as many as it holds."""
+        if values:
+            text = ", ".join(f"{name} = {value_text(value, 28)}" for name, value in values.items())
+            self._say(clipped(f"  {title}: {text}", self.width))
 
     def _source(self, loc: Loc) -> None:
         first, last = self.run.summary.names.function(loc)

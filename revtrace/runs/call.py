@@ -44,6 +44,8 @@ class Call:
         Which results of the function take a seed.
     tapes : list of Tape
         Of copies of the caller's random generators.
+    tidied : bool
+        Whether it is the program that is compiled; else its statements are as they were traced.
     """
 
     traced: Traced
@@ -52,6 +54,7 @@ class Call:
     here: Loc
     seeds: tuple[int, ...] = ()
     tapes: list[Tape] = field(default_factory=list, compare=False)
+    tidied: bool = True
 
     def inputs(self) -> list[Any]:
         """Return what the program is given: copies of the caller's arrays, ones for seeds."""
@@ -99,4 +102,4 @@ def call_of(
     traced = by_parameter(trace(table.function, positional, keywords, Partial), table.function, arguments)
     every = Step("pullback", tuple(range(len(args))), tuple(kwargs), single=False, strict=False)
     traced, plan, seeds = derive.sweeps(traced, table.request(every, len(full), arguments), tidy=tidy)
-    return Call(traced, plan, arguments, table.here, seeds)
+    return Call(traced, plan, arguments, table.here, seeds, tidied=tidy)

@@ -13,6 +13,7 @@ from collections.abc import Set as AbstractSet
 
 from revtrace.loc import Loc
 from revtrace.program.nodes import For, If, Op, Operand, Program, Stmt, Var, While, regions, walk
+from revtrace.program.types import Scalar
 
 __all__ = ["Names"]
 
@@ -24,10 +25,13 @@ class Names:
     ----------
     tested : set of Var
         Values that only tests read: of an expression's place, too, but not its value.
+    filled : set of Loc
+        Places of statements that write elements: the numbers that these compute are not what the place is assigned to.
     """
 
-    def __init__(self, tested: AbstractSet[Var] = frozenset()) -> None:
+    def __init__(self, tested: AbstractSet[Var] = frozenset(), filled: AbstractSet[Loc] = frozenset()) -> None:
         self.tested = tested
+        self.filled = {_of(loc) for loc in filled}
         self._files: dict[str, dict[_Place, str]] = {}
         self._loops: dict[str, dict[int, str]] = {}
         self._functions: dict[str, list[tuple[int, int]]] = {}
@@ -35,13 +39,14 @@ class Names:
     @classmethod
     def of_program(cls, program: Program) -> Names:
         """Return the names of a program's values."""
-        return cls(_tested(program))
+        stores = (stmt for stmt in walk(program.body) if isinstance(stmt, Op) and stmt.name == "store")
+        return cls(_tested(program), {stmt.loc for stmt in stores if not stmt.loc.role})
 
     def of(self, stmt: Stmt) -> str:
         """Return the variable that an operation's result is assigned to; empty where there is none."""
         if not isinstance(stmt, Op) or stmt.out is None or stmt.loc.role or not stmt.loc.line:
             return ""
-        if stmt.out in self.tested:
+        if stmt.out in self.tested or (isinstance(stmt.out.type, Scalar) and _of(stmt.loc) in self.filled):
             return ""
         return self.at(stmt.loc)
 
@@ -107,6 +112,10 @@ def _tested(program: Program) -> frozenset[Var]:
 _Place = tuple[int, int, int]
 
 
+def _of(loc: Loc) -> tuple[str, int, int, int]:
+    return loc.file, loc.line, loc.column, loc.end_column
+
+
 def _tree(file: str) -> ast.Module:
     try:
         return ast.parse("".join(linecache.getlines(file)))
@@ -151,8 +160,8 @@ def _paired(target: ast.expr, value: ast.expr) -> Iterator[tuple[_Place, str]]:
 
 
 def _element(target: ast.expr) -> Iterator[tuple[_Place, str]]:
-    """Yield where an element is written."""
-    if isinstance(target, ast.Subscript):
+    """Yield where an element is written, or an array that is made when it is given its name."""
+    if isinstance(target, ast.Subscript | ast.Name):
         yield _place(target), ast.unparse(target)
 
 

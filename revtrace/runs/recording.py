@@ -282,7 +282,7 @@ class Recording:
         return {name.removeprefix(BAR): env[var] for name, var in known if name.startswith(BAR)}
 
     def first_bad(self) -> Moment | None:
-        """Go to the step that gave the first NaN or infinity from finite operands; None where there is none."""
+        """Go to the step that gave the first NaN or infinity from other operands; None where there is none."""
         return None if self.summary.bad is None else self.at(self.summary.bad + 1)
 
     def failure(self) -> RevtraceError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +12,9 @@ from revtrace.loc import Loc
 
 if TYPE_CHECKING:
     from revtrace.runs.recording import Recording
-    from revtrace.runs.summary import Summary
+    from revtrace.runs.summary import Assigned, Summary
 
-__all__ = ["amount", "report", "value_text"]
+__all__ = ["amount", "clipped", "report", "value_text"]
 
 
 def amount(count: int) -> str:
@@ -38,8 +39,7 @@ def value_text(value: Any, width: int = 40) -> str:
         if len(text) > width:
             text = f"{text[: width - 12]}.. {list(value.shape)}"
         return text
-    text = str(value)
-    return text if len(text) <= width else text[: width - 2] + ".."
+    return clipped(str(value), width)
 
 
 def _bad(recording: Recording) -> str:
@@ -54,33 +54,31 @@ def _bad(recording: Recording) -> str:
     return f"{line}\n    {moment.text}{f', with {reads}' if reads else ''}, gives {value_text(made, 24)}"
 
 
-def report(summary: Summary, recording: Recording) -> str:
-    """Return the table of a run: per line what it assigned, its adjoint, how often it ran and what it kept."""
-    heads = ("line", "source", "forward", "backward", "last value", "adjoint of it", "largest adjoint", "kept")
-    main = recording.call.here.file
-    rows = []
-    for (file, line), facts in sorted(summary.lines.items(), key=lambda item: (item[0][0] != main, *item[0])):
-        if not (facts.forward or facts.backward or facts.kept):
-            continue
-        name = "" if file == main else f"{Loc(file).short}:"
-        last = f"{facts.variable} = {value_text(facts.value, 24)}" if facts.variable else ""
-        rows.append(
-            (
-                f"{name}{line}",
-                linecache.getline(file, line).strip()[:44],
-                str(facts.forward or ""),
-                str(facts.backward or ""),
-                last,
-                value_text(facts.adjoint, 24) if facts.adjoint is not None else "",
-                f"{facts.largest:.3g}" if facts.largest else "",
-                amount(facts.kept) if facts.kept else "",
-            )
-        )
-    widths = [max(len(head), *(len(row[k]) for row in rows)) if rows else len(head) for k, head in enumerate(heads)]
-    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in (heads, *rows)]
-    lines.insert(1, "  ".join("-" * w for w in widths))
+_HEADS = ("line", "source", "forward", "backward", "last value", "its adjoint", "largest adjoint", "kept")
+_COUNTS = (2, 3)
+"""Columns that a narrow terminal goes without."""
+
+_SOURCE = 1
+_WIDEST, _LEAST = 44, 20
+"""Characters of a source line."""
+
+
+def report(summary: Summary, recording: Recording, width: int | None = None) -> str:
+    """Return the table of a run: per line how often it ran, what it assigned last, the adjoint of that, what it kept.
+
+    Parameters
+    ----------
+    summary : Summary
+    recording : Recording
+    width : int, optional
+        Characters that a line may have, as far as that can be had.
+    """
+    lines = _table(list(_rows(summary, recording.call.here.file)), width)
     turn = f", the backward sweep begins at step {summary.turn + 1}" if summary.turn is not None else ""
-    lines.append(f"\n{recording.length} steps{turn}; at most {amount(summary.most)} kept at once.")
+    kept = f"at most {amount(summary.most)} kept at once" if summary.most else "nothing is kept"
+    lines.append(f"\n{recording.length} steps{turn}; {kept}.")
+    if summary.most and not recording.call.tidied:
+        lines.append("The run is of the function as it is written; what is compiled may keep less, see its dump.")
     if summary.bad is not None:
         lines.append(f"The first NaN or infinity comes up at step {summary.bad + 1}, {_bad(recording)}")
     if recording.failed is not None:
@@ -88,3 +86,46 @@ def report(summary: Summary, recording: Recording) -> str:
     if not recording.complete:
         lines.append("The run was cut off at its limit of steps.")
     return "\n".join(lines)
+
+
+def _rows(summary: Summary, main: str) -> Iterator[tuple[str, ...]]:
+    """Yield the cells of the lines that ran; further variables that a line assigns have rows of their own."""
+    for (file, line), facts in sorted(summary.lines.items(), key=lambda item: (item[0][0] != main, *item[0])):
+        if not (facts.forward or facts.backward or facts.kept):
+            continue
+        name = "" if file == main else f"{Loc(file).short}:"
+        first, *further = [_assigned(found) for found in facts.assigned.values()] or [("", "")]
+        text = linecache.getline(file, line).strip()
+        largest = f"{facts.largest:.3g}" if facts.largest else ""
+        kept = amount(facts.kept) if facts.kept else ""
+        yield f"{name}{line}", text, str(facts.forward or ""), str(facts.backward or ""), *first, largest, kept
+        for value, adjoint in further:
+            yield "", "", "", "", value, adjoint, "", ""
+
+
+def _assigned(found: Assigned) -> tuple[str, str]:
+    return f"{found.variable} = {value_text(found.value, 24)}", value_text(found.adjoint, 24)
+
+
+def _table(rows: list[tuple[str, ...]], width: int | None) -> list[str]:
+    """Return aligned lines; where they are too long, source lines are cut and numbers of operations left out."""
+    columns = list(range(len(_HEADS)))
+    widths = [max(len(head), *(len(row[k]) for row in rows)) if rows else len(head) for k, head in enumerate(_HEADS)]
+    widths[_SOURCE] = min(widths[_SOURCE], _WIDEST)
+    for gone in ((), _COUNTS):
+        columns = [k for k in columns if k not in gone]
+        over = 0 if width is None else sum(widths[k] for k in columns) + 2 * len(columns) - 2 - width
+        if widths[_SOURCE] - over >= min(_LEAST, widths[_SOURCE]):
+            break
+    widths[_SOURCE] = max(min(_LEAST, widths[_SOURCE]), widths[_SOURCE] - max(0, over))
+
+    def joined(row: Sequence[str]) -> str:
+        cells = [clipped(row[k], widths[k]).ljust(widths[k]) for k in columns]
+        return "  ".join(cells).rstrip()
+
+    return [joined(_HEADS), joined(["-" * w for w in widths]), *map(joined, rows)]
+
+
+def clipped(text: str, width: int) -> str:
+    """Return a text in at most ``width`` characters."""
+    return text if len(text) <= width else text[: width - 2] + ".."

@@ -1,6 +1,6 @@
 """What a whole run amounts to, collected step by step in a bounded amount of memory.
 
-Per line: how often it ran, the variable it assigned and its last value, the adjoint of it, bytes kept there.
+Per line: how often it ran, the last values of the variables it assigned and their adjoints, bytes kept there.
 Over the run: bytes kept so far, magnitudes of adjoints, the first NaN or infinity.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from revtrace.loc import Loc
 from revtrace.passes.plan import Plan
 from revtrace.program.nodes import Block, For, If, Op, Program, Stmt, Var, While, walk
-from revtrace.program.types import Scalar
+from revtrace.program.types import Scalar, Stack
 from revtrace.replay.interpret import Event
 from revtrace.runs.locals import Names
 from revtrace.runs.stepper import Stepper
@@ -24,12 +24,14 @@ from revtrace.runs.stepper import Stepper
 if TYPE_CHECKING:
     from revtrace.runs.recording import Recording
 
-__all__ = ["BAR", "Curve", "LineFacts", "Summary"]
+__all__ = ["BAR", "Assigned", "Curve", "LineFacts", "Summary"]
 
 BAR = "adjoint of "
 """What stands before the name of a variable whose adjoint a value is."""
 
 _POINTS = 512
+
+_NUMBERS = (float, complex, np.inexact)
 
 
 @dataclass(slots=True)
@@ -63,6 +65,27 @@ class Curve:
 
 
 @dataclass(slots=True)
+class Assigned:
+    """What a line assigned last to a variable.
+
+    Attributes
+    ----------
+    variable : str
+        As it is written; with the numbers of its element, where an array is written.
+    value : object
+    origin : int
+        The statement that assigned it.
+    adjoint : object
+        The adjoint of this value: the first that is complete, since the backward sweep begins with what ran last.
+    """
+
+    variable: str
+    value: Any
+    origin: int
+    adjoint: Any = None
+
+
+@dataclass(slots=True)
 class LineFacts:
     """What happened on one line.
 
@@ -70,31 +93,24 @@ class LineFacts:
     ----------
     forward, backward : int
         Operations executed.
-    kept : int
-        Bytes put aside for the backward sweep.
-    target : str
-        What the line assigns, where it is one thing, as it is written.
-    variable : str
-        The same with the numbers of its element, where an array is written.
-    array : str
-        The target, where it is an array.
-    value : object
-        What was assigned last.
-    adjoint : object
-        The adjoint of it that was complete last.
+    bits : int
+        Put aside for the backward sweep.
+    assigned : dict of str to Assigned
+        By what is assigned, as it is written.
     largest : float
         Largest magnitude of adjoints of values computed on the line.
     """
 
     forward: int = 0
     backward: int = 0
-    kept: int = 0
-    target: str = ""
-    variable: str = ""
-    array: str = ""
-    value: Any = None
-    adjoint: Any = None
+    bits: int = 0
+    assigned: dict[str, Assigned] = field(default_factory=dict)
     largest: float = 0.0
+
+    @property
+    def kept(self) -> int:
+        """Bytes put aside for the backward sweep."""
+        return -(-self.bits // 8)
 
 
 @dataclass
@@ -109,12 +125,14 @@ class Summary:
         By file and line.
     kept, adjoints : Curve
         Bytes kept, and the largest magnitude of an adjoint, over the steps.
+    bits : int
+        Kept where the run stands.
     most : int
         The most bytes kept at once.
     turn : int or None
         The step at which the backward sweep begins.
     bad : int or None
-        The step that gave the first NaN or infinity from finite operands.
+        The step that gave the first NaN, from operands without, or infinity, from finite ones.
     """
 
     program: Program
@@ -124,11 +142,10 @@ class Summary:
     lines: dict[tuple[str, int], LineFacts] = field(default_factory=dict)
     kept: Curve = field(default_factory=lambda: Curve(holds=True))
     adjoints: Curve = field(default_factory=Curve)
-    held: int = 0
+    bits: int = 0
     most: int = 0
     turn: int | None = None
     bad: int | None = None
-    loaded: int | None = None
 
     @classmethod
     def of(cls, program: Program, plan: Plan | None, names: Names) -> Summary:
@@ -158,11 +175,10 @@ class Summary:
         else:
             facts.forward += 1
             self._assigned(event, stmt, facts)
-        if isinstance(event.out, float | complex):
+        if isinstance(event.out, _NUMBERS):
             self._finite(event, event.out)
-        if loc.role == "bar" and facts.target and self.names.target(loc) == facts.target:
-            facts.adjoint = event.out
         if loc.role in ("adjoint", "bar"):
+            self._completed(event, stmt, facts)
             self._adjoint(event, stmt, facts)
 
     def _assigned(self, event: Event, stmt: Op, facts: LineFacts) -> None:
@@ -170,30 +186,41 @@ class Summary:
         target = self.names.target(stmt.loc)
         if not target or stmt.out in self.names.tested:
             return
-        base = target.partition("[")[0]
+        base, origin = target.partition("[")[0], stmt.loc.origin
         if stmt.name == "store":
             # The element that was written, whether the line names it or the array.
             index = ", ".join(map(str, event.args[2:]))
-            facts.target, facts.variable, facts.value = target, f"{base}[{index}]" if index else base, event.args[1]
+            facts.assigned[target] = Assigned(f"{base}[{index}]" if index else base, event.args[1], origin)
         elif stmt.name == "call":
-            facts.target, facts.variable, facts.value = target, base, event.args[0].copy()
-        elif stmt.out is not None and not isinstance(stmt.out.type, Scalar):
-            # An array that is filled later.
-            facts.array = target
-        elif stmt.out is not None and target != facts.array and not target.endswith("]"):
-            facts.target, facts.variable, facts.value = target, target, event.out
+            facts.assigned[target] = Assigned(base, event.args[0].copy(), origin)
+        elif self.names.of(stmt) and stmt.out is not None and isinstance(stmt.out.type, Scalar):
+            facts.assigned[target] = Assigned(target, event.out, origin)
+
+    def _completed(self, event: Event, stmt: Op, facts: LineFacts) -> None:
+        """Note the adjoint of what a line assigned last, where this step has it."""
+        assigned = facts.assigned.get(self.names.target(stmt.loc))
+        if assigned is None or assigned.adjoint is not None or assigned.origin != stmt.loc.origin:
+            return
+        if stmt.loc.role == "bar" or (stmt.name == "load" and isinstance(event.out, _NUMBERS)):
+            # Of a value; of an element, before the write is undone.
+            assigned.adjoint = event.out
+        elif stmt.name == "addto":
+            # What a variable that was read from an element hands on to it.
+            assigned.adjoint = event.args[1]
 
     def _keep(self, event: Event, stmt: Op, facts: LineFacts) -> None:
         if stmt.name not in ("store", "push", "load", "pop", "copy"):
             return
-        size = _size(event, stmt)
-        if stmt.loc.role == "fetch":
-            self.held -= size
-        elif stmt.name != "load":
-            self.held += size
-            facts.kept += size
-            self.most = max(self.most, self.held)
-        self.kept.see(event.step, self.held)
+        fetched = stmt.loc.role == "fetch"
+        if stmt.name == ("store" if fetched else "load"):
+            # A variable that has its old value again; an element that is read to be kept.
+            return
+        bits = _bits(event, stmt)
+        self.bits += -bits if fetched else bits
+        if not fetched:
+            facts.bits += bits
+            self.most = max(self.most, -(-self.bits // 8))
+        self.kept.see(event.step, self.bits / 8)
 
     def _adjoint(self, event: Event, stmt: Op, facts: LineFacts) -> None:
         value = event.out
@@ -201,38 +228,39 @@ class Summary:
         if stmt.name in ("store", "addto") and isinstance(target, Var):
             value = event.args[0][tuple(event.args[2:])]
             value = value.item() if isinstance(value, np.generic) else value
-        if isinstance(value, float | complex):
-            size = abs(value)
+        if isinstance(value, float | complex | np.inexact):
+            size = float(np.abs(value))
             if math.isfinite(size):
                 facts.largest = max(facts.largest, size)
                 self.adjoints.see(event.step, size)
 
-    def _finite(self, event: Event, out: complex) -> None:
-        if self.bad is not None or not isinstance(event.stmt, Op):
+    def _finite(self, event: Event, out: Any) -> None:
+        """Note the first NaN from operands without, and the first infinity from finite operands."""
+        if self.bad is not None or np.isfinite(out):
             return
-        if np.isfinite(out):
-            return
-        numbers = [a for a in event.args if isinstance(a, float | complex)]
-        if all(np.isfinite(a) for a in numbers):
+        numbers = [a for a in event.args if isinstance(a, _NUMBERS)]
+        if not any(np.isnan(a) if np.isnan(out) else not np.isfinite(a) for a in numbers):
             self.bad = event.step
 
     # printed --------------------------------------------------------------------------------
 
-    def table(self, recording: Recording) -> str:
-        """Return what happened on each line, as text."""
+    def table(self, recording: Recording, width: int | None = None) -> str:
+        """Return what happened on each line, as text; lines of ``width`` characters, as far as that can be had."""
         from revtrace.runs.report import report
 
-        return report(self, recording)
+        return report(self, recording, width)
 
 
-def _size(event: Event, stmt: Op) -> int:
-    """Return the bytes of a value that is kept or fetched."""
+def _bits(event: Event, stmt: Op) -> int:
+    """Return how many bits a value takes that is kept or fetched."""
     if stmt.name in ("store", "load"):
-        return int(event.args[0].itemsize)
+        return 8 * int(event.args[0].itemsize)
+    if stmt.name in ("push", "pop") and isinstance(stmt.args[0], Var) and isinstance(stmt.args[0].type, Stack):
+        # Truth values share bytes there.
+        dtype = stmt.args[0].type.dtype
+        return 1 if dtype == "b1" else 8 * int(dtype[1:])
     value = event.args[1] if stmt.name == "push" else event.out
-    if isinstance(value, np.ndarray):
-        return value.nbytes
-    return 1 if isinstance(value, bool | np.bool_) else 16 if isinstance(value, complex) else 8
+    return 8 * int(value.nbytes if isinstance(value, np.ndarray) else np.asarray(value).itemsize)
 
 
 def _named(program: Program, names: Names) -> Iterator[tuple[str, Var]]:

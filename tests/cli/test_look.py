@@ -46,13 +46,15 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     [
         ("--form=table", "backward ops"),
         ("--program", "rnn_grad(a: f8"),
-        ("--plan", "keep"),
+        ("--plan", "h      keep"),
         ("--explain", "h is kept"),
         ("--python", "def rnn_grad("),
         ("--json", '"schema":"revtrace.dump"'),
         ("--html", "<!DOCTYPE html>"),
         ("--after=simplify", "  rnn("),
-        ("--after=list", "clean.gather"),
+        ("--after=list", "clean.gather      unchanged"),
+        ("--after=gather", "clean.gather changed nothing."),
+        ("--after=derive", "+ rnn_grad("),
         ("--of=grad", "rnn_grad"),
         ("--argnums=1", "x_bar"),
     ],
@@ -89,7 +91,7 @@ def test_dumps_are_written_read_and_compared(capsys: pytest.CaptureFixture[str],
 def test_record(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     text = said(capsys, "record", "user.py:rnn", *ARGS, "-o", "run.html")
     assert "h = np.tanh(a * h + x[t])" in text and "32 bytes kept at once" in text
-    assert "Bytes kept over the run" in (tmp_path / "run.html").read_text()
+    assert "Bytes of kept values over" in (tmp_path / "run.html").read_text()
 
 
 def test_debug(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +115,7 @@ def test_what_the_function_raises_is_shown_in_its_source(capsys: pytest.CaptureF
         (["show", "user.py:rnn", *ARGS, "--kwargs", "3"], "is to be a dict"),
         (["show", "user.py:rnn", *ARGS, "--after", "nothing"], "clean.gather"),
         (["show", "no.such.module:f"], "no module no.such.module"),
-        (["show", "user.py:rnm", *ARGS], "is it rnn?"),
+        (["show", "user.py:rnm", *ARGS], "did you mean rnn?"),
         (["show", "user.py:np", *ARGS], "no function: module"),
         (["show", "user.py:rnn"], "rnn(a, x): missing a required argument: 'a'"),
         (["show", "user.py:rnn", *ARGS, "--argnums", "x"], "--argnums 'x'"),

@@ -121,8 +121,8 @@ def test_explain_of_a_handle() -> None:
         text = f.explain()
         assert "specialised 3 times" in text
         assert "1. The first call: x is a float." in text
-        assert "2. x is an array of float64 with 1 axes, it was a float" in text
-        assert "3. x is an array of float64 with 2 axes, it was an array of f8 with 1 axes" in text
+        assert "2. x is an array of float64 with 1 axis, it was a float" in text
+        assert "3. x is an array of float64 with 2 axes, it was an array of float64 with 1 axis" in text
         assert "Nothing is kept" in f.explain(2.0)
         refused = revtrace.wrap(lambda x: x * np.random.default_rng().normal()).explain(2.0)
     assert refused.startswith("Refused: File") and "random generator" in refused

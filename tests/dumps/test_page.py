@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from tests.dumps.functions import CALLS, browser, dumped, line_of, opened, smooth
+from tests.dumps.functions import CALLS, browser, dumped, line_of, opened, recurrent, smooth
 
 VOID = {"meta", "br"}
 
@@ -55,6 +58,30 @@ def test_it_is_well_formed_and_whole(page: Path) -> None:
     assert "http" not in page.read_text() and "@import" not in page.read_text()
     assert {"svg", "script", "style", "table"} <= checker.tags
     assert f"functions.py:{line_of(smooth, 'u[i] +=')}" in checker.lines
+
+
+def summed(x: Any) -> Any:
+    s = 0.0
+    for v in x:
+        t = math.tanh(v)
+        s += t * t
+    return s
+
+
+def test_what_is_kept_is_what_the_dump_says() -> None:
+    # Compiled, this loop is reversed as it runs; as it is written, its tanh would be kept.
+    seen = dumped(summed, (np.ones(9),))
+    assert seen.kept == 0
+    text = seen.html()
+    assert "Nothing is kept" in text and "Bytes of kept values" not in text and "72 B" not in text
+    assert "Magnitudes of adjoints over the " in text and "t = 0.761594, adjoint 1.52319" in text
+    seen = dumped(recurrent, (0.5, 0.25, np.ones(100)))
+    assert "Bytes of kept values over the" in seen.html() and "at most 800 bytes" in seen.html()
+
+
+def test_answers_of_one_line_and_kind_share_a_row() -> None:
+    text = dumped(lambda r, x: abs(1.0 / (r + 1j * x)) ** 2, (1.0, 2.0)).html()
+    assert text.count("computed again from values at hand") <= 2
 
 
 POINT = """<script>

@@ -32,6 +32,7 @@ def test_forward_and_back_through_the_source() -> None:
 def test_adjoints_on_the_way_back() -> None:
     text = session(grown, (2.0,), "end", f"before {line_of(grown, 's = s * x')}", "adjoints", "turn", "results")
     assert "backward" in text and "  s  8" in text
+    assert "  variables: x = 2, s = 11" in text and "  adjoints: s = 8, x = 264" in text
     assert "(176.0, 464.0)" in text
 
 

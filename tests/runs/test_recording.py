@@ -126,6 +126,63 @@ def test_the_first_infinity_of_an_adjoint_is_found() -> None:
     assert bad is not None and bad.result == math.inf
 
 
+def test_the_first_nan_is_found_after_an_infinity_of_the_user() -> None:
+    # The infinity is meant; what it becomes is not.
+    made = recorded(lambda x: (x - 3.0) * np.inf * 0.0, (4.0,))
+    bad = made.first_bad()
+    assert bad is not None and math.isnan(bad.result) and [value for _, value in bad.reads] == [math.inf]
+    made = recorded(lambda x: np.sum(np.sqrt(x)), (np.array([1.0, -1.0], np.float32),))
+    bad = made.first_bad()
+    assert bad is not None and math.isnan(bad.result) and "sqrt" in bad.text
+
+
+def clipped_sum(p: Any, x: Any) -> Any:
+    slope, offset = p[0], p[1]
+    s = 0.0
+    for v in x:
+        r = slope * v + offset
+        a = abs(r)
+        s += a * a if a < 1.0 else 2.0 * a
+    return s
+
+
+def test_adjoints_are_those_of_the_last_values() -> None:
+    made = recorded(clipped_sum, (np.array([0.5, 0.1]), np.array([0.2, 3.0])))
+    facts = {name: found for line in made.summary.lines.values() for name, found in line.assigned.items()}
+    # The last residual, 1.6, is beyond 1; the one before, 0.2, is not.
+    assert {name: found.value for name, found in facts.items()} == pytest.approx(
+        {"slope": 0.5, "offset": 0.1, "r": 1.6, "a": 1.6, "s": 0.04 + 3.2}
+    )
+    adjoints = {name: found.adjoint for name, found in facts.items()}
+    assert adjoints == pytest.approx({"slope": 6.08, "offset": 2.4, "r": 2.0, "a": 2.0, "s": 1.0})
+
+
+def softened(x: Any) -> Any:
+    w = np.exp(x)
+    w = w / 2.0
+    return np.sum(w * w)
+
+
+def test_arrays_have_their_last_elements() -> None:
+    x = np.array([0.0, 1.0])
+    made = recorded(softened, (x,))
+    first, second = (made.summary.lines[softened.__code__.co_filename, line_of(softened, text)].assigned["w"]
+                     for text in ("np.exp", "w / 2.0"))  # fmt: skip
+    w = np.exp(x) / 2.0
+    assert (first.variable, first.value, first.adjoint) == ("w[1]", 2.0 * w[1], pytest.approx(w[1]))
+    assert (second.variable, second.value, second.adjoint) == ("w[1]", w[1], pytest.approx(2.0 * w[1]))
+    made.at(made.summary.turn or 0)
+    np.testing.assert_allclose(made.variables()["w"], w, rtol=1e-15)
+
+
+def test_tables_fit_a_width() -> None:
+    made = recorded(clipped_sum, (np.array([0.5, 0.1]), np.array([0.2, 3.0])))
+    for width in (80, 90, 120, None):
+        table = made.summary.table(made, width).split("\n\n")[0].splitlines()
+        assert width is None or max(map(len, table)) <= width
+        assert ("forward" in table[0]) == (width in (120, None)) and "its adjoint" in table[0]
+
+
 def test_a_failed_check_ends_the_run_with_its_place() -> None:
     def outside(x: Any) -> Any:
         return x[0] + x[len(x) + 1 - 1]
