@@ -26,7 +26,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from revtrace import cotangents, products
+import numpy as np
+
+from revtrace import products
 from revtrace.dispatch.steps import Step
 from revtrace.errors import TypeMismatchError
 from revtrace.handle import Handle, Inverse, handle
@@ -54,6 +56,7 @@ def _asked(argnums: Argnums, argnames: Argnames) -> dict[str, Any]:
     """Return the fields of a step that say which arguments are asked for."""
     if argnums is None and argnames is None:
         argnums = 0
+    argnums = _plain(argnums)
     for spelled, value, kind in (("argnums", argnums, int), ("argnames", argnames, str)):
         parts = (value,) if value is None or isinstance(value, kind) else value
         if not isinstance(parts, (tuple, list)) or not all(
@@ -66,6 +69,15 @@ def _asked(argnums: Argnums, argnames: Argnames) -> dict[str, Any]:
     if len(set(numbers)) < len(numbers) or len(set(names)) < len(names):
         raise ValueError("an argument is named twice")
     return {"argnums": numbers, "argnames": names, "single": single}
+
+
+def _plain(argnums: Any) -> Any:
+    """Return integers of NumPy as Python's."""
+    if isinstance(argnums, np.integer):
+        return int(argnums)
+    if isinstance(argnums, np.ndarray):
+        return argnums.tolist()
+    return [_plain(part) for part in argnums] if isinstance(argnums, (tuple, list)) else argnums
 
 
 def wrap(f: Callable[..., Any]) -> Handle:
@@ -235,7 +247,8 @@ def hvp(
     """Return the Hessian of ``f`` times a vector, without forming it.
 
     The same as ``jvp(grad(f, argnums), primals, tangents)[1]``.  With ``f`` alone, returns a function of
-    the arguments followed by the vector for the first one: ``hvp(f)(x, v)``, as SciPy's ``hessp`` takes it.
+    the arguments followed by the vector: ``hvp(f)(x, v)``, as SciPy's ``hessp`` takes it.  The vector has the
+    structure of the gradient: a tuple where ``argnums`` or ``argnames`` is one.
 
     Parameters
     ----------
@@ -262,12 +275,9 @@ def hvp(
             "hvp got primals without tangents", "", "hvp(f, primals, tangents), or hvp(f)(*args, v)"
         )
 
-    def product(*args: Any) -> Any:
-        """Return the Hessian by the first argument times the last argument."""
-        *point, vector = args
-        zeros = [cotangents.zero_tangent(x) for x in point]
-        zeros[step.argnums[0] if step.argnums else 0] = vector
-        return products.hvp(target, tuple(point), tuple(zeros), step)
+    def product(*args: Any, **kwargs: Any) -> Any:
+        """Return the Hessian by the arguments asked for times the last argument."""
+        return products.hessian_product(target, args, kwargs, step)
 
     return product
 

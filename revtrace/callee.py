@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from types import FunctionType, MethodType
 from typing import Any
 
+import numpy as np
+
 from revtrace.containers import map_leaves
 from revtrace.errors import GradientError, UnsupportedError
 from revtrace.loc import Loc
@@ -80,8 +82,8 @@ def unwrap(f: Any) -> Callee:
             f = f.py_func
         elif not callable(f):
             raise TypeError(f"expected a function, got {type(f).__name__}")
-        elif isinstance(f, type) or hasattr(f, "nin"):
-            # Of a ufunc, NumPy's or numba's, the method that calls it says nothing.
+        elif isinstance(f, (type, np.vectorize)) or hasattr(f, "nin"):
+            # Of a ufunc, NumPy's or numba's, and of np.vectorize the method that calls it says nothing.
             f = _forwarding(f)
         elif isinstance(call := vars_of(type(f)).get("__call__"), FunctionType):
             prefix, f = (f, *prefix), call
@@ -102,6 +104,8 @@ def _forwarding(f: Callable[..., Any]) -> FunctionType:
         return f(*args, **kwargs)
 
     forwarding.__name__ = getattr(f, "__name__", type(f).__name__)
+    # Messages name what was called, not this module.
+    forwarding.__code__ = forwarding.__code__.replace(co_filename=f"<{forwarding.__name__}>", co_firstlineno=1)
     forwarding.__qualname__ = getattr(f, "__qualname__", forwarding.__name__)
     forwarding.__module__ = getattr(f, "__module__", None) or "builtins"
     forwarding.__doc__ = getattr(f, "__doc__", None)

@@ -17,11 +17,8 @@ import numpy as np
 
 from revtrace.calls.draws import GENERATORS, put_back, state_of
 from revtrace.trace.record import (
-    Arg,
     Attr,
     Cell,
-    Fixed,
-    Global,
     Guard,
     Item,
     Leaf,
@@ -43,7 +40,6 @@ __all__ = [
     "map_leaves",
     "new_instance",
     "overlap",
-    "rendered",
     "slots",
     "snapshot",
     "structure_guards",
@@ -140,29 +136,13 @@ def canonical(source: Source, arguments: Mapping[str, Any]) -> Source:
     return source
 
 
-def rendered(source: Source) -> str:
-    """Return a path as a user would write it."""
-    match source:
-        case Arg(name) | Global(_, name):
-            return name
-        case Attr(base, name):
-            return f"{rendered(base)}.{name}"
-        case Item(base, key):
-            return f"{rendered(base)}[{key!r}]"
-        case Cell(function, index):
-            names = function.value.__code__.co_freevars if isinstance(function, Fixed) else ()
-            return names[index] if index < len(names) else f"{rendered(function)}.cell{index}"
-        case Fixed(value):
-            return getattr(value, "__name__", type(value).__name__)
-
-
 def describe(value: Any) -> str:
     """Return a value's type in a few words, for messages."""
     if isinstance(value, np.ndarray):
         return f"an array of {value.dtype} with shape {value.shape}"
     if value is None:
         return "None"
-    return f"{'an' if type(value).__name__[0] in 'aeiou' else 'a'} {type(value).__name__}"
+    return f"{'an' if type(value).__name__[0] in 'aeiouAEIOU' else 'a'} {type(value).__name__}"
 
 
 # results ------------------------------------------------------------------------------

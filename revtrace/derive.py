@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from revtrace import passes
-from revtrace.containers import Slot, canonical, leaves, map_leaves, rendered
+from revtrace.containers import Slot, canonical, describe, leaves, map_leaves
 from revtrace.dispatch.signature import EXTRA
 from revtrace.errors import GradientError, UnsupportedError
 from revtrace.loc import Loc
@@ -27,7 +27,8 @@ from revtrace.program.nodes import Block, Operand, Program, Var, const
 from revtrace.program.rebuild import clone_block
 from revtrace.program.types import Array, Scalar, is_inexact
 from revtrace.request import Request, type_of
-from revtrace.trace.record import Arg, Attr, Input, Item, Leaf, Made, Result, Source, StaticLeaf, Traced
+from revtrace.trace.callables.traced_function import TracedFunction
+from revtrace.trace.record import Arg, Attr, Input, Item, Leaf, Made, Result, Source, StaticLeaf, Traced, rendered
 
 __all__ = ["chosen", "float_leaves", "gradient", "pullback", "pushforward", "sweeps"]
 
@@ -188,11 +189,7 @@ def scalar(result: Result, traced: Traced, here: Loc) -> Leaf:
         what, why = f"{name} returns a {shape} of {len(result.fields)}", "a gradient is of one number"
         return _no_gradient(what, why, "revtrace.jacobian or revtrace.vjp; has_aux=True for (value, aux)", here)
     if isinstance(result, StaticLeaf):
-        what = (
-            f"{name} returns {result.value!r}"
-            if result.value is None
-            else f"{name} returns {type(result.value).__name__}"
-        )
+        what = f"{name} returns {'a function' if isinstance(result.value, TracedFunction) else describe(result.value)}"
         return _no_gradient(what, "a gradient is of one float", "return the number to differentiate", here)
     kind = traced.program.body.results[result.index].type
     dtype = kind.dtype

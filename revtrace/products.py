@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from revtrace.callee import parameters
 from revtrace.containers import describe
-from revtrace.cotangents import copied, flatten
+from revtrace.cotangents import copied, flatten, zero_tangent
 from revtrace.derived import Derived
 from revtrace.dispatch.draws import Repeat
 from revtrace.dispatch.steps import Step
 from revtrace.errors import TypeMismatchError
 from revtrace.loc import Loc
 
-__all__ = ["VALUE", "hvp", "jvp", "vjp"]
+__all__ = ["VALUE", "hessian_product", "hvp", "jvp", "vjp"]
 
 VALUE = Step("value")
 """The function itself, leaving its arguments as they are."""
@@ -85,7 +86,12 @@ def _pair(out: Any, derived: Derived) -> Any:
 
 
 def along(
-    derived: Derived, primals: Sequence[Any], tangents: Sequence[Any], here: Loc, call: Callable[..., Any]
+    derived: Derived,
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    here: Loc,
+    call: Callable[..., Any],
+    kwargs: dict[str, Any] | None = None,
 ) -> Any:
     """Call with primals and checked tangents."""
     for name, given in (("primals", primals), ("tangents", tangents)):
@@ -95,7 +101,7 @@ def along(
             )
     primals = tuple(primals)
     seeds = flatten(tuple(tangents), primals, "tangents", here)
-    return call(seeds, *derived.full(primals, {}))
+    return call(seeds, *derived.full(primals, kwargs or {}))
 
 
 def jvp(derived: Derived, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
@@ -104,7 +110,47 @@ def jvp(derived: Derived, primals: Sequence[Any], tangents: Sequence[Any], has_a
     return along(derived, primals, tangents, table.here, table.call)
 
 
-def hvp(derived: Derived, primals: Sequence[Any], tangents: Sequence[Any], gradient: Step) -> Any:
+def hvp(
+    derived: Derived,
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    gradient: Step,
+    kwargs: dict[str, Any] | None = None,
+) -> Any:
     """Return the Hessian times the tangents, in the structure of the gradient."""
     table = derived.table(len(primals), gradient, everything("pushforward", len(primals)))
-    return along(derived, primals, tangents, table.here, table.call)[1]
+    return along(derived, primals, tangents, table.here, table.call, kwargs)[1]
+
+
+def hessian_product(derived: Derived, args: tuple[Any, ...], kwargs: dict[str, Any], gradient: Step) -> Any:
+    """Return the Hessian by the arguments that a gradient is asked for, times the last of ``args``.
+
+    The vector has the structure of the gradient: one for one argument, a tuple for a tuple of arguments.
+    """
+    *point, vector = args or (None,)
+    if not point:
+        raise TypeMismatchError(
+            f"{len(args)} positional argument(s) were passed",
+            "the last one is the vector that the Hessian is multiplied with",
+            "hvp(f)(x, v), or hvp(f, primals, tangents)",
+        )
+    names = parameters(derived.function).positional[len(derived.callee.prefix) :]
+    at = [k % len(point) if -len(point) <= k < len(point) else k for k in gradient.argnums]
+    at += [names.index(name) if name in names else len(point) for name in gradient.argnames]
+    vectors = (vector,) if gradient.single else vector
+    if max(at, default=0) >= len(point):
+        raise TypeMismatchError(
+            "no vector can be passed for an argument that is not passed by position",
+            f"the Hessian is asked for by {len(at)} of {len(point)} positional argument(s)",
+            "pass it by position, and the vector after it",
+        )
+    if not isinstance(vectors, (tuple, list)) or len(vectors) != len(at):
+        raise TypeMismatchError(
+            f"the vector is {describe(vector)}",
+            f"it belongs to the gradient by {len(at)} arguments, which is a tuple",
+            f"pass a tuple of {len(at)} vectors",
+        )
+    tangents = [zero_tangent(x) for x in point]
+    for k, part in zip(at, vectors, strict=True):
+        tangents[k] = part
+    return hvp(derived, point, tangents, gradient, kwargs)

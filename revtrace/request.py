@@ -14,7 +14,6 @@ from revtrace.containers import (
     float_slots,
     is_float,
     map_leaves,
-    rendered,
     slots,
     structure_guards,
     tree_of,
@@ -22,7 +21,7 @@ from revtrace.containers import (
 from revtrace.errors import GradientError, UnsupportedError
 from revtrace.loc import Loc
 from revtrace.program.types import Array, Scalar, Type
-from revtrace.trace.record import Guard, Made, Source, StaticLeaf
+from revtrace.trace.record import Guard, Made, Source, StaticLeaf, rendered
 
 __all__ = ["Request", "request", "type_of"]
 
@@ -127,6 +126,8 @@ def _refuse(name: str, value: Any, here: Loc) -> None:
         instead = f"pass {name} as a float: float({name})"
     elif isinstance(value, np.ndarray) and value.dtype.kind in "iub":
         instead = f"pass {name}.astype(float)"
+    elif isinstance(value, (list, tuple)) and value and all(isinstance(v, (int, np.integer)) for v in value):
+        instead = f"pass the entries of {name} as floats: [float(v) for v in {name}], or np.asarray({name}, float)"
     else:
         instead = "differentiate by floats, arrays of floats, or nested containers of them"
     raise GradientError(

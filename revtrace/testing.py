@@ -15,14 +15,14 @@ import numpy as np
 
 from revtrace.api import grad, wrap
 from revtrace.calls.draws import GENERATORS, MODULES_OWN
-from revtrace.containers import build, is_float, rendered, slots, snapshot, tree_of
+from revtrace.containers import build, is_float, slots, snapshot, tree_of
 from revtrace.cotangents import copied, floats_in
 from revtrace.errors import GradientError, InverseDriftError
 from revtrace.handle import Handle
 from revtrace.progress import tracked
 from revtrace.replay import GVar
 from revtrace.rulecheck import RuleReport, test_rule
-from revtrace.trace.record import Arg
+from revtrace.trace.record import Arg, rendered
 from revtrace.tracking import benchmarks
 
 __all__ = ["GradReport", "InverseReport", "RuleReport", "benchmarks", "check_grad", "check_inverse", "test_rule"]

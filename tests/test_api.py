@@ -100,6 +100,12 @@ def test_argnums_of_another_type(asked: Any) -> None:
         revtrace.grad(product, **asked)
 
 
+def test_argnums_of_numpy() -> None:
+    both = revtrace.grad(product, argnums=(0, 1))(1.0, 2.0)
+    assert revtrace.grad(product, argnums=np.int64(1))(1.0, 2.0) == both[1]
+    assert revtrace.grad(product, argnums=np.arange(2))(1.0, 2.0) == both
+
+
 def test_an_argument_named_twice() -> None:
     with pytest.raises(ValueError, match="twice"):
         revtrace.grad(product, argnums=(0, 0))
@@ -178,7 +184,13 @@ def test_another_structure_is_another_specialisation() -> None:
 
 @pytest.mark.parametrize(
     "value, instead",
-    [(3, r"float\(x\)"), (True, r"float\(x\)"), (np.int32(3), r"float\(x\)"), (np.arange(3), r"x\.astype\(float\)")],
+    [
+        (3, r"float\(x\)"),
+        (True, r"float\(x\)"),
+        (np.int32(3), r"float\(x\)"),
+        (np.arange(3), r"x\.astype\(float\)"),
+        ([1, 2], r"\[float\(v\) for v in x\]"),
+    ],
 )
 def test_an_integer_argument_is_refused_with_what_to_do(value: Any, instead: str) -> None:
     with pytest.raises(GradientError, match=instead):
@@ -203,6 +215,16 @@ def test_floats_that_are_not_compiled_are_refused(value: Any) -> None:
         revtrace.grad(lambda x: 1.0)(value)
 
 
+def test_a_value_that_has_no_place_in_a_program_is_named_with_the_function() -> None:
+    Series = type("Series", (), {"__module__": "pandas.core.series", "to_numpy": lambda self: np.ones(2)})
+    outside = Series()
+    for message, value in [("recarray", np.ones(2).view(np.recarray)), (r"Series.*x\.to_numpy", Series())]:
+        with pytest.raises(UnsupportedError, match=rf'(?s)test_api.py", line \d+ in .*x is .*{message}'):
+            revtrace.grad(lambda y, x: y)(1.0, value)
+    with pytest.raises(UnsupportedError, match="(?s)line .*outside is .*Series"):
+        revtrace.grad(lambda x: x * outside[0])(1.0)
+
+
 # results ----------------------------------------------------------------------------------
 
 
@@ -215,7 +237,9 @@ def test_floats_that_are_not_compiled_are_refused(value: Any) -> None:
         (lambda x: None, "returns None"),
         (lambda x: x > 0.0, "a bool"),
         (lambda x: int(x), "an int"),
-        (lambda x: 1, "int"),
+        (lambda x: 1, "an int"),
+        (lambda x: lambda: x, "returns a function"),
+        (np.atleast_1d, r'"<atleast_1d>"(.|\n)*1-dimensional'),
         (lambda x: x * 1j, "complex"),
     ],
 )
@@ -420,6 +444,7 @@ def test_partials_builtins_and_ufuncs() -> None:
     assert revtrace.grad(functools.partial(product, z=7.0), argnums=-1)(3.0, 5.0) == 21.0
     assert revtrace.grad(math.sin)(0.0) == 1.0
     assert revtrace.grad(np.cosh)(0.0) == 0.0
+    assert revtrace.grad(np.vectorize(lambda x: x * x))(3.0) == 6.0
     with pytest.raises(TypeError, match="expected a function"):
         revtrace.grad(3.0)  # type: ignore[arg-type]
 
@@ -487,6 +512,24 @@ def test_hvp() -> None:
     assert revtrace.hvp(cubic, (x, 3.0), (v, 0.0), argnums=1) == 8.0
     with pytest.raises(TypeMismatchError, match="without tangents"):
         revtrace.hvp(cubic, (x, 3.0))
+
+
+def test_hvp_with_the_vector_behind_the_arguments() -> None:
+    def f(x: Any, y: Any, k: Any = 1.0) -> Any:
+        return k * x * x * y
+
+    assert revtrace.hvp(f, argnums=-1)(2.0, 3.0, 1.0) == revtrace.hvp(f, argnames="y")(2.0, 3.0, 1.0) == 0.0
+    assert revtrace.hvp(f, argnums=(0, 1))(2.0, 3.0, (1.0, 10.0)) == (46.0, 4.0)
+    assert revtrace.hvp(f)(2.0, 3.0, 1.0, k=2.0) == 12.0
+    wrong: list[tuple[Any, tuple[Any, ...]]] = [
+        ({}, ()),
+        ({}, (2.0,)),
+        ({"argnums": (0, 1)}, (2.0, 3.0, 1.0)),
+        ({"argnames": "k"}, (2.0, 3.0, 1.0)),
+    ]
+    for asked, args in wrong:
+        with pytest.raises(TypeMismatchError, match="vector"):
+            revtrace.hvp(f, **asked)(*args)
 
 
 # products and matrices ----------------------------------------------------------------------

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from revtrace.containers import describe, rendered
+from revtrace.containers import describe
 from revtrace.program.types import Array, Type
 from revtrace.trace.constants import same_data
-from revtrace.trace.record import SHORT, Guard, Input, fetch, lengths_fixed
+from revtrace.trace.record import SHORT, Guard, Input, fetch, lengths_fixed, rendered
 
 if TYPE_CHECKING:
     from revtrace.dispatch.specialisation import Specialisation

@@ -18,7 +18,7 @@ import numpy as np
 
 from revtrace.calls.core import failure
 from revtrace.config import Settings
-from revtrace.containers import build, overlap, rendered, snapshot
+from revtrace.containers import build, overlap, snapshot
 from revtrace.dispatch.draws import drawing
 from revtrace.dispatch.failures import failed_check, refusal, stepped
 from revtrace.dispatch.records import Executor, Stats
@@ -30,7 +30,7 @@ from revtrace.passes.plan import Plan
 from revtrace.program.nodes import Program
 from revtrace.program.types import Array, Scalar
 from revtrace.replay import OutOfTime
-from revtrace.trace.record import Leaf, StaticLeaf, Traced, fetch
+from revtrace.trace.record import Leaf, StaticLeaf, Traced, fetch, rendered
 
 __all__ = ["Specialisation"]
 

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from revtrace import replay
-from revtrace.containers import map_leaves, rendered
+from revtrace.containers import map_leaves
 from revtrace.dispatch.specialisation import Specialisation
 from revtrace.errors import UnsupportedError
 from revtrace.loc import Loc
 from revtrace.program.nodes import Block, Const, For, Op, Operand, Program, Stmt, Var, const
 from revtrace.program.types import Array, Scalar
-from revtrace.trace.record import Leaf, StaticLeaf, fetch
+from revtrace.trace.record import Leaf, StaticLeaf, fetch, rendered
 
 __all__ = ["Spec", "returned"]
 

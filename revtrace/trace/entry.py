@@ -215,11 +215,11 @@ def _trace(t: Tracer, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     st = State(originals=t.originals)
     t.current = st
     function, names, values, named = _arguments(fn, args, kwargs)
+    t.b.loc = _definition(function)
     traced_args = tuple(external(t, st, v, Arg(n), "arg") for n, v in zip(names, values, strict=True))
     traced_kwargs = {k: external(t, st, v, Arg(k), "arg") for k, v in named.items()}
     # Arguments are inputs in call order whether or not the function reads them.
     value = external(t, st, function, Fixed(function), "const")
-    t.b.loc = _definition(function)
     if inspect.isgeneratorfunction(function):
         t.b.loc = _first_yield(function.__code__) or t.b.loc
         raise t.unsupported(

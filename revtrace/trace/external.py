@@ -22,7 +22,7 @@ from revtrace.program.nodes import Var, const
 from revtrace.program.types import Array, Scalar
 from revtrace.trace.constants import frozen, is_data
 from revtrace.trace.numbers import SUPPORTED, dtype_of
-from revtrace.trace.record import Attr, Fixed, Guard, Input, Item, Source, lengths_fixed
+from revtrace.trace.record import Attr, Fixed, Guard, Input, Item, Source, lengths_fixed, rendered
 from revtrace.trace.state import DictBox, ListBox, ObjectBox, SetBox, State
 from revtrace.trace.values import Along, Num, Ref, Static, Tup, Value, View, is_number
 
@@ -158,7 +158,9 @@ def _number(t: Tracer, value: Any, source: Source | None, role: str) -> Value:
     dtype, weak = dtype_of(value)
     if dtype not in SUPPORTED:
         raise t.unsupported(
-            f"a number of type {type(value).__name__}", f"dtype {dtype} is not supported", "use float64"
+            _called(source, f"a number of type {type(value).__name__}"),
+            f"dtype {dtype} is not supported",
+            f"pass float({_spelled(source)})",
         )
     fixed = role == "const" or source is None or source in t.static_sources or (t.sized and dtype[0] in "iu")
     if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**63:
@@ -175,6 +177,16 @@ def _number(t: Tracer, value: Any, source: Source | None, role: str) -> Value:
     return Num(t.inputs[source][0], weak)
 
 
+def _spelled(source: Source | None) -> str:
+    """Return how the user's code names an object."""
+    return "x" if source is None or isinstance(source, Fixed) else rendered(source)
+
+
+def _called(source: Source | None, what: str) -> str:
+    """Return what an object is, with its name where it has one."""
+    return what if source is None or isinstance(source, Fixed) else f"{rendered(source)} is {what}"
+
+
 def _hint(source: Any) -> str:
     name = getattr(source, "name", None)
     if name is None:
@@ -187,15 +199,17 @@ def _hint(source: Any) -> str:
 
 def _array(t: Tracer, value: np.ndarray[Any, Any], source: Source | None) -> Value:
     if type(value) is not np.ndarray:
-        raise t.unsupported(
-            f"an array of type {type(value).__name__}", "only plain numpy arrays are known", "pass np.asarray(x)"
-        )
+        kind = type(value).__name__
+        why, instead = "only plain numpy arrays are known", f"pass np.asarray({_spelled(source)})"
+        raise t.unsupported(_called(source, f"an array of type {kind}"), why, instead)
     dtype = value.dtype.str[1:]
     if dtype not in SUPPORTED:
         raise t.unsupported(
-            f"an array of dtype {value.dtype}",
+            _called(source, f"an array of dtype {value.dtype}"),
             "arrays of float64, float32, complex128, complex64, integers and booleans have a place in a program",
-            "convert it with .astype(np.float64), or use a list of floats",
+            f"pass {_spelled(source)}['{value.dtype.names[0]}'] and the other fields"
+            if value.dtype.names
+            else f"pass {_spelled(source)}.astype(np.float64), or a list of floats",
         )
     if source is None:
         return Static(value)
@@ -332,10 +346,13 @@ def _object(t: Tracer, st: State, value: Any, source: Source | None) -> Value:
         return Static(value, source)
     module = type(value).__module__.partition(".")[0]
     if module in _HOSTS:
+        labelled = hasattr(value, "to_numpy")
         raise t.unsupported(
-            f"a value of type {type(value).__module__}.{type(value).__qualname__}",
+            _called(source, f"a value of type {module}.{type(value).__qualname__}"),
             "it is not a numpy array",
-            "convert it with np.asarray first",
+            f"take the numbers out before the call: {_spelled(source)}.to_numpy(), by column where there are several"
+            if labelled
+            else f"pass np.asarray({_spelled(source)})",
         )
     t.guard(source, "type", type(value))
     source = source if source is not None else Fixed(value)

@@ -29,6 +29,7 @@ __all__ = [
     "Source",
     "StaticLeaf",
     "Traced",
+    "rendered",
 ]
 
 
@@ -94,6 +95,22 @@ class Item:
 
 
 Source = Arg | Fixed | Global | Cell | Attr | Item
+
+
+def rendered(source: Source) -> str:
+    """Return a path as a user would write it."""
+    match source:
+        case Arg(name) | Global(_, name):
+            return name
+        case Attr(base, name):
+            return f"{rendered(base)}.{name}"
+        case Item(base, key):
+            return f"{rendered(base)}[{key!r}]"
+        case Cell(function, index):
+            names = function.value.__code__.co_freevars if isinstance(function, Fixed) else ()
+            return names[index] if index < len(names) else f"{rendered(function)}.cell{index}"
+        case Fixed(value):
+            return getattr(value, "__name__", type(value).__name__)
 
 
 def fetch(source: Source, arguments: Mapping[str, Any]) -> Any:
