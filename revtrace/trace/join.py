@@ -61,6 +61,8 @@ class Joiner:
         self.cond = cond
         self.outs: list[tuple[Var, Operand, Operand]] = []
         self._known: dict[tuple[Any, Any], Var] = {}
+        self.leaves = False
+        """Whether the arms end a loop's body by different ways."""
 
     def _growth(self, id: int, x: Any, y: Any) -> Growth | None:
         """What a list of different lengths in the two arms may become in a loop around them."""
@@ -141,7 +143,11 @@ class Joiner:
             stored = self._stored(a, b, hint)
             if stored is not None:
                 return stored
-            if self.t.pins.arrays and not all(self.t.b.visible(v.root) for v in (a, b) if isinstance(v.root, Var)):
+            if (
+                self.t.pins.arrays
+                and not self._trades(a, b)
+                and not all(self.t.b.visible(v.root) for v in (a, b) if isinstance(v.root, Var))
+            ):
                 return Conflict(a, b, (self.cond,))
         if not same_form(a, b):
             a, b = loosen(a), loosen(b)
@@ -157,6 +163,8 @@ class Joiner:
 
         t = self.t
         views = [v for v in (a, b) if v is not None]
+        if self._trades(*views):
+            return None
         fresh = [isinstance(v.root, Var) and not t.b.visible(v.root) for v in views]
         if not any(fresh) or len({v.dtype for v in views}) > 1 or len({v.ndim for v in views}) > 1:
             return None
@@ -177,6 +185,14 @@ class Joiner:
                 t.alias(out.root, view.root, NeedStatic((self.cond,), why))
         return out
 
+    def _trades(self, *views: View) -> bool:
+        """Whether arrays are some that trade places in a loop which one of the arms leaves."""
+        from revtrace.trace.ndarray.arrays import buffers
+
+        if not (self.leaves and self.t.trading):
+            return False
+        return all(self.t.b.visible(r) for v in views for r in buffers(self.t, v.root))
+
     def _length(self, sizes: list[Operand]) -> Operand:
         first = sizes[0]
         if all(same_operand(first, n) for n in sizes):
@@ -185,6 +201,7 @@ class Joiner:
 
     def _export(self, value: Any, from_left: bool, hint: str) -> Any:
         """Hand a value out of one arm; the other arm's is never read."""
+        from revtrace.trace.ndarray.arrays import buffers
 
         def one(x: Operand) -> Operand:
             if isinstance(x, Const) or self.t.b.visible(x):
@@ -195,6 +212,11 @@ class Joiner:
             return self.operand(x, filler, x.type, hint) if from_left else self.operand(filler, x, x.type, hint)
 
         def view(v: View) -> View:
+            if isinstance(v.root, Var) and not self.t.b.visible(v.root) and self._trades(v):
+                # Nothing reads the other arm's: it may be any of them.
+                other = buffers(self.t, v.root)[-1]
+                root = self.operand(*((v.root, other) if from_left else (other, v.root)), v.root.type, hint)
+                return with_ints(v, root, view_ints(v))
             stored = self._stored(v, None, hint) if from_left else self._stored(None, v, hint)
             if stored is None:
                 return v
@@ -239,6 +261,7 @@ class Joiner:
         prune(a, self.t)
         prune(b, self.t)
         self.states = (a, b)
+        self.leaves = a.tag != b.tag or not isinstance(a.tag, int)
         self.result = State(originals=self.t.originals)
         if len(a.stack) != len(b.stack):
             raise NeedStatic((self.cond,), "the two ways leave different things unfinished", self.t.b.loc)

@@ -95,6 +95,8 @@ class Recorder:
         """Whether arrays of another shape share their elements, see `revtrace.trace.ndarray.folds`."""
         self.in_c_order: set[Operand] = set()
         """Buffers whose elements numpy too has in C order, without gaps."""
+        self.trading = False
+        """Whether arrays may trade places in the loop whose body is walked."""
         self.swaps: dict[Operand, dict[Operand, Operand]] = {}
         self.tables: dict[Any, View] = {}
         self.memo: dict[Any, Any] = {}

@@ -7,8 +7,8 @@ before the loop is written back to it (`revtrace.trace.loop.carried_entry`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from revtrace.calls.core import parts
 from revtrace.program.nodes import Operand, Var, const
@@ -16,6 +16,7 @@ from revtrace.program.types import INT
 from revtrace.trace.loop.carried_entry import seen, write_back
 from revtrace.trace.loop.carried_lists import UNKNOWN_ROOM
 from revtrace.trace.loop.hoist import hoisted
+from revtrace.trace.loop.leaving import going_on
 from revtrace.trace.loop.lengths import bound, difference, likely_differ
 from revtrace.trace.ndarray import arrays
 from revtrace.trace.numbers import fold
@@ -25,6 +26,7 @@ from revtrace.trace.values import View
 
 if TYPE_CHECKING:
     from revtrace.trace.loop.carry import Carried
+    from revtrace.trace.machine import Tracer
 
 __all__ = ["Storage"]
 
@@ -64,10 +66,21 @@ class Storage:
             self.copies.append((h.root, b))
         return True
 
-    def copy(self, names: Iterable[Operand]) -> bool:
-        """Append the copies into storage at the end of the body, whose names stand for these buffers.
+    def copy(self, names: Sequence[Operand], names_after: Sequence[Operand], tag: Any) -> bool:
+        """Append the copies into storage at the end of the body.
 
-        False where the body must be walked again, counting iterations.
+        Parameters
+        ----------
+        names, names_after : sequence of Operand
+            The buffers that variables stand for which the next iteration reads, and those that the code after the
+            loop reads.
+        tag
+            By which way the body is left.
+
+        Returns
+        -------
+        bool
+            False where the body must be walked again, counting iterations.
         """
         if not self.copies:
             return True
@@ -80,14 +93,11 @@ class Storage:
                 written = written.union(*(arrays.roots(t, out) for out in parts(x)[0]))
         if written & self._promoted:
             raise NeedStatic((), "an array of integers is written to in a loop that makes it one of floats", t.b.loc)
-        names = list(names)
         targets = {s for s, _ in self.copies}
         pending = []
         for storage, b in self.copies:
             mine = arrays.roots(t, b.root)
-            others = list(names)
-            others.remove(b.root)
-            shared = [r for r in others if not arrays.distinct(t, r, b.root)]
+            shared = [r for r in _others(names, b.root) if not _distinct_then(t, r, b.root, tag)]
             touched = {storage, *mine}.union(*(arrays.roots(t, r) for r in shared))
             listed = mine & set(t.aliases)
             if listed and storage in written:
@@ -96,6 +106,7 @@ class Storage:
             self._also_aliased(storage, listed)
             if shared and touched & written:
                 raise NeedStatic((), "two names share an array that the loop writes to", t.b.loc)
+            shared = [r for r in _others(names_after, b.root) if not arrays.distinct(t, r, b.root)]
             if shared:
                 # After the loop what is written by one name is to be seen by the others.
                 need = NeedStatic((), "two names share an array after the loop")
@@ -192,3 +203,16 @@ class Storage:
         """Storage of an array that has a second name must not be written to either."""
         for root in standing_for & set(self.t.aliases):
             self.t.alias(storage, root, self.t.aliases[root])
+
+
+def _others(names: Sequence[Operand], root: Operand) -> list[Operand]:
+    """Return what names stand for but one that stands for a certain buffer; nothing where none does."""
+    if root not in names:
+        return []
+    k = names.index(root)
+    return [*names[:k], *names[k + 1 :]]
+
+
+def _distinct_then(t: Tracer, a: Operand, b: Operand, tag: Any) -> bool:
+    """Whether two references can never name one buffer at the end of a body that is not left."""
+    return arrays.distinct(t, a, b) or arrays.distinct(t, going_on(t, a, tag), going_on(t, b, tag))

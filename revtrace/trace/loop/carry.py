@@ -12,7 +12,7 @@ before the loop (`revtrace.trace.loop.carried_arrays`); a list that grows is kep
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import compress
 from operator import is_not
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from revtrace.trace.external import attribute_of
 from revtrace.trace.join import number_in, references, substitute
 from revtrace.trace.loop.carried_arrays import Storage
 from revtrace.trace.loop.carried_lists import GrownLists
+from revtrace.trace.loop.leaving import going_on, leaving, places_after
 from revtrace.trace.loop.slots import Fields, Slot, kind_of, views_of
 from revtrace.trace.loop.widening import Widening
 from revtrace.trace.numbers import as_num, fold, promoted
@@ -72,6 +73,7 @@ class Carried:
         entry: State,
         stored: frozenset[str],
         live: frozenset[str],
+        after: frozenset[str],
         trips: Callable[[], Operand] | None,
         tagged: bool,
     ) -> None:
@@ -81,6 +83,8 @@ class Carried:
         self.trips = trips
         self.entry = entry
         self.live = live
+        """The locals that the body, or the code after the loop, reads."""
+        self.read_after = after
         self.state = entry.fork()
         self.yields: list[Operand] = []
         self.mine: set[Var] = set()
@@ -95,10 +99,19 @@ class Carried:
         """The name of the local that counts the iterations, where something asks for it."""
         self.lists = GrownLists(self)
         self.storage = Storage(self)
+        self.going: dict[Var, Operand] = {}
+        """What arrays that are parameters stand for at the end of the body, where it is not left."""
+        self.ways: dict[Var, dict[int, Operand]] = {}
+        """What they stand for on each way out."""
         for name, value in entry.locals.items():
             # Numbers assigned in the body change more often than not.
             if name in stored and name in live and is_numeric(value):
                 self.state.locals[name] = self.number(*kind_of(t, value), name)
+
+    @property
+    def trades(self) -> bool:
+        """Whether arrays may still be found to trade places."""
+        return not self._no_swap
 
     @property
     def params(self) -> list[Var]:
@@ -198,6 +211,7 @@ class Carried:
         """Check the state at the end of the body; on success set `yields`."""
         self._back = back
         self._misfits, self.storage.copies = [], []
+        self.going, self.ways = {}, {}
         if self.counter:
             back.locals[self.counter] = Num(fold(self.t, "add", self._turn.operand, const(1, "i8"), "i8"), True)
         found: dict[Var, Operand] = {}
@@ -212,7 +226,7 @@ class Carried:
             except _Misfit:
                 self._misfits.append((slot, h, b))
         arrays = [p for p in self.params if isinstance(p.type, Array)]
-        if not self._misfits and {found[p] for p in arrays} != set(arrays):
+        if not self._misfits and not self._trade(arrays, found, back.tag):
             # Not a swap: these get storage instead.
             self._no_swap |= set(arrays)
             for slot in slots:
@@ -222,11 +236,26 @@ class Carried:
         if self._misfits:
             return False
         if self.storage.copies:
-            ends = (self._get(back, slot) for slot in self._slots(back))
-            if not self.storage.copy([view.root for end in ends for view in self.named(end)]):
+            if not self.storage.copy(self._names(back, self.live), self._names(back, self.read_after), back.tag):
                 return False
         self.yields = [found[p] for p in self.params]
         return True
+
+    def _trade(self, arrays: list[Var], found: dict[Var, Operand], tag: Any) -> bool:
+        """Whether arrays stay or trade places wherever the loop goes on; notes what they stand for then."""
+        going = {p: going_on(self.t, found[p], tag) for p in arrays}
+        ways = {p: leaving(self.t, found[p], tag) for p in arrays}
+        if set(going.values()) != set(arrays):
+            return False
+        if any(way is None or not set(way.values()) <= set(arrays) for way in ways.values()):
+            return False
+        self.going, self.ways = going, {p: way for p, way in ways.items() if way is not None}
+        return True
+
+    def _names(self, back: State, live: frozenset[str]) -> list[Operand]:
+        """The arrays that the state at the end of the body names, of its locals only those among some."""
+        slots = [slot for slot in self._slots(back) if slot[0] != "local" or slot[1] in live]
+        return [view.root for slot in slots for view in self.named(self._get(back, slot))]
 
     def named(self, value: Any) -> list[View]:
         """The arrays that a value at the end of the body names, also those in objects made in the body."""
@@ -263,21 +292,23 @@ class Carried:
         self.storage.copies = copies
         return [found[p] for p in self.params]
 
-    def after(self, outs: dict[Var, Var]) -> State:
-        """Return the state after the loop."""
+    def after(self, outs: dict[Var, Var], tested: bool) -> State:
+        """Return the state after the loop; one that is ``tested`` first is not left from its body."""
+        st = self.state
+        tag = st.tag if isinstance(st.tag, int) else substitute(st.tag, lambda x: _image(outs, x))
+        places = {} if tested else places_after(self.t, outs, self.going, self.ways, tag)
+        images: dict[Var, Operand] = {**outs, **places}
 
         def out(x: Operand) -> Operand:
-            return outs.get(x, x) if isinstance(x, Var) else x
+            return _image(images, x)
 
-        st = self.state
         st.locals = {k: v if v is DEAD else substitute(v, out) for k, v in st.locals.items() if k != self.counter}
         st.stack = [substitute(v, out) for v in st.stack]
         for id in self._changed(st):
             values = fields(st.heap[id])
             if values:
                 st.heap[id] = rebuild(st.heap[id], [v if v is DEAD else substitute(v, out) for v in values])
-        if not isinstance(st.tag, int):
-            st.tag = substitute(st.tag, out)
+        st.tag = tag
         return st
 
     def _fit(self, h: Any, b: Any, found: dict[Var, Operand], back: State) -> None:
@@ -380,8 +411,9 @@ class Carried:
         moves: dict[Operand, Operand] = {}
         for _, h, b in self._misfits:
             for x, y in zip(views_of(h), views_of(b), strict=False):
-                if x.root is not y.root:
-                    moves[x.root] = y.root
+                going = going_on(self.t, y.root, self._back.tag)
+                if x.root is not going:
+                    moves[x.root] = going
         swapped: dict[Operand, Var] = {}
         if set(moves) == set(moves.values()) and not set(moves) & self._no_swap:
             swapped = {root: self.param(root.type, getattr(root, "name", "")) for root in moves}
@@ -400,3 +432,7 @@ class Carried:
     def number(self, dtype: str, weak: bool, hint: str) -> Num:
         """Return a number that is a new parameter."""
         return Num(self.param(Scalar(dtype), hint), weak)
+
+
+def _image(images: Mapping[Var, Operand], x: Operand) -> Operand:
+    return images.get(x, x) if isinstance(x, Var) else x

@@ -36,7 +36,9 @@ def rolled_loop(t: Tracer, fr: Frame, loop: Loop, st: State, rolled: Rolled | No
     """Record a loop; None where every way through its body raises."""
     trips = None if rolled is None else functools.partial(rolled.trips, t)
     around = t.lists_around
-    carried = Carried(t, st, _stored(fr, loop.header), fr.shape.live[loop.header], trips, len(loop.ways) > 1)
+    after = frozenset[str]().union(*(fr.shape.live[target] for _, target in loop.ways))
+    live = fr.shape.live[loop.header]
+    carried = Carried(t, st, _stored(fr, loop.header), live, after, trips, len(loop.ways) > 1)
     carried.key = (fr.shape.code, loop.header)
     t.lists_around = around | set(carried.entry.heap)
     t.pins.rolling += 1
@@ -93,12 +95,13 @@ def _rolled(t: Tracer, fr: Frame, loop: Loop, carried: Carried, rolled: Rolled |
         raise EndlessError("a loop without an end", "nothing in it can leave it", "give it a condition", t.b.loc)
     inits = carried.inits()
     outs = {p: Var(p.type, p.name) for p in carried.params}
-    t.b.append(_statement(loop, carried, rolled, body, inits, tuple(outs.values()), loc))
+    statement, tested = _statement(loop, carried, rolled, body, inits, tuple(outs.values()), loc)
+    t.b.append(statement)
     for var in (*outs.values(), *carried.params):
         t.loop_keys[var] = (fr.shape.code, loop.header)
     if body.appended:
         carried.lists.tell_appended(body.appended)
-    after = carried.after(outs)
+    after = carried.after(outs, tested)
     if len(loop.ways) == 1:
         after.tag = loop.ways[0][0]
     return after
@@ -115,6 +118,7 @@ def _walked(t: Tracer, fr: Frame, loop: Loop, carried: Carried, rolled: Rolled |
         for p in carried.params:
             t.b.own(p)
         loop.params = {index, *carried.params}
+        trading, t.trading = t.trading, carried.trades
         state = carried.state.fork()
         if rolled is not None:
             start = fr.flow.blocks[loop.header].successors[0]
@@ -128,6 +132,8 @@ def _walked(t: Tracer, fr: Frame, loop: Loop, carried: Carried, rolled: Rolled |
             if need.grows is None or not carried.lists.may_grow(need.grows):
                 raise
             exits, grows = [], need.grows
+        finally:
+            t.trading = trading
         t.b.loc = loc
         body = _Body(index, stmts, exits, t.appended, grows)
         t.appended = around
@@ -158,18 +164,19 @@ def _statement(
     inits: Sequence[Operand],
     outs: tuple[Var, ...],
     loc: Loc,
-) -> For | While:
-    """Return the loop as a statement of the program."""
+) -> tuple[For | While, bool]:
+    """Return the loop as a statement of the program, and whether it is tested first."""
     params, count = tuple(carried.params), Var(INT, "count")
     stmts, leaves = tuple(body.stmts), body.leaves
-    whole = Block(stmts, (*body.yields, *(() if leaves is None else (leaves,))))
+    yields = [carried.going.get(p, x) for p, x in zip(params, body.yields, strict=True)]
+    whole = Block(stmts, (*yields, *(() if leaves is None else (leaves,))))
     if rolled is not None:
         bounds = (rolled.start, rolled.stop, rolled.step)
-        return For(body.index, *bounds, params, tuple(inits), whole, outs, count, leaves is not None, loc)
+        return For(body.index, *bounds, params, tuple(inits), whole, outs, count, leaves is not None, loc), False
     assert leaves is not None
     tested = tested_first(body.stmts, body.yields, leaves, carried.params) if len(loop.ways) == 1 else None
     cond, inner = tested or (Block((), (const(True),)), whole)
-    return While(params, tuple(inits), cond, inner, outs, count, tested is None, loc)
+    return While(params, tuple(inits), cond, inner, outs, count, tested is None, loc), tested is not None
 
 
 def _spans(t: Tracer, index: Var, rolled: Rolled | None) -> dict[Var, tuple[Operand, Operand]]:

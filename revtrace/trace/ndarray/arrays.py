@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
-from revtrace.program.nodes import Block, Const, For, If, Operand, Var, While, const
+from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Var, While, const
 from revtrace.program.types import INT, Array, Scalar
 from revtrace.trace.numbers import as_num, fold
 from revtrace.trace.signals import PythonRaise
@@ -386,6 +387,12 @@ def roots(t: Recorder, root: Operand) -> set[Operand]:
         elif stmt is not None and not hasattr(stmt, "args"):
             todo += [i for i in stmt.inits if isinstance(i.type, Array)]
     return found
+
+
+def buffers(t: Recorder, root: Operand) -> list[Var]:
+    """The inputs, allocations and loops' parameters that a reference may stand for, the oldest first."""
+    found = [r for r in roots(t, root) if isinstance(r, Var)]
+    return sorted((r for r in found if r in t.swaps or isinstance(t.b.defs.get(r), (Op, NoneType))), key=lambda r: r.id)
 
 
 def distinct(t: Tracer, a: Operand, b: Operand) -> bool:

@@ -1,0 +1,96 @@
+"""What references stand for at the end of a loop's body, by the way that the body is left.
+
+``if done: break`` before ``u, v = v, u`` leaves the two where they were in the last iteration.  The branches that
+choose which way is taken choose what the names stand for too; read together they tell that the two trade places
+whenever the loop goes on, and which is which on each way out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from revtrace.program.nodes import Block, Const, If, Operand, Var, const
+from revtrace.trace.values import Num, Static
+
+if TYPE_CHECKING:
+    from revtrace.trace.machine import Tracer
+
+__all__ = ["going_on", "leaving", "places_after"]
+
+
+def going_on(t: Tracer, root: Operand, tag: Any) -> Operand:
+    """Return what a reference stands for where the body is not left, as far as the branches show."""
+    found = {r for way, r in _ways(t, root, _operand(tag)) if way in (0, None)}
+    return found.pop() if len(found) == 1 else root
+
+
+def leaving(t: Tracer, root: Operand, tag: Any) -> dict[int, Operand] | None:
+    """Return what a reference stands for on each way out; None where that is not known."""
+    found: dict[int, Operand] = {}
+    for way, r in _ways(t, root, _operand(tag)):
+        if way is None or found.setdefault(way, r) is not r:
+            return None
+    found.pop(0, None)
+    return found
+
+
+def places_after(
+    t: Tracer,
+    outs: Mapping[Var, Var],
+    going: Mapping[Var, Operand],
+    ways: Mapping[Var, Mapping[int, Operand]],
+    tag: Any,
+) -> dict[Var, Operand]:
+    """Return what arrays that trade places stand for after the loop, by its parameters.
+
+    Parameters
+    ----------
+    t : Tracer
+    outs : mapping
+        What the loop hands out for each parameter: places have been traded in its last iteration too.
+    going, ways : mapping
+        What the names stood for at the end of the body, where it was not left and on each way out.
+    tag
+        The way the loop was left, as known after it.
+    """
+    place = {r: p for p, r in going.items()}
+    found: dict[Var, Operand] = {p: outs[p] for p in going}
+    numbers = sorted({way for each in ways.values() for way in each})
+    for way in numbers:
+        there: dict[Var, Operand] = {p: outs[place[ways[p][way]]] for p in going}
+        if all(there[p] is found[p] for p in going):
+            continue
+        if isinstance(tag, int):
+            if tag == way:
+                found = there
+            continue
+        changed = tuple(p for p in going if there[p] is not found[p])
+        chosen = tuple(Var(p.type, p.name) for p in changed)
+        arms = [Block((), tuple(side[p] for p in changed)) for side in (there, found)]
+        t.b.append(If(t.b.compare("eq", tag.operand, const(way, "i8")), arms[0], arms[1], chosen, t.b.loc))
+        found = {**found, **dict(zip(changed, chosen, strict=True))}
+    return found
+
+
+def _operand(tag: Any) -> Operand:
+    if isinstance(tag, Num):
+        return tag.operand
+    return const(int(tag.value if isinstance(tag, Static) else tag), "i8")
+
+
+def _ways(t: Tracer, root: Operand, tag: Operand) -> Iterator[tuple[int | None, Operand]]:
+    """Yield what a reference stands for, with the way that is taken then; None for several or an unknown one."""
+    while True:
+        if isinstance(tag, Const):
+            yield int(tag.value.real), root
+            return
+        made = t.b.defs.get(tag)
+        if not isinstance(made, If):
+            yield None, root
+            return
+        k = made.outs.index(tag)
+        for arm in (made.then, made.orelse):
+            inner = arm.results[made.outs.index(root)] if root in made.outs else root
+            yield from _ways(t, inner, arm.results[k])
+        return
