@@ -24,7 +24,7 @@ from revtrace.trace.sameness import DEAD
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
 from revtrace.trace.steps.attempts import Parting, attempt, leave_by, part
-from revtrace.trace.values import Elementwise, Static
+from revtrace.trace.values import Static
 
 __all__ = ["Tracer"]
 
@@ -330,9 +330,9 @@ class Tracer(Recorder):
 
     def settle_stack(self, st: State) -> None:
         """Compute array expressions that wait on the stack."""
-        from revtrace.trace.ndarray.arrays import settle
+        from revtrace.trace.ndarray.arrays import kept
 
-        st.stack[:] = [settle(self, v) if isinstance(v, Elementwise) else v for v in st.stack]
+        st.stack[:] = [kept(self, v) for v in st.stack]
 
     def same_fields(self, x: states.ObjectBox, y: states.ObjectBox) -> tuple[states.ObjectBox, states.ObjectBox]:
         """Give two records of the caller's object the same fields, reading those that one lacks."""

@@ -22,6 +22,7 @@ from revtrace.trace.callables.running import enter
 from revtrace.trace.callables.traced_function import TracedFunction
 from revtrace.trace.external import external, is_annotation
 from revtrace.trace.ndarray import elementwise
+from revtrace.trace.ndarray.arrays import is_array, kept
 from revtrace.trace.objects.attributes import Method, get_attribute
 from revtrace.trace.objects.members import class_source
 from revtrace.trace.record import Cell, Fixed, Item
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["call", "call_method"]
 
+#: Ufuncs, functions of numpy that are dispatched by type, and those that are written in C.
+_COMPUTING = (np.ufunc, type(np.sum), types.BuiltinFunctionType)
 _GETTERS = (operator.itemgetter, operator.attrgetter, operator.methodcaller)
 
 
@@ -45,6 +48,10 @@ def call(
 ) -> Any:
     """Call a traced value."""
     function = t.use(function)
+    if not _computes(function):
+        # What a parameter, an attribute or an item is to name has its elements before anything is written.
+        args = tuple(kept(t, a) for a in args)
+        kwargs = {k: kept(t, v) for k, v in kwargs.items()}
     if isinstance(function, Bound):
         inner = function.function
         if isinstance(inner, Static) and isinstance(inner.value, Method):
@@ -78,6 +85,13 @@ def call(
         if found is not None:
             return found
     raise _unknown(t, f)
+
+
+def _computes(function: Any) -> bool:
+    """Whether a callable takes numbers from its arguments, and keeps none of them."""
+    if isinstance(function, Bound):
+        return is_array(function.self)
+    return isinstance(function, Static) and isinstance(function.value, _COMPUTING)
 
 
 @dataclass(frozen=True, slots=True)

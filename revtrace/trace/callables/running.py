@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from revtrace.errors import UnsupportedError
 from revtrace.program.nodes import Const
-from revtrace.trace.ndarray.arrays import settle
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import CellBox, DictBox, IterBox, ListBox, State
 from revtrace.trace.values import UNDEF, Num, Ref, Static, Tup, View
@@ -90,9 +89,6 @@ def enter(
         raise t.unsupported(
             f"the coroutine {code.co_name}", "asynchronous code is not differentiated", "write a plain function"
         )
-    # Parameters are variables: an array expression has its elements before the body can write to what it reads.
-    args = tuple(settle(t, a) for a in args)
-    kwargs = {k: settle(t, v) for k, v in kwargs.items()}
     bound = bind(t, st, code, defaults, kwdefaults, args, kwargs)
     if sum(frame.shape.code is code for frame in t.frames) > MAX_RECURSION:
         _fix_recursion(t, bound)

@@ -17,7 +17,7 @@ from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Var, Whil
 from revtrace.program.types import INT, Array, Scalar
 from revtrace.trace.numbers import as_num, fold
 from revtrace.trace.signals import PythonRaise
-from revtrace.trace.values import Along, At, Elementwise, Num, View
+from revtrace.trace.values import Along, At, Bound, Elementwise, Num, Tup, View
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
@@ -32,6 +32,7 @@ __all__ = [
     "element",
     "for_each",
     "is_array",
+    "kept",
     "load_at",
     "materialise",
     "new_array",
@@ -315,6 +316,17 @@ def settle(t: Tracer, value: Any) -> Any:
     """Compute an element-wise expression; other values are returned as they are."""
     if isinstance(value, Elementwise):
         return materialise(t, value)
+    return value
+
+
+def kept(t: Tracer, value: Any) -> Any:
+    """Return a value that may stay: the array expressions in it are computed."""
+    if isinstance(value, Elementwise):
+        return materialise(t, value)
+    if isinstance(value, Tup) and any(isinstance(v, (Elementwise, Tup)) for v in value.items):
+        return replace(value, items=tuple(kept(t, v) for v in value.items))
+    if isinstance(value, Bound) and isinstance(value.self, Elementwise):
+        return replace(value, self=materialise(t, value.self))
     return value
 
 

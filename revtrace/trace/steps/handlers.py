@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from revtrace.decode import Instr
 from revtrace.trace.state import State
-from revtrace.trace.values import Elementwise
 
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
@@ -45,8 +44,6 @@ def pop_n(st: State, n: int) -> list[Any]:
 
 def keep(t: Tracer, value: Any) -> Any:
     """Compute an element-wise expression that is about to be kept."""
-    if isinstance(value, Elementwise):
-        from revtrace.trace.ndarray.arrays import settle
+    from revtrace.trace.ndarray.arrays import kept
 
-        return settle(t, value)
-    return value
+    return kept(t, value)

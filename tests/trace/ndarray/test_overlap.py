@@ -1,5 +1,8 @@
 """Assignments whose right-hand side reads other elements of what is written: all of it is computed first."""
 
+import functools
+from typing import Any, NamedTuple
+
 import numpy as np
 import pytest
 
@@ -135,7 +138,50 @@ def _first_overwritten(u, v):
     return u
 
 
+class _Pair(NamedTuple):
+    first: Any
+    second: Any
+
+
+def _spoilt(v):
+    """Change what is read by expressions made before."""
+    v[0] = 9.0
+    v[1:] *= 2.0
+
+
+def _inserted(x):
+    items, v = [x], x.copy()
+    items.insert(0, v * v)
+    _spoilt(v)
+    return items[0]
+
+
+def _partially_applied(x):
+    v = x.copy()
+    later = functools.partial(np.add, v * v)
+    _spoilt(v)
+    return later(1.0)
+
+
+def _method(x):
+    v = x.copy()
+    total = (v * v).sum
+    _spoilt(v)
+    return total()
+
+
+def _named(x):
+    v = x.copy()
+    pair = _Pair(v * v, second=v * 3.0)
+    _spoilt(v)
+    return pair.first + pair.second
+
+
 PARAMETERS = {
+    "inserted": _inserted,
+    "partial": _partially_applied,
+    "method": _method,
+    "named tuple": _named,
     "written": lambda x: _normalised_in_place(x * 2.0),
     "added at": lambda x: (lambda u: (np.add.at(u, [0, 0, 2], x[:3]), u)[1])(x * 2.0),
     "reads what is written": lambda x: (lambda v: _first_overwritten(v * v, v))(x.copy()),
@@ -144,5 +190,5 @@ PARAMETERS = {
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_an_expression_given_to_a_function_is_an_array_there(name):
+def test_an_expression_that_is_given_away_is_computed_first(name):
     agrees(PARAMETERS[name], X)
