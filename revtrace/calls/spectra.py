@@ -58,7 +58,8 @@ def _eig(a: Any, real: bool) -> Any:
     w, v = np.linalg.eig(a)
     if real and np.iscomplexobj(w):
         raise TypeError("eigenvalues of this real matrix are complex: convert the matrix with .astype(complex)")
-    return (w, v) if real else (w.astype(complex), v.astype(complex))
+    kind = np.result_type(a.dtype, np.complex64)
+    return (w, v) if real else (w.astype(kind), v.astype(kind))
 
 
 def _real_eigenvalues(a: Any) -> Any:
@@ -89,7 +90,7 @@ def _eig_pull(real: bool) -> Function:
         if w_bar is not None:
             inner = total(inner, np.eye(a.shape[-1]) * conjugated(w_bar)[..., np.newaxis, :])
         found = conjugated(np.linalg.solve(adjoint(v), inner @ adjoint(v)))
-        return (np.real(found) if np.iscomplexobj(found) and not np.iscomplexobj(a) else found,)
+        return ((found if np.iscomplexobj(a) else np.real(found)).astype(a.dtype),)
 
     return pull
 

@@ -185,7 +185,10 @@ class Vectorized:
 
     function: Value
     signature: str | None
-    excluded: bool
+    excluded: frozenset[int | str]
+    """Places and names of the arguments that are given to each call as they are."""
+    otypes: str
+    """The dtypes of the results, a character for each; none where they are those of the numbers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from revtrace.trace.definitions.axes import as_axes, as_axis
-from revtrace.trace.definitions.register import define, require
+from revtrace.trace.definitions.register import define, finish, require
 
 __all__ = ["periodic", "stretches"]
 
@@ -37,6 +37,25 @@ def cross(a: Any, b: Any, axisa: Any = -1, axisb: Any = -1, axisc: Any = -1, axi
     x1, y1, z1, x2, y2, z2 = a[..., 0], a[..., 1], a[..., 2], b[..., 0], b[..., 1], b[..., 2]
     x, y, z = y1 * z2 - z1 * y2, z1 * x2 - x1 * z2, x1 * y2 - y1 * x2
     return np.moveaxis(np.stack((x, y, z), axis=-1), -1, axisc)
+
+
+@define(np.angle)
+def angle(z: Any, deg: Any = False) -> Any:
+    """The argument of complex numbers."""
+    found = np.arctan2(np.imag(z), np.real(z))
+    return found * (180 / np.pi) if deg else found
+
+
+@define(getattr(np, "matvec", None))
+def matvec(x1: Any, x2: Any, /, out: Any = None) -> Any:
+    """Products of matrices and vectors."""
+    return finish(np.matmul(x1, np.asarray(x2)[..., np.newaxis])[..., 0], out)
+
+
+@define(getattr(np, "vecmat", None))
+def vecmat(x1: Any, x2: Any, /, out: Any = None) -> Any:
+    """Products of conjugated vectors and matrices."""
+    return finish(np.matmul(np.conj(np.asarray(x1))[..., np.newaxis, :], x2)[..., 0, :], out)
 
 
 @define(np.vecdot if hasattr(np, "vecdot") else None)

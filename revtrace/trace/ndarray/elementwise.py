@@ -92,7 +92,8 @@ def call_entry(
     out = kwargs.pop("out", None) if kwargs else None
     where = kwargs.pop("where", None) if kwargs else None
     dtype = kwargs.pop("dtype", None) if kwargs else None
-    kwargs.pop("casting", None)
+    casting = kwargs.pop("casting", None) if kwargs else None
+    kwargs.pop("order", None)
     if kwargs:
         raise t.unsupported(f"the argument {next(iter(kwargs))!r} of {f.__name__}", "it is not supported", "")
     arity = RULES[entry.primitive].arity
@@ -109,6 +110,9 @@ def call_entry(
             )
             for a in args
         )
+    if f in (np.rint, np.fabs):
+        # Of integers these two give floats, unlike the operations they are made of.
+        args = tuple(arrays.apply(t, lambda x: _as_floats(t, x), (as_array_or_number(t, st, a),)) for a in args)
     result = ufunc(t, st, entry.primitive, args)
     if dtype is not None:
         from revtrace.trace.ndarray.convert import dtype_argument
@@ -124,14 +128,32 @@ def call_entry(
         result = arrays.apply(
             t, lambda m, a, b: numbers.select(t, numbers.to_bool(t, numbers.as_num(t, m)), a, b), (mask, result, rest)
         )
-    return delivered(t, st, result, out)
+    return delivered(t, st, result, out, False, casting)
 
 
-def delivered(t: Tracer, st: State, result: Any, out: Any) -> Any:
-    """Return a result, after writing it where the argument ``out`` says."""
+def _as_floats(t: Tracer, value: Any) -> Num:
+    number = numbers.as_num(t, value)
+    return Num(t.b.cast(number.operand, "f8" if number.dtype[0] in "iub" else number.dtype), number.weak)
+
+
+def delivered(t: Tracer, st: State, result: Any, out: Any, exact: bool = True, casting: Any = None) -> Any:
+    """Return a result, after writing it where the argument ``out`` says.
+
+    The two have one shape; where it is not ``exact``, the result is broadcast.
+    """
     if out is None or (isinstance(out, Static) and out.value is None):
         return result
     target = _out(t, st, out)
+    shape, dtype = (result.shape, result.dtype) if arrays.is_array(result) else ((), numbers.as_num(t, result).dtype)
+    rule = casting.value if isinstance(casting, Static) else "same_kind"
+    if not np.can_cast(np.dtype(dtype), np.dtype(target.dtype), rule):
+        what = f"dtype('{np.dtype(dtype)}') to dtype('{np.dtype(target.dtype)}')"
+        raise PythonRaise(TypeError(f"Cannot cast output from {what} with casting rule {rule!r}"))
+    if len(shape) > target.ndim or (exact and len(shape) != target.ndim):
+        raise PythonRaise(ValueError("output parameter has the wrong number of dimensions"))
+    for n, m in zip(shape, target.shape[target.ndim - len(shape) :], strict=True):
+        if n is not m and (exact or not arrays.is_one(n)):
+            arrays.agree(t, n, m)
     assignment.assign(t, target, result)
     return target
 
@@ -139,7 +161,9 @@ def delivered(t: Tracer, st: State, result: Any, out: Any) -> Any:
 def _out(t: Tracer, st: State, out: Any) -> Any:
     from revtrace.trace.objects.containers import items_of
 
-    return arrays.settle(t, out if arrays.is_array(out) else items_of(t, st, out)[0])
+    given = out if arrays.is_array(out) else items_of(t, st, out)[0]
+    assignment.own_elements(t, given)
+    return arrays.settle(t, given)
 
 
 def _known(t: Tracer, st: State, value: Any) -> Any:

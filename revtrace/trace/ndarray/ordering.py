@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from revtrace.program.nodes import Block, Const, For, Operand, Var, While, const
-from revtrace.program.types import BOOL, INT
+from revtrace.program.types import BOOL, INT, Scalar, real_dtype
 from revtrace.trace import numbers
 from revtrace.trace.callables.functions import Args, Kwargs, method_handler, on, signature
 from revtrace.trace.ndarray import arrays, assignment, subscripts
@@ -106,12 +106,28 @@ def order_of(t: Tracer, line: View) -> View:
 
 
 def _before(t: Tracer, line: View, a: Operand, b: Operand) -> Operand:
-    """Whether an element comes before another that is not equal."""
+    """Whether an element comes before another that is not equal; complex ones by their real parts first."""
+    if line.dtype[0] == "c":
+        found: Operand = const(False)
+        for x, y in list(zip(_parts(t, a), _parts(t, b), strict=True))[::-1]:
+            level = t.b.op("and", t.b.compare("eq", x, y), found, type=BOOL)
+            found = t.b.op("or", t.b.compare("lt", x, y), level, type=BOOL)
+        return found
     less = t.b.compare("lt", a, b)
     if line.dtype[0] != "f":
         return less
     number = t.b.compare("eq", a, a)
     return t.b.op("or", less, t.b.op("and", number, t.b.compare("ne", b, b), type=BOOL), type=BOOL)
+
+
+def _parts(t: Tracer, z: Operand) -> tuple[Operand, ...]:
+    """What complex numbers are ordered by: which of their parts are NaN, the real part, the imaginary part."""
+    kind = Scalar(real_dtype(z.type.dtype))
+    parts = [t.b.op(name, z, type=kind) for name in ("real", "imag")]
+    nans = [t.b.compare("ne", p, p) for p in parts]
+    twice = t.b.op("mul", t.b.cast(nans[0], "i8"), const(2, "i8"))
+    known = [t.b.op("select", nan, const(0, kind.dtype), p, type=kind) for nan, p in zip(nans, parts, strict=True)]
+    return (t.b.op("add", twice, t.b.cast(nans[1], "i8")), *known)
 
 
 def _order_by_ranks(t: Tracer, line: View) -> View:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from revtrace.trace import numbers
 from revtrace.trace.callables.functions import Args, Kwargs, method_handler, on, refused, signature
 from revtrace.trace.ndarray import arrays, subscripts
 from revtrace.trace.ndarray.convert import as_array, as_array_or_number, dtype_argument
+from revtrace.trace.objects import containers
 from revtrace.trace.objects.iterators import iterate
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
@@ -130,9 +132,12 @@ def _ndindex(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None)
 @on(np.vectorize)
 def _vectorize(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     bind = signature("pyfunc", otypes=NONE, doc=NONE, excluded=NONE, cache=NONE, signature=NONE)
-    function, _, _, excluded, _, cores = bind(args, kwargs)
-    left_out = not (isinstance(excluded, Static) and not excluded.value)
-    return Static(Vectorized(t.use(function), getattr(cores, "value", None), left_out))
+    function, otypes, _, excluded, _, cores = bind(args, kwargs)
+    left_out, types = (containers.as_static(t, st, t.use(v)) for v in (excluded, otypes))
+    if not isinstance(left_out, Static) or not isinstance(types, Static):
+        raise t.unsupported("np.vectorize with settings that are computed", "", "write the loop")
+    kinds = types.value if isinstance(types.value, str) else "".join(np.dtype(k).char for k in types.value or ())
+    return Static(Vectorized(t.use(function), getattr(cores, "value", None), frozenset(left_out.value or ()), kinds))
 
 
 def call_vectorized(t: Tracer, st: State, f: Vectorized | np.vectorize, args: Args, kwargs: Kwargs) -> Any:
@@ -141,19 +146,48 @@ def call_vectorized(t: Tracer, st: State, f: Vectorized | np.vectorize, args: Ar
     from revtrace.trace.definitions.windows import by_parts
 
     if isinstance(f, np.vectorize):
-        f = Vectorized(Static(f.pyfunc), f.signature, bool(f.excluded))
-    if f.excluded or kwargs:
-        raise t.unsupported(
-            "np.vectorize with excluded or keyword arguments", "it has no rule", "write the loop, or use a lambda"
-        )
+        f = Vectorized(Static(f.pyfunc), f.signature, frozenset(f.excluded or ()), f.otypes or "")
     if f.signature is not None:
+        if f.excluded or kwargs:
+            raise t.unsupported(
+                "np.vectorize with a signature and excluded or keyword arguments", "it has no rule", "use a lambda"
+            )
         takes, _, gives = f.signature.replace(" ", "").partition("->")
         if gives.count("(") != 1:
             raise t.unsupported("np.vectorize with several results", "it has no rule", "write the loop")
         cores = tuple(len([n for n in part.split(",") if n]) for part in takes.strip("()").split("),("))
         return traced(t, st, by_parts, (f.function, Static(cores), *args), {})
-    found = elementwise_call(t, st, f.function, args)
-    return found if arrays.is_array(found) else as_array(t, found, st)
+    return _of_elements(t, st, f, args, kwargs)
+
+
+def _of_elements(t: Tracer, st: State, f: Vectorized, args: Args, kwargs: Kwargs) -> Any:
+    """Call a function of numbers at each element; a result for each that it gives."""
+    from revtrace.trace.callables.calls import call
+
+    given = {**dict(enumerate(args)), **kwargs}
+    varied = [k for k in given if k not in f.excluded]
+    several: list[int] = []
+
+    def one(place: int, *xs: Any) -> Any:
+        each = {**given, **dict(zip(varied, xs, strict=True))}
+        found = call(
+            t, st, f.function, tuple(each[k] for k in range(len(args))), {k: v for k, v in each.items() if k in kwargs}
+        )
+        if isinstance(found, Tup):
+            several[:] = [len(found.items)]
+            found = found.items[place]
+        if not f.otypes:
+            return found
+        return Num(t.b.cast(numbers.as_num(t, found).operand, np.dtype(f.otypes[place]).str[1:]), False)
+
+    values = [as_array_or_number(t, st, given[k]) for k in varied]
+
+    def result(place: int) -> Any:
+        found = arrays.apply(t, functools.partial(one, place), values)
+        return arrays.settle(t, found) if arrays.is_array(found) else as_array(t, found, st)
+
+    first = result(0)
+    return Tup((first, *(result(k) for k in range(1, several[0])))) if several else first
 
 
 def elementwise_call(t: Tracer, st: State, function: Any, args: Args) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from revtrace.program.nodes import Const, const
 from revtrace.trace import comparisons, numbers
 from revtrace.trace.callables.functions import Args, Kwargs, on, signature
-from revtrace.trace.ndarray import arrays, assignment
+from revtrace.trace.ndarray import arrays
 from revtrace.trace.ndarray.convert import as_array, as_array_or_number
 from revtrace.trace.ndarray.elementwise import delivered, primitive, ufunc
 from revtrace.trace.ndarray.subscripts import is_none
@@ -40,13 +40,15 @@ def _where(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -
             Num(t.b.cast(numbers.as_num(t, v).operand, numbers.as_num(t, v).dtype), False) if is_numeric(v) else v
             for v in values[1:]
         ]
-        return arrays.apply(t, lambda a, b: numbers.select(t, const(bool(values[0].value)), a, b), kinds)
+        found = arrays.apply(t, lambda a, b: numbers.select(t, const(bool(values[0].value)), a, b), kinds)
+        return found if arrays.is_array(found) else as_array(t, found, st)
 
     def choose(c: Any, a: Any, b: Any) -> Any:
         found = numbers.select(t, numbers.to_bool(t, numbers.as_num(t, c)), a, b)
         return Num(found.operand, False)
 
-    return arrays.apply(t, choose, values)
+    found = arrays.apply(t, choose, values)
+    return found if arrays.is_array(found) else as_array(t, found, st)
 
 
 @on(np.clip)
@@ -54,10 +56,7 @@ def _clip(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
     bind = signature("a", a_min=None, a_max=None, out=None, min=None, max=None)
     a, low, high, out, low2, high2 = bind(args, without(kwargs, "dtype"))
     found = clip(t, st, a, low if not is_none(low) else low2, high if not is_none(high) else high2)
-    if not is_none(out):
-        assignment.assign(t, out, found)
-        return out
-    return found
+    return delivered(t, st, found, out, False)
 
 
 def clip(t: Tracer, st: State, a: Any, low: Any, high: Any) -> Any:
@@ -101,9 +100,13 @@ def _nan_to_num(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | No
     value = as_array_or_number(t, st, x)
 
     def one(v: Any) -> Any:
-        info = np.finfo(np.dtype(numbers.as_num(t, v).dtype)) if numbers.as_num(t, v).dtype[0] == "f" else None
-        if info is None:
+        kind = numbers.as_num(t, v).dtype
+        if kind[0] == "c":
+            parts = [t.b.cast(one(primitive(t, part, v)).operand, kind) for part in ("real", "imag")]
+            return Num(t.b.op("add", parts[0], t.b.op("mul", parts[1], const(1j, kind))), False)
+        if kind[0] != "f":
             return Num(numbers.as_num(t, v).operand, False)
+        info = np.finfo(np.dtype(kind))
         high = Static(float(info.max)) if is_none(posinf) else posinf
         low = Static(float(info.min)) if is_none(neginf) else neginf
         v = numbers.select(t, numbers.as_num(t, primitive(t, "isnan", v)).operand, nan, v)

@@ -25,7 +25,7 @@ from revtrace.trace.numpy.reductions import (
 )
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
-from revtrace.trace.values import NONE, Num, Static
+from revtrace.trace.values import NONE, Num, Ref, Static, Tup
 
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
@@ -130,6 +130,8 @@ def position(t: Tracer, st: State, a: Any, axis: Any, name: str, keepdims: bool 
         axes: tuple[int, ...] = (0,)
     else:
         axes = axes_of(t, st, axis, value.ndim)
+        if len(axes) != 1 or isinstance(axis, (Tup, Ref)) or isinstance(getattr(axis, "value", 0), tuple):
+            raise PythonRaise(TypeError("'tuple' object cannot be interpreted as an integer"))
     n = value.shape[axes[0]]
     if not isinstance(n, Const):
         t.check(t.b.compare("gt", n, const(0, "i8")), "ValueError")

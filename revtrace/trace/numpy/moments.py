@@ -23,10 +23,20 @@ if TYPE_CHECKING:
 __all__ = ["mean", "variance"]
 
 
+def _computed_in(t: Tracer, value: Any, dtype: Any) -> str:
+    """The dtype that a mean or a variance is computed in."""
+    kind = dtype_argument(t, dtype, "f8" if value.dtype[0] in "iub" else value.dtype) or "f8"
+    if kind[0] in "iub" or (value.dtype[0] == "c" and kind[0] != "c"):
+        raise t.unsupported(
+            f"a mean or a variance with dtype={np.dtype(kind).name}", "it cuts numbers off", "convert the result"
+        )
+    return kind
+
+
 def mean(t: Tracer, st: State, a: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
     """``np.mean``."""
     value = prepared(t, st, a)
-    kind = dtype_argument(t, dtype, "f8" if value.dtype[0] in "iub" else value.dtype) or "f8"
+    kind = _computed_in(t, value, dtype)
     axes = axes_of(t, st, axis, value.ndim)
     total = sum_of(t, st, value, axis, Static(np.dtype(kind)), keepdims)
     count: Any = Static(1)
@@ -45,9 +55,9 @@ def _mean(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
     from revtrace.trace.operators import binary
 
     value = arrays.settle(t, prepared(t, st, a))
-    kind = dtype_argument(t, dtype, "f8" if value.dtype[0] in "iub" else value.dtype)
+    kind = _computed_in(t, value, dtype)
     total = sum_of(t, st, chosen(t, st, value, where, Static(0)), axis, Static(np.dtype(kind)), flag_of(keepdims))
-    count = _as_kind(t, counted(t, st, value, where, axis, flag_of(keepdims)), kind or "f8")
+    count = _as_kind(t, counted(t, st, value, where, axis, flag_of(keepdims)), kind)
     return delivered(t, st, binary(t, st, "/", total, count), out)
 
 
@@ -63,11 +73,12 @@ def _average(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None)
 
     bind = signature("a", axis=NONE, weights=NONE, returned=Static(False), keepdims=Static(False))
     a, axis, weights, returned, keepdims = bind(args, kwargs)
-    value = as_array_or_number(t, st, a)
+    value = prepared(t, st, a)
     keep = flag_of(keepdims)
     if isinstance(weights, Static) and weights.value is None:
         found = mean(t, st, value, axis, keep)
-        total: Any = Num(t.b.cast(numbers.as_num(t, _items_along(t, st, value, axis)).operand, "f8"), False)
+        kind = found.dtype if arrays.is_array(found) else numbers.as_num(t, found).dtype
+        total: Any = Num(t.b.cast(numbers.as_num(t, _items_along(t, st, value, axis)).operand, kind), False)
     else:
         given = arrays.settle(t, as_array_or_number(t, st, weights))
         if given.ndim == 1 and value.ndim > 1:
@@ -83,7 +94,7 @@ def _average(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None)
     if not flag_of(returned):
         return found
     if arrays.is_array(found) and not arrays.is_array(total):
-        filled = arrays.new_array(t, "f8", found.shape)
+        filled = arrays.new_array(t, found.dtype, found.shape)
         assignment.assign(t, filled, total)
         total = filled
     return Tup((found, total))
@@ -105,7 +116,7 @@ def variance(
     from revtrace.trace.operators import binary
 
     value = arrays.settle(t, prepared(t, st, a))
-    kind = dtype_argument(t, dtype, "f8" if value.dtype[0] in "iub" else value.dtype) or "f8"
+    kind = _computed_in(t, value, dtype)
     if kind != value.dtype:
         value = arrays.materialise(t, value, kind)
     axes = axes_of(t, st, axis, value.ndim)
@@ -141,7 +152,10 @@ def variance(
         (left,),
     )  # fmt: skip
     out = binary(t, st, "/", total, _as_kind(t, freedom, kind))
-    return arrays.apply(t, lambda x: primitive(t, "sqrt", x), (out,)) if root else out
+    out = arrays.apply(t, lambda x: primitive(t, "sqrt", x), (out,)) if root else out
+    if kind[0] != "c" or not is_given(dtype):
+        return out
+    return arrays.apply(t, lambda x: Num(t.b.cast(numbers.as_num(t, x).operand, kind), False), (out,))
 
 
 def _squared(t: Tracer, x: Num) -> Num:

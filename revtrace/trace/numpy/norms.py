@@ -36,7 +36,7 @@ def _norm(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
     if not arrays.is_array(value):
         value = as_array(t, value, st)
     p = _order(t, order)
-    axes = _axes(t, st, axis)
+    axes = _axes(t, st, axis, value.ndim)
     keep = bool(flag_of(keepdims))
     if axes is None:
         if p is None:
@@ -44,7 +44,6 @@ def _norm(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
         if value.ndim not in (1, 2):
             raise PythonRaise(ValueError("Improper number of dimensions to norm."))
         axes = tuple(range(value.ndim))
-    axes = tuple(k % value.ndim for k in axes)
     if len(axes) == 1:
         return _vector(t, st, value, axes[0], p, keep, order)
     if len(axes) != 2 or axes[0] == axes[1]:
@@ -66,13 +65,17 @@ def _order(t: Tracer, order: Any) -> Any:
     return order.value
 
 
-def _axes(t: Tracer, st: State, axis: Any) -> tuple[int, ...] | None:
+def _axes(t: Tracer, st: State, axis: Any, ndim: int) -> tuple[int, ...] | None:
+    """Return the axes of a norm in their order, or None."""
     given = t.use(axis)
     if isinstance(given, Static) and given.value is None:
         return None
-    if isinstance(given, Num) or isinstance(given, Static) and isinstance(given.value, (int, np.integer)):
-        return (as_known_int(t, given),)
-    return tuple(as_known_int(t, k) for k in items_of(t, st, given))
+    one = isinstance(given, Num) or isinstance(given, Static) and isinstance(given.value, (int, np.integer))
+    found = tuple(as_known_int(t, k) for k in ([given] if one else items_of(t, st, given)))
+    for k in found:
+        if not -ndim <= k < ndim:
+            raise PythonRaise(np.exceptions.AxisError(k, ndim))
+    return tuple(k % ndim for k in found)
 
 
 def _sizes(t: Tracer, value: Any) -> Any:
@@ -96,7 +99,9 @@ def _floats(t: Tracer, value: Any) -> Any:
     return arrays.materialise(t, value, "f8")
 
 
-def _vector(t: Tracer, st: State, value: Any, axis: int | None, p: Any, keep: bool, order: Any) -> Any:
+def _vector(
+    t: Tracer, st: State, value: Any, axis: int | tuple[int, ...] | None, p: Any, keep: bool, order: Any
+) -> Any:
     where = Static(axis)
     if p is None or p == 2 and not isinstance(p, Num):
         return _squares(t, st, value, where, keep)
@@ -154,14 +159,8 @@ def _matrix(t: Tracer, st: State, value: Any, axes: tuple[int, ...], p: Any, kee
 def _vector_norm(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     x, axis, keepdims, order = signature("x", axis=NONE, keepdims=Static(False), ord=Static(2))(args, kwargs)
     value = as_array(t, x, st)
-    axes, p, keep = _axes(t, st, axis), _order(t, order), bool(flag_of(keepdims))
-    if axes is None and not keep:
-        from revtrace.trace.ndarray.shaping import ravel
-
-        value, axes = arrays.settle(t, ravel(t, value)), (0,)
-    if axes is None or len(axes) != 1:
-        raise t.unsupported("np.linalg.vector_norm along several axes", "its rule does not cover that", "reshape first")
-    return _vector(t, st, value, axes[0] % value.ndim, p, keep, order)
+    axes, p, keep = _axes(t, st, axis, value.ndim), _order(t, order), bool(flag_of(keepdims))
+    return _vector(t, st, value, tuple(range(value.ndim)) if axes is None else axes, p, keep, order)
 
 
 def _matrix_norm(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:

@@ -203,8 +203,12 @@ def all_chosen(where: Any) -> bool:
 def chosen(t: Tracer, st: State, value: Any, where: Any, instead: Any) -> Any:
     """The elements where a mask holds, and a number that does not count elsewhere."""
     mask = as_array_or_number(t, st, where)
-    if arrays.is_array(mask) and mask.ndim > value.ndim:
-        raise t.unsupported("where= of more axes than the array", "it has no rule", "broadcast the array first")
+    if arrays.is_array(mask):
+        if mask.ndim > value.ndim:
+            raise t.unsupported("where= of more axes than the array", "it has no rule", "broadcast the array first")
+        for n, m in zip(mask.shape, value.shape[value.ndim - mask.ndim :], strict=True):
+            if n is not m and not arrays.is_one(n):
+                arrays.agree(t, n, m)
 
     def one(m: Any, x: Any) -> Any:
         found = numbers.select(t, numbers.to_bool(t, numbers.as_num(t, m)), x, instead)

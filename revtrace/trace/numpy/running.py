@@ -10,7 +10,7 @@ import numpy as np
 from revtrace.program.nodes import Operand, const
 from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.ndarray import arrays, assignment, subscripts
-from revtrace.trace.ndarray.convert import as_array_or_number, dtype_argument
+from revtrace.trace.ndarray.convert import as_array, dtype_argument
 from revtrace.trace.ndarray.elementwise import delivered
 from revtrace.trace.numpy.reductions import axes_of, is_given, prepared, sum_type
 from revtrace.trace.objects import containers
@@ -57,7 +57,7 @@ def _cumulative_handler(name: str) -> Any:
         a, axis, dtype, out = signature("a", axis=NONE, dtype=NONE, out=NONE)(args, kwargs)
         kind = dtype_argument(t, dtype, None)
         if kind is not None:
-            a = arrays.materialise(t, as_array_or_number(t, st, a), kind)
+            a = arrays.materialise(t, as_array(t, a, st), kind)
         return delivered(t, st, cumulative(t, st, a, axis, name), out)
 
     return handler
