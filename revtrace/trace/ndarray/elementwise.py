@@ -145,7 +145,7 @@ def delivered(t: Tracer, st: State, result: Any, out: Any, exact: bool = True, c
         return result
     target = _out(t, st, out)
     shape, dtype = (result.shape, result.dtype) if arrays.is_array(result) else ((), numbers.as_num(t, result).dtype)
-    rule = casting.value if isinstance(casting, Static) else "same_kind"
+    rule: Any = casting.value if isinstance(casting, Static) else "same_kind"
     if not np.can_cast(np.dtype(dtype), np.dtype(target.dtype), rule):
         what = f"dtype('{np.dtype(dtype)}') to dtype('{np.dtype(target.dtype)}')"
         raise PythonRaise(TypeError(f"Cannot cast output from {what} with casting rule {rule!r}"))

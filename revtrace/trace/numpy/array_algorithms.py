@@ -164,7 +164,8 @@ def _of_elements(t: Tracer, st: State, f: Vectorized, args: Args, kwargs: Kwargs
     """Call a function of numbers at each element; a result for each that it gives."""
     from revtrace.trace.callables.calls import call
 
-    given = {**dict(enumerate(args)), **kwargs}
+    given: dict[Any, Any] = dict(enumerate(args))
+    given.update(kwargs)
     varied = [k for k in given if k not in f.excluded]
     several: list[int] = []
 
