@@ -201,8 +201,9 @@ class Recorder:
 
     def check(self, cond: Operand, kind: str, soft: bool = False) -> None:
         """Append a condition without which the plain function raises."""
-        if not isinstance(cond, Const) and kind != "broadcast":
+        if not isinstance(cond, Const) and kind != "broadcast" and not kind.startswith("unsupported: "):
             # Lengths that agree only by broadcasting raise nothing: the call needs a program for its lengths.
+            # Nor does what is not supported raise anything that the plain function could catch.
             cond = self.decided(cond)
             if isinstance(cond, Const) and not cond.value:
                 raise self.raised(kind)

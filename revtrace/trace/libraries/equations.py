@@ -104,6 +104,15 @@ def _leastsq(f: Any, start: Any, **options: Any) -> Any:
     return optimize.leastsq(f, start, **options)[0]
 
 
+def _curve(f: Any, start: Any) -> Any:
+    from scipy import optimize
+
+    x, _, _, message, found = optimize.leastsq(f, start, full_output=True)
+    if found not in (1, 2, 3, 4):
+        raise RuntimeError("Optimal parameters not found: " + message)
+    return x
+
+
 def _minimize_scalar(f: Any, start: Any, **options: Any) -> Any:
     from scipy import optimize
 
@@ -349,7 +358,7 @@ def curve_fit(
         rest = f(xdata, *[z[k] for k in range(count)]) - y
         return np.ravel(rest if sigma is None else rest / np.asarray(sigma))
 
-    x = _fitted(_leastsq, residuals, start, ())
+    x = _fitted(_curve, residuals, start, ())
     slopes = revtrace.jacobian(residuals)(x)
     covariance = np.linalg.inv(slopes.T @ slopes)
     if not absolute_sigma:

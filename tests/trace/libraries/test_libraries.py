@@ -245,6 +245,32 @@ def test_what_solvers_find(function: Callable[..., Any], args: tuple[Any, ...]) 
     agrees(lambda *xs: weighted(function(*xs)), *args, approx=1e-7, rtol=1e-4)
 
 
+NO_PEAK = np.array([0.61, 0.98, 0.18, 0.89, 0.21, 0.41, 0.86, 0.42])
+
+
+def bell(t, a, b, c):
+    return a * np.exp(-((t - b) ** 2) / (2.0 * c**2))
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_fits_raise_what_scipy_raises(found: bool) -> None:
+    def peak(y):
+        try:
+            return optimize.curve_fit(bell, np.linspace(0.0, 1.0, 8), y, [np.max(y), 0.5, 1.0])[0][1]
+        except RuntimeError as error:
+            return len(str(error)) * y[0]
+
+    y = bell(np.linspace(0.0, 1.0, 8), 2.0, 0.4, 0.3) + NO_PEAK / 10 if found else NO_PEAK
+    with override(interpret=True, cache=False):
+        value, gradient = revtrace.value_and_grad(peak)(y)
+    assert value == pytest.approx(peak(y), rel=1e-7)
+    if found:
+        h = 1e-4 * np.ones(8)
+        assert gradient @ h == pytest.approx((peak(y + h) - peak(y - h)) / 2, rel=1e-4)
+    else:
+        assert gradient.tolist() == [value / y[0], 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+
+
 def test_answers_have_second_derivatives() -> None:
     def f(a):
         x = optimize.fsolve(lambda z: [z[0] ** 3 - a * z[1], z[1] - a], [1.0, 1.0])
