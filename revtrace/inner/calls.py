@@ -15,7 +15,7 @@ from revtrace.derived import Derived
 from revtrace.dispatch.steps import Step
 from revtrace.errors import TypeMismatchError
 from revtrace.handle import Handle
-from revtrace.inner.inline import Asked, flat, inlined, like, record
+from revtrace.inner.inline import Asked, flat, inlined, is_sequence, like, record
 from revtrace.matrices import Axis, Matrix
 from revtrace.program.nodes import Operand
 from revtrace.trace import numbers
@@ -271,7 +271,7 @@ def _hvp(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Product:
-    """``hvp(f)``: takes the arguments, then the vector for the one that the gradient is by."""
+    """``hvp(f)``: takes the arguments, then the vector for those that the gradient is by."""
 
     slope: Any
 
@@ -285,10 +285,9 @@ class _Product:
 @instances(_Product)
 def _call_product(t: Tracer, st: State, f: _Product, source: Any, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     *at, vector = args
-    (by,) = asked_of(t, f.slope.value.function, f.slope.value.step, tuple(at), {}).where
-    assert isinstance(by, int)
-    seeds = _matched(t, st, vector, at[by], "the vector")
-    return pushed(t, st, f.slope, tuple(at), {}, Asked((by,), True), seeds)[1]
+    asked = asked_of(t, f.slope.value.function, f.slope.value.step, tuple(at), kwargs)
+    seeds = _matched(t, st, vector, asked.chosen(tuple(at), kwargs), "the vector")
+    return pushed(t, st, f.slope, tuple(at), kwargs, Asked(asked.where, asked.single), seeds)[1]
 
 
 def _along(t: Tracer, st: State, slope: Any, at: Args, seeds: list[Operand]) -> Any:
@@ -364,8 +363,11 @@ def _numbers(t: Tracer, st: State, given: Any, like: Any) -> list[Any]:
         return []
     if _is_number(given):
         return [given] if flat(t, st, like) else []
-    if isinstance(given, Tup) and isinstance(t.use(like), Tup) and len(given.items) == len(like.items):
-        return [x for v, o in zip(given.items, like.items, strict=True) for x in _numbers(t, st, v, o)]
+    like = t.use(like)
+    if is_sequence(st, given) and is_sequence(st, like):
+        entries, of = items_of(t, st, given), items_of(t, st, like)
+        if len(entries) == len(of):
+            return [x for v, o in zip(entries, of, strict=True) for x in _numbers(t, st, v, o)]
     return flat(t, st, given)
 
 

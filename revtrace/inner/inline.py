@@ -102,6 +102,9 @@ class _Copies:
             return copied, sample
         if isinstance(value, Num) or (isinstance(value, Static) and _is_inexact(value.value)):
             return self._number(as_num(t, value))
+        if isinstance(value, Static) and isinstance(value.value, tuple):
+            kind = type(value.value)
+            value = Tup(tuple(containers.items_of(t, st, value)), None if kind is tuple else kind)
         if isinstance(value, Static):
             return value, value.value
         if isinstance(value, Tup):
@@ -308,6 +311,13 @@ def like(t: Tracer, st: State, value: Any, other: Any) -> Any:
     return value
 
 
+def is_sequence(st: State, value: Any) -> bool:
+    """Whether a value is a tuple or a list, also one that is known when tracing."""
+    if isinstance(value, Static):
+        return isinstance(value.value, (tuple, list))
+    return isinstance(value, Tup) or (isinstance(value, Ref) and isinstance(st.box(value), (ListBox, Growing)))
+
+
 def flat(t: Tracer, st: State, value: Any) -> list[Any]:
     """List the numbers and arrays of a value that have derivatives, in the order of `revtrace.containers`."""
     value = t.use(value)
@@ -317,7 +327,7 @@ def flat(t: Tracer, st: State, value: Any) -> list[Any]:
     if isinstance(value, Num) or (isinstance(value, Static) and _is_inexact(value.value)):
         number = as_num(t, value)
         return [number] if number.dtype[0] in "fc" else []
-    if isinstance(value, Tup) or (isinstance(value, Ref) and isinstance(st.box(value), (ListBox, Growing))):
+    if is_sequence(st, value):
         return [x for v in containers.items_of(t, st, value) for x in flat(t, st, v)]
     if isinstance(value, Ref):
         box = st.box(value)

@@ -221,6 +221,18 @@ def products_with_second_derivatives(x: np.ndarray) -> Any:
     return np.sum(hvp(f, (x,), (x * x,)) ** 2) + np.sum(hvp(f)(x, x * x) ** 2)
 
 
+@case(lambda x: 5 * 12 * x[0] ** 2 + 4 * x[1] + 6 * x[0] ** 2 + 12 * x[0] * x[1] + 54 * x[0] * x[1] ** 2, X)
+def constant_tuples_and_vectors_by_name(x: np.ndarray) -> Any:
+    first = jvp(lambda a, b: a**4 * b, (hvp(lambda a: a**2, (x[0],), (1.0,)) * x[0] / 2, 5.0), (1, 0.0))[1] * 3 / x[0]
+    second = vjp(lambda a: (a * a, a), x[1])[1]((2.0, 0.0))[0]
+    third = hvp(lambda a, b: a**2 * b * 3, argnums=(0, 1))(x[0], x[1], (x[0], 0))[1]
+    fourth = hvp(lambda a, b: a * b**2, argnames="a")(x[0], x[1], 1.0) + 6 * hvp(lambda a, k=1.0: a**2 * k)(
+        x[0], x[0], k=x[1]
+    )
+    fifth = grad(lambda p: p[0] * p[1] ** 2 * x[0] * x[1] ** 2)((3.0, 3.0))[1] * 3
+    return first + second + third + fourth + fifth
+
+
 @case(lambda x: x[0] * x[1] ** 2 + 2 * x[0] ** 2 * x[1] ** 2 * x[2], X)
 def containers(x: np.ndarray) -> Any:
     def f(p: dict[str, Any]) -> Any:
