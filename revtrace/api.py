@@ -119,7 +119,8 @@ def grad(f: Callable[..., Any], argnums: Argnums = None, has_aux: bool = False, 
         Returns one real number, or ``(number, aux)`` with ``has_aux``.
     argnums : int or sequence of int, optional
         Which positional arguments to differentiate by, the first by default; negative ones
-        count from the last one passed.
+        count from the last one passed.  Of a method that is decorated in its class the instance is 0, and the
+        argument after it the default.
     has_aux : bool, optional
         Whether ``f`` returns a pair whose second part is passed through.
     argnames : str or sequence of str, optional

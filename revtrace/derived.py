@@ -16,14 +16,15 @@ import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from types import FunctionType, MethodType
+from typing import TYPE_CHECKING, Any, Self
 
 from revtrace.callee import Callee, unwrap
 from revtrace.config import Settings
 from revtrace.dispatch.records import Stats
 from revtrace.dispatch.steps import Step
 from revtrace.dispatch.table import Table
+from revtrace.errors import GradientError
 
 __all__ = ["Derived", "Recent", "recipe_of", "shared_table"]
 
@@ -144,6 +145,34 @@ class Derived:
     def recipe(self) -> tuple[Any, ...]:
         """Return the arguments that make this function again, after the user's function."""
         return (self.steps, self.settings)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Self:
+        """Return the method of an instance, where this was made by a decorator in a class."""
+        if instance is None:
+            return self
+        callee = self.callee
+        original = MethodType(callee.original, instance) if callee.bare else None
+        bound = Callee(callee.function, (instance, *callee.prefix), callee.keywords, original)
+        return type(self)(bound, *(self._of_method(part) for part in self.recipe()))
+
+    def _of_method(self, part: Any) -> Any:
+        """Return what is asked for, counted without the instance.
+
+        A decorator in a class is given numbers as they are in its line ``def``, where the instance is 0; 0 alone, the
+        default, is the first argument of a call.
+        """
+        if isinstance(part, tuple):
+            return tuple(self._of_method(entry) for entry in part)
+        numbers = getattr(part, "argnums", (0,))
+        if numbers == (0,):
+            return part
+        if 0 in numbers:
+            raise GradientError(
+                f"argnums={numbers} of a method names its instance, which has no gradient",
+                f"in the definition of {self.function.__qualname__} the instance is argument 0",
+                f"argnums={tuple(range(1, len(numbers) + 1))} for the ones after it, or argnames",
+            )
+        return dataclasses.replace(part, argnums=tuple(k - 1 if k > 0 else k for k in numbers))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _again, (type(self), _sent(recipe_of(self)), self.recipe())

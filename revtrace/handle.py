@@ -7,7 +7,6 @@ text, what is kept, and statistics.  It pickles by recipe.
 from __future__ import annotations
 
 import functools
-import types
 from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -86,14 +85,6 @@ class Handle(Derived, functools.partial):  # type: ignore[type-arg]
         """Call with negative argnums, which count from the last positional argument."""
         given = len(args) - len(self.callee.prefix)
         return self.table(given).call((), args, kwargs)
-
-    def __get__(self, instance: Any, owner: type | None = None) -> Handle:
-        if instance is None:
-            return self
-        callee = self.callee
-        original = types.MethodType(callee.original, instance) if callee.bare else None
-        bound = Callee(callee.function, (instance, *callee.prefix), callee.keywords, original)
-        return Handle(bound, self.steps, self.settings)
 
     @property
     def py_func(self) -> Any:

@@ -439,6 +439,39 @@ def test_methods_and_instances() -> None:
     assert revtrace.grad(Machine(5.0).method)(2.0) == 20.0
 
 
+class Decorated:
+    factor = 2.0
+
+    @revtrace.grad
+    def by_default(self, x: Any, y: Any) -> Any:
+        return self.factor * x * x * y
+
+    @functools.partial(revtrace.value_and_grad, argnums=2)
+    def by_second(self, x: Any, y: Any) -> Any:
+        return self.factor * x * x * y
+
+    @functools.partial(revtrace.grad, argnums=(0, 1))
+    def by_instance(self, x: Any) -> Any:
+        return x
+
+    @functools.partial(revtrace.hessian, argnums=(1, -1))
+    def matrices(self, x: Any, y: Any) -> Any:
+        return self.factor * x * x * y
+
+    @revtrace.jacobian
+    def rows(self, x: Any) -> Any:
+        return self.factor * x
+
+
+def test_decorated_methods_count_as_their_definition() -> None:
+    made = Decorated()
+    assert made.by_default(3.0, 5.0) == 60.0 and made.rows(3.0) == 2.0
+    assert made.by_second(3.0, 5.0) == Decorated.by_second(made, 3.0, 5.0) == (90.0, 18.0)
+    assert made.matrices(3.0, 5.0) == Decorated.matrices(made, 3.0, 5.0) == ((20.0, 12.0), (12.0, 0.0))
+    with pytest.raises(GradientError, match="the instance is argument 0"):
+        made.by_instance(2.0)
+
+
 def test_partials_builtins_and_ufuncs() -> None:
     assert revtrace.grad(functools.partial(product, 2.0, z=7.0))(3.0) == 14.0
     assert revtrace.grad(functools.partial(product, z=7.0), argnums=-1)(3.0, 5.0) == 21.0
