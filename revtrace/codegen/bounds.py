@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from revtrace.codegen.chains import chains
 from revtrace.codegen.facts import Fact, Limit, Range
 from revtrace.codegen.induction import Change, changes
 from revtrace.codegen.integers import HANDLERS, integer
@@ -209,9 +210,12 @@ class Walker(Tested):
         self.visible.pop()
         self.opened.pop()
         loop = self.loops.pop()
-        if isinstance(loop.stmt, For) and vectorises(loop.stmt, loop.step, loop.accesses):
+        apart = chains(loop.stmt) if isinstance(loop.stmt, For) else {}
+        if isinstance(loop.stmt, For) and vectorises(loop.stmt, loop.step, loop.accesses, apart):
             self.plan.vector.add(loop.position)
-            if loop.last is not None and {outer.step for outer in self.loops} & {*loop.last.atoms}:
+            if apart:
+                self.plan.chains[loop.position] = apart
+            elif loop.last is not None and {outer.step for outer in self.loops} & {*loop.last.atoms}:
                 self.plan.ragged.add(loop.position)
         self.rooms.closed(loop.position, self.position)
 

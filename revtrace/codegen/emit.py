@@ -11,7 +11,7 @@ from __future__ import annotations
 import keyword
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -116,6 +116,7 @@ class _Writer(Memory):
         if self.soft:
             self.line("if failed:")
             self.line("    raise Bail")
+        self.lines[:0] = [f"{INDENT}{name} = scratch(float64, {BLOCK})" for name in self.scratch]
         for name in self.stacks:
             # numba frees what is not named any more; the entries are reached by address.
             self.line(f"keep({name})")
@@ -194,6 +195,9 @@ class _Writer(Memory):
             getattr(self, f"write_{op.name}")(op, position)
         else:
             assert op.out is not None
+            if op.out in self.terms:
+                self.set_aside(op.out)
+                return
             args = [self.value(x) for x in op.args]
             if self.uses.count[op.out]:
                 self.define(op.out, operation(op, args, vector=self.vector))
@@ -339,7 +343,7 @@ class _Writer(Memory):
 
     def count(self, stmt: For) -> None:
         """Write a counted loop."""
-        ragged = self.position in self.plan.ragged
+        ragged, apart = self.position in self.plan.ragged, self.plan.chains.get(self.position)
         if self.uses.count[stmt.count]:
             self.fresh(stmt.count)
         start, stop = (self.named(x) if self.uses.count[stmt.count] else self.value(x) for x in (stmt.start, stmt.stop))
@@ -351,6 +355,8 @@ class _Writer(Memory):
         sums = [stmt.params[k] for k in blocked(stmt)]
         if sums:
             self.blocks(stmt, start.text, stop.text, sums)
+        elif apart:
+            self.add_up(stmt, start.text, stop.text, apart)
         else:
             parts = [start.text, stop.text, str(stmt.step)]
             if stmt.step == 1:
@@ -392,6 +398,31 @@ class _Writer(Memory):
                 self.line(f"{total} += {parts[p]}")
         for p, name in lows.items():
             self.line(f"{totals[p]} = with_error({totals[p]}, {name})")
+
+    def add_up(self, stmt: For, start: str, stop: str, apart: Mapping[Var, Var]) -> None:
+        """Write a loop a block of iterations at a time, and after each the sums of the terms that it set aside."""
+        first, last, k = self.reserve("first"), self.reserve("last"), self.reserve("k")
+        sums = [
+            (p, r) for p, r in zip(stmt.params, stmt.body.results, strict=True) if isinstance(r, Var) and r in apart
+        ]
+        while len(self.scratch) < len(sums):
+            self.scratch.append(self.reserve("terms"))
+        rooms = dict(zip((r for _, r in sums), self.scratch, strict=False))
+        self.line(f"for {first} in range({start}, {stop}, {BLOCK}):")
+        with self.indented():
+            self.line(f"{last} = imin({first} + {BLOCK}, {stop})")
+            for p, r in sums:
+                self.terms[r] = (rooms[r], self.names[p], apart[r], stmt.index, first)
+            self.iterations(stmt, (first, last))
+            self.line(f"for {k} in range({last} - {first}):")
+            for p, r in sums:
+                self.line(f"    {self.names[p]} = {self.names[p]} + at({rooms[r]}, {k})")
+
+    def set_aside(self, total: Var) -> None:
+        """Write the term of a sum that is added up later."""
+        room, name, term, index, first = self.terms[total]
+        self.line(f"put({room}, {self.value(term).text}, {self.names[index]} - {first})")
+        self.names[total] = name
 
     def loop(self, stmt: While) -> None:
         """Write a loop whose condition is computed each time."""

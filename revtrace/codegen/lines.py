@@ -36,7 +36,7 @@ _PYTHON = frozenset((*keyword.kwlist, *dir(builtins)))
 _WORDS = """
     at put bump acc sel wrap inb area trips imin imax small medium tiny around largest least largest_number least_number
     empty zeros output output_zeros outputs fill copy copyto same newstack entries larger grow keep
-    one_by_one
+    one_by_one scratch
     math cmath np inf nan Bail Deopt failed need
 """
 
@@ -61,6 +61,9 @@ class Lines:
         self.vector = False
         self.calls: dict[Spec, str] = {}
         self.stacks: list[str] = []
+        # Rooms for the terms of sums, and where the sums that are open find theirs.
+        self.scratch: list[str] = []
+        self.terms: dict[Operand, tuple[str, str, Var, Var, str]] = {}
         self.position = -1
         self.slots = {v: k for k, v in enumerate(returned(program))}
         self.packed = packed(program)

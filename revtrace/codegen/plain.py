@@ -109,6 +109,11 @@ def imin(x: int, y: int) -> int:
     return min(x, y)
 
 
+def scratch(dtype: Any, length: int) -> Any:
+    """Return memory of the call's own."""
+    return np.empty(length, dtype)
+
+
 def one_by_one() -> None:
     """Do nothing."""
 
@@ -227,7 +232,7 @@ def load(source: Source) -> Callable[..., tuple[Any, ...]]:
         A function of numpy scalars and arrays.
     """
     functions = [at, put, bump, bit, follow, acc, sel, wrap, inb, area, small, medium, tiny, trips, imin, imax]
-    functions += [around, one_by_one, largest, least, largest_number, least_number]
+    functions += [around, one_by_one, scratch, largest, least, largest_number, least_number]
     functions += [empty, zeros, output, output_zeros, fill, copy, copyto, same, newstack, entries, larger, grow, keep]
     namespace: dict[str, Any] = {f.__name__: f for f in functions}
     namespace.update(DTYPES)

@@ -57,6 +57,8 @@ class Plan:
         Loops that LLVM will vectorise.
     ragged : set of int
         Those of them whose length differs from one run to the next.
+    chains : dict
+        The sums in order that keep a loop from being vectorised, see `revtrace.codegen.chains`.
     loops : dict
         The loops that `Trips` in a guard speak of.
     """
@@ -68,6 +70,7 @@ class Plan:
     sure: set[int] = field(default_factory=set)
     vector: set[int] = field(default_factory=set)
     ragged: set[int] = field(default_factory=set)
+    chains: dict[int, dict[Var, Var]] = field(default_factory=dict)
     loops: dict[int, For] = field(default_factory=dict)
 
     def operands(self) -> list[Operand]:

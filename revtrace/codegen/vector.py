@@ -7,11 +7,11 @@ forms written in arithmetic are slower where they run one at a time.  Being wron
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 
 from revtrace.codegen.poly import Poly, Step
-from revtrace.program.nodes import Const, For, Op, Var
+from revtrace.program.nodes import Const, For, Op, Operand, Var
 from revtrace.program.types import INT, Array, Scalar
 from revtrace.rules.core import RULES
 
@@ -59,14 +59,19 @@ class Access:
         return stride
 
 
-def vectorises(loop: For, step: Step, accesses: Sequence[Access]) -> bool:
-    """Whether iterations are independent but for sums in any order, and memory is read in order."""
+def vectorises(loop: For, step: Step, accesses: Sequence[Access], apart: Container[Operand] = ()) -> bool:
+    """Whether iterations are independent but for sums in any order, and memory is read in order.
+
+    What is handed on to the next iteration and is in `apart` is not looked at.
+    """
     if loop.exits or not all(isinstance(s, Op) and _is_plain(s) for s in loop.body.stmts):
         return False
     uses = Counter(x for s in loop.body.stmts if isinstance(s, Op) for x in s.args if isinstance(x, Var))
     uses.update(r for r in loop.body.results if isinstance(r, Var))
     sums = {s.out: s for s in loop.body.stmts if isinstance(s, Op) and s.name == "accum"}
     for p, r in zip(loop.params, loop.body.results, strict=True):
+        if r in apart:
+            continue
         if p is r or isinstance(p.type, Array):
             if p is not r:
                 return False

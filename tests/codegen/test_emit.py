@@ -141,3 +141,27 @@ def test_loops_over_what_is_left_of_a_row_have_a_form_for_few_elements(start: st
     assert ("one_by_one()" in emit(p).text) == twice
     for n in (0, 3, 40):
         agree(p, np.arange(float(n)), 0.5, compiled=twice and n > 3)
+
+
+def test_sums_in_order_are_added_up_after_the_terms() -> None:
+    text = """
+    lengths(x: f8[:], ends: i8[:]) {
+      n: i8 = load ends[0]
+      for i in range(1, n, 1) carry (s: f8 = 0.5, t: f8 = 1.0) -> (total: f8, other: f8) {
+        a: f8 = load x[i]
+        b: f8 = sqrt a
+        c: f8 = mul a, b
+        u: f8 = add s, b
+        w: f8 = add c, t
+        yield u, w
+      }
+      return total, other
+    }"""
+    p = program(text)
+    assert "scratch(float64, 128)" in emit(p).text
+    for n in (0, 1, 5, 300):
+        x = np.random.default_rng(n).random(n + 1)
+        want, roots = [0.5, 1.0], np.sqrt(x)
+        for i in range(1, n):
+            want = [want[0] + roots[i], x[i] * roots[i] + want[1]]
+        assert [tuple(g) for g in agree(p, x, [n], compiled=n > 5)] == [tuple(want)] * 2
