@@ -138,7 +138,7 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, flat: Flat) -> tupl
     active = tuple(
         k
         for k, (x, t) in enumerate(zip(primals, tangents, strict=True))
-        if type(t) is not ad.Zero and np.dtype(x.dtype).kind in "fc"
+        if type(t) is not ad.Zero and jax.typeof(x).dtype.kind in "fc"
     )
     if not active or not any(kinds):
         return outs, [_zero(out) for out in outs]

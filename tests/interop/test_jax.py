@@ -216,3 +216,12 @@ def test_the_explicit_form() -> None:
     same(jax.grad(f)(jnp.ones(3)), 2.0 * jnp.ones(3))
     assert isinstance(f(np.ones(3)), jax.Array)
     assert f.__name__ == "norm2"
+
+
+def test_python_numbers_are_primals() -> None:
+    def scaled(x: Any, y: Any = 2.0) -> Any:
+        return (x * y).sum()
+
+    x = jnp.array([1.0, 2.0])
+    out, dot = jax.jvp(revtrace.wrap(scaled), (x, 3.0), (jnp.ones(2), 1.0))
+    assert (float(out), float(dot)) == (9.0, 9.0)
