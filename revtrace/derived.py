@@ -18,12 +18,14 @@ from collections import OrderedDict
 from collections.abc import Callable
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakValueDictionary
 
 from revtrace.callee import Callee, unwrap
 from revtrace.config import Settings
 from revtrace.dispatch.records import Stats
 from revtrace.dispatch.steps import Step
 from revtrace.dispatch.table import Table
+from revtrace.dispatch.traces import Traces
 from revtrace.errors import GradientError
 
 __all__ = ["Derived", "Recent", "recipe_of", "shared_table"]
@@ -60,14 +62,24 @@ class Recent:
 # Functions with a closure may hold large data alive: fewer of them are remembered.
 _tables = Recent(1024)
 _closures = Recent(64)
+_traces: WeakValueDictionary[int, Traces] = WeakValueDictionary()
+"""By the function's identity."""
 
 
 def shared_table(function: FunctionType, steps: tuple[Step, ...], settings: Settings, skipped: int) -> Table:
     """Return the table of a function under derivatives, the same one every time."""
     recent = _tables if function.__closure__ is None else _closures
     key = (id(function), steps, settings, skipped)  # the table keeps the function alive
-    table: Table = recent.get(key, lambda: Table(function, steps, settings, skipped))
+    table: Table = recent.get(key, lambda: Table(function, steps, settings, skipped, _traces_of(function)))
     return table
+
+
+def _traces_of(function: FunctionType) -> Traces:
+    """Return what the tables of a function share, as long as one of them is there."""
+    traces = _traces.get(id(function))
+    if traces is None or traces.function is not function:
+        traces = _traces[id(function)] = Traces(function)
+    return traces
 
 
 class Derived:

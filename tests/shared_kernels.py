@@ -8,6 +8,9 @@ that is the same to the letter was compiled before.
 Not shared, so that numba's reading of each CPython's bytecode is tested: one kernel in `_SHARE`, chosen by its key,
 what a test compiles itself (`tests/codegen`, `tests/rules`, dumps of LLVM's code), and all in processes that tests
 start.  Without the variable, as in README's command, every test process compiles what it needs.
+
+What follows from a traced program alone, whichever CPython traced it, is tested by the first that traces it; the others
+find a note that it passed (`note_of`).
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ from revtrace.program.nodes import Program
 VARIABLE = "REVTRACE_TEST_KERNELS"
 """Names the directory of the files; it is the run's own, and goes with it."""
 
-_SHARE = 16
+_SHARE = 48
 
 
 @dataclass
@@ -43,6 +46,15 @@ class Counts:
 
     compiled: int = 0
     loaded: int = 0
+
+
+def note_of(*facts: str) -> Path | None:
+    """Return the file that notes a test whose outcome depends on these facts only, None outside of `.ci/run`.
+
+    A test writes it once it has passed; where it is there, an earlier CPython of the run has done the same.
+    """
+    directory = os.environ.get(VARIABLE)
+    return Path(directory, f"note-{digest_of((*facts, version('numpy')))}") if directory else None
 
 
 def key_of(source: Source, program: Program, careful: bool) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import CodeType, FunctionType
 from typing import Any
@@ -22,13 +22,14 @@ from revtrace.containers import build, overlap, snapshot
 from revtrace.dispatch.draws import drawing
 from revtrace.dispatch.failures import failed_check, refusal, stepped
 from revtrace.dispatch.records import Executor, Stats
-from revtrace.dispatch.trampoline import OTHER, Trampoline, compile_trampoline, dtype_of
+from revtrace.dispatch.traces import fitting
+from revtrace.dispatch.trampoline import OTHER, Trampoline, compile_trampoline
 from revtrace.errors import UnsupportedError
 from revtrace.kept import counting, keeps
 from revtrace.loc import Loc
 from revtrace.passes.plan import Plan
 from revtrace.program.nodes import Program
-from revtrace.program.types import Array, Scalar
+from revtrace.program.types import Scalar
 from revtrace.replay import OutOfTime
 from revtrace.trace.record import Leaf, StaticLeaf, Traced, fetch, rendered
 
@@ -147,7 +148,7 @@ class Specialisation:
         """Return the program's inputs in a call, or None where the specialisation does not serve it."""
         reader = compile_trampoline(self.traced, self.function, execute=None, support=self, only_inputs=True)
         inputs = reader.call(*args, **kwargs)
-        return None if inputs is OTHER or self.fitting(inputs) is None else inputs
+        return None if inputs is OTHER or fitting(self.traced, inputs) is None else inputs
 
     # what is kept -------------------------------------------------------------------
 
@@ -166,7 +167,7 @@ class Specialisation:
             inputs = [x() if isinstance(x, weakref.ref) else x for x in self._seen]
             types = [var.type for var in self.traced.program.inputs]
             known = all(x is not None or isinstance(kind, Scalar) for x, kind in zip(inputs, types, strict=True))
-            fitted = self.fitting(inputs) if known else None
+            fitted = fitting(self.traced, inputs) if known else None
             if fitted is not None:
                 self._kept = int(
                     self.count(counting(self.whole()))([x.copy() if isinstance(x, np.ndarray) else x for x in fitted])[
@@ -181,31 +182,9 @@ class Specialisation:
         """Run an executor that does not check the types of arrays itself."""
         executor = self.executor
         assert executor is not None
-        if self.fitting(inputs) is not inputs:
+        if fitting(self.traced, inputs) is not inputs:
             raise TypeError("layout")
         return executor(inputs)
-
-    def fitting(self, inputs: Sequence[Any]) -> Sequence[Any] | None:
-        """Return the inputs as C-contiguous, aligned arrays, the same object if they are already.
-
-        None where the type of an array is not that of the program's input.
-        """
-        fitted = list(inputs)
-        changed = False
-        for k, var in enumerate(self.traced.program.inputs):
-            x = inputs[k]
-            if not isinstance(var.type, Array) or x is None:
-                continue
-            if type(x) is not np.ndarray or x.ndim != var.type.ndim:
-                return None
-            dtype = dtype_of(var.type)
-            if x.dtype != dtype and x.dtype.newbyteorder("=") != dtype:
-                return None
-            flags = x.flags
-            if not (flags.c_contiguous and flags.aligned and x.dtype == dtype):
-                fitted[k] = np.array(x, dtype=dtype, order="C", copy=True)
-                changed = True
-        return fitted if changed else inputs
 
     def recover(self, error: Exception | None, inputs: tuple[Any, ...], args: tuple[Any, ...], kwargs: Any) -> Any:
         """Finish a call whose fast path failed.
@@ -235,7 +214,7 @@ class Specialisation:
         if isinstance(error, executor.deopt):
             return self.run(self.go_careful(), inputs, args, kwargs)
         if isinstance(error, TypeError):
-            fitted = self.fitting(inputs)
+            fitted = fitting(self.traced, inputs)
             if fitted is None or fitted is inputs:
                 return OTHER
             # The kernel counts what it takes only.
@@ -253,7 +232,7 @@ class Specialisation:
     def run(self, executor: Executor, inputs: tuple[Any, ...], args: tuple[Any, ...], kwargs: Any) -> Any:
         """Run an executor on copies where the program writes, and build the result step by step."""
         traced = self.traced
-        fitted = self.fitting(inputs)
+        fitted = fitting(self.traced, inputs)
         if fitted is None:
             return OTHER
         passed = [

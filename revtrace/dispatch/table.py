@@ -32,6 +32,7 @@ from revtrace.dispatch.records import Executor, Stats
 from revtrace.dispatch.signature import compile_binder, passed
 from revtrace.dispatch.specialisation import Specialisation
 from revtrace.dispatch.steps import Step, differentiated
+from revtrace.dispatch.traces import Traces
 from revtrace.dispatch.trampoline import OTHER, Trampoline, boxed, form
 from revtrace.errors import InternalError, RevtraceError, UnsupportedError
 from revtrace.loc import Loc
@@ -70,10 +71,20 @@ class Table:
     settings : Settings
     skipped : int
         How many leading arguments are not the user's (a method's instance).
+    traces : Traces, optional
+        What the function's tables share.
     """
 
-    def __init__(self, function: FunctionType, steps: tuple[Step, ...], settings: Settings, skipped: int = 0) -> None:
+    def __init__(
+        self,
+        function: FunctionType,
+        steps: tuple[Step, ...],
+        settings: Settings,
+        skipped: int = 0,
+        traces: Traces | None = None,
+    ) -> None:
         self.function, self.steps, self.settings, self.skipped = function, steps, settings, skipped
+        self.traces = traces or Traces(function)
         self.counted = Stats()
         self._past_calls = 0
         self._front: Trampoline | None = None
@@ -101,6 +112,7 @@ class Table:
             self._past_calls += sum(s.calls for s in self.specialisations)
             self.specialisations = ()
             self.calls = {}
+            self.traces.forget()
             self.refresh()
 
     @property
@@ -335,11 +347,7 @@ class Table:
         start = time.perf_counter()
         defect: Exception | None = None
         try:
-            positional, named = whole_call(self.function, arguments)
-            oracle = None if self.primal else Partial
-            sized, failed = self._sized, self._failed
-            found = trace(self.function, positional, named, oracle, sized=sized, arrays=arrays, failed=failed)
-            traced = by_parameter(found, self.function, arguments)
+            traced = self._trace(args, kwargs, arguments, arrays)
             with deep():
                 ask = functools.partial(self.request, count=len(args), arguments=arguments)
                 return differentiated(traced, self.steps, ask, checked=self.settings.verify)
@@ -359,6 +367,22 @@ class Table:
         finally:
             self.counted.trace_seconds += time.perf_counter() - start
         return self.traced(args, kwargs, arrays=True) if defect is None else self._confirm(defect, args, kwargs)
+
+    def _trace(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], arguments: Mapping[str, Any], arrays: bool
+    ) -> Traced:
+        """Return the function itself traced for a call; another derivative may have had it traced already."""
+        how = self.primal, self._sized, self._failed, arrays
+        known = self.traces.find(args, kwargs, *how)
+        if known is not None:
+            return known
+        positional, named = whole_call(self.function, arguments)
+        oracle = None if self.primal else Partial
+        sized, failed = self._sized, self._failed
+        found = trace(self.function, positional, named, oracle, sized=sized, arrays=arrays, failed=failed)
+        traced = by_parameter(found, self.function, arguments)
+        self.traces.keep(traced, *how)
+        return traced
 
     def _confirm(self, error: Exception, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> NoReturn:
         """Raise what the plain function raises where tracing ended in an exception, else report a defect."""
