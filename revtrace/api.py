@@ -24,11 +24,13 @@ Any other exception
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from revtrace import products
+from revtrace.config import current
 from revtrace.dispatch.steps import Step
 from revtrace.errors import TypeMismatchError
 from revtrace.handle import Handle, Inverse, handle
@@ -80,7 +82,7 @@ def _plain(argnums: Any) -> Any:
     return [_plain(part) for part in argnums] if isinstance(argnums, (tuple, list)) else argnums
 
 
-def wrap(f: Callable[..., Any]) -> Handle:
+def wrap(f: Callable[..., Any], *, checkpoint: bool | None = None) -> Handle:
     """Return a handle that calls as ``f`` does, compiled, and carries its derivatives.
 
     Parameters
@@ -88,6 +90,10 @@ def wrap(f: Callable[..., Any]) -> Handle:
     f : callable
         Plain function, numba dispatcher, ``functools.partial``, bound method or callable instance.
         Also a decorator.
+    checkpoint : bool, optional
+        Whether the backward sweep runs loops again, a segment at a time, from states stored where the segments
+        begin: for one more run of a loop, what is kept grows with the root of its iterations only.  The setting
+        ``checkpoint`` if None.
 
     Returns
     -------
@@ -107,7 +113,10 @@ def wrap(f: Callable[..., Any]) -> Handle:
     >>> f(np.array([1.0, 2.0])), f.grad(np.array([1.0, 2.0]))
     (np.float64(5.0), array([2., 4.]))
     """
-    return handle(f)
+    if checkpoint is None:
+        return handle(f)
+    settings = f.settings if isinstance(f, Handle) else current()
+    return handle(f, settings=replace(settings, checkpoint=checkpoint))
 
 
 def grad(f: Callable[..., Any], argnums: Argnums = None, has_aux: bool = False, *, argnames: Argnames = None) -> Handle:

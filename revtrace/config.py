@@ -41,6 +41,11 @@ class Settings:
         "REVTRACE_LARGE",
         "Programs that take more milliseconds to compile are interpreted until compiling them pays.",
     )
+    checkpoint: bool = _setting(
+        False,
+        "REVTRACE_CHECKPOINT",
+        "Run loops again in segments on the way back, for memory that grows with the root of their iterations only.",
+    )
     cache: bool = _setting(True, "REVTRACE_CACHE", "Keep traces and compiled code on disk between processes.")
     cache_dir: str = _setting(
         "", "REVTRACE_CACHE_DIR", "Where compiled code is kept; the user's cache directory if empty."

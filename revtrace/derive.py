@@ -212,7 +212,9 @@ def _no_gradient(what: str, why: str, instead: str, here: Loc) -> Leaf:
 # derivatives --------------------------------------------------------------------------------
 
 
-def gradient(traced: Traced, asked: Request, *, value: bool, has_aux: bool) -> tuple[Traced, Plan | None]:
+def gradient(
+    traced: Traced, asked: Request, *, value: bool, has_aux: bool, checkpoint: bool = False
+) -> tuple[Traced, Plan | None]:
     """Return the function that computes a gradient, with the value where asked, and what it keeps.
 
     By one real scalar it runs forward (nothing has to be kept) where all it calls can, else in reverse.
@@ -230,7 +232,9 @@ def gradient(traced: Traced, asked: Request, *, value: bool, has_aux: bool) -> t
         gradients = [len(program.body.results) + dots.index(leaf.index)]
         seed_type = variable[0]
     else:
-        derived, plan = passes.reverse(passes.prepared(program), active, (leaf.index,)) if active else (program, None)
+        derived, plan = program, None
+        if active:
+            derived, plan = passes.reverse(passes.prepared(program), active, (leaf.index,), checkpoint=checkpoint)
         gradients = [len(program.body.results) + k for k in range(len(active))]
     derived = _bind_one(derived, seed_type) if active else derived
     outputs = _Outputs(derived.body.results)
@@ -253,7 +257,9 @@ def gradient(traced: Traced, asked: Request, *, value: bool, has_aux: bool) -> t
     return _finished(traced, derived, outputs, result, "grad"), plan
 
 
-def pullback(traced: Traced, asked: Request, *, has_aux: bool = False) -> tuple[Traced, Plan | None]:
+def pullback(
+    traced: Traced, asked: Request, *, has_aux: bool = False, checkpoint: bool = False
+) -> tuple[Traced, Plan | None]:
     """Return the function that takes one seed per float of the result and returns the cotangents, and what it keeps.
 
     The seeds come after those that the function takes already.
@@ -264,7 +270,7 @@ def pullback(traced: Traced, asked: Request, *, has_aux: bool = False) -> tuple[
     seeded = [leaf for leaf in float_leaves(primal) if _inexact(leaf, traced.program)]
     program = traced.program
     indices = tuple(leaf.index for leaf in seeded if isinstance(leaf, Leaf))
-    derived, plan = passes.reverse(passes.prepared(program), active, indices)
+    derived, plan = passes.reverse(passes.prepared(program), active, indices, checkpoint=checkpoint)
     outputs = _Outputs(derived.body.results)
     gradients = iter(range(len(program.body.results), len(derived.body.results)))
     answer = asked.shaped(lambda slot: Leaf(outputs.take(next(gradients)), type(slot.value)))
@@ -273,7 +279,9 @@ def pullback(traced: Traced, asked: Request, *, has_aux: bool = False) -> tuple[
     return _finished(traced, derived, outputs, answer, "pullback"), plan
 
 
-def sweeps(traced: Traced, asked: Request, *, tidy: bool = True) -> tuple[Traced, Plan | None, tuple[int, ...]]:
+def sweeps(
+    traced: Traced, asked: Request, *, tidy: bool = True, checkpoint: bool = False
+) -> tuple[Traced, Plan | None, tuple[int, ...]]:
     """Return the function that returns its own results, then the cotangents, by both sweeps; and what it keeps.
 
     For reading and stepping through: always in reverse, also where a call would run forward.  One number is
@@ -287,7 +295,7 @@ def sweeps(traced: Traced, asked: Request, *, tidy: bool = True) -> tuple[Traced
     first = passes.prepared(program) if tidy else program
     if not active or not indices:
         return replace(traced, program=first), None, ()
-    derived, plan = passes.reverse(first, active, indices, apart=not tidy)
+    derived, plan = passes.reverse(first, active, indices, apart=not tidy, checkpoint=checkpoint)
     seeds = [program.body.results[k] for k in indices]
     entries = traced.inputs
     if len(seeds) == 1 and isinstance(seeds[0].type, Scalar) and seeds[0].type.dtype[0] == "f":

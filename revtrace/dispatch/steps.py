@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from revtrace import derive
+from revtrace.config import Settings
 from revtrace.containers import map_leaves
 from revtrace.errors import UnsupportedError
 from revtrace.passes import prepared
@@ -55,7 +56,7 @@ class Step:
 
 
 def differentiated(
-    traced: Traced, steps: tuple[Step, ...], ask: Callable[[Step], Request], checked: bool
+    traced: Traced, steps: tuple[Step, ...], ask: Callable[[Step], Request], settings: Settings
 ) -> tuple[Traced, Plan | None]:
     """Return a traced function with derivatives taken, and what the last one keeps.
 
@@ -66,8 +67,8 @@ def differentiated(
         Innermost first.
     ask : callable
         Returns the arguments that a step differentiates by.
-    checked : bool
-        Whether each program is verified.
+    settings : Settings
+        Whether each program is verified, and whether loops are computed from checkpoints.
     """
     levels, innermost = deepest(traced.program.body)
     if levels > DEEPEST:
@@ -79,13 +80,13 @@ def differentiated(
         )
 
     def verified(program: Program) -> None:
-        if checked:
+        if settings.verify:
             verify(program)
 
     verified(traced.program)
     plan = None
     for step in steps:
-        traced, latest = _taken(traced, step, ask)
+        traced, latest = _taken(traced, step, ask, settings.checkpoint)
         plan = latest or plan
         verified(traced.program)
     if all(step.kind == "value" for step in steps):
@@ -95,7 +96,7 @@ def differentiated(
     return traced, plan
 
 
-def _taken(traced: Traced, step: Step, ask: Callable[[Step], Request]) -> tuple[Traced, Plan | None]:
+def _taken(traced: Traced, step: Step, ask: Callable[[Step], Request], checkpoint: bool) -> tuple[Traced, Plan | None]:
     """Return a traced function with one derivative taken, and what it keeps."""
     if step.kind == "value":
         return _untied(traced), None
@@ -104,9 +105,9 @@ def _taken(traced: Traced, step: Step, ask: Callable[[Step], Request]) -> tuple[
         asked = derive.chosen(traced, asked, step.chosen)
     match step.kind:
         case "gradient":
-            return derive.gradient(traced, asked, value=step.value, has_aux=step.has_aux)
+            return derive.gradient(traced, asked, value=step.value, has_aux=step.has_aux, checkpoint=checkpoint)
         case "pullback":
-            return derive.pullback(traced, asked, has_aux=step.has_aux)
+            return derive.pullback(traced, asked, has_aux=step.has_aux, checkpoint=checkpoint)
     return derive.pushforward(traced, asked, has_aux=step.has_aux, value=step.chosen is None), None
 
 

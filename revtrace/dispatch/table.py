@@ -266,7 +266,9 @@ class Table:
         special = self._sized or self._failed
         if special or not settings.cache or settings.interpret or settings.verify or settings.dump:
             return ""
-        return specialisations.key_of_call(self.function, repr((self.steps, self.skipped)), arguments)
+        return specialisations.key_of_call(
+            self.function, repr((self.steps, self.skipped, settings.checkpoint)), arguments
+        )
 
     def _stored(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Specialisation | None:
         """Return the specialisation for a call that another process left on disk."""
@@ -350,7 +352,7 @@ class Table:
             traced = self._trace(args, kwargs, arguments, arrays)
             with deep():
                 ask = functools.partial(self.request, count=len(args), arguments=arguments)
-                return differentiated(traced, self.steps, ask, checked=self.settings.verify)
+                return differentiated(traced, self.steps, ask, self.settings)
         except BranchArrayError:
             if arrays or self.primal:
                 raise

@@ -173,7 +173,14 @@ def _plan(answers: Sequence[Answer], width: int) -> _Cell:
     cell: _Cell = []
     for answer in answers:
         text = f"{answer.answer} {answer.name}".rstrip()
-        style = {"keep": "keep", "restore": "undo", "undo": "undo", "walk": "again", "recompute": "again"}
+        style = {
+            "keep": "keep",
+            "checkpoint": "keep",
+            "restore": "undo",
+            "undo": "undo",
+            "walk": "again",
+            "recompute": "again",
+        }
         if answer.bytes:
             text += f": {answer.why}"
         cell += [Segment(part, style.get(answer.answer, "")) for part in textwrap.wrap(text, width)]

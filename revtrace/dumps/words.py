@@ -69,6 +69,7 @@ def explained(
     free = [answer for answer in answers if not answer.bytes and answer.answer not in ("keep", "restore")]
     for word, sentence in (
         ("walk", "handed from iteration to iteration on the way back, nothing is kept for them"),
+        ("checkpoint", "stored where each segment of the loop begins; its iterations are run again from there"),
         ("undo", "counted back"),
         ("recompute", "computed again from values at hand, which takes less than keeping them"),
         ("live", "read again where they are: nothing writes over them before the backward sweep reads them"),

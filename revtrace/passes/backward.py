@@ -6,7 +6,7 @@ Adjoints of numbers are values; those of arrays are in their shadows.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from revtrace.passes import memory
 from revtrace.passes.calls import Place, write_program, write_terms
 from revtrace.passes.carry import Carry
 from revtrace.passes.demand import Demand, permutation
+from revtrace.passes.effects import touched
 from revtrace.passes.forward import known
 from revtrace.passes.leftout import LeftOut
 from revtrace.passes.memory import zero
@@ -62,8 +63,9 @@ class Sweeps(Shadows):
         needless: set[int],
         unread: set[int],
         apart: bool = False,
+        segments: frozenset[Var] = frozenset(),
     ) -> None:
-        super().__init__(demand, chosen, fused, roots)
+        super().__init__(demand, chosen, fused, roots, segments)
         self.apart = apart
         self.needless = needless
         self.unread = unread
@@ -78,9 +80,10 @@ class Sweeps(Shadows):
         seeds = [Var(x.type, "seed") for x in outputs]
         self.forward(program.body)
         classes = self.demand.activity.buffers
+        changed = {classes.find(t.array) for s in self.again(program.body) for t in touched(s) if t.writes}
+        changed |= self.plan.restored
         results = [
-            self.b.op("copy", x) if is_array(x) and classes.find(x) in self.plan.restored else x
-            for x in program.body.results
+            self.b.op("copy", x) if is_array(x) and classes.find(x) in changed else x for x in program.body.results
         ]
         grads = self.backward(program, outputs, seeds, inputs)
         body = self.b.close(*results, *grads)
@@ -89,6 +92,10 @@ class Sweeps(Shadows):
             count: at + len(self.stacks) if where == TOP else at for count, (at, where) in self.places.items()
         }
         return Program(f"{program.name}_grad", (*program.inputs, *seeds), body)
+
+    def again(self, block: Block) -> Iterator[For]:
+        """Yield the loops whose iterations are run again when they are reversed."""
+        return (s for s in block.stmts if isinstance(s, For) and s.count in self.segments)
 
     def add(self, x: Operand, term: Operand | None) -> None:
         """Add to the adjoint of a number."""
@@ -321,7 +328,10 @@ class Sweeps(Shadows):
             params = iter(carry.params)
             bars = [next(params) for _ in numbers]
             self.adj = {v: next(params) for v in outer}
-            if isinstance(stmt, For):
+            if stmt.count in self.segments:
+                self.forward(stmt.body)
+                self.b.loc = stmt.loc.acting("adjoint")
+            elif isinstance(stmt, For):
                 self.env[stmt.index] = index
             for j in order.values():
                 self.shadow[stmt.params[j]] = next(params)
@@ -408,6 +418,7 @@ class Sweeps(Shadows):
         if isinstance(stmt, While):
             last = integer(self.b, "sub", self.primal(stmt.count), const(1))
             return Var(INT), last, const(-1), -1
+        index = stmt.index if stmt.count in self.segments else Var(INT, stmt.index.name)
         start, step = self.primal(stmt.start), stmt.step
         if not stmt.exits and abs(step) == 1:
             last = integer(self.b, "sub", self.primal(stmt.stop), const(step))
@@ -422,7 +433,7 @@ class Sweeps(Shadows):
             ahead = integer(self.b, "mul", integer(self.b, "sub", count, const(1)), const(step))
             last = integer(self.b, "add", start, ahead)
         before = integer(self.b, "sub", start, const(int(math.copysign(1, step))))
-        return Var(INT, stmt.index.name), last, before, -step
+        return index, last, before, -step
 
 
 def _var(x: Operand | None) -> Var:

@@ -20,6 +20,7 @@ from revtrace.passes.subscripts import subscripts_of
 from revtrace.passes.tape import Axis, Tapes
 from revtrace.program.build import Builder
 from revtrace.program.nodes import Block, Const, For, If, Loc, Op, Operand, Stmt, Var, While
+from revtrace.program.rebuild import clone, map_all
 from revtrace.program.types import Scalar, Stack
 
 __all__ = ["Forward", "known"]
@@ -32,12 +33,18 @@ class Forward:
     ----------
     env : dict
         For a primal value, what stands for it in the backward sweep.
+    segments : frozenset of Var
+        Loops at the top, by their ``count``, whose iterations are run again when they are reversed, see
+        `revtrace.passes.checkpoint`.
     places : dict
         For each loop that is reversed in place, by its ``count``: where among the
         statements of its block it was left out, and of which block.
     """
 
-    def __init__(self, where: Scopes, chosen: Plan, fused: set[Var], roots: frozenset[int]) -> None:
+    def __init__(
+        self, where: Scopes, chosen: Plan, fused: set[Var], roots: frozenset[int], segments: frozenset[Var]
+    ) -> None:
+        self.segments = segments
         self.where = where
         self.plan = chosen
         self.fused = fused
@@ -84,12 +91,8 @@ class Forward:
             match stmt:
                 case Op(name="keep"):
                     continue
-                case Op(name="call"):
-                    attrs = tuple((k, v) for k, v in stmt.attrs if k != "site")
-                    self.b.append(Op("call", stmt.args, None, attrs, stmt.loc))
-                    continue
-                case Op(name="copyto") if stmt.attr("site") is not None:
-                    self.b.append(Op("copyto", stmt.args, None, (), stmt.loc))
+                case Op(name="call" | "copyto") if stmt.attr("site") is not None:
+                    self.b.append(_plain(stmt))
                     continue
                 case Op():
                     if id(stmt) in self.plan.saved:
@@ -101,6 +104,9 @@ class Forward:
                     continue
                 case If():
                     self.b.append(self.fork(stmt))
+                case For() if stmt.count in self.segments:
+                    # The values that the backward sweep knows are those of the second run.
+                    self.b.append(clone(_plain(stmt), {}))
                 case For() | While():
                     self.b.append(replace(stmt, body=self.nest(stmt.body)))
             for var in stmt.outs:
@@ -199,6 +205,18 @@ class Forward:
             return self.b.op("pop", tape, type=var.type, hint=var.name)
         at = [self.tapes.position(self.b, axis, self.primal) for axis in axes]
         return self.b.op("load", tape, *at, type=var.type, hint=var.name, safe=True)
+
+
+def _plain(stmt: Stmt) -> Stmt:
+    """Return a statement without what is written down for its reversal only."""
+
+    def block(inner: Block) -> Block:
+        kept = (s for s in inner.stmts if not (isinstance(s, Op) and s.name == "keep"))
+        return Block(tuple(map(_plain, kept)), inner.results)
+
+    if isinstance(stmt, Op):
+        return replace(stmt, attrs=tuple((k, v) for k, v in stmt.attrs if k != "site"))
+    return map_all(stmt, block)
 
 
 def known(op: Op) -> dict[str, object]:

@@ -19,6 +19,8 @@ restore
     and put back on the way.
 keep
     Pushed in the forward sweep; out of branches at the top, handed out as a result.
+checkpoint
+    Of a loop whose segments are run again: stored where each begins (see `revtrace.passes.checkpoint`).
 """
 
 from __future__ import annotations
@@ -54,7 +56,7 @@ class Answer:
         The value's name in dumps; may be empty.
     loc : Loc
         What computes it.
-    answer : {"live", "recompute", "walk", "undo", "restore", "keep"}
+    answer : {"live", "recompute", "walk", "undo", "restore", "keep", "checkpoint"}
     bytes : int
         Kept per run of the block that computes it.
     loops : int

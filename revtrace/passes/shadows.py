@@ -46,8 +46,10 @@ class Shadows(Forward):
         Loops, by count, whose reversal says which shadow is whose when it is done.
     """
 
-    def __init__(self, demand: Demand, chosen: Plan, fused: set[Var], roots: frozenset[int]) -> None:
-        super().__init__(demand.scopes, chosen, fused, roots)
+    def __init__(
+        self, demand: Demand, chosen: Plan, fused: set[Var], roots: frozenset[int], segments: frozenset[Var]
+    ) -> None:
+        super().__init__(demand.scopes, chosen, fused, roots, segments)
         self.demand = demand
         self.shadow: dict[Var, Var] = {}
         self.rebuilt: dict[tuple[object, Place], Var] = {}

@@ -113,6 +113,10 @@ class Tapes:
             return const(at.constant), 0
         if self.at_top(at.base):
             return at.base, at.constant
+        made = self.where.definition.get(at.base)
+        if isinstance(made, Op) and made.name == "min" and depth:
+            found = [self.highest(y, depth - 1) for y in made.args]
+            return next(((y, c + at.constant) for y, c in filter(None, found)), None)
         loop = self.subscripts.loop_of(at.base)
         if loop is None or depth == 0:
             return None

@@ -101,5 +101,7 @@ def call_of(
     positional, keywords = whole_call(table.function, arguments)
     traced = by_parameter(trace(table.function, positional, keywords, Partial), table.function, arguments)
     every = Step("pullback", tuple(range(len(args))), tuple(kwargs), single=False, strict=False)
-    traced, plan, seeds = derive.sweeps(traced, table.request(every, len(full), arguments), tidy=tidy)
+    asked = table.request(every, len(full), arguments)
+    checkpoint = tidy and table.settings.checkpoint
+    traced, plan, seeds = derive.sweeps(traced, asked, tidy=tidy, checkpoint=checkpoint)
     return Call(traced, plan, arguments, table.here, seeds, tidied=tidy)

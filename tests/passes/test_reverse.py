@@ -25,8 +25,9 @@ def check_gradients(primal: Program, args: list[object], seed: int) -> None:
     values = run(primal, oracle.copies(args))
     wanted = oracle.gradients(primal, args, INPUTS, at, seeds)
     raw, _ = reverse(primal, INPUTS, at)
+    again, _ = reverse(primal, INPUTS, at, checkpoint=True)
     clean = differentiate(primal, INPUTS, at)
-    for made in (raw, clean, share(clean)):
+    for made in (raw, again, clean, share(clean)):
         verify(made)
         got = run(made, [*oracle.copies(args), *seeds])
         for a, b in zip(values, got, strict=False):
