@@ -17,7 +17,7 @@ import numpy as np
 
 from revtrace.containers import map_leaves
 from revtrace.errors import GradientError, UnsupportedError
-from revtrace.loc import Loc
+from revtrace.loc import definition
 from revtrace.trace.record import Arg, Attr, Cell, Guard, Item, Source, Traced
 
 __all__ = ["Callee", "Parameters", "by_parameter", "locate", "parameters", "unwrap", "whole_call"]
@@ -109,6 +109,7 @@ def _forwarding(f: Callable[..., Any]) -> FunctionType:
     forwarding.__qualname__ = getattr(f, "__qualname__", forwarding.__name__)
     forwarding.__module__ = getattr(f, "__module__", None) or "builtins"
     forwarding.__doc__ = getattr(f, "__doc__", None)
+    forwarding.forwards = f  # type: ignore[attr-defined]
     assert isinstance(forwarding, FunctionType)
     return forwarding
 
@@ -210,7 +211,7 @@ def locate(
         Arguments at the front that are not the caller's (a method's instance).
     """
     known = parameters(function)
-    here = Loc(function.__code__.co_filename, function.__code__.co_firstlineno, function=function.__name__)
+    here = definition(function)
     given = max(count, skipped)
     reach = given + len([p for p in known.positional[given:] if p in arguments])
     if known.star is not None:

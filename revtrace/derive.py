@@ -177,12 +177,13 @@ def with_aux(traced: Traced, has_aux: bool, here: Loc) -> tuple[Result, Result |
         return result.fields[0][1], result.fields[1][1]
     raise GradientError(
         f"{traced.program.name} does not return a pair", "has_aux=True is for functions that return (value, aux)",
-        "return (value, aux), or leave has_aux out", here,
+        "return (value, aux), or leave has_aux out", traced.returned if traced.returned.line else here,
     )  # fmt: skip
 
 
 def scalar(result: Result, traced: Traced, here: Loc) -> Leaf:
     """Return the one real number in a result, or refuse."""
+    here = traced.returned if traced.returned.line else here
     name = traced.program.name
     if isinstance(result, Made):
         shape = getattr(result.kind, "__name__", "container")

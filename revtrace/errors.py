@@ -54,7 +54,7 @@ def _render(what: str, why: str, instead: str, loc: Loc, inside: Loc = NOWHERE) 
     return "\n".join(lines)
 
 
-def _installed_in(file: str) -> str | None:
+def installed_in(file: str) -> str | None:
     """The installed package or standard module that a file belongs to, None for the user's own."""
     if file.startswith("<frozen "):
         return file.removeprefix("<frozen ").rstrip(">").partition(".")[0]
@@ -119,8 +119,8 @@ class RevtraceError(Exception):
         differentiated itself counts as the user's.
         """
         places = [self.loc, *self.calls]
-        own = {None, _installed_in(places[-1].file)}
-        loc = next(place for place in places if _installed_in(place.file) in own)
+        own = {None, installed_in(places[-1].file)}
+        loc = next(place for place in places if installed_in(place.file) in own)
         if loc != self.loc:
             type(self).__init__(self, self.what, self.why, self.instead, loc, self.loc)
 

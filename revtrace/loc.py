@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import linecache
 import os
 from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["NOWHERE", "Loc"]
+__all__ = ["NOWHERE", "Loc", "definition"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +49,17 @@ class Loc:
 
 
 NOWHERE = Loc()
+
+
+def definition(function: Any) -> Loc:
+    """Return the line of a function's ``def``, below its decorators."""
+    function = getattr(function, "forwards", function)
+    code = getattr(getattr(function, "__wrapped__", function), "__code__", None)
+    if code is None:
+        return NOWHERE
+    for line in range(code.co_firstlineno, code.co_firstlineno + 64):
+        text = linecache.getline(code.co_filename, line)
+        if text.lstrip().startswith(("def ", "async def ")) or "lambda" in text:
+            start = len(text) - len(text.lstrip())
+            return Loc(code.co_filename, line, start, len(text.rstrip()), code.co_qualname)
+    return Loc(code.co_filename, code.co_firstlineno, function=code.co_qualname)

@@ -1,5 +1,6 @@
 """Messages name the user's line, and the place in a library that it leads to."""
 
+import functools
 import importlib
 import pickle
 import textwrap
@@ -75,3 +76,35 @@ def test_pickled(modules: Any) -> None:
     error = _refused(modules[0].helper)
     again = pickle.loads(pickle.dumps(error))
     assert str(again) == str(error) and again.inside == error.inside
+
+
+def doubled(f: Any) -> Any:
+    @functools.wraps(f)
+    def called(x: float) -> Any:
+        return f(x)
+
+    return called
+
+
+@doubled
+def pair(x: float) -> Any:
+    y = 2 * x
+    return (y, y)
+
+
+@functools.lru_cache
+def whole(x: float) -> int:
+    return int(x)
+
+
+@pytest.mark.parametrize(("f", "source"), [(pair, "return (y, y)"), (whole, "return int(x)")], ids=["pair", "whole"])
+def test_a_result_without_a_gradient_is_where_it_is_returned(f: Any, source: str) -> None:
+    with revtrace.config.override(cache=False), pytest.raises(revtrace.GradientError) as caught:
+        revtrace.grad(f)(1.5)
+    assert str(caught.value).splitlines()[1].strip() == source
+
+
+def test_an_argument_without_a_gradient_is_where_the_function_is_defined() -> None:
+    with pytest.raises(revtrace.GradientError) as caught:
+        revtrace.grad(pair)(2)
+    assert "def pair(" in str(caught.value).splitlines()[1]

@@ -26,7 +26,7 @@ from revtrace.dispatch.traces import fitting
 from revtrace.dispatch.trampoline import OTHER, Trampoline, compile_trampoline
 from revtrace.errors import UnsupportedError
 from revtrace.kept import counting, keeps
-from revtrace.loc import Loc
+from revtrace.loc import Loc, definition
 from revtrace.passes.plan import Plan
 from revtrace.program.nodes import Program
 from revtrace.program.types import Scalar
@@ -380,10 +380,9 @@ class Specialisation:
             return
         entries = self.traced.inputs
         x, y = rendered(entries[first].source), rendered(entries[second].source)
-        code = self.function.__code__
         raise UnsupportedError(
             f"{x} and {y} share memory, and {self.function.__qualname__} writes {x}",
             "writes through one name would have to be seen through the other",
             f"pass a copy: {y}.copy()",
-            Loc(code.co_filename, code.co_firstlineno, function=code.co_name),
+            definition(self.function),
         )

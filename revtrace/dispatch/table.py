@@ -35,7 +35,7 @@ from revtrace.dispatch.steps import Step, differentiated
 from revtrace.dispatch.traces import Traces
 from revtrace.dispatch.trampoline import OTHER, Trampoline, boxed, form
 from revtrace.errors import InternalError, RevtraceError, UnsupportedError
-from revtrace.loc import Loc
+from revtrace.loc import Loc, definition
 from revtrace.passes.plan import Plan
 from revtrace.passes.shadows import BranchArrayError
 from revtrace.program.collector import rarely
@@ -94,7 +94,6 @@ class Table:
         self.entries: tuple[Callable[..., Any], ...] = ()
         self.specialisations: tuple[Specialisation, ...] = ()
         self._binder: Any = None
-        self.here = Loc(function.__code__.co_filename, function.__code__.co_firstlineno, function=function.__name__)
         self.primal = not steps
         self.extra = any(step.kind in ("pullback", "pushforward") for step in steps)
         # Whether a call may have values of other systems.
@@ -105,6 +104,11 @@ class Table:
         # Calls with hosts' values, by structure; what `revtrace.interop` remembers.
         self.calls: dict[Any, Any] = {}
         watchers.add(self)
+
+    @functools.cached_property
+    def here(self) -> Loc:
+        """The function's definition, for errors."""
+        return definition(self.function)
 
     def forget(self) -> None:
         """Drop all specialisations: a rule they may have used has changed."""

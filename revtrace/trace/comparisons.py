@@ -17,6 +17,8 @@ from revtrace.trace.state import DictBox, Growing, ListBox, ObjectBox, SetBox, S
 from revtrace.trace.values import Bound, Maybe, Num, Ref, Static, Tup, Undef, View, is_number, is_numeric
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from revtrace.trace.machine import Tracer
 
 
@@ -71,16 +73,26 @@ def _equal(t: Tracer, st: State, x: Any, y: Any) -> Any:
         a, b = items_of(t, st, x), items_of(t, st, y)
         if len(a) != len(b):
             return Static(False)
-        result: Any = Static(True)
-        for p, q in zip(a, b, strict=True):
-            result = both(t, result, truth(t, st, compare(t, st, "==", p, q)))
-        return result
+        return _all_equal(t, st, zip(a, b, strict=True))
     left, right = members(st, x), members(st, y)
     if left is not None and right is not None:
         return Static(left == right)
     if isinstance(x, Ref) and isinstance(y, Ref):
+        one, other = st.box(x), st.box(y)
+        if isinstance(one, DictBox) and isinstance(other, DictBox):
+            ours, theirs = dict(one.items), dict(other.items)
+            if ours.keys() != theirs.keys():
+                return Static(False)
+            return _all_equal(t, st, [(ours[k], theirs[k]) for k in ours])
         return _one(t, x, y)
     return Static(False)
+
+
+def _all_equal(t: Tracer, st: State, pairs: Iterable[tuple[Any, Any]]) -> Any:
+    result: Any = Static(True)
+    for p, q in pairs:
+        result = both(t, result, truth(t, st, compare(t, st, "==", p, q)))
+    return result
 
 
 def _order(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import copy
 import inspect
-import linecache
 import sys
 import types
 from collections.abc import Callable
 from typing import Any
 
 from revtrace.errors import GradientError, UnsupportedError
-from revtrace.loc import NOWHERE, Loc
+from revtrace.loc import Loc, definition
 from revtrace.program.deep import deep
 from revtrace.program.nodes import Const, If, Op, Operand, Program, Var
 from revtrace.trace.callables.calls import call
@@ -215,7 +214,8 @@ def _trace(t: Tracer, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     st = State(originals=t.originals)
     t.current = st
     function, names, values, named = _arguments(fn, args, kwargs)
-    t.b.loc = _definition(function)
+    t.b.loc = definition(function)
+    t.returned = t.b.loc, None
     traced_args = tuple(external(t, st, v, Arg(n), "arg") for n, v in zip(names, values, strict=True))
     traced_kwargs = {k: external(t, st, v, Arg(k), "arg") for k, v in named.items()}
     # Arguments are inputs in call order whether or not the function reads them.
@@ -228,6 +228,7 @@ def _trace(t: Tracer, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     result = call(t, st, value, traced_args, traced_kwargs)
     if t.side_effects is not None or len(t.tapes) > 1:
         guard_apart(t)
+    t.b.loc = t.returned[0]
     outputs: list[Operand] = []
     built = result_of(t, st, result, outputs, set())
     for used in (*outputs, *(var for var, _ in t.inputs.values())):
@@ -237,21 +238,17 @@ def _trace(t: Tracer, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     written = {r for r in t.written_roots() if isinstance(r, Var)}
     inputs = tuple(i if var not in written else type(i)(i.source, i.kind, i.python_type, True) for _, (var, i) in order)
     return Traced(
-        program, inputs, built, tuple(t.guards.values()), t.reliance, t.side_effects, t.catches, t.pins.used, t.once
+        program,
+        inputs,
+        built,
+        tuple(t.guards.values()),
+        t.reliance,
+        t.side_effects,
+        t.catches,
+        t.pins.used,
+        t.once,
+        t.returned[0],
     )
-
-
-def _definition(function: Any) -> Loc:
-    """Return the line of a function's ``def``, below its decorators."""
-    code = getattr(function, "__code__", None)
-    if code is None:
-        return NOWHERE
-    for line in range(code.co_firstlineno, code.co_firstlineno + 64):
-        text = linecache.getline(code.co_filename, line)
-        if text.lstrip().startswith(("def ", "async def ")) or "lambda" in text:
-            start = len(text) - len(text.lstrip())
-            return Loc(code.co_filename, line, start, len(text.rstrip()), code.co_qualname)
-    return Loc(code.co_filename, code.co_firstlineno, function=code.co_qualname)
 
 
 def _first_yield(code: types.CodeType) -> Loc | None:

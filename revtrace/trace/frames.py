@@ -15,9 +15,12 @@ from revtrace.trace.record import Source
 from revtrace.trace.state import State
 from revtrace.trace.values import Ref, Value
 
-__all__ = ["RETURN", "Exit", "Frame", "Stop", "shape_of"]
+__all__ = ["ABOVE", "RETURN", "Exit", "Frame", "Stop", "shape_of", "waiting"]
 
 RETURN = -1
+
+ABOVE = ".above "
+"""How the names of the locals begin in which values wait that lie above a loop's own stack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,8 @@ class Frame:
     """How many values the program had when the frame was entered."""
     trying: bool = False
     """Whether the instruction being traced is inside a ``try`` or ``with``."""
+    nesting: int = 0
+    """In how many arms of conditions the walk is, since the loop or the frame around was entered."""
 
     @property
     def flow(self) -> Flow:
@@ -91,18 +96,32 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Where a walk ends: the label it ends with, the tag it leaves in the state, the block meant."""
+    """Where a walk ends: the label it ends with, the tag it leaves in the state, the block meant.
+
+    At a loop's end the stack is cut to ``depth`` values; so many ``above`` these wait in locals (`waiting`), as the
+    block after the loop goes on with them: the subject of a ``match``, what a ``with`` calls when it is left.
+    """
 
     label: Any
     tag: int = 0
     block: int | None = None
     depth: int = 0
+    above: int = 0
+
+
+def waiting(tag: int, place: int) -> str:
+    """Return the local in which a value above a loop's own stack waits until the loop is left by a way."""
+    return f"{ABOVE}{tag} {place}"
 
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """One way out of a walked region: its label, the state there, and the flag that says it was taken."""
+    """One way out of a walked region: its label, the state there, and the flag that says it was taken.
+
+    One that is ``postponed`` is walked on from only after the conditions around it, see `Tracer.fork`.
+    """
 
     label: Any
     state: State
     flag: Operand
+    postponed: bool = False

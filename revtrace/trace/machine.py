@@ -10,26 +10,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from revtrace.decode import Instr
-from revtrace.errors import InternalError
+from revtrace.errors import InternalError, installed_in
 from revtrace.program.nodes import Block, Const, If, Operand, Stmt, const
 from revtrace.program.types import BOOL
 from revtrace.trace import state as states
-from revtrace.trace.frames import RETURN, Exit, Frame, Stop
+from revtrace.trace.frames import RETURN, Exit, Frame, Stop, waiting
 from revtrace.trace.join import Joiner
 from revtrace.trace.recorder import Recorder
 from revtrace.trace.sameness import DEAD
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
 from revtrace.trace.steps.attempts import Parting, attempt, leave_by, part
-from revtrace.trace.values import Static
+from revtrace.trace.values import NONE, Ref, Static
 
 __all__ = ["Tracer"]
 
 MAX_STATEMENTS = 60_000
 MAX_DEPTH = 900
+MAX_NESTING = 100
+"""In so many conditions the next one is walked after the outermost of them: a long chain of ``elif`` stays flat."""
 
 TRUE = const(True)
 FALSE = const(False)
@@ -116,6 +119,9 @@ class Tracer(Recorder):
                 block = current.successors[-1]
             elif outcome == "return":
                 value = st.stack.pop()
+                if value is not self.returned[1] or installed_in(self.returned[0].file):
+                    # Where a value was made that is only handed on, it was returned first.
+                    self.returned = self.b.loc, value
                 return [Exit(RETURN, State({}, [value], st.heap, 0, self.originals), TRUE)]
             elif outcome == "raise":
                 handler = current.handler
@@ -140,7 +146,10 @@ class Tracer(Recorder):
         st.locals = {k: v if k in live or k in kept or k[0] == "." else DEAD for k, v in st.locals.items()}
         if stop.label == "end":
             st.tag = stop.tag
-            # What is left above the loop's own stack is inner loops' iterators.
+            for k, value in enumerate(st.stack[stop.depth : stop.depth + stop.above]):
+                # An inner loop's iterator is only dropped.
+                left = isinstance(value, Ref) and isinstance(st.box(value), states.IterBox)
+                st.locals[waiting(stop.tag, k)] = NONE if left else value
             del st.stack[stop.depth :]
         return Exit(stop.label, st, TRUE)
 
@@ -187,6 +196,8 @@ class Tracer(Recorder):
                 if fix is not None:
                     fix(st)
                 return [Exit(other, st, TRUE)] if other not in stops else [self.stopped(fr, other, st, stops[other])]
+        if fr.nesting >= MAX_NESTING:
+            return self.postpone(fr, cond, ways, st, stops)
         merge = self.merge_block(fr, t, f, stops)
         inner = stops if merge is None else {**stops, merge: Stop(merge)}
         mark = self.fork_mark
@@ -200,22 +211,64 @@ class Tracer(Recorder):
             arms.append(self.arm(fr, cond, block, branch_state, inner))
         self.b.loc = loc
         joined = self.combine(cond, *arms[0], *arms[1])
+        if merge is not None or not fr.nesting:
+            joined = self.resume(fr, joined, inner, postponed=True)
         try:
-            return self.go_on(fr, merge, joined, stops)
+            after = self.go_on(fr, merge, joined, stops)
+            return after if fr.nesting else self.resume(fr, after, stops, postponed=True)
         finally:
             self.fork_mark = mark
+
+    @contextmanager
+    def nested(self, fr: Frame) -> Iterator[None]:
+        """Count one more condition around what is walked."""
+        fr.nesting += 1
+        try:
+            yield
+        finally:
+            fr.nesting -= 1
 
     def arm(
         self, fr: Frame, cond: Operand, block: int, st: State, stops: Mapping[int, Stop]
     ) -> tuple[list[Stmt], list[Exit]]:
         """Record what follows from a block under a condition; where all of it raises there is no exit."""
-        with self.under(cond) as stmts:
+        with self.nested(fr), self.under(cond) as stmts:
             try:
                 exits = self.resume(fr, self.run(fr, block, st, stops), stops)
             except PythonRaise:
                 self.dead_end(fr.flow.blocks[block].handler is not None)
                 exits = []
         return stmts, exits
+
+    def postpone(
+        self,
+        fr: Frame,
+        cond: Operand,
+        ways: list[tuple[int, Callable[[State], None] | None]],
+        st: State,
+        stops: Mapping[int, Stop],
+    ) -> list[Exit]:
+        """Return the two ways of a condition without walking them."""
+        mark, self.fork_mark = self.fork_mark, self.latest()
+        arms = []
+        for block, fix in ways:
+            state = st.fork()
+            if fix is not None:
+                fix(state)
+            stop = stops.get(block)
+            arms.append(Exit(block, state, TRUE, True) if stop is None else self.stopped(fr, block, state, stop))
+        joined = self.combine(cond, [], arms[:1], [], arms[1:])
+        self.fork_mark = mark
+        return joined
+
+    @contextmanager
+    def apart(self, fr: Frame) -> Iterator[None]:
+        """Count the conditions in a loop's body, or in what follows some, by themselves."""
+        nesting, fr.nesting = fr.nesting, 0
+        try:
+            yield
+        finally:
+            fr.nesting = nesting
 
     @contextmanager
     def under(self, cond: Operand) -> Iterator[list[Stmt]]:
@@ -237,7 +290,9 @@ class Tracer(Recorder):
             return joined
         # Only some paths reach the block where the ways meet: the rest is guarded.
         here = at_merge[0]
-        with self.under(here.flag) as stmts:
+        if fr.nesting >= MAX_NESTING:
+            return [*others, replace(here, postponed=True)]
+        with self.nested(fr), self.under(here.flag) as stmts:
             try:
                 rest = self.resume(fr, self.run(fr, merge, here.state, stops), stops)
             except PythonRaise:
@@ -245,10 +300,15 @@ class Tracer(Recorder):
                 rest = []
         return self.combine(here.flag, stmts, rest, [], others)
 
-    def resume(self, fr: Frame, exits: list[Exit], stops: Mapping[int, Stop]) -> list[Exit]:
-        """Walk on from exits that are not at a stop."""
+    def resume(self, fr: Frame, exits: list[Exit], stops: Mapping[int, Stop], *, postponed: bool = False) -> list[Exit]:
+        """Walk on from exits that are not at a stop; from those postponed only if they are asked for."""
+        if postponed:
+            exits = [replace(e, postponed=False) for e in exits]
+            with self.apart(fr):
+                return self.resume(fr, exits, stops)
         while True:
             open_exits = [e for e in exits if isinstance(e.label, int) and e.label != RETURN and e.label not in stops]
+            open_exits = [e for e in open_exits if not e.postponed]
             if not open_exits:
                 return exits
             here = open_exits[0]
@@ -315,7 +375,7 @@ class Tracer(Recorder):
             flag: Operand = TRUE
             if not certain:
                 flag = joiner.operand(x.flag if x else FALSE, y.flag if y else FALSE, BOOL, "taken")
-            exits.append(Exit(label, state, flag))
+            exits.append(Exit(label, state, flag, any(e is not None and e.postponed for e in (x, y))))
         if left or right or joiner.outs:
             self.b.append(
                 If(

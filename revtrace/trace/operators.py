@@ -160,6 +160,8 @@ def _repeat(t: Tracer, st: State, x: Any, y: Any) -> Any:
 
 def inplace(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
     """``x symbol= y``; arrays and lists are changed in place."""
+    if is_text(x) or is_text(y):
+        return run_time_text(t, x, y)
     x, y = t.use(x), t.use(y)
     if isinstance(x, View):
         if x.ndim == 0:

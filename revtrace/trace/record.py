@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from revtrace.loc import NOWHERE
 from revtrace.program.nodes import Loc, Program
 from revtrace.trace.reliance import Reliance
 
@@ -277,6 +278,8 @@ class Traced:
         Whether the program holds for some numbers only, which it checks (`revtrace.trace.pins`).
     once : bool
         Whether it holds for the call that was traced only: a library's function raised there, and was caught.
+    returned : Loc
+        Where the result is returned; not known of a trace from the disk.
     """
 
     program: Program
@@ -288,3 +291,4 @@ class Traced:
     catches: Loc | None = None
     pinned: bool = False
     once: bool = False
+    returned: Loc = NOWHERE

@@ -13,7 +13,7 @@ import numpy as np
 
 from revtrace.calls.draws import Tape
 from revtrace.errors import UnsupportedError
-from revtrace.loc import Loc
+from revtrace.loc import NOWHERE, Loc
 from revtrace.program.build import Builder
 from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Var, While, const, walk
 from revtrace.trace import state as states
@@ -61,6 +61,8 @@ class Recorder:
         self.fork_mark = 0
         self.depth = 0
         self.frames: list[Frame] = []
+        self.returned: tuple[Loc, Any] = NOWHERE, None
+        """Where the value was returned that was returned last."""
         self.pinned: Loc | None = None
         """The user's place while a definition of revtrace's own is walked, see `revtrace.trace.definitions`."""
         self.catches: Loc | None = None
@@ -72,6 +74,8 @@ class Recorder:
         """An exception of each class by which a loop is left."""
         self.before_raising: set[Any] = set()
         """Numbers and arrays that were there before a ``with np.errstate(...="raise")``."""
+        self.numpy_errors: dict[str, Any] = {}
+        """What ``np.seterr`` has set, if it was called."""
         self.parts = False
         """Whether instructions inside of ``try`` part wherever they may raise: where only that leaves a loop."""
         self.decides = False
@@ -312,7 +316,7 @@ class Recorder:
             need.loops += value.loops
             raise need
         if isinstance(value, Static) and isinstance(value.value, RunTimeText):
-            raise value.value.refusal()
+            raise value.value.refusal(self.b.loc)
         return value
 
     def dead_end(self, caught: bool = False) -> None:

@@ -41,6 +41,8 @@ class ListBox:
     """Whether it was chosen among others by a run-time index, so that writing to it would be lost."""
     made: tuple[Any, ...] = ()
     """The loops for which those others lie in buffers; were they unrolled, the list itself would be known."""
+    deciding: BaseException | None = None
+    """What is raised to have that index known when tracing, which makes it one of those others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,11 +62,27 @@ def test_many_arms(x: float) -> None:
     assert slopes == ((1.0, 0.0) if arm is None else (2 * x, arm + 0.5))
 
 
-def test_too_many_arms_are_refused() -> None:
-    f = arms(1000)
-    with pytest.raises(revtrace.UnsupportedError, match="1001 levels deep"):
-        revtrace.grad(f)(3.5, 0.7)
-    assert revtrace.wrap(f)(3.5, 0.7) == f(3.5, 0.7)
+def returning(count: int) -> Callable[[float, float], float]:
+    """Return a function of many branches one after the other, from each of which there is a way out."""
+    lines = ["def returning(x, y):"]
+    for k in range(count):
+        lines += [f"    if x < {k}.0:", "        if y < x:", f"            return x * {k}.5 + y", "        y = y + 1.0"]
+    return made("\n".join([*lines, "    return x * x * y"]), "returning")
+
+
+@pytest.mark.parametrize(("made_of", "count"), [(arms, 500), (returning, 110)], ids=["arms", "returning"])
+def test_more_arms_than_programs_have_levels(made_of: Callable[..., Any], count: int) -> None:
+    f = made_of(count)
+    program = revtrace.wrap(f).program(3.5, 0.7)
+    assert depth(program.body) < 200
+    with revtrace.config.override(interpret=True, cache=False):
+        derived = revtrace.value_and_grad(f, argnums=(0, 1))
+        for x in (3.5, count - 0.5, count + 3.0):
+            value, slopes = derived(x, 0.7)
+            assert value == f(x, 0.7)
+            h = 1e-6
+            by_x, by_y = (f(x + h, 0.7) - f(x - h, 0.7)) / (2 * h), (f(x, 0.7 + h) - f(x, 0.7 - h)) / (2 * h)
+            assert slopes == pytest.approx((by_x, by_y), rel=1e-5, abs=1e-6)
 
 
 def test_what_python_cannot_nest_is_interpreted() -> None:

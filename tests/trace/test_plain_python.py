@@ -293,9 +293,28 @@ def test_clocks_and_counters() -> None:
 def test_the_state_of_floating_point_errors_comes_back() -> None:
     def f(x: float) -> float:
         old = np.seterr(divide="ignore")
-        y = x * x
+        y = x * (3.0 if np.geterr()["divide"] == "ignore" else 4.0)
         np.seterr(**old)
-        return y
+        return y * (2.0 if np.geterr() == old else 5.0)
+
+    agrees(f, 0.7)
+
+    def caught(x: float) -> float:
+        with np.errstate(all="raise"):
+            try:
+                return float(np.log(np.float64(x) - x))
+            except FloatingPointError:
+                return 0.0
+
+    refuses(caught, 0.7, match="catches FloatingPointError")
+
+
+def test_dicts_are_equal_by_their_items() -> None:
+    def f(x: float) -> float:
+        same = {"a": x, "b": 1} == dict(b=1, a=x)
+        return (
+            x * (2.0 if same else 3.0) * (5.0 if {"a": x} != {"b": x} else 7.0) * (1.5 if {"a": x} == {"a": 1.0} else 1)
+        )
 
     agrees(f, 0.7)
 

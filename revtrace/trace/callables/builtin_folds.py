@@ -64,6 +64,9 @@ def _extreme(t: Tracer, st: State, args: Args, kwargs: Kwargs, name: str) -> Any
             from revtrace.trace.ndarray.convert import as_array
             from revtrace.trace.numpy.extremes import extreme
 
+            count = containers.as_static(t, st, containers.length(t, st, source))
+            if default is not None and not isinstance(count, Static):
+                return _extreme_if_any(t, st, source, name, default)
             found = extreme(t, as_array(t, source, st), None, False, name, python=True)
             box = st.box(source) if isinstance(source, Ref) else None
             return Num(found.operand, box.weak) if isinstance(box, Growing) else found
@@ -78,11 +81,24 @@ def _extreme(t: Tracer, st: State, args: Args, kwargs: Kwargs, name: str) -> Any
             if default is not None:
                 return default
             raise PythonRaise(ValueError(f"{name}() iterable argument is empty"))
+        if isinstance(found, Maybe) and default is not None:
+            return choose(t, found.flag, found.value, t.use(default))
         return t.use(found)
     found = t.use(args[0])
     for x in args[1:]:
         found = better(st, found, t.use(x))
     return found
+
+
+def _extreme_if_any(t: Tracer, st: State, source: Any, name: str, default: Any) -> Any:
+    """The largest or least of numbers of which there may be none."""
+
+    def better(state: State, acc: Any, x: Any) -> Any:
+        some, best = acc.items
+        return Tup((Static(True), x if isinstance(some, Static) else choose(t, some.operand, two(t, name, best, x), x)))
+
+    some, best = fold(t, st, source, Tup((Static(False), Static(0))), better).items
+    return choose(t, numbers.as_num(t, some).operand, best, t.use(default))
 
 
 def two(t: Tracer, name: str, a: Any, b: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import pprint
 import types
 import typing
 import warnings
@@ -16,7 +17,7 @@ from revtrace.trace.ndarray import arrays
 from revtrace.trace.objects import containers
 from revtrace.trace.objects.attributes import Super, get_attribute, set_attribute
 from revtrace.trace.objects.members import store_field
-from revtrace.trace.objects.texts import is_message, run_time_text
+from revtrace.trace.objects.texts import is_message, pinned, run_time_text
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import CellBox, DictBox, Growing, ListBox, ObjectBox, SetBox, State
 from revtrace.trace.values import NONE, Bound, Num, Ref, Static, Tup, Vectorized
@@ -199,21 +200,26 @@ def _super(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -
 
 
 @on(
-    print, warnings.warn, logging.debug, logging.info, logging.warning, logging.error, logging.Logger.debug,
-    logging.Logger.info, logging.Logger.warning, logging.Logger.error, logging.Logger.critical, logging.Logger.log,
+    print, pprint.pprint, warnings.warn, logging.debug, logging.info, logging.warning, logging.error, logging.exception,
+    logging.critical, logging.log, logging.Logger.debug, logging.Logger.info, logging.Logger.warning,
+    logging.Logger.error, logging.Logger.exception, logging.Logger.critical, logging.Logger.log,
 )  # fmt: skip
 def _print(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     # What is printed is no part of the value; the compiled function is silent.
     return NONE
 
 
+_OF_ARRAYS = (np.array2string, np.array_repr, np.array_str, pprint.pformat)
+
+
 def _texts() -> None:
-    for f in (str, repr, ascii, format, hash, ord, chr, bin, hex, oct, bytes):
+    for f in (str, repr, ascii, format, hash, ord, chr, bin, hex, oct, bytes, *_OF_ARRAYS):
 
         def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None, f: Any = f) -> Any:
-            known = [containers.as_static(t, st, a) for a in args]
-            if any(is_message(k) or not isinstance(k, Static) for k in known):
-                if f in (str, repr, ascii, format):
+            known = [pinned(t, containers.as_static(t, st, a)) for a in args]
+            named = {k: containers.as_static(t, st, v) for k, v in kwargs.items()}
+            if any(is_message(k) or not isinstance(k, Static) for k in (*known, *named.values())):
+                if f in (str, repr, ascii, format, *_OF_ARRAYS):
                     return run_time_text(t, *known)
                 integers = tuple(k.operand for k in known if isinstance(k, Num) and k.dtype[0] in "iub")
                 if integers:
@@ -224,7 +230,7 @@ def _texts() -> None:
                     "use the value itself",
                 )
             try:
-                return Static(f(*(k.value for k in known)))
+                return Static(f(*(k.value for k in known), **{k: v.value for k, v in named.items()}))
             except Exception as error:
                 raise PythonRaise(error) from None
 

@@ -15,6 +15,7 @@ from revtrace.trace.ndarray import arrays, assignment, subscripts
 from revtrace.trace.ndarray.convert import as_array, dtype_argument, shape_argument
 from revtrace.trace.ndarray.folds import note_order
 from revtrace.trace.objects import containers, indexing
+from revtrace.trace.objects.texts import TEXT_METHODS, run_time_text
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import Growing, ListBox, Numbers, State
 from revtrace.trace.values import NONE, Num, Static, Tup
@@ -174,6 +175,14 @@ def _partition(t: Tracer, st: State, self: Any, kth: Any, axis: Any = Static(-1)
 @refused
 def _in_place(t: Tracer, st: State, self: Any, *args: Any, **kwargs: Any) -> Any:
     raise t.unsupported("resizing an array in place", "other names of it would see it", "use x = np.resize(x, shape)")
+
+
+# strings made of run-time numbers --------------------------------------------------------------------
+
+
+@method_handler("text", *TEXT_METHODS)
+def _another_text(t: Tracer, st: State, self: Any, *args: Any, **kwargs: Any) -> Any:
+    return run_time_text(t, self, *args, *kwargs.values())
 
 
 # numbers --------------------------------------------------------------------------------------------

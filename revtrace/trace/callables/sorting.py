@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Operand, const
-from revtrace.program.types import Scalar
+from revtrace.program.types import BOOL, Scalar
 from revtrace.trace import comparisons, numbers
 from revtrace.trace.callables.functions import Args, Kwargs, method_handler, on
+from revtrace.trace.kinds import is_tuple
 from revtrace.trace.ndarray import arrays
 from revtrace.trace.ndarray.ordering import order_of
 from revtrace.trace.ndarray.selection import choose
@@ -52,8 +54,16 @@ def _sorted(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) 
         return st.new(ListBox(tuple(items[k] for k in order)))
     if len(items) > FEW and all(is_numeric(r) for r in ranks):
         return st.new(ListBox(tuple(_by_order(t, st, items, ranks, bool(reverse.value)))))
+    if len(items) > FEW:
+        columns = _columns(t, st, ranks)
+        if columns is not None:
+            return st.new(ListBox(tuple(_picked(t, st, items, _by_columns(t, *columns, bool(reverse.value))))))
     if len(items) > 2 * FEW:
-        raise t.unsupported("sorting by keys that are no numbers", "their order is known only when running", "")
+        raise t.unsupported(
+            "sorting by keys that are no numbers",
+            "their order is known only when running",
+            "give a key that returns a number or a tuple of numbers",
+        )
     return st.new(ListBox(tuple(_by_exchanges(t, st, items, ranks, bool(reverse.value)))))
 
 
@@ -115,17 +125,67 @@ def _in_buffer(t: Tracer, st: State, source: Any, reverse: bool) -> Ref:
     assert isinstance(box, Growing)
     line = grown(t, st, ref, None)
     order = _ordered(t, line, reverse)
-    out = arrays.new_array(t, line.dtype, line.shape)
-    arrays.for_each(
-        t, line.shape, lambda ix: arrays.store_at(t, out, ix, arrays.load_at(t, line, (arrays.load_at(t, order, ix),)))
-    )
-    return st.new(replace(box, buffer=out))
+    return st.new(replace(box, buffer=_gathered(t, line, order)))
 
 
 def _by_order(t: Tracer, st: State, items: list[Any], ranks: list[Any], reverse: bool) -> list[Any]:
     order = _ordered(t, tables.table_of(t, ranks), reverse)
     places = [arrays.load_at(t, order, (const(k, "i8"),)) for k in range(len(items))]
     return _picked(t, st, items, places)
+
+
+def _columns(t: Tracer, st: State, ranks: list[Any]) -> tuple[list[list[Any]], bool] | None:
+    """Take tuples apart that are compared: their places, first to last, and whether these are all there is.
+
+    What has no order that is known, as an instance, ends them: Python asks for it only where all before is equal.
+    """
+    if all(is_numeric(r) for r in ranks):
+        return [ranks], True
+    known = [containers.as_static(t, st, r) for r in ranks]
+    if all(isinstance(k, Static) for k in known):
+        try:
+            order = {x: k for k, x in enumerate(sorted({k.value for k in known}))}
+        except TypeError:
+            return None
+        return [[Static(order[k.value]) for k in known]], True
+    if not all(is_tuple(r) or (isinstance(r, Ref) and isinstance(st.box(r), ListBox)) for r in ranks):
+        return None
+    rows = [containers.items_of(t, st, r) for r in ranks]
+    if len({len(row) for row in rows}) > 1:
+        return None
+    columns: list[list[Any]] = []
+    for column in zip(*rows, strict=True):
+        found = _columns(t, st, list(column))
+        columns += [] if found is None else found[0]
+        if found is None or not found[1]:
+            return (columns, False) if columns else None
+    return columns, True
+
+
+def _by_columns(t: Tracer, columns: list[list[Any]], whole: bool, reverse: bool) -> list[Operand]:
+    """The places of tuples in order: by their last parts, then by those before, which keeps equal ones in order."""
+    lines = [tables.table_of(t, column) for column in columns]
+    order: View | None = None
+    for line in reversed(lines):
+        step = _ordered(t, line if order is None else _gathered(t, line, order), reverse)
+        order = step if order is None else _gathered(t, order, step)
+    assert order is not None
+    places = [arrays.load_at(t, order, (const(k, "i8"),)) for k in range(len(columns[0]))]
+    for a, b in () if whole else itertools.pairwise(places):
+        differ: Operand = const(False)
+        for line in lines:
+            x, y = (arrays.load_at(t, line, (at,)) for at in (a, b))
+            differ = t.b.op("or", differ, t.b.compare("ne", x, y), type=BOOL)
+        t.check(differ, "unsupported: equal numbers before what has no order")
+    return places
+
+
+def _gathered(t: Tracer, line: View, order: View) -> View:
+    out = arrays.new_array(t, line.dtype, line.shape)
+    arrays.for_each(
+        t, line.shape, lambda ix: arrays.store_at(t, out, ix, arrays.load_at(t, line, (arrays.load_at(t, order, ix),)))
+    )
+    return out
 
 
 def _picked(t: Tracer, st: State, items: list[Any], places: list[Operand]) -> list[Any]:

@@ -18,7 +18,7 @@ from revtrace.errors import UnsupportedError
 from revtrace.trace.frames import Exit, Stop
 from revtrace.trace.loop.rolled import NotALoopError, rolled_loop
 from revtrace.trace.loop.unrolled import unrolled
-from revtrace.trace.loop.ways import Loop, leave, leave_by_handlers
+from revtrace.trace.loop.ways import Loop, leave, leave_by_handlers, way_out
 from revtrace.trace.objects.iterators import parts_of, taken, used_up
 from revtrace.trace.objects.rolling import roll
 from revtrace.trace.signals import EndlessError, NeedStatic, PythonRaise
@@ -55,7 +55,7 @@ def trace_loop(t: Tracer, fr: Frame, header: int, st: State, stops: Mapping[int,
             continue
         if target not in inner:
             tag = len(inner)
-            inner[target] = Stop("end", tag, depth=depth)
+            inner[target] = way_out(fr, target, tag, depth)
             ways.append((tag, target))
     loop = Loop(header, counted, inner, ways, depth)
     raises = any(target in fr.shape.raising and not t.plain_raise(fr, target) for _, target in info.exits)
@@ -70,10 +70,8 @@ def trace_loop(t: Tracer, fr: Frame, header: int, st: State, stops: Mapping[int,
     mark, t.fork_mark = t.fork_mark, t.latest()
     try:
         after: State | Exit | None
-        if counted:
-            after = _counted(t, fr, loop, st, key)
-        else:
-            after = _uncounted(t, fr, loop, st, key)
+        with t.apart(fr):
+            after = (_counted if counted else _uncounted)(t, fr, loop, st, key)
     finally:
         t.fork_mark = mark
     t.b.loc = loc

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Var, const
-from revtrace.trace.frames import RETURN, Exit, Stop
+from revtrace.trace.frames import ABOVE, RETURN, Exit, Stop, waiting
 from revtrace.trace.state import State
 from revtrace.trace.steps.attempts import (
     RAISED,
@@ -16,13 +16,13 @@ from revtrace.trace.steps.attempts import (
     ways_of_raising,
     ways_out_of_handlers,
 )
-from revtrace.trace.values import NONE, Static
+from revtrace.trace.values import NONE, Maybe, Static
 
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
     from revtrace.trace.machine import Tracer
 
-__all__ = ["Loop", "leave", "leave_by_handlers"]
+__all__ = ["Loop", "leave", "leave_by_handlers", "way_out"]
 
 
 @dataclass(slots=True)
@@ -39,12 +39,18 @@ class Loop:
     params: set[Var] = field(default_factory=set)
 
 
+def way_out(fr: Frame, target: int, tag: int, depth: int) -> Stop:
+    """Return the stop of walks that leave a loop for a block."""
+    expected = None if raised_to(fr, target) is not None else fr.flow.blocks[target].depth
+    return Stop("end", tag, depth=depth, above=0 if expected is None else max(0, expected - depth))
+
+
 def leave_by_handlers(fr: Frame, loop: Loop) -> None:
     """Have exceptions that are caught outside of a loop, and what handlers inside jump to, among the ways out of it."""
     for target in (*ways_of_raising(fr, loop.header, loop.depth), *ways_out_of_handlers(fr, loop.header)):
         if target not in loop.stops:
             tag = len(loop.stops)
-            loop.stops[target] = Stop("end", tag, depth=loop.depth)
+            loop.stops[target] = way_out(fr, target, tag, loop.depth)
             loop.ways.append((tag, target))
 
 
@@ -57,13 +63,14 @@ def leave(t: Tracer, fr: Frame, loop: Loop, st: State, tag: Any, stops: Mapping[
         entry = raised_to(fr, target)
 
         def pop(state: State) -> None:
+            above = [state.locals.pop(waiting(way, k), NONE) for k in range(loop.stops[target].above if way else 0)]
+            state.locals = {k: v for k, v in state.locals.items() if not k.startswith(ABOVE)}
             if entry is not None:
                 if target not in stops:
                     arrive(t, state, entry)
                 return
-            expected = fr.flow.blocks[target].depth
-            while way and expected is not None and len(state.stack) < expected:
-                state.stack.append(NONE)
+            # Where the loop is left in this way, they are there.
+            state.stack += [value.value if isinstance(value, Maybe) else value for value in above]
             if loop.counted and way == 0 and fr.flow.blocks[loop.header].instrs[-1].arg:
                 state.stack.pop()
 

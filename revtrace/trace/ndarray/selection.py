@@ -113,5 +113,6 @@ def _chosen(t: Tracer, st: State, items: list[Any], index: Operand) -> Any:
     found = tuple(_chosen(t, st, list(column), index) for column in columns)
     first = items[0]
     if isinstance(first, Ref):
-        return st.new(ListBox(found, borrowed=True))
+        deciding = t.pins.need(t, (index,), "a list chosen by a run-time index changes")
+        return st.new(ListBox(found, borrowed=True, deciding=deciding))
     return Tup(found, first.cls if isinstance(first, Tup) else None)

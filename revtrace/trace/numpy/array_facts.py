@@ -20,6 +20,7 @@ from revtrace.trace.state import DictBox, State
 from revtrace.trace.values import NONE, Elementwise, Num, Ref, Static, Tup, View
 
 if TYPE_CHECKING:
+    from revtrace.errors import UnsupportedError
     from revtrace.trace.frames import Frame
     from revtrace.trace.machine import Tracer
 
@@ -126,11 +127,7 @@ def _errstate(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None
     if not any(isinstance(v, Static) and v.value == "raise" for k, v in kwargs.items() if k != "under"):
         return Static(NOTHING)
     if any(frame.trying for frame in t.frames):
-        raise t.unsupported(
-            "np.errstate(...='raise') inside of try",
-            "whether a floating-point operation raises there is not followed",
-            "test the numbers with if, or leave np.errstate out",
-        )
+        raise _not_followed(t, "inside of try")
     return Static(RAISING)
 
 
@@ -157,8 +154,21 @@ class _Raising(_NullContext):
 RAISING = _Raising()
 
 
+_CATCHING = {"FloatingPointError", "ArithmeticError", "Exception", "BaseException"}
+
+
+def _not_followed(t: Tracer, where: str) -> UnsupportedError:
+    return t.unsupported(
+        f"np.errstate(...='raise') {where}",
+        "whether a floating-point operation raises there is not followed",
+        "test the numbers with if, or leave np.errstate out",
+    )
+
+
 @on(_Raising.__enter__)
 def _begin_raising(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    if _CATCHING.intersection(t.frames[-1].shape.code.co_names):
+        raise _not_followed(t, "in a function that catches FloatingPointError")
     t.before_raising = {_operand(value) for value in _floats(st)}
     return NONE
 
@@ -205,7 +215,18 @@ def _finite(t: Tracer, x: Operand) -> None:
 
 @on(np.seterr, np.geterr)
 def _error_state(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    return st.new(DictBox(tuple((k, Static(v)) for k, v in np.geterr().items())))
+    callers: dict[str, Any] = dict(np.geterr())
+    before = t.numpy_errors or callers
+    known = {k: containers.as_static(t, st, v) for k, v in zip(("all", *before), args, strict=False)}
+    known |= {k: containers.as_static(t, st, v) for k, v in kwargs.items()}
+    given = {k: v.value for k, v in known.items() if isinstance(v, Static) and v.value is not None}
+    changed = {**before, **dict.fromkeys(before, given.pop("all"))} if "all" in given else before
+    t.numpy_errors = {**changed, **given}
+    if "raise" in (t.numpy_errors[k] for k in before if k != "under" and t.numpy_errors[k] != callers[k]):
+        raise t.unsupported(
+            "np.seterr(...='raise')", "it holds for the rest of the process", "use with np.errstate(...='raise')"
+        )
+    return st.new(DictBox(tuple((k, Static(v)) for k, v in before.items())))
 
 
 @on(__import__("warnings").simplefilter, __import__("warnings").filterwarnings)

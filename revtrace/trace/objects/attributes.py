@@ -28,6 +28,7 @@ from revtrace.trace.objects.members import (
     write_attribute,
     written_attribute,
 )
+from revtrace.trace.objects.texts import TEXT_METHODS, is_text
 from revtrace.trace.record import Attr, Fixed, Global, Source
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import CellBox, DictBox, Growing, IterBox, ListBox, ObjectBox, SetBox, State
@@ -82,6 +83,8 @@ _UNTOLD = frozenset({"__annotations__", "__subclasses__", "__code__", "__globals
 
 def get_attribute(t: Tracer, st: State, value: Any, name: str) -> Any:
     """``value.name``."""
+    if is_text(value) and name in TEXT_METHODS:
+        return Bound(Static(Method("text", name)), value)
     value = t.use(value)
     if isinstance(value, Ref):
         box = st.box(value)

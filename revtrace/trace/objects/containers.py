@@ -213,6 +213,12 @@ def known_key(t: Tracer, st: State, key: Any) -> Any:
     items = [as_static(t, st, v) for v in key.items] if isinstance(key, Tup) else [known]
     if any(_by_identity(st, v) for v in items):
         return tuple(known_key(t, st, t.use(v)) for v in items) if isinstance(key, Tup) else key
+    if any(isinstance(v, Num) and v.dtype[0] in "fc" for v in items):
+        raise t.unsupported(
+            "a run-time float as a key of a dict or an item of a set",
+            "keys must be known when tracing: they decide what the program consists of",
+            "use a list of pairs, or an array that is searched",
+        )
     if all(isinstance(v, (Num, Static)) for v in items):
         why = "a key must be known when tracing"
         found = tuple(v.value if isinstance(v, Static) else t.pins.known(t, v.operand, why).value for v in items)
@@ -229,6 +235,8 @@ def _by_identity(st: State, value: Any) -> bool:
 
 def own(t: Tracer, box: ListBox) -> None:
     """Refuse to change a list that stands for one of several."""
+    if box.deciding is not None:
+        raise box.deciding
     if box.borrowed:
         raise lists.itemwise(t, box, "a list chosen by a run-time index changes")
     if box.source is not None:

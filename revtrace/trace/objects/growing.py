@@ -32,7 +32,10 @@ def get_item(t: Tracer, st: State, box: Growing, index: Operand) -> Any:
         index = arrays.load_at(t, box.order, (index,))  # type: ignore[arg-type]
     found = get(t, st, box.buffer, box.form, index)
     if isinstance(found, Ref):
-        st.set(found, replace(st.box(found), made=box.made))  # type: ignore[arg-type]
+        row = st.box(found)
+        if isinstance(row, ListBox) and not box.made:
+            row = replace(row, deciding=t.pins.need(t, (index,), "a list chosen by a run-time index changes"))
+        st.set(found, replace(row, made=box.made))  # type: ignore[arg-type]
     return found
 
 

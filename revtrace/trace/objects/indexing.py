@@ -14,6 +14,7 @@ from revtrace.trace.numpy.grids import grid, joined
 from revtrace.trace.objects import growing, lists
 from revtrace.trace.objects.containers import as_known_int, as_static, items_of, known_key, own
 from revtrace.trace.objects.tables import element_of
+from revtrace.trace.objects.texts import is_text, run_time_text
 from revtrace.trace.record import Item, Source
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import DictBox, Growing, ListBox, ObjectBox, State
@@ -34,6 +35,8 @@ _MOST_ENTRIES = 10_000
 
 def get_item(t: Tracer, st: State, value: Any, key: Any) -> Any:
     """``value[key]``."""
+    if is_text(value):
+        return run_time_text(t, value, key)
     value, key = t.use(value), t.use(key)
     if isinstance(value, Static) and isinstance(value.value, np.ndarray) and not isinstance(key, Static):
         from revtrace.trace.ndarray.convert import as_array
@@ -115,6 +118,8 @@ def _sequence_item(t: Tracer, st: State, value: Any, key: Any) -> Any:
         except (IndexError, TypeError) as error:
             raise PythonRaise(error) from None
     index = numbers.integer(t, key)
+    if t.pins.wants(t) and not all(is_numeric(v) for v in items):
+        index = t.pins.known(t, index, "which of the lists is changed must be known")
     if isinstance(index, Const):
         try:
             return items[int(index.value)]  # type: ignore[arg-type]

@@ -17,26 +17,37 @@ from revtrace.trace.values import Num, Static
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
-__all__ = ["RunTimeText", "is_message", "is_text", "run_time_text"]
+__all__ = ["TEXT_METHODS", "RunTimeText", "is_message", "is_text", "pinned", "run_time_text"]
+
+
+TEXT_METHODS = frozenset(
+    """capitalize casefold center expandtabs format join ljust lower lstrip removeprefix removesuffix replace rjust
+    rstrip strip swapcase title upper zfill""".split()
+)
+"""Methods of strings that make another string, of which nothing else is known either."""
 
 
 class RunTimeText:
-    """Stands for a string that only a run can make; ``operands`` are the integers in it."""
+    """Stands for a string that only a run can make.
 
-    __slots__ = ("loc", "operands")
+    ``operands`` are the integers in it, if nothing else is unknown; ``place`` is where they can be pinned.
+    """
 
-    def __init__(self, loc: Loc, operands: tuple[Operand, ...]) -> None:
-        self.loc, self.operands = loc, operands
+    __slots__ = ("loc", "operands", "place")
 
-    def refusal(self) -> BaseException:
-        """Return what to raise where the text itself is needed."""
+    def __init__(self, loc: Loc, operands: tuple[Operand, ...] = (), place: Any = None) -> None:
+        self.loc, self.operands, self.place = loc, operands, place
+
+    def refusal(self, loc: Loc) -> BaseException:
+        """Return what to raise at a place where the text itself is needed."""
         if self.operands:
-            return NeedStatic(self.operands, "a string is made of them", self.loc)
+            return NeedStatic(self.operands, "a string is made of them", self.loc, place=self.place)
+        made = f" (this one is made in line {self.loc.line})" if self.loc.line != loc.line else ""
         return UnsupportedError(
-            "a string made of run-time values",
+            "a string made of run-time values is used" + made,
             "strings must be known when tracing, except in messages that are raised, warned or printed",
             "compute with the numbers themselves, or move the formatting out of the function",
-            self.loc,
+            loc,
         )
 
 
@@ -53,7 +64,16 @@ def run_time_text(t: Tracer, *parts: Any) -> Static:
         elif not isinstance(part, Static):
             # Fixing the integers would not make it known.
             return Static(RunTimeText(t.b.loc, ()))
-    return Static(RunTimeText(t.b.loc, tuple(operands)))
+    place = t.pins.need(t, tuple(operands), "").place
+    return Static(RunTimeText(t.b.loc, tuple(operands), place))
+
+
+def pinned(t: Tracer, value: Any) -> Any:
+    """Return an integer that a string is made of as known, where an earlier walk has found that it must be."""
+    if not isinstance(value, Num) or value.dtype[0] not in "iub" or not t.pins.wants(t):
+        return value
+    number = t.pins.known(t, value.operand, "a string is made of it").value
+    return Static((bool if value.dtype == "b1" else int)(number.real))
 
 
 def is_text(value: Any) -> bool:

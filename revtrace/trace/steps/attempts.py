@@ -136,6 +136,8 @@ def part(t: Tracer, fr: Frame, block: int, at: int, parting: Parting, stops: Map
         arms.append((stmts, exits))
     t.b.loc = loc
     joined = t.combine(parting.cond, *arms[0], *arms[1])
+    if merge is not None:
+        joined = t.resume(fr, joined, inner, postponed=True)
     try:
         return t.go_on(fr, merge, joined, stops)
     finally:

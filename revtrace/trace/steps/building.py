@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from revtrace.decode import Instr
 from revtrace.trace.objects import containers, indexing
-from revtrace.trace.objects.texts import is_message, is_text, run_time_text
+from revtrace.trace.objects.texts import is_message, is_text, pinned, run_time_text
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import ListBox, State
 from revtrace.trace.steps.handlers import keep, on, pop_n
@@ -91,7 +91,7 @@ _CONVERSIONS: dict[str, Callable[[Any], str]] = {"s": str, "r": repr, "a": ascii
 def _format(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     conversion, has_spec = instr.arg
     spec = st.stack.pop() if has_spec else Static("")
-    value = containers.as_static(t, st, st.stack.pop())
+    value = pinned(t, containers.as_static(t, st, st.stack.pop()))
     if not isinstance(value, Static) or not isinstance(spec, Static) or is_message(value) or is_text(spec):
         st.stack.append(run_time_text(t, value, spec))
         return
@@ -104,7 +104,7 @@ def _format(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
 
 @on("CONVERT")
 def _convert(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
-    value = containers.as_static(t, st, st.stack.pop())
+    value = pinned(t, containers.as_static(t, st, st.stack.pop()))
     if not isinstance(value, Static) or is_message(value):
         st.stack.append(run_time_text(t, value))
         return

@@ -63,7 +63,18 @@ def endless(x):
     return s
 
 
-@pytest.mark.parametrize("f", [weighted, falling, by_size, pairs, kept, three, endless], ids=lambda f: f.__name__)
+def by_two_keys(x):
+    order = sorted(range(6), key=lambda k: (k % 2, -x[k]))
+    points = sorted(zip(x, x[::-1], "abcdef", strict=True), reverse=True)
+    boxed = sorted(([v * v, [v]] for v in x), key=lambda p: (p[0], p[1][0]))
+    ties = sorted([(k // 2, v, "ba"[k % 2]) for k, v in enumerate(np.round(x))])
+    total = sum(k * x[j] for k, j in enumerate(order)) + sum(k * p[0] * p[1] for k, p in enumerate(points))
+    return total + sum(k * p[1][0] for k, p in enumerate(boxed)) + x[0] * sum(k * ord(p[2]) for k, p in enumerate(ties))
+
+
+@pytest.mark.parametrize(
+    "f", [weighted, falling, by_size, pairs, kept, three, endless, by_two_keys], ids=lambda f: f.__name__
+)
 def test_values_and_gradients(f):
     value, gradient = revtrace.value_and_grad(f)(X)
     assert value == pytest.approx(f(X), rel=1e-14)

@@ -15,6 +15,7 @@ from revtrace.program.nodes import walk
 from revtrace.program.verify import verify
 from revtrace.replay import run
 from revtrace.trace import trace
+from tests.trace.agree import agrees
 
 X = np.array([0.7, 1.3, -0.4, 0.2])
 
@@ -255,3 +256,68 @@ def test_a_raise_after_a_loop_with_several_ways_out() -> None:
     traced(f, 10.0, 100)
     with pytest.raises(ValueError, match="no convergence"):
         revtrace.grad(f)(10.0, 2)
+
+
+class Sum:
+    def __init__(self) -> None:
+        self.n = 1.0
+
+    def __enter__(self) -> Sum:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.n += 2.0
+
+
+def last_cases_after_the_loop(x: np.ndarray) -> float:
+    s, i = 0.0, 0
+    while True:
+        s += x[i] * x[i]
+        i += 1
+        # The cases that leave are tested after the loop, with the subject from its last turn.
+        match i:
+            case 1 | 2:
+                s *= x[1]
+            case 3:
+                return s * 2
+            case 9:
+                return s * 7
+            case _:
+                return s * 4
+
+
+def pattern_after_two_loops(x: np.ndarray) -> float:
+    s = 0.0
+    for k in range(4):
+        for v in x:
+            s += v
+            match (s * v, k):
+                case (a, _) if a < 1.0:
+                    s += 0.1 * a
+                case (a, 0) if a < 2.0:
+                    return s * a
+                case (a, b):
+                    s += a * b
+                    break
+        s *= x[2]
+    return s
+
+
+def left_through_a_with(x: np.ndarray) -> float:
+    total, s = Sum(), 0.0
+    for k in range(3):
+        for v in x:
+            with total:
+                s += v
+                if s > 2.5:
+                    break
+                if s * k > 4.0:
+                    return s * total.n
+    return s * total.n + 1.0
+
+
+@pytest.mark.parametrize("scale", [0.2, 1.0, 2.0])
+def test_what_waits_on_the_stack_where_a_loop_is_left(scale: float) -> None:
+    agrees(last_cases_after_the_loop, scale * np.array([0.9, 0.8, 0.7, 0.4]))
+    agrees(pattern_after_two_loops, scale * np.array([0.9, 0.8, 0.7]))
+    agrees(left_through_a_with, scale * np.array([0.9, 0.8, 0.7]))

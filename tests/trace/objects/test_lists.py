@@ -221,3 +221,27 @@ def romberg(x: float, n: int) -> float:
 @pytest.mark.parametrize("f", [triangle, romberg])
 def test_rows_that_get_longer(f: Callable[..., Any]) -> None:
     agrees(f, 0.7, 5)
+
+
+def nearest_means(x: np.ndarray) -> float:
+    means = [x[0], x[1]]
+    for _ in range(3):
+        groups: list[list[Any]] = [[] for _ in means]
+        for row in x:
+            groups[int(np.argmin([np.sum((row - m) ** 2) for m in means]))].append(row)
+        means = [np.mean(g, axis=0) if g else m for g, m in zip(groups, means, strict=True)]
+    return float(sum(min(np.sum((row - m) ** 2) for m in means) for row in x))
+
+
+def test_a_list_chosen_by_numbers_grows() -> None:
+    agrees(nearest_means, np.array([[0.1, 0.4], [2.0, 1.1], [0.3, 0.2], [1.7, 1.3], [2.2, 0.9]]))
+
+
+def largest_of_some(x: np.ndarray, least: float) -> float:
+    kept = [v for v in x if v > least]
+    return float(max(kept, default=2 * x[1]) + 3 * min((v * v for v in x if v > least), default=x[0]))
+
+
+def test_largest_of_numbers_of_which_there_may_be_none() -> None:
+    agrees(largest_of_some, np.array([0.3, 0.9, 0.6]), 0.5)
+    agrees(largest_of_some, np.array([0.3, 0.9, 0.6]), 5.0)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import pprint
 import re
 import sys
 import textwrap
 import warnings
 
+import numpy as np
 import pytest
 
 import revtrace
@@ -50,6 +52,19 @@ def shown(x: float) -> float:
             sys.stderr.write(lines[-1] + "\n")
     sys.stdout.write(", ".join(lines))
     return x * x * len(lines)
+
+
+def decorated(x: float, n: int) -> float:
+    label = str(x)
+    label += " units"
+    rows = [label.rjust(20).upper()[:10], f"{x!r:>10}".replace(".", ",")]
+    pprint.pprint({"rows": "\n".join(rows)})
+    print("=" * 10 + label * 2, np.array2string(np.array([x, 1.0]), precision=3))
+    return x * sum(int(c) for c in str(int(x * 1000))) * len(f"{n + int(x)}")
+
+
+def test_texts_made_of_texts() -> None:
+    agrees(decorated, 1.5, 99)
 
 
 def test_what_goes_to_the_terminal_is_no_part_of_the_value() -> None:
