@@ -21,17 +21,23 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: Any = False, re
         refuse("scipy.special.logsumexp of complex numbers with return_sign", instead="use np.log and np.sum")
     if b is not None:
         a, b = np.broadcast_arrays(a, b)
-    top = np.max(a if b is None else np.where(np.equal(b, 0), -np.inf, a), axis=axis, keepdims=True)
+    size = np.real(a)
+    top = np.max(size if b is None else np.where(np.equal(b, 0), -np.inf, size), axis=axis, keepdims=True)
     top = np.where(np.isfinite(top), top, 0.0)
     terms = np.exp(a - top)
     if b is not None:
         terms = b * terms
     total = np.sum(terms, axis=axis, keepdims=True)
-    sign = np.sign(total)
     found = np.log(np.abs(total) if return_sign else total) + top
     if not keepdims:
-        found, sign = np.squeeze(found, axis=axis)[()], np.squeeze(sign, axis=axis)[()]
-    return (found, sign) if return_sign else found
+        found, total = np.squeeze(found, axis=axis)[()], np.squeeze(total, axis=axis)[()]
+    return (found, np.sign(total)) if return_sign else found
+
+
+@stands_for("scipy.special.powm1")
+def powm1(x: Any, y: Any) -> Any:
+    """A power less one."""
+    return np.expm1(y * np.log(x))
 
 
 @stands_for("scipy.special.softmax")

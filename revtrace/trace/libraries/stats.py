@@ -112,6 +112,89 @@ def positive(
     return _Positive(M)
 
 
+# functions of distributions that SciPy has from Boost ----------------------------------------
+
+
+@stands_for("scipy.special._ufuncs._beta_pdf")
+def beta_pdf(x: Any, a: Any, b: Any) -> Any:
+    """Density of the beta distribution."""
+    from scipy import special  # type: ignore[import-untyped,unused-ignore]
+
+    return np.exp(special.xlog1py(b - 1.0, -x) + special.xlogy(a - 1.0, x) - special.betaln(a, b))
+
+
+@stands_for("scipy.special._ufuncs._beta_ppf")
+def beta_ppf(q: Any, a: Any, b: Any) -> Any:
+    """Quantiles of the beta distribution."""
+    from scipy import special
+
+    return special.betaincinv(a, b, q)
+
+
+@stands_for("scipy.special._ufuncs._cauchy_ppf")
+def cauchy_ppf(q: Any, loc: Any, scale: Any) -> Any:
+    """Quantiles of Cauchy's distribution."""
+    return loc - scale / np.tan(np.pi * q)
+
+
+@stands_for("scipy.special._ufuncs._cauchy_isf")
+def cauchy_isf(q: Any, loc: Any, scale: Any) -> Any:
+    """Quantiles of Cauchy's distribution, counted from above."""
+    return loc + scale / np.tan(np.pi * q)
+
+
+@stands_for("scipy.special._ufuncs._binom_pmf")
+def binom_pmf(k: Any, n: Any, p: Any) -> Any:
+    """Probabilities of the binomial distribution."""
+    from scipy import special
+
+    ways = special.gammaln(n + 1.0) - special.gammaln(k + 1.0) - special.gammaln(n - k + 1.0)
+    return np.exp(ways + special.xlogy(k, p) + special.xlog1py(n - k, -p))
+
+
+@stands_for("scipy.special._ufuncs._binom_cdf")
+def binom_cdf(k: Any, n: Any, p: Any) -> Any:
+    """Distribution function of the binomial distribution."""
+    from scipy import special
+
+    whole = k >= n
+    return np.where(whole, 1.0, special.betaincc(k + 1.0, np.where(whole, 1.0, n - k), p))[()]
+
+
+@stands_for("scipy.special._ufuncs._binom_sf")
+def binom_sf(k: Any, n: Any, p: Any) -> Any:
+    """The complement of `binom_cdf`."""
+    from scipy import special
+
+    whole = k >= n
+    return np.where(whole, 0.0, special.betainc(k + 1.0, np.where(whole, 1.0, n - k), p))[()]
+
+
+@stands_for("scipy.special._ufuncs._nbinom_pmf")
+def nbinom_pmf(k: Any, n: Any, p: Any) -> Any:
+    """Probabilities of the negative binomial distribution."""
+    from scipy import special
+
+    ways = special.gammaln(n + k) - special.gammaln(k + 1.0) - special.gammaln(n)
+    return np.exp(ways + special.xlogy(n, p) + special.xlog1py(k, -p))
+
+
+@stands_for("scipy.special._ufuncs._nbinom_cdf")
+def nbinom_cdf(k: Any, n: Any, p: Any) -> Any:
+    """Distribution function of the negative binomial distribution."""
+    from scipy import special
+
+    return special.betainc(n, k + 1.0, p)
+
+
+@stands_for("scipy.special._ufuncs._nbinom_sf")
+def nbinom_sf(k: Any, n: Any, p: Any) -> Any:
+    """The complement of `nbinom_cdf`."""
+    from scipy import special
+
+    return special.betaincc(n, k + 1.0, p)
+
+
 # estimates of densities ---------------------------------------------------------------------
 
 

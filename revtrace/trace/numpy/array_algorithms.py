@@ -162,8 +162,6 @@ def call_vectorized(t: Tracer, st: State, f: Vectorized | np.vectorize, args: Ar
 
 def _of_elements(t: Tracer, st: State, f: Vectorized, args: Args, kwargs: Kwargs) -> Any:
     """Call a function of numbers at each element; a result for each that it gives."""
-    from revtrace.trace.callables.calls import call
-
     given: dict[Any, Any] = dict(enumerate(args))
     given.update(kwargs)
     varied = [k for k in given if k not in f.excluded]
@@ -171,15 +169,13 @@ def _of_elements(t: Tracer, st: State, f: Vectorized, args: Args, kwargs: Kwargs
 
     def one(place: int, *xs: Any) -> Any:
         each = {**given, **dict(zip(varied, xs, strict=True))}
-        found = call(
-            t, st, f.function, tuple(each[k] for k in range(len(args))), {k: v for k, v in each.items() if k in kwargs}
-        )
+        named = {k: v for k, v in each.items() if k in kwargs}
+        found = _at_an_element(t, st, f.function, tuple(each[k] for k in range(len(args))), named)
         if isinstance(found, Tup):
             several[:] = [len(found.items)]
             found = found.items[place]
-        if not f.otypes:
-            return found
-        return Num(t.b.cast(numbers.as_num(t, found).operand, np.dtype(f.otypes[place]).str[1:]), False)
+        found = _number(t, found)
+        return Num(t.b.cast(found.operand, np.dtype(f.otypes[place]).str[1:]), False) if f.otypes else found
 
     values = [as_array_or_number(t, st, given[k]) for k in varied]
 
@@ -191,12 +187,30 @@ def _of_elements(t: Tracer, st: State, f: Vectorized, args: Args, kwargs: Kwargs
     return Tup((first, *(result(k) for k in range(1, several[0])))) if several else first
 
 
-def elementwise_call(t: Tracer, st: State, function: Any, args: Args) -> Any:
-    """Call a function of numbers at each element of arrays, in a loop."""
+def _at_an_element(t: Tracer, st: State, function: Any, args: Args, kwargs: Kwargs) -> Any:
+    """Call a function inside the loop over elements: what it makes stays there, and nothing else may change."""
     from revtrace.trace.callables.calls import call
 
+    inner = st.fork()
+    found = call(t, inner, function, args, kwargs)
+    if any(inner.heap.get(k) is not box and inner.heap.get(k) != box for k, box in st.heap.items()):
+        raise t.unsupported(
+            "a function called for each element that changes what it does not make", "", "write the loop"
+        )
+    return found
+
+
+def _number(t: Tracer, value: Any) -> Num:
+    """A result of a function of numbers, also as an array without axes."""
+    if arrays.is_array(value) and value.ndim == 0:
+        return Num(arrays.operand_at(t, value, ()), False)
+    return numbers.as_num(t, value)
+
+
+def elementwise_call(t: Tracer, st: State, function: Any, args: Args) -> Any:
+    """Call a function of numbers at each element of arrays, in a loop."""
     values = [as_array_or_number(t, st, a) for a in args]
-    found = arrays.apply(t, lambda *xs: call(t, st, function, xs, {}), values)
+    found = arrays.apply(t, lambda *xs: _number(t, _at_an_element(t, st, function, xs, {})), values)
     return arrays.materialise(t, found) if arrays.is_array(found) else Num(numbers.as_num(t, found).operand, False)
 
 

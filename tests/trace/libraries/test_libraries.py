@@ -216,6 +216,23 @@ def of_tests(x):
     return slope, stats.pearsonr(x, y)[0], stats.f.sf(np.exp(x[0]), 3.0, 5.0)
 
 
+def of_counts(a):
+    p = 1.0 / (1.0 + a)
+    return (
+        stats.binom.pmf(np.array([0, 3, 9]), 9, p), stats.binom.cdf(np.array([2, 9]), 9, p),
+        stats.binom.sf(2, 9, p), stats.nbinom.pmf(4, 2.5 + a, p), stats.nbinom.cdf(3, 4, p), stats.nbinom.sf(3, 4, p),
+    )  # fmt: skip
+
+
+def of_bounded_distributions(a):
+    p = 1.0 / (1.0 + a)
+    return (
+        stats.beta.pdf(p, 2.0 + a, 1.5), stats.beta.ppf(p, 2.0, 1.5), stats.cauchy.ppf(p, a, 1.3),
+        stats.cauchy.isf(p, a, 1.3), stats.powerlaw.sf(p, 1.7), stats.truncnorm.logpdf(a, -1.5, 2.0, 0.3, 1.0 + a),
+        special.logsumexp(np.array([a, 2.0 * a + np.pi * 1j])).real,
+    )  # fmt: skip
+
+
 def of_given_parameters(x, y, a):
     return stats.norm(a, 1.0 + a).logpdf(x), stats.gamma(1.9, scale=a).logpdf(y).sum(), stats.norm(a, scale=2.0).cdf(a)
 
@@ -226,7 +243,7 @@ CASES = [
     (of_places, (IMAGE, W)), (of_more_functions, (X, Y)), (of_images, (IMAGE, KERNEL)),
     (of_cosines, (X, IMAGE[:3, :4])), (of_splines, (X, W, A)), (of_a_constant_spline, (W,)), (of_a_grid, (IMAGE, W)),
     (of_integrals, (A,)), (of_equations, (A, W)), (of_roots, (A, W)), (of_matrices, (S, P)),
-    (of_given_parameters, (X, Y, A)), (of_tests, (X,)),
+    (of_given_parameters, (X, Y, A)), (of_tests, (X,)), (of_counts, (A,)), (of_bounded_distributions, (A,)),
 ]  # fmt: skip
 
 

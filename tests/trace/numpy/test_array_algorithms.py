@@ -99,3 +99,20 @@ def test_spectra_of_mirrored_signals() -> None:
 
 def test_quotients_of_polynomials() -> None:
     agrees(lambda p: np.polydiv(p, p[:3]), np.array([0.7, -1.2, 0.4, 2.1, 0.3]))
+
+
+def test_a_solver_for_each_element():
+    from scipy import optimize
+
+    def roots(x, a):
+        return np.vectorize(lambda q, k: optimize.brentq(lambda s: np.asarray(s**3 + k * s) - q, 0.0, 2.0))(x, a)
+
+    agrees(roots, np.array([0.3, 0.8, 1.4]), 0.7, rtol=1e-5, approx=1e-12)
+
+
+def test_what_is_called_for_each_element_changes_nothing_else():
+    def f(x):
+        seen = []
+        return np.vectorize(lambda v: (seen.append(v), v * v)[1])(x) + len(seen)
+
+    refuses(f, np.array([0.3, 0.8]), match="for each element")
