@@ -165,7 +165,12 @@ class Derived:
         callee = self.callee
         original = MethodType(callee.original, instance) if callee.bare else None
         bound = Callee(callee.function, (instance, *callee.prefix), callee.keywords, original)
-        return type(self)(bound, *(self._of_method(part) for part in self.recipe()))
+        return self.of_method(bound)
+
+    def of_method(self, callee: Callee | None = None) -> Self:
+        """Return the same of another function, with arguments counted without the instance before them."""
+        parts = (self._of_method(part) for part in self.recipe())
+        return type(self)(self.callee if callee is None else callee, *parts)
 
     def _of_method(self, part: Any) -> Any:
         """Return what is asked for, counted without the instance.

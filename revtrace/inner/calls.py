@@ -131,9 +131,25 @@ def _handle(t: Tracer, st: State, f: Any, source: Any, args: Args, kwargs: Kwarg
     function: Any = Static(callee.function)
     if prefix or keywords:
         function = Static(_Before(function, prefix, keywords))
-    for step in (*f.steps, *(f.axes if isinstance(f, Matrix) else ())):
+    return call(t, st, _derivative(f, function), args, kwargs, fr)
+
+
+def _derivative(f: Derived, function: Any) -> Any:
+    """Return a function under the derivatives of a handle."""
+    steps: tuple[Step | Axis, ...] = (*f.steps, *f.axes) if isinstance(f, Matrix) else f.steps
+    for step in steps:
         function = Static(Inner(function, step))
-    return call(t, st, function, args, kwargs, fr)
+    return function
+
+
+@on(Derived.__get__)
+def _method(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    """A handle that a decorator has made in a class, as the method of an instance."""
+    handle, instance, *_ = args
+    f = handle.value
+    if not f.callee.bare or (not isinstance(f, Matrix) and not f.composes):
+        raise t.unsupported(f"the method {f!r}", "it is no plain function of its instance", "call it outside")
+    return _derivative(f.of_method(), Bound(Static(f.callee.function), instance))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

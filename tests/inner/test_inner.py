@@ -5,6 +5,7 @@ The written-out functions are differentiated by differences, so that nothing of 
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -219,6 +220,24 @@ def products_with_second_derivatives(x: np.ndarray) -> Any:
         return np.sum(z**3) * z[0]
 
     return np.sum(hvp(f, (x,), (x * x,)) ** 2) + np.sum(hvp(f)(x, x * x) ** 2)
+
+
+class Field:
+    factor = 3.0
+
+    @grad
+    def slope(self, t: float, y: float) -> float:
+        return self.factor * t**3 * y
+
+    @functools.partial(hessian, argnums=2)
+    def bend(self, t: float, y: float) -> float:
+        return self.factor * t * y**3
+
+
+@case(lambda x: 9 * x[0] ** 2 * x[1] + 18 * x[1] * x[2] * x[0], X)
+def methods_decorated_in_their_class(x: np.ndarray) -> Any:
+    made = Field()
+    return made.slope(x[0], x[1]) + made.bend(x[1], x[2]) * x[0]
 
 
 @case(lambda x: 5 * 12 * x[0] ** 2 + 4 * x[1] + 6 * x[0] ** 2 + 12 * x[0] * x[1] + 54 * x[0] * x[1] ** 2, X)

@@ -87,6 +87,42 @@ def tried(o, x):
         return 3.0 * x
 
 
+class Constant:
+    def __init__(self, value):
+        self.value = value
+
+    def __get__(self, instance, owner=None):
+        return self.value
+
+
+class Decorated:
+    constant = Constant(2.0)
+
+    @revtrace.wrap
+    def wrapped(self, x):
+        return x * 2.0
+
+    @revtrace.grad
+    def slope(self, x):
+        return x * x
+
+
+@pytest.mark.parametrize(
+    ("f", "name", "new"),
+    [
+        (lambda x: Decorated().constant * x, "constant", Constant(5.0)),
+        (lambda x: Decorated().wrapped(x), "wrapped", revtrace.wrap(lambda self, x: x * 5.0)),
+        (lambda x: Decorated().slope(x), "slope", revtrace.grad(lambda self, x: x * x * 2.5)),
+    ],
+    ids=["descriptor", "wrapped", "grad"],
+)
+def test_what_a_class_makes_of_an_attribute_is_seen(monkeypatch, f, name, new) -> None:
+    g = revtrace.grad(f)
+    assert g(3.0) == 2.0
+    monkeypatch.setattr(Decorated, name, new)
+    assert g(3.0) == 5.0
+
+
 class Bag:
     slope = 2.0
 

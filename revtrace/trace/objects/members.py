@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from revtrace.calls.draws import GENERATORS
 from revtrace.trace.external import attribute_of, external, lacks
-from revtrace.trace.record import Attr, Fixed, Source
+from revtrace.trace.record import Attr, Fixed, Item, Source
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import CellBox, DictBox, ObjectBox, State
 from revtrace.trace.values import UNDEF, Bound, Ref, Static, Tup, Undef
@@ -167,6 +167,8 @@ def class_attribute(t: Tracer, st: State, cls: type, self: Any, name: str, start
     if isinstance(found, (types.FunctionType, functools._lru_cache_wrapper)):
         return Bound(Static(found, source), self)
     if type(found).__module__.startswith(("numba", "revtrace.")) and hasattr(found, "py_func"):
+        # The function in it: its content is known to the disk cache.
+        t.guard(part_of(source, "py_func"), "is", found.py_func)
         return Bound(Static(found), self)
     if isinstance(found, (types.WrapperDescriptorType, types.MethodDescriptorType)):
         return Bound(Static(found), self)
@@ -175,7 +177,10 @@ def class_attribute(t: Tracer, st: State, cls: type, self: Any, name: str, start
     if hasattr(type(found), "__get__") and not isinstance(found, type):
         getter = type(found).__get__
         if isinstance(getter, types.FunctionType):
-            descriptor = external(t, st, found, None, "const")
+            # Not by getattr, which would call the descriptor.
+            inside = source and Item(Attr(Fixed(base), "__dict__"), name)
+            t.guard(inside, "is", found)
+            descriptor = external(t, st, found, inside, "const")
             return call(t, st, Bound(Static(getter), descriptor), (self, Static(cls)), {})
         source = None
     return external(t, st, found, source, "const")
