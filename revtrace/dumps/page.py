@@ -86,10 +86,10 @@ _COLOURS = (
 def _legend(dump: Dump, recording: Recording | None) -> str:
     told = []
     if _keeps(dump):
-        told.append("before it the bytes that it keeps for the backward sweep")
+        told.append("Before source lines: the bytes kept there for the backward sweep.")
     if recording is not None and any(facts.assigned for facts in recording.summary.lines.values()):
-        told.append("below it the last values that it assigned, each with its adjoint")
-    beside = f'<div class="legend soft">Of a source line, {", and ".join(told)}.</div>' if told else ""
+        told.append("Below source lines: what was assigned last, with its adjoint.")
+    beside = f'<div class="legend soft">{" ".join(told)}</div>' if told else ""
     return _COLOURS + beside
 
 
@@ -165,7 +165,7 @@ def _source(dump: Dump, recording: Recording | None, keeping: Recording | None) 
     for excerpt in dump.source:
         if out or len({e.file for e in dump.source}) > 1:
             heading = escape(Loc(excerpt.file).short) if excerpt.file != file else ""
-            out.append(f'<div class="line soft">{heading or " "}</div>')
+            out.append(f'<div class="line soft">{heading or "&nbsp;"}</div>')
         file = excerpt.file
         for number, text in enumerate(excerpt.lines, excerpt.first):
             loc = Loc(excerpt.file, number)

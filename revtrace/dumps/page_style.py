@@ -37,7 +37,7 @@ body.revtrace { margin: 0; padding: 18px 22px 40px; }
   background: linear-gradient(to left, color-mix(in srgb, var(--bar) 40%, transparent) var(--share, 0%),
   transparent 0); }
 .revtrace .keepless .gauge { display: none; }
-.revtrace .pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(340px, 1fr)); gap: 12px; }
+.revtrace .pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(340px, 720px)); gap: 12px; }
 .revtrace figure { margin: 0; background: var(--panel); border: 1px solid var(--rule); border-radius: 6px;
   padding: 8px; }
 .revtrace figcaption { color: var(--soft); padding: 0 4px 4px; }

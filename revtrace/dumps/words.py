@@ -31,10 +31,12 @@ def _are(count: int) -> str:
 
 
 def operations(primal: Program | None) -> dict[int, str]:
-    """Return the operation of each numbered statement that is one."""
-    if primal is None:
-        return {}
-    return {stmt.loc.origin: stmt.name for stmt in walk(primal.body) if isinstance(stmt, Op)}
+    """Return the operation of each number that stands for one only: what it was split into has its number, too."""
+    found: dict[int, set[str]] = {}
+    for stmt in () if primal is None else walk(primal.body):
+        if isinstance(stmt, Op):
+            found.setdefault(stmt.loc.origin, set()).add(stmt.name)
+    return {origin: next(iter(names)) for origin, names in found.items() if len(names) == 1}
 
 
 def called(answer: Answer, names: Mapping[int, str]) -> str:
