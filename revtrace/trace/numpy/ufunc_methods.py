@@ -68,7 +68,7 @@ def _at(f: Any) -> Any:
         full = (*rest[:position], *shape, *rest[position:])
         value = as_array_or_number(t, st, value)
         if arrays.is_array(value):
-            value = arrays.materialise(t, value)
+            value = assignment.fitted(t, arrays.materialise(t, value), full)
         t.write(view)
 
         def body(indices: tuple[Operand, ...]) -> None:
