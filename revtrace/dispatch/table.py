@@ -103,6 +103,8 @@ class Table:
         self._failed: frozenset[Loc] = frozenset()
         # Calls with hosts' values, by structure; what `revtrace.interop` remembers.
         self.calls: dict[Any, Any] = {}
+        # Whether they have come where values of numpy are expected.
+        self._serves = False
         watchers.add(self)
 
     @functools.cached_property
@@ -149,7 +151,9 @@ class Table:
         with self._lock:
             if self._front is None and self.specialisations:
                 self._front = self.specialisations[0].compiled(self.elsewhere)
-            return self.start if self._front is None else self._front.call
+            if self._front is None:
+                return self.start
+            return _either(self, self._front.call) if self._serves else self._front.call
 
     def elsewhere(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Serve a call that the front does not take."""
@@ -157,6 +161,9 @@ class Table:
         if args and self.hosted:
             serve = interop.serving.get(type(args[0]))
             if serve is not None:
+                self._serves = True
+                for subscriber in list(self.subscribers):
+                    subscriber.follow(self.front())
                 return serve(self, args, kwargs)
         return self.miss((), args, kwargs)
 
@@ -475,3 +482,14 @@ class Table:
             raise InternalError("a plain function has no kernel")
 
         return Specialisation(traced, self.function, None, careful, careful, self.settings, self.counted, primal=True)
+
+
+def _either(table: Table, front: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what serves a call with a host's values or NumPy's: the former need not be refused by the front first."""
+    serving = interop.serving
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        serve = serving.get(type(args[0])) if args else None
+        return front(*args, **kwargs) if serve is None else serve(table, args, kwargs)
+
+    return call
