@@ -25,7 +25,7 @@ from revtrace.interop.common import Call, is_number
 from revtrace.interop.shapes import Spec
 from revtrace.program.nodes import Block, Op, Operand, Program, Stmt, Var, const
 from revtrace.program.rebuild import clone_block
-from revtrace.program.types import Array, is_inexact
+from revtrace.program.types import Array, Scalar, is_inexact
 from revtrace.program.verify import verify
 from revtrace.trace.record import Arg, Attr, Guard, Item, Leaf, Source, StaticLeaf, fetch
 
@@ -210,14 +210,43 @@ def _writing(found: Specialisation, results: Sequence[Operand]) -> Program:
             copy = Var(var.type, f"{var.name}_own")
             first.append(Op("copy", (var,), copy))
             same[var] = copy
-    body = Block(program.body.stmts, tuple(results))
-    body = clone_block(body, same) if same else body
     outs: list[Var] = []
-    last: list[Stmt] = []
-    for k, x in enumerate(body.results):
+    places: dict[Var, Var] = {}
+    for k, x in enumerate(results):
         dtype, ndim = _shape_of(x)
-        out = Var(Array(dtype, ndim), f"out{k}")
-        outs.append(out)
-        last.append(Op("copyto" if isinstance(x.type, Array) else "store", (out, x), None))
-    stmts = (*first, *body.stmts, *last)
-    return Program(f"{program.name}_native", (*program.inputs, *outs), Block(stmts, (const(0),)))
+        outs.append(Var(Array(dtype, ndim), f"out{k}"))
+        if isinstance(x, Var) and isinstance(x.type, Array):
+            places.setdefault(x, outs[-1])
+    stmts: list[Stmt] = []
+    for stmt in program.body.stmts:
+        made = None
+        if isinstance(stmt, Op) and stmt.out in places:
+            made = _made_there(stmt, places[stmt.out])
+            if made is not None:
+                same[stmt.out] = places[stmt.out]
+        stmts += [stmt] if made is None else made
+    body = clone_block(Block(tuple(stmts), tuple(results)), same)
+    last: list[Stmt] = [
+        Op("copyto" if isinstance(x.type, Array) else "store", (out, x), None)
+        for out, x in zip(outs, body.results, strict=True)
+        if out is not x
+    ]
+    whole = Block((*first, *body.stmts, *last), (const(0),))
+    return Program(f"{program.name}_native", (*program.inputs, *outs), whole)
+
+
+def _made_there(stmt: Op, place: Var) -> list[Stmt] | None:
+    """Return what makes an array in memory that is given, None where it is not simply made."""
+    if stmt.name == "copy":
+        return [Op("copyto", (place, *stmt.args), None, loc=stmt.loc)]
+    if stmt.name != "alloc" or stmt.attr("bits"):
+        return None
+    made: list[Stmt] = []
+    for axis, n in enumerate(stmt.args):
+        size, right = Var(Scalar("i8"), "size"), Var(Scalar("b1"), "right")
+        made.append(Op("dim", (place,), size, (("axis", axis),)))
+        made.append(Op("eq", (size, n), right))
+        made.append(Op("check", (right,), None, (("kind", "length"),)))
+    if stmt.attr("zeros"):
+        made.append(Op("fill", (place, const(0.0, place.type.dtype)), None))
+    return made
