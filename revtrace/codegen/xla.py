@@ -19,6 +19,8 @@ from numba.core import cgutils
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 
+from revtrace.codegen.linked import KERNEL, VALID
+
 __all__ = ["FALLBACK", "VERSION", "handler"]
 
 VERSION = (0, 1)
@@ -69,7 +71,8 @@ _BYTES = cgutils.voidptr_t
 
 # The record, in words; then the divisor and size of each axis that is run over; then for each buffer its step along
 # each of these axes; then for each input of the kernel its buffer, or -1 and an address, and where its lengths are.
-VALID, KERNEL, ON_FAILURE, ID, BUFFERS, OPERANDS, INPUTS, AXES, TURNS, HEAD = range(10)
+assert (VALID, KERNEL) == (0, 1)
+ON_FAILURE, ID, BUFFERS, OPERANDS, INPUTS, AXES, TURNS, HEAD = range(2, 10)
 
 
 class _Handler:

@@ -105,6 +105,8 @@ class Table:
         self.calls: dict[Any, Any] = {}
         # Whether they have come where values of numpy are expected.
         self._serves = False
+        # Whether programs may draw random numbers from generators of the caller.
+        self.draws = True
         watchers.add(self)
 
     @functools.cached_property
@@ -242,6 +244,8 @@ class Table:
                 specialisation = self._made(args, kwargs) if found is None else found
             finally:
                 self._sized, self._failed = False, frozenset()
+            if not self.draws and any(entry.kind == "generator" for entry in specialisation.traced.inputs):
+                raise UnsupportedError("random numbers drawn", "what calls this keeps none of them", "", self.here)
             specialisation.remember(args, kwargs)
             self.counted.specialisations += 1
             self.reasons.append(reason)

@@ -17,6 +17,7 @@ from revtrace.dispatch.table import Table
 from revtrace.handle import handle
 from revtrace.interop.arguments import together
 from revtrace.interop.calls import call_of
+from revtrace.interop.drawn import Drawn
 from revtrace.interop.flat import Flat
 
 __all__ = ["serve", "wrap"]
@@ -56,7 +57,7 @@ def serve(table: Table, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call the function of a table with boxes; see `revtrace.interop`."""
     call, leaves = call_of(table, _opened(args), _opened(kwargs), _is_leaf, _dtype, again=True)
     exact: list[Any] = []
-    found = _call(call, exact, *leaves)
+    found = _call(Drawn(call), exact, *leaves)
     kinds = [dtype.kind in "fc" for dtype in call.given]
     inexact, others = iter(_entries(found, sum(kinds))), iter(exact)
     return together(call.tree, [next(inexact if k else others) for k in kinds])

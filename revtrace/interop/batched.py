@@ -51,6 +51,7 @@ class Batched(Flat):
         rows = [
             self.inner.run([a[k] if b else a for a, b in zip(arrays, self.ins, strict=True)]) for k in range(self.size)
         ]
+        self.alike(self.ins)
         columns = list(zip(*rows, strict=True))
         stacked = self._stacked(len(columns))
         return tuple(np.stack(c) if b else _summed(c) for c, b in zip(columns, stacked, strict=True))
@@ -98,6 +99,14 @@ class Batched(Flat):
             (*self.ins[: self.linear], *self._stacked(len(self.given))),
             self.ins[self.linear :],
         )
+
+    def still(self) -> Batched:
+        """See `Flat.still`."""
+        return Batched(self.inner.still(), self.size, self.ins, self.outs)
+
+    def alike(self, ins: Sequence[bool]) -> None:
+        """See `Flat.alike`."""
+        self.inner.alike(ins)
 
 
 def _summed(parts: Sequence[np.ndarray]) -> np.ndarray:

@@ -44,9 +44,10 @@ class Both:
         step = Step("gradient", site.positions, site.names, False, True, strict=False, chosen=chosen)
         self.call, self.active = call, active
         self._enter: Callable[..., Any] = _none
-        self._simple = not site.kwargs and site.args == tuple(Hole(k) for k in range(len(site.dtypes)))
+        self._simple = site.plain
         self.lean = False
         self._table = site.under((step,))
+        self._table.draws = False
         self._table.subscribers.add(self)
         self.follow(self._table.front())
 

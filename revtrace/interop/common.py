@@ -46,6 +46,8 @@ def is_number(value: Any) -> bool:
 
 def _taken(value: Any, dtype: np.dtype[Any]) -> Any:
     """Return a leaf as compiled code takes it: an array that may be written, or a numpy number."""
+    if type(value) is np.ndarray and value.dtype is dtype and value.flags.carray:
+        return value if value.ndim else value[()]
     array = np.asarray(value, dtype)
     if not array.ndim:
         return array[()]
@@ -57,7 +59,7 @@ def _taken(value: Any, dtype: np.dtype[Any]) -> Any:
     return np.ndarray(array.shape, array.dtype, memory)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Site:
     """One call: the function, its arguments with holes, and which of their floats the holes are.
 
@@ -85,8 +87,15 @@ class Site:
     floats: int
     names: tuple[str, ...]
 
+    @functools.cached_property
+    def plain(self) -> bool:
+        """Whether the values are the arguments."""
+        return not self.kwargs and self.args == tuple(Hole(k) for k in range(len(self.dtypes)))
+
     def passed(self, leaves: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return the arguments with values in the holes."""
+        if self.plain:
+            return tuple(leaves), {}
         args = tuple(together(tree, leaves) for tree in self.args)
         return args, {name: together(tree, leaves) for name, tree in self.kwargs.items()} if self.kwargs else {}
 
@@ -188,8 +197,7 @@ class Call(Flat):
             found = [out[0]]
         else:
             found = floats_in(out)
-        arrays = [x for x in taken if isinstance(x, np.ndarray)]
-        return tuple([_owned(x, arrays) for x in found])
+        return tuple([_owned(x, taken) for x in found])
 
     def _numbers(self, out: Any, taken: Sequence[Any]) -> list[Any]:
         """Return the numbers and arrays in a result, whose structure is remembered."""
@@ -229,8 +237,8 @@ class Call(Flat):
         found = self.table.find(args, kwargs)
         if any(entry.kind == "generator" for entry in found.traced.inputs):
             raise UnsupportedError(
-                "random numbers drawn from a generator outside of the function",
-                "a host runs the way back as a call of its own, which would draw others",
+                "random numbers drawn from a generator outside of the function, in code that a host traces",
+                "such code is run many times, and the way back as a call of its own, which would draw others",
                 "draw them outside and pass them as an argument",
                 self.table.here,
             )
@@ -296,8 +304,14 @@ def _derived(base: Call, kind: str, active: tuple[int, ...]) -> Call:
     return base._derive(kind, active)
 
 
-def _owned(x: Any, arrays: Sequence[np.ndarray]) -> np.ndarray:
+def _owned(x: Any, taken: Sequence[Any]) -> np.ndarray:
     """Return an output as an array that shares no memory with the inputs."""
-    if not isinstance(x, np.ndarray):
+    if type(x) is not np.ndarray:
         return np.asarray(x)
-    return x.copy() if any(np.may_share_memory(x, a) for a in arrays) else x
+    for a in taken:
+        if x is a:
+            return x.copy()
+        # Two arrays that both own their memory are apart.
+        if type(a) is np.ndarray and (x.base is not None or a.base is not None) and np.may_share_memory(x, a):
+            return x.copy()
+    return x

@@ -54,3 +54,10 @@ class Flat:
     def transpose(self) -> Flat:
         """Return the transpose of a pushforward: of its first inputs and cotangents of its outputs."""
         raise NotImplementedError
+
+    def still(self) -> Flat:
+        """Return the same function for code that is run again and again; raises where it has drawn random numbers."""
+        return self
+
+    def alike(self, ins: Sequence[bool]) -> None:
+        """Raise where runs that differ in some inputs have drawn random numbers."""

@@ -28,6 +28,7 @@ from revtrace.interop import xla
 from revtrace.interop.arguments import together
 from revtrace.interop.batched import Batched
 from revtrace.interop.calls import call_of
+from revtrace.interop.drawn import Drawn
 from revtrace.interop.flat import Flat
 from revtrace.interop.shapes import Spec
 
@@ -69,7 +70,7 @@ def wrap(f: Callable[..., Any]) -> Callable[..., Any]:
 def serve(table: Table, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call the function of a table with JAX's values; see `revtrace.interop`."""
     call, leaves = call_of(table, args, kwargs, _is_leaf, _dtype)
-    outs = _apply(call, leaves)
+    outs = _apply(Drawn(call), leaves)
     return together(call.tree, outs)
 
 
@@ -117,6 +118,7 @@ def _abstract(*avals: Any, flat: Flat) -> list[Any]:
 
 
 def _lower(ctx: Any, *operands: Any, flat: Flat) -> Any:
+    flat = flat.still()
     # Compiled now, so that what is refused is raised here and not inside the callback.
     flat.prepare(_specs(ctx.avals_in))
     direct = xla.lower(ctx, operands, flat)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from revtrace.cache import kernels
+from revtrace.codegen.linked import KERNEL, VALID
 from revtrace.containers import map_leaves
 from revtrace.dispatch.signature import EXTRA
 from revtrace.dispatch.specialisation import Specialisation
@@ -29,7 +30,7 @@ from revtrace.program.types import Array, Scalar, is_inexact
 from revtrace.program.verify import verify
 from revtrace.trace.record import Arg, Attr, Guard, Item, Leaf, Source, StaticLeaf, fetch
 
-__all__ = ["Native", "native"]
+__all__ = ["Link", "Native", "native"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +57,28 @@ class Native:
     facts: tuple[tuple[int, Guard], ...]
     table: Table
     kernel: Any
+
+
+class Link:
+    """What a host's compiled code reads of a function at each call, in memory that must live as long as that code.
+
+    Parameters
+    ----------
+    function : Native or None
+    record : array of int64
+        Gets the words that `revtrace.codegen.linked` names, where there is a function.
+    """
+
+    def __init__(self, function: Native | None, record: np.ndarray) -> None:
+        self.function, self.record = function, record
+        if function is not None:
+            record[VALID], record[KERNEL] = 1, function.address
+            function.table.subscribers.add(self)
+
+    def follow(self, enter: Any) -> None:
+        """Take notice of a change of the specialisations: without any, a rule has changed."""
+        if self.function is not None and not self.function.table.specialisations:
+            self.record[VALID] = 0
 
 
 def native(call: Call, specs: Sequence[Spec], outs: Sequence[Spec]) -> Native | None:

@@ -15,10 +15,10 @@ import numba
 import numpy as np
 from pytensor.link.numba.dispatch import basic
 
-from revtrace.codegen.linked import KERNEL, VALID, WORDS, linked
+from revtrace.codegen.linked import WORDS, linked
 from revtrace.interop.common import Call
 from revtrace.interop.flat import Flat
-from revtrace.interop.native import Native, native
+from revtrace.interop.native import Link, native
 from revtrace.interop.shapes import Spec
 from revtrace.trace.record import shape_differs
 
@@ -60,7 +60,7 @@ def function_of(flat: Flat, node: Any, specs: Sequence[Spec], outs: Sequence[Spe
         f"        return {', '.join(results)}",
         f"    return watched({', '.join(names)})",
     ]
-    link = _Link(function)
+    link = Link(function, np.zeros(WORDS, np.int64))
     scope = {"np": np, "enter": linked(link.record, function.inputs), "watched": watched, "link": link}
     exec("\n".join(lines), scope)
     return basic.numba_njit(scope["call"])  # type: ignore[no-any-return]
@@ -71,26 +71,6 @@ def _shapes(flat: Flat, outs: Sequence[Spec], fixed: bool) -> list[str] | None:
     if isinstance(flat, Call) and flat.kind == "pullback":
         return [f"x{k}.shape" if spec.shape else "()" for k, spec in zip(flat.active, outs, strict=True)]
     return [repr(spec.shape) for spec in outs] if fixed or not any(spec.shape for spec in outs) else None
-
-
-class _Link:
-    """What a compiled graph reads of a function: kept alive by the graph's code.
-
-    Parameters
-    ----------
-    function : Native
-    """
-
-    def __init__(self, function: Native) -> None:
-        self.function = function
-        self.record = np.zeros(WORDS, np.int64)
-        self.record[VALID], self.record[KERNEL] = 1, function.address
-        function.table.subscribers.add(self)
-
-    def follow(self, enter: Any) -> None:
-        """Take notice of a change of the specialisations: without any, a rule has changed."""
-        if not self.function.table.specialisations:
-            self.record[VALID] = 0
 
 
 def _in_object_mode(flat: Flat, node: Any) -> Callable[..., Any]:

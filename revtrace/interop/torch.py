@@ -6,7 +6,6 @@ short way of their own: their gradient is computed with the value, in one call o
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,6 +21,7 @@ from revtrace.interop.arguments import together
 from revtrace.interop.both import Both
 from revtrace.interop.calls import SIMPLE, call_of, remember
 from revtrace.interop.common import Call
+from revtrace.interop.drawn import Drawn
 from revtrace.interop.shapes import Spec
 from revtrace.interop.torch_rules import DTYPES, REAL, apply, in_rows, is_eager, name_of, pulled
 
@@ -66,7 +66,9 @@ def serve(table: Table, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     ``torch.compile`` must not trace into it: the graph ends before the call and goes on after it.
     """
     if is_compiling():
-        return _hidden()(table, args, kwargs)
+        if _untraced is None:
+            _hide()
+        return _untraced(table, args, kwargs)
     if not kwargs and is_grad_enabled() and is_eager():
         # Written out, since a microsecond counts: losses are called so.
         key: tuple[Any, ...] = ()
@@ -91,18 +93,22 @@ def serve(table: Table, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return _serve(table, args, kwargs)
 
 
-@functools.cache
-def _hidden() -> Callable[..., Any]:
-    """Return what PyTorch's compiler does not look into."""
-    return torch.compiler.disable(_serve)  # type: ignore[no-any-return]
+_untraced: Any = None
+"""What PyTorch's compiler does not look into, once it is needed: to import it takes seconds."""
 
 
-_hidden._torchdynamo_disable = True  # type: ignore[attr-defined]
+def _hide() -> None:
+    global _untraced  # noqa: PLW0603 - a cache, which PyTorch's compiler would look into
+    _untraced = torch.compiler.disable(_serve)
+
+
+_hide._torchdynamo_disable = True  # type: ignore[attr-defined]
 
 
 def _serve(table: Table, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    call, leaves = call_of(table, args, kwargs, _is_leaf, _dtype, again=not is_compiling())
-    outs = apply(call, leaves)
+    tracing = is_compiling()
+    call, leaves = call_of(table, args, kwargs, _is_leaf, _dtype, again=not tracing)
+    outs = apply(call if tracing else Drawn(call), leaves)
     return together(call.tree, outs)
 
 

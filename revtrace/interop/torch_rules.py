@@ -179,6 +179,7 @@ _named: dict[str, Flat] = {}
 
 def name_of(flat: Flat) -> str:
     """Return the name by which PyTorch's graphs call a function."""
+    flat = flat.still()
     if flat.name is None:
         flat.name = f"{_PROCESS}-{next(_count)}"
         _named[flat.name] = flat

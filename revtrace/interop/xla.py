@@ -27,7 +27,7 @@ from revtrace.codegen import xla
 from revtrace.interop.batched import Batched
 from revtrace.interop.common import Call
 from revtrace.interop.flat import Flat
-from revtrace.interop.native import Native, native
+from revtrace.interop.native import Link, Native, native
 from revtrace.interop.shapes import Spec
 
 __all__ = ["lower"]
@@ -49,7 +49,7 @@ def _target() -> str:
     return name
 
 
-class _Site:
+class _Site(Link):
     """One call in an XLA program.
 
     Parameters
@@ -66,7 +66,7 @@ class _Site:
     def __init__(
         self, call: Call, function: Native | None, specs: Sequence[Spec], outs: Sequence[Spec], axes: Sequence[Axis]
     ) -> None:
-        self.call, self.function, self.specs, self.outs = call, function, specs, outs
+        self.call, self.specs, self.outs = call, specs, outs
         sizes = [size for size, _, _ in axes]
         steps: list[list[int]] = []
         for k, spec in enumerate((*specs, *outs)):
@@ -86,26 +86,17 @@ class _Site:
                 shapes.append(np.array(source.shape or (0,), np.int64))
                 sources.append((-1, source.ctypes.data, shapes[-1].ctypes.data))
         number = next(_numbers)
-        self.record = np.zeros(xla.HEAD, np.int64)
-        if function:
-            self.record[xla.VALID], self.record[xla.KERNEL] = 1, function.address
-        self.record[xla.ON_FAILURE] = ctypes.cast(_again, ctypes.c_void_p).value or 0
-        self.record[xla.ID] = number
-        self.record[xla.BUFFERS], self.record[xla.OPERANDS] = len(specs) + len(outs), len(specs)
-        self.record[xla.INPUTS], self.record[xla.AXES] = len(sources), len(axes)
-        self.record[xla.TURNS] = math.prod(sizes)
+        head = np.zeros(xla.HEAD, np.int64)
+        head[xla.ON_FAILURE] = ctypes.cast(_again, ctypes.c_void_p).value or 0
+        head[xla.ID] = number
+        head[xla.BUFFERS], head[xla.OPERANDS] = len(specs) + len(outs), len(specs)
+        head[xla.INPUTS], head[xla.AXES] = len(sources), len(axes)
+        head[xla.TURNS] = math.prod(sizes)
         divided = [word for k, size in enumerate(sizes) for word in (math.prod(sizes[k + 1 :]), size)]
         tail = [*divided, *itertools.chain(*steps), *itertools.chain(*sources)]
-        self.record = np.concatenate([self.record, np.array(tail, np.int64)])
+        super().__init__(function, np.concatenate([head, np.array(tail, np.int64)]))
         self._shapes = shapes
-        if function:
-            function.table.subscribers.add(self)
         _sites[number] = self
-
-    def follow(self, enter: Any) -> None:
-        """Take notice of a change of the specialisations: without any, a rule has changed."""
-        if self.function and not self.function.table.specialisations:
-            self.record[xla.VALID] = 0
 
     def run(self, addresses: Sequence[int]) -> None:
         """Run once through Python."""

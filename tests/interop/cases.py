@@ -15,7 +15,7 @@ from revtrace.trace.record import Arg, Made
 from tests import oracles
 from tests.programs.corpus import Program, corpus
 
-__all__ = ["CHOSEN", "Case", "cases", "decay", "norm2", "replaced"]
+__all__ = ["CHOSEN", "Case", "cases", "decay", "noise", "noisy", "norm2", "replaced"]
 
 CHOSEN = (
     "while_loops.newton_square_root",
@@ -153,3 +153,19 @@ def decay(p: Any, t: Any, n: int) -> Any:
             y[i] += p["a"] * np.exp(-p["k"][0] * t[i]) * (k + 1)
             s = s + y[i] * y[i]
     return {"y": y, "s": s}, (s * p["a"], n)
+
+
+GENERATOR = np.random.default_rng()
+
+
+def noisy(x: Any) -> Any:
+    """An array of cubes with factors that are drawn, differently in each call."""
+    return x**3 * GENERATOR.standard_normal(len(x))
+
+
+def noise(n: int) -> np.ndarray:
+    """Return the factors of the next call, which draws them."""
+    state = GENERATOR.bit_generator.state
+    found = GENERATOR.standard_normal(n)
+    GENERATOR.bit_generator.state = state
+    return found

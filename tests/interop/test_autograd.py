@@ -9,7 +9,7 @@ import pytest
 
 import revtrace
 from revtrace.config import override
-from tests.interop.cases import Case, cases, decay, norm2
+from tests.interop.cases import Case, cases, decay, noise, noisy, norm2
 
 autograd = pytest.importorskip("autograd")
 anp = pytest.importorskip("autograd.numpy")
@@ -90,3 +90,13 @@ def test_without_boxes_it_is_the_function() -> None:
     assert type(f(np.ones(2))) is np.float64
     explicit = pytest.importorskip("revtrace.interop.autograd").wrap(norm2)
     np.testing.assert_array_equal(autograd.grad(explicit)(np.ones(2)), [2.0, 2.0])
+
+
+def test_derivatives_see_the_numbers_that_were_drawn() -> None:
+    with override(interpret=True, cache=False):
+        f = revtrace.wrap(noisy)
+    x = np.array([1.0, -2.0, 3.0])
+    z = noise(3)
+    np.testing.assert_allclose(autograd.grad(lambda x: anp.sum(f(x)))(x), 3 * x**2 * z)
+    z = noise(3)
+    np.testing.assert_allclose(autograd.elementwise_grad(autograd.elementwise_grad(f))(x), 6 * x * z)

@@ -10,7 +10,7 @@ import pytest
 import revtrace
 from revtrace.config import override
 from revtrace.errors import UnsupportedError
-from tests.interop.cases import Case, cases, decay, norm2
+from tests.interop.cases import Case, cases, decay, noise, noisy, norm2
 
 jax = pytest.importorskip("jax")
 jnp = pytest.importorskip("jax.numpy")
@@ -225,3 +225,23 @@ def test_python_numbers_are_primals() -> None:
     x = jnp.array([1.0, 2.0])
     out, dot = jax.jvp(revtrace.wrap(scaled), (x, 3.0), (jnp.ones(2), 1.0))
     assert (float(out), float(dot)) == (9.0, 9.0)
+
+
+def test_derivatives_see_the_numbers_that_were_drawn() -> None:
+    with override(interpret=True, cache=False):
+        f = revtrace.wrap(noisy)
+
+    def total(x: Any) -> Any:
+        return jnp.sum(f(x))
+
+    x = jnp.asarray([1.0, -2.0, 3.0])
+    z = noise(3)
+    same(jax.grad(total)(x), 3 * x**2 * z)
+    z = noise(3)
+    same(jax.hessian(total)(x), jnp.diag(6 * x * z))
+    z = noise(3)
+    same(jax.jvp(jax.grad(total), (x,), (jnp.ones(3),))[1], 6 * x * z)
+    _, linear = jax.linearize(f, x)
+    for compiled in (lambda: jax.jit(f)(x), lambda: jax.vmap(f)(x[None]), lambda: jax.jit(linear)(x)):
+        with pytest.raises(UnsupportedError, match="random numbers"):
+            compiled()

@@ -11,7 +11,7 @@ import pytest
 import revtrace
 from revtrace.config import override
 from revtrace.errors import UnsupportedError
-from tests.interop.cases import Case, cases, decay, norm2
+from tests.interop.cases import Case, cases, decay, noise, noisy, norm2
 
 torch = pytest.importorskip("torch")
 interop = pytest.importorskip("revtrace.interop.torch")
@@ -296,3 +296,38 @@ def test_threads() -> None:
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+@pytest.mark.parametrize("number", [False, True])
+def test_derivatives_see_the_numbers_that_were_drawn(number: bool) -> None:
+    def total(x: Any) -> Any:
+        return np.sum(noisy(x))
+
+    with override(interpret=True, cache=False):
+        f = revtrace.wrap(total if number else noisy)
+    x = double([1.0, -2.0, 3.0])
+    for _ in range(2):
+        z = double(noise(3), grad=False)
+        out = f(x).sum()
+        torch.testing.assert_close(out, (x**3 * z).sum())
+        (first,) = torch.autograd.grad(out, x, create_graph=True)
+        (second,) = torch.autograd.grad(first.sum(), x)
+        torch.testing.assert_close(first, 3 * x**2 * z)
+        torch.testing.assert_close(second, 6 * x * z)
+    z = double(noise(3), grad=False)
+    torch.testing.assert_close(torch.func.hessian(lambda x: f(x).sum())(x.detach()), torch.diag(6 * x.detach() * z))
+    with pytest.raises(UnsupportedError, match="over an axis"):
+        torch.func.vmap(f)(torch.ones(2, 3))
+
+
+def test_numpy_and_tensors_in_turns() -> None:
+    f = revtrace.wrap(norm2)
+    x = double([1.0, 2.0])
+    for _ in range(3):
+        assert f(x.detach().numpy()) == 5.0
+        assert type(f(x)) is torch.Tensor
+        assert f.func(x).item() == 5.0
+    with revtrace.config.override(interpret=True):
+        # Whatever refreshes the table, both are still served.
+        f.table(1).forget()
+    assert (f(x).item(), f(np.array([3.0]))) == (5.0, 9.0)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import revtrace
+from revtrace.cache import kernels
 
 jax = pytest.importorskip("jax")
 jnp = pytest.importorskip("jax.numpy")
@@ -240,3 +241,32 @@ def test_another_version_of_the_interface(monkeypatch: Any) -> None:
         assert not xla._target()
     finally:
         xla._target.cache_clear()
+
+
+def test_results_are_made_where_xla_wants_them(monkeypatch: Any) -> None:
+    def spread(x: Any, y: Any) -> Any:
+        out = np.zeros((len(x), len(y)))
+        for i in range(len(x)):
+            for j in range(i % 2, len(y), 2):
+                out[i, j] += x[i] * y[j]
+        y[0] = 7.0
+        return out, y, out
+
+    seen: list[str] = []
+    obtain = kernels.obtain
+
+    def spy(program: Any, *args: Any, **kwargs: Any) -> Any:
+        seen.append(str(program)) if kwargs.get("native") else None
+        return obtain(program, *args, **kwargs)
+
+    monkeypatch.setattr(kernels, "obtain", spy)
+    x, y = jnp.arange(3.0), jnp.arange(4.0)
+    compiled = jax.jit(revtrace.wrap(spread))
+    for _ in range(2):
+        found, last, again = compiled(x, y)
+        expected = jnp.outer(x, y) * ((jnp.arange(3)[:, None] + jnp.arange(4)) % 2 == 0)
+        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(again, expected)
+        np.testing.assert_array_equal(last, y.at[0].set(7.0))
+    (program,) = seen
+    assert " alloc " not in program
