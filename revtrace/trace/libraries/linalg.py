@@ -45,7 +45,10 @@ def lstsq(
     lapack_driver: Any = None,
 ) -> Any:  # fmt: skip
     """The solution of an overdetermined system by least squares."""
-    return np.linalg.lstsq(a, b, rcond=cond)
+    x, missed, rank, values = np.linalg.lstsq(a, b, rcond=cond)
+    if b.ndim == 1 and rank == a.shape[1] and a.shape[0] > a.shape[1]:
+        return x, missed[0], rank, values
+    return x, missed, rank, values
 
 
 @stands_for("scipy.linalg.eigh")

@@ -34,7 +34,9 @@ class NotALoopError(Exception):
 
 def rolled_loop(t: Tracer, fr: Frame, loop: Loop, st: State, rolled: Rolled | None) -> State | None:
     """Record a loop; None where every way through its body raises."""
-    trips = None if rolled is None else functools.partial(rolled.trips, t)
+    if rolled is not None and rolled.endless:
+        loop.ways[:] = [way for way in loop.ways if way[0] != 0]
+    trips = None if rolled is None or rolled.endless else functools.partial(rolled.trips, t)
     around = t.lists_around
     after = frozenset[str]().union(*(fr.shape.live[target] for _, target in loop.ways))
     live = fr.shape.live[loop.header]
@@ -87,7 +89,7 @@ def _rolled(t: Tracer, fr: Frame, loop: Loop, carried: Carried, rolled: Rolled |
             raise NeedStatic((), "a list grows in a way that cannot be foreseen", loc)
     else:
         raise NeedStatic((), "a variable gets another form in each iteration", loc)
-    if rolled is None and body.leaves is None:
+    if (rolled is None or rolled.endless) and body.leaves is None:
         if not body.exits:
             # Every way through the body raises.
             t.dead_end()

@@ -240,6 +240,9 @@ def _pinv(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
 
 @on(np.linalg.lstsq)
 def _lstsq(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    from revtrace.trace.callables.calls import call
+    from revtrace.trace.definitions.matrices import residuals
+
     a, b, rcond = given(t, signature("a", "b", rcond=NONE), args, kwargs)
     limit = flag(t, rcond, "rcond")
     matrix, right = matrices(t, st, a), as_array(t, b, st)
@@ -255,10 +258,11 @@ def _lstsq(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -
     (x,) = call_row(t, "lstsq", (matrix, columns), ((dtype, shape),), settings, ("x",))
     values = svd(t, st, matrix)[1]
     (rank,) = call_row(t, "matrix_rank", (matrix,), (("i8", ()),), (("tol", None),))
+    rank = number_or_array(t, rank)
+    missed = call(t, st, Static(residuals), (matrix, columns, x, rank), {})
     if vector:
         x = subscripts.basic(t, x, [Static(slice(None)), Static(0)])
-    # How long the residuals are depends on the numbers.
-    return Tup((x, NONE, number_or_array(t, rank), values))
+    return Tup((x, missed, rank, values))
 
 
 @on(np.linalg.matrix_rank)

@@ -35,6 +35,8 @@ class Rolled:
     hint: str = "i"
     table: bool = False
     """Whether it walks over constants, which had better be known where the body takes nothing else."""
+    endless: bool = False
+    """Whether nothing but its body ends the loop."""
 
     def ends(self, t: Tracer) -> tuple[Operand, Operand]:
         """Append the least and the greatest index, for a loop that runs at all."""
@@ -66,6 +68,10 @@ class Span:
     table: bool = False
 
 
+_ENDLESS = 1 << 62
+"""Iterations that no loop without end comes to."""
+
+
 def roll(t: Tracer, st: State, ref: Ref) -> Rolled | None:
     """Return a loop's range and items, or None if it walks over things of different kinds."""
     box = st.box(ref)
@@ -86,11 +92,7 @@ def roll(t: Tracer, st: State, ref: Ref) -> Rolled | None:
     if span is None:
         return None
     if span.length is None:
-        raise t.unsupported(
-            "a for loop over an iterator without end",
-            "room for what the loop keeps is made before it starts",
-            "count in a while loop, or over a range that is long enough",
-        )
+        return Rolled(const(0, "i8"), const(_ENDLESS, "i8"), 1, span.at, True, (), "k", span.table, endless=True)
     bounds = () if isinstance(span.length, Const) else (span.length,)
     return Rolled(const(0, "i8"), span.length, 1, span.at, not bounds, bounds, "k", span.table)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ import revtrace
 from revtrace import testing
 from revtrace.config import override
 from revtrace.passes import watched
+from revtrace.program.nodes import For, walk
 from revtrace.replay import run
+from tests.trace.agree import agrees
 
 X = np.array([0.7, -1.2, 2.5, 0.1, -0.4, 1.9])
 
@@ -96,16 +99,36 @@ def test_what_has_no_order_is_refused():
         revtrace.grad(weighted)(np.array([1.0, np.nan, 2.0, 3.0, 4.0, 5.0]))
 
 
-def test_a_for_loop_without_end_is_refused():
-    def f(x):
-        for k in itertools.count():
-            x = x * 0.5
-            if x < 1e-3:
-                return x * k
-        return x
+def kepler(anomaly: float, e: float) -> float:
+    angle = anomaly
+    for turn in itertools.count(3, 2):
+        step = (angle - e * math.sin(angle) - anomaly) / (1 - e * math.cos(angle))
+        angle -= step
+        if abs(step) < 1e-13:
+            return angle * turn
 
-    with pytest.raises(revtrace.UnsupportedError, match="without end"):
-        revtrace.grad(f)(1.0)
+
+def numbered(x: float) -> float:
+    found = []
+    for k, (c, w) in enumerate(zip(itertools.repeat(x), itertools.count(0.5, 0.25))):
+        found.append(c * w)
+        if found[-1] > 3.0:
+            break
+    return sum(found) * k
+
+
+def endless(x: float) -> float:
+    for _ in itertools.count():
+        x = x * 0.5
+
+
+def test_for_loops_without_end_are_left_from_inside() -> None:
+    agrees(kepler, 1.1, 0.3)
+    agrees(numbered, 1.1)
+    program = revtrace.grad(kepler).dump(1.1, 0.3).program
+    assert any(isinstance(s, For) for s in walk(program.body))
+    with pytest.raises(revtrace.UnsupportedError, match="loop without an end"):
+        revtrace.grad(endless)(1.0)
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 7, 16, 17, 33, 64, 100])
