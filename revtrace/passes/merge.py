@@ -72,6 +72,21 @@ class _Together:
         self.writes |= one.writes
 
 
+def _late(facts: list[_Facts], first: int, second: int) -> list[int] | None:
+    """Return which statements between two loops must stay after the first one; None where one keeps the second back."""
+    late: list[int] = []
+    held = _Together()
+    held.add(facts[first])
+    for j in range(first + 1, second):
+        between = facts[j]
+        if between.after(held):
+            if facts[second].after(between) or _is_check(between.stmt):
+                return None
+            late.append(j)
+            held.add(between)
+    return late
+
+
 class _Merger:
     def __init__(self, memory: Buffers, subscripts: Subscripts) -> None:
         self.memory = memory
@@ -132,18 +147,9 @@ class _Merger:
                 continue
             if _only_one_is_simple(a.stmt, b.stmt) and not self.shrinks(facts, a, b, results):
                 continue
-            late: list[int] = []
-            moved, held = _Together(), _Together()
-            held.add(a)
-            for j in range(k + 1, at):
-                if facts[j].after(held):
-                    late.append(j)
-                    moved.add(facts[j])
-                    held.add(facts[j])
-            if b.after(moved) or any(_is_check(facts[j].stmt) for j in late):
-                continue
+            late = _late(facts, k, at)
             assert isinstance(a.stmt, For)
-            if a.stmt.count in results or any(a.stmt.count in f.uses for f in facts[k + 1 :]):
+            if late is None or a.stmt.count in results or any(a.stmt.count in f.uses for f in facts[k + 1 :]):
                 continue
             stay = set(late)
             early = [facts[j] for j in range(k + 1, at) if j not in stay]

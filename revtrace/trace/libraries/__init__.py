@@ -14,6 +14,7 @@ from revtrace.trace.libraries import (
     fft,
     filters,
     images,
+    initial_values,
     integrate,
     interpolate,
     linalg,
@@ -29,6 +30,7 @@ from revtrace.trace.libraries import (
 from revtrace.trace.libraries.register import designs, find
 
 __all__ = [
-    "averages", "compilers", "designs", "distance", "equations", "fft", "filters", "find", "images", "integrate",
-    "interpolate", "linalg", "optimize", "peaks", "signal", "special", "spectra", "splines", "stats", "trajectories",
+    "averages", "compilers", "designs", "distance", "equations", "fft", "filters", "find", "images", "initial_values",
+    "integrate", "interpolate", "linalg", "optimize", "peaks", "signal", "special", "spectra", "splines", "stats",
+    "trajectories",
 ]  # fmt: skip
