@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from revtrace import containers as c
-from revtrace.trace.record import Arg, Attr, Item, Made, fetch
+from revtrace.trace.record import Arg, Attr, Item, Made, fetch, rendered
 
 
 class Point(NamedTuple):
@@ -45,7 +45,7 @@ def test_leaves_come_in_order_with_paths_that_read_them() -> None:
 
 def test_floats_are_floats_and_arrays_of_floats() -> None:
     tree = c.tree_of(Arg("v"), NESTED)
-    assert [c.rendered(slot.source) for slot in c.float_slots(tree)] == [
+    assert [rendered(slot.source) for slot in c.float_slots(tree)] == [
         "v['a'][0]",
         "v['a'][1][0]",
         "v['a'][1][1]",
@@ -83,7 +83,7 @@ def test_paths_have_one_spelling() -> None:
 
 
 def test_structure_guards_see_types_lengths_and_keys() -> None:
-    kinds = [(c.rendered(g.source), g.kind, g.value) for g in c.structure_guards(Arg("v"), {"a": [1.0]})]
+    kinds = [(rendered(g.source), g.kind, g.value) for g in c.structure_guards(Arg("v"), {"a": [1.0]})]
     assert kinds == [("v", "type", dict), ("v", "keys", ("a",)), ("v['a']", "type", list), ("v['a']", "len", 1)]
 
 

@@ -20,6 +20,7 @@ A loop ``for i in range(start, stop, step)`` with state ``x`` becomes, with segm
 The outer loop carries nothing: run again, an iteration of it finds what it found before.  Its reversal is the only
 one that begins with a run of its body (see `revtrace.passes.backward`).  Arrays that the loop writes and does not
 read again after they are written over are not part of the state: running a segment again writes the same to them.
+Arrays that it only reads, and that are written over after it, are copied before it.
 Of a loop whose iterations are not counted before it runs (``while``, ``break``) a copy runs first, to count them.
 
 Both levels take the least memory when the segments are ``sqrt(2 n s / k)`` iterations long, ``s`` and ``k`` the bytes
@@ -63,11 +64,14 @@ class _State:
         Arrays from outside, by the name that they have there.
     handed : dict
         For an array that the loop carries, by its name outside, the position among the params.
+    copied : tuple of Var
+        Arrays from outside that it reads, and that are written over after it.
     """
 
     numbers: tuple[int, ...]
     arrays: tuple[Var, ...]
     handed: dict[Var, int]
+    copied: tuple[Var, ...]
 
 
 def segmented(
@@ -152,14 +156,17 @@ class _Cutter:
             return None
         if any(self.elsewhere(loop, loop.inits[k]) for k in moved):
             return None
-        classes = {c for c in self.classes.written(loop) if self.reads_old(loop, c)}
-        names = [x for x in (*handed, *inside) if is_array(x) and self.classes.find(x) in classes]
+        written = self.classes.written(loop)
+        old = {c for c in self.classes.touched(loop) if self.reads_old(loop, c)}
+        known = [x for x in (*handed, *inside) if is_array(x) and self.classes.find(x) in old]
+        names = [x for x in known if self.classes.find(x) in written]
         arrays = tuple(dict.fromkeys((*names, *(x for x in handed if handed[x] in moved))))
         of_class = [self.classes.find(x) for x in arrays]
         if any(of_class.count(c) > 1 and not self.apart(x) for c, x in zip(of_class, arrays, strict=True)):
             return None
         numbers = tuple(k for k, p in enumerate(loop.params) if not is_array(p))
-        return _State(numbers, arrays, handed)
+        copied = tuple(x for x in known if self.classes.find(x) not in written and x not in arrays)
+        return _State(numbers, arrays, handed, copied)
 
     def keeps(self, loop: For | While) -> bool:
         """Whether something is kept for each iteration."""
@@ -184,7 +191,7 @@ class _Cutter:
         return x in self.program.inputs or (isinstance(made, Op) and made.name in ("alloc", "copy"))
 
     def reads_old(self, loop: For | While, cls: Var) -> bool:
-        """Whether a loop reads what is written over later, in a class of buffers that it writes."""
+        """Whether a loop reads what is written over later, in the loop or after it, in a class of buffers."""
         blocks = {s.index for s in self.where.children(loop)}
         accesses = self.classes.accesses[cls]
         inside = [a for a in accesses if any(s in blocks for s, _ in a.path)]
@@ -222,6 +229,7 @@ class _Cutter:
             stored[x] = memory.new(b, _array(x).dtype, [slots, *shape], zeros=False, hint=name)
             _save(b, x, stored[x], const(0))
         b.loc = loc
+        own: dict[Var, Operand] = {x: b.op("copy", x) for x in state.copied}
         segment = Var(INT, "segment")
         with b.block() as stmts:
             first = integer(b, "mul", segment, size)
@@ -229,7 +237,6 @@ class _Cutter:
             begin: list[Operand] = list(loop.inits)
             for k in state.numbers:
                 begin[k] = b.op("load", kept[k], segment, type=loop.params[k].type, safe=True)
-            own: dict[Var, Operand] = {}
             for x, shape in arrays.items():
                 own[x] = work = memory.new(b, _array(x).dtype, shape, zeros=False, hint=x.name)
                 _fetch(b, work, stored[x], segment)

@@ -198,3 +198,16 @@ def test_a_handle_keeps_the_setting() -> None:
 def test_what_is_kept_is_told() -> None:
     told = revtrace.wrap(recurrent, checkpoint=True).dump(U, 100).explain()
     assert "segment" in told
+
+
+def written_after(u: np.ndarray, n: int) -> float:
+    x = 0.1
+    for t in range(n):
+        x = np.sin(x * u[t % 3]) + u[1]
+    u[:] = u * x
+    return u.sum() * x
+
+
+def test_arrays_that_are_written_after_the_loop() -> None:
+    plain, ours = both(lambda: revtrace.value_and_grad(written_after), U, 12)
+    np.testing.assert_allclose(ours[1], plain[1], rtol=1e-12)

@@ -93,16 +93,16 @@ def calls_a_coroutine(x):
 
 @refuse(1.25, says="string|str|format|text")
 def text_of_a_number(x):
-    label = f"{x:.1f}"  # refused
-    if label == "1.2":
+    label = f"{x:.1f}"
+    if label == "1.2":  # refused
         return x
     return 2 * x
 
 
 @refuse(1.25, says="string|str|text")
 def digits_of_a_number(x):
-    digits = str(x)  # refused
-    return x * len(digits)
+    digits = str(x)
+    return x * len(digits)  # refused
 
 
 @refuse(1.5, says="key|dict")

@@ -207,7 +207,7 @@ def _dot(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> 
 @on(np.matmul)
 def _matmul(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     x, y, out = signature("x1", "x2", out=NONE)(args, kwargs)
-    return delivered(t, st, matmul(t, as_array_or_number(t, st, x), as_array_or_number(t, st, y)), out)
+    return delivered(t, st, matmul(t, as_array_or_number(t, st, x), as_array_or_number(t, st, y)), out, False)
 
 
 @on(np.inner)
