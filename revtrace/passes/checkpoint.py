@@ -29,6 +29,7 @@ of a state and those kept per iteration: the states have adjoints, which take as
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from revtrace.passes import memory
@@ -40,7 +41,7 @@ from revtrace.passes.subscripts import Subscripts
 from revtrace.passes.tape import Tapes, integer
 from revtrace.passes.writes import Writes
 from revtrace.program.build import Builder
-from revtrace.program.nodes import Block, For, Op, Operand, Program, Stmt, Var, While, const, used, walk
+from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While, const, used, walk
 from revtrace.program.rebuild import clone, substitute, substitute_block
 from revtrace.program.types import INT, Array, Scalar, Stack
 
@@ -72,6 +73,17 @@ class _State:
     arrays: tuple[Var, ...]
     handed: dict[Var, int]
     copied: tuple[Var, ...]
+
+    def renamed(self, names: Mapping[Var, Operand]) -> _State:
+        """Return the state with other names for arrays."""
+
+        def name(x: Var) -> Var:
+            found = names.get(x, x)
+            assert isinstance(found, Var)
+            return found
+
+        handed = {name(x): k for x, k in self.handed.items()}
+        return _State(self.numbers, tuple(map(name, self.arrays)), handed, tuple(map(name, self.copied)))
 
 
 def segmented(
@@ -107,6 +119,7 @@ def segmented(
             stmts.append(now)
             continue
         assert isinstance(now, For | While)
+        state = state.renamed(swaps)
         made, count = cutter.cut(now, seen, state)
         stmts += made
         found.add(count)
@@ -161,8 +174,10 @@ class _Cutter:
         known = [x for x in (*handed, *inside) if is_array(x) and self.classes.find(x) in old]
         names = [x for x in known if self.classes.find(x) in written]
         arrays = tuple(dict.fromkeys((*names, *(x for x in handed if handed[x] in moved))))
-        of_class = [self.classes.find(x) for x in arrays]
-        if any(of_class.count(c) > 1 and not self.apart(x) for c, x in zip(of_class, arrays, strict=True)):
+        groups: dict[Var, list[Var]] = {}
+        for x in arrays:
+            groups.setdefault(self.classes.find(x), []).append(x)
+        if not all(map(self.distinct, groups.values())):
             return None
         numbers = tuple(k for k, p in enumerate(loop.params) if not is_array(p))
         copied = tuple(x for x in known if self.classes.find(x) not in written and x not in arrays)
@@ -183,12 +198,26 @@ class _Cutter:
         after = top.stmts[top.stmts.index(loop) + 1 :]
         named = {y for stmt in after for inner in walk(Block((stmt,))) for y in used(inner)}
         named |= {y for stmt in after for inner in walk(Block((stmt,))) for y in _handed(inner)}
-        return x in named or x in top.results or not self.apart(x)
-
-    def apart(self, x: Var) -> bool:
-        """Whether an array is storage of its own."""
+        if x in named or x in top.results:
+            return True
         made = self.where.definition.get(x)
-        return x in self.program.inputs or (isinstance(made, Op) and made.name in ("alloc", "copy"))
+        if isinstance(made, For | While):
+            return any(self.elsewhere(loop, y) for y in made.inits if is_array(y))
+        return not self.distinct([x])
+
+    def distinct(self, arrays: list[Var]) -> bool:
+        """Whether arrays that may share storage do not: each is its own, or all come out of one loop apart."""
+        made = [self.where.definition.get(x) for x in arrays]
+        loop = made[0]
+        if isinstance(loop, For | While) and all(m is loop for m in made):
+            inits = [x for x in loop.inits if isinstance(x, Var) and is_array(x)]
+            same = [x for x in inits if self.classes.find(x) is self.classes.find(arrays[0])]
+            return len(set(same)) == len(same) and self.distinct(same)
+        own = [
+            x in self.program.inputs or (isinstance(m, Op) and m.name in ("alloc", "copy"))
+            for x, m in zip(arrays, made, strict=True)
+        ]
+        return all(own) or (len(arrays) == 1 and not isinstance(loop, If))
 
     def reads_old(self, loop: For | While, cls: Var) -> bool:
         """Whether a loop reads what is written over later, in the loop or after it, in a class of buffers."""

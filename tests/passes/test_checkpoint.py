@@ -46,6 +46,22 @@ def swapped(u: np.ndarray, n: int) -> float:
     return np.sum(v**2) + w[1]
 
 
+def swapped_twice(u: np.ndarray, n: int) -> float:
+    v, w = u.copy(), u.copy()
+    for _ in range(n):
+        for i in range(1, len(u) - 1):
+            w[i] = v[i] + 0.1 * (v[i - 1] ** 2 - 2 * v[i] + v[i + 1])
+        v, w = w, v
+    for _ in range(n):
+        for i in range(1, len(u) - 1):
+            w[i] = np.sin(v[i]) * v[i - 1]
+        v, w = w, v
+    for _ in range(n):
+        v[1] = np.sin(v[1] * v[2])
+        w[2] = np.cos(w[1] * v[1])
+    return np.sum(v**2) + w[1]
+
+
 def made_anew(u: np.ndarray, n: int) -> float:
     x = np.ones(3)
     for _ in range(n):
@@ -125,6 +141,7 @@ FUNCTIONS = [
     backward,
     in_place,
     swapped,
+    swapped_twice,
     made_anew,
     branches,
     waits,
@@ -164,7 +181,7 @@ def test_second_derivatives() -> None:
     np.testing.assert_allclose(ours, plain, rtol=1e-10, atol=1e-14)
 
 
-@pytest.mark.parametrize("function", [recurrent, in_place, swapped, made_anew, waits])
+@pytest.mark.parametrize("function", [recurrent, in_place, swapped_twice, made_anew, waits])
 def test_memory_grows_with_the_root(function: Callable[..., float]) -> None:
     with override(checkpoint=True):
         sizes = [revtrace.wrap(function).dump(U, n).kept for n in (100, 1600)]
