@@ -26,6 +26,9 @@ from revtrace.program.types import INT, Array
 
 __all__ = ["analyse"]
 
+_ROOM = 1 << 16
+"""Iterations for which room is made on stacks at once, where a loop may be left early."""
+
 
 def analyse(program: Program, *, careful: bool = False) -> Plan:
     """Decide how each access is made.
@@ -199,6 +202,8 @@ class Walker(Tested):
         self.loops.append(loop)
         # The end of a loop that may be left early says little about how often it runs.
         bounded = not stmt.exits or (last is not None and all(isinstance(a, Dim) for a in last.atoms))
+        if stmt.exits and last is not None and (last.constant or 0) > _ROOM:
+            bounded = False
         self.opened.append(Opened("for" if last is not None else "while", position, last, loop.step, bounded))
         self.visible.append(set())
         self.atom(loop.step)

@@ -163,3 +163,20 @@ def test_sorting_takes_steps_in_proportion_to_n_log_n():
         assert value == pytest.approx(f(x))
         steps.append(len(events))
     assert steps[1] < 16 * steps[0]
+
+
+def long_ranges(x: float) -> float:
+    for k in range(10**15):
+        x = x * math.cos(x)
+        if x < 0.1:
+            return x * k
+    return x
+
+
+def test_loops_without_end_make_no_room_for_all_iterations() -> None:
+    for function, args in ((kepler, (1.1, 0.3)), (long_ranges, (0.9,))):
+        with override(cache=False):
+            value, gradient = revtrace.value_and_grad(function)(*args)
+        assert value == pytest.approx(function(*args), rel=1e-14)
+        with override(cache=False, interpret=True):
+            assert gradient == pytest.approx(revtrace.grad(function)(*args), rel=1e-12)
