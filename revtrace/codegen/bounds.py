@@ -201,9 +201,8 @@ class Walker(Tested):
         loop = Loop(stmt, position, len(self.loops) + 1, self.facts.depth, self.path, last, limits)
         self.loops.append(loop)
         # The end of a loop that may be left early says little about how often it runs.
-        bounded = not stmt.exits or (last is not None and all(isinstance(a, Dim) for a in last.atoms))
-        if stmt.exits and last is not None and (last.constant or 0) > _ROOM:
-            bounded = False
+        short = last is not None and all(isinstance(a, Dim) for a in last.atoms) and (last.constant or 0) <= _ROOM
+        bounded = not stmt.exits or short
         self.opened.append(Opened("for" if last is not None else "while", position, last, loop.step, bounded))
         self.visible.append(set())
         self.atom(loop.step)

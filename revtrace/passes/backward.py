@@ -23,7 +23,7 @@ from revtrace.passes.plan import Plan
 from revtrace.passes.residuals import site_of
 from revtrace.passes.scopes import TOP, free, is_array, is_float
 from revtrace.passes.shadows import Lookup, Shadows, bar_name
-from revtrace.passes.tape import integer
+from revtrace.passes.tape import integer, iterations
 from revtrace.program.nodes import Block, For, If, Loc, Op, Operand, Program, Stmt, Var, While, const
 from revtrace.program.rebuild import clone, substitute
 from revtrace.program.types import BOOL, INT, Scalar, Stack
@@ -426,10 +426,8 @@ class Sweeps(Shadows):
             if stmt.exits:
                 count = self.primal(stmt.count)
             else:
-                # An empty range gives a count of zero or less, and no iterations either way.
-                width = integer(self.b, "sub", self.primal(stmt.stop), start)
-                width = integer(self.b, "add", width, const(step - int(math.copysign(1, step))))
-                count = integer(self.b, "floordiv", width, const(step))
+                # Zero or less gives no iterations backward either.
+                count = iterations(self.b, start, self.primal(stmt.stop), step)
             ahead = integer(self.b, "mul", integer(self.b, "sub", count, const(1)), const(step))
             last = integer(self.b, "add", start, ahead)
         before = integer(self.b, "sub", start, const(int(math.copysign(1, step))))

@@ -36,12 +36,12 @@ from revtrace.passes import memory
 from revtrace.passes.blockcut import weight
 from revtrace.passes.effects import Access, Buffers, touched
 from revtrace.passes.plan import Answer, Plan
-from revtrace.passes.scopes import TOP, Scopes, free, is_array
+from revtrace.passes.scopes import TOP, Scopes, free, is_array, named
 from revtrace.passes.subscripts import Subscripts
-from revtrace.passes.tape import Tapes, integer
+from revtrace.passes.tape import Tapes, integer, iterations
 from revtrace.passes.writes import Writes
 from revtrace.program.build import Builder
-from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While, const, used, walk
+from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While, const
 from revtrace.program.rebuild import clone, substitute, substitute_block
 from revtrace.program.types import INT, Array, Scalar, Stack
 
@@ -144,20 +144,13 @@ class _Cutter:
         self.program, self.where, self.classes, self.plan = program, where, classes, chosen
         self.subscripts = Subscripts(where)
         self.tapes = Tapes(where)
-        self.names: dict[Var, int] = {}
-        """How often a value is named at the top."""
-        for stmt in program.body.stmts:
-            own = dict.fromkeys(x for x in used(stmt) if isinstance(x, Var))
-            for inner in walk(Block((stmt,))):
-                own.update(dict.fromkeys(x for x in used(inner) if isinstance(x, Var)))
-            for x in own:
-                self.names[x] = self.names.get(x, 0) + 1
+        self.named = named(program.body)
 
     # whether ----------------------------------------------------------------------------------
 
     def state(self, loop: For | While) -> _State | None:
         """Return the state of a loop that keeps something and can be cut; None for others."""
-        if self.names.get(loop.count, 0) or not self.keeps(loop):
+        if loop.count in self.named or not self.keeps(loop):
             return None
         if any(isinstance(t.array.type, Stack) for t in touched(loop)):
             return None
@@ -195,10 +188,7 @@ class _Cutter:
         """Whether an array that changes places in a loop is known by its name after it, or by another one."""
         assert isinstance(x, Var)
         top = self.program.body
-        after = top.stmts[top.stmts.index(loop) + 1 :]
-        named = {y for stmt in after for inner in walk(Block((stmt,))) for y in used(inner)}
-        named |= {y for stmt in after for inner in walk(Block((stmt,))) for y in _handed(inner)}
-        if x in named or x in top.results:
+        if x in named(Block(top.stmts[top.stmts.index(loop) + 1 :], top.results)):
             return True
         made = self.where.definition.get(x)
         if isinstance(made, For | While):
@@ -256,7 +246,7 @@ class _Cutter:
         for x, shape in arrays.items():
             name = f"{x.name}_states"
             stored[x] = memory.new(b, _array(x).dtype, [slots, *shape], zeros=False, hint=name)
-            _save(b, x, stored[x], const(0))
+            _copy(b, x, (x,), (stored[x], const(0)))
         b.loc = loc
         own: dict[Var, Operand] = {x: b.op("copy", x) for x in state.copied}
         segment = Var(INT, "segment")
@@ -268,7 +258,7 @@ class _Cutter:
                 begin[k] = b.op("load", kept[k], segment, type=loop.params[k].type, safe=True)
             for x, shape in arrays.items():
                 own[x] = work = memory.new(b, _array(x).dtype, shape, zeros=False, hint=x.name)
-                _fetch(b, work, stored[x], segment)
+                _copy(b, work, (stored[x], segment), (work,))
             begin = [own.get(x, x) if isinstance(x, Var) else x for x in begin]
             at = Var(INT, "j")
             inner = Builder(loc)
@@ -288,13 +278,13 @@ class _Cutter:
                 k_of = state.handed.get(x)
                 end = own[x] if k_of is None else ends[k_of]
                 assert isinstance(end, Var)
-                _save(b, end, stored[x], following)
+                _copy(b, end, (end,), (stored[x], following))
         total = Var(INT)
         b.append(For(segment, const(0), segments, 1, (), (), Block(tuple(stmts)), (), total, False, loc))
         for k in state.numbers:
             b.append(Op("load", (kept[k], segments), loop.outs[k], (("safe", True),), loc))
         for x in arrays:
-            _fetch(b, x, stored[x], segments)
+            _copy(b, x, (stored[x], segments), (x,))
         return list(b.stmts), total
 
     def trips(self, b: Builder, loop: For | While, state: _State) -> Operand:
@@ -305,12 +295,7 @@ class _Cutter:
             assert isinstance(trial, For | While)
             b.append(trial)
             return trial.count
-        width = integer(b, "sub", loop.stop, loop.start)
-        if abs(loop.step) != 1:
-            width = integer(b, "add", width, const(loop.step - (1 if loop.step > 0 else -1)))
-        if loop.step != 1:
-            width = b.op("floordiv", width, const(loop.step), type=INT)
-        return integer(b, "max", width, const(0))
+        return integer(b, "max", iterations(b, loop.start, loop.stop, loop.step), const(0))
 
     def size(
         self, b: Builder, loop: For | While, trips: Operand, state: _State, arrays: dict[Var, list[Operand]]
@@ -331,12 +316,12 @@ class _Cutter:
                 for n in [self.tapes.length(b, a) for a in axes] if axes is not None else self.guesses(s.index, body):
                     one = integer(b, "mul", n, one)
                 bytes_kept = integer(b, "add", bytes_kept, one)
-        per = b.op("div", self.real(b, bytes_of_state), self.real(b, integer(b, "max", bytes_kept, const(1))), type=_F8)
+        per = b.op("div", b.cast(bytes_of_state, "f8"), b.cast(integer(b, "max", bytes_kept, const(1)), "f8"), type=_F8)
         best = b.op(
-            "sqrt", b.op("mul", b.op("mul", per, const(2.0), type=_F8), self.real(b, trips), type=_F8), type=_F8
+            "sqrt", b.op("mul", b.op("mul", per, const(2.0), type=_F8), b.cast(trips, "f8"), type=_F8), type=_F8
         )
         # An upper bound first: what is too large for an integer cannot be cast.
-        best = b.op("min", best, self.real(b, trips), type=_F8)
+        best = b.op("min", best, b.cast(trips, "f8"), type=_F8)
         return b.op("max", b.cast(best, "i8"), const(1), type=INT)
 
     def guesses(self, scope: int, body: int) -> list[Operand]:
@@ -344,40 +329,19 @@ class _Cutter:
         loops = self.where.all[scope].loops - self.where.all[body].loops
         return [const(_GUESS)] * loops
 
-    @staticmethod
-    def real(b: Builder, x: Operand) -> Operand:
-        return b.cast(x, "f8")
-
 
 _F8 = Scalar("f8")
 
 
-def _save(b: Builder, array: Var, states: Var, at: Operand) -> None:
-    """Append the loops that store an array as one of the states."""
+def _copy(b: Builder, array: Var, source: tuple[Operand, ...], target: tuple[Operand, ...]) -> None:
+    """Append the loops that copy as many elements as an array has; a state's array comes with the state's number."""
 
     def body(index: tuple[Var, ...], carried: tuple[Operand, ...]) -> tuple[Operand, ...]:
-        value = b.op("load", array, *index, type=Scalar(_array(array).dtype), safe=True)
-        b.do("store", states, value, at, *index, safe=True)
+        value = b.op("load", *source, *index, type=Scalar(_array(array).dtype), safe=True)
+        b.do("store", target[0], value, *target[1:], *index, safe=True)
         return ()
 
     memory.each(b, array, (), body)
-
-
-def _fetch(b: Builder, array: Var, states: Var, at: Operand) -> None:
-    """Append the loops that make an array what it is in one of the states."""
-
-    def body(index: tuple[Var, ...], carried: tuple[Operand, ...]) -> tuple[Operand, ...]:
-        value = b.op("load", states, at, *index, type=Scalar(_array(array).dtype), safe=True)
-        b.do("store", array, value, *index, safe=True)
-        return ()
-
-    memory.each(b, array, (), body)
-
-
-def _handed(stmt: Stmt) -> tuple[Operand, ...]:
-    """Return what the blocks of a statement hand on."""
-    blocks = [getattr(stmt, name, None) for name in ("then", "orelse", "body")]
-    return tuple(x for block in blocks if block is not None for x in block.results)
 
 
 def _array(x: Var) -> Array:

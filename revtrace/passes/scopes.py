@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While, used
+from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While, regions, used
 from revtrace.program.types import Array, Scalar, is_inexact
 
-__all__ = ["TOP", "Scope", "Scopes", "defined", "free", "is_array", "is_float", "scopes"]
+__all__ = ["TOP", "Scope", "Scopes", "defined", "free", "is_array", "is_float", "named", "scopes"]
 
 TOP = 0
 
@@ -162,6 +162,11 @@ def free(block: Block, bound: tuple[Var, ...] = ()) -> dict[Var, None]:
 
     visit(block)
     return seen
+
+
+def named(block: Block) -> set[Operand]:
+    """Return what is named in a block and in those nested in it."""
+    return {*block.results}.union(*({*used(s)}.union(*map(named, regions(s))) for s in block.stmts))
 
 
 def is_array(x: Operand) -> bool:

@@ -20,9 +20,9 @@ from revtrace.passes.fold import key
 from revtrace.passes.forward import Forward
 from revtrace.passes.plan import Plan
 from revtrace.passes.residuals import site_of
-from revtrace.passes.scopes import is_array
+from revtrace.passes.scopes import is_array, named
 from revtrace.passes.shapes import shape
-from revtrace.program.nodes import Block, For, If, Op, Operand, Stmt, Var, While, const, regions, used
+from revtrace.program.nodes import Block, For, If, Op, Operand, Stmt, Var, While, const, regions
 from revtrace.program.rebuild import clone
 from revtrace.program.types import INT, Array
 
@@ -148,8 +148,8 @@ class Shadows(Forward):
             rest = Block(block.stmts[at + 1 :], block.results)
             if not turned & {
                 *_handed_by(block.stmts[:at]),
-                *_names(rest),
-                *itertools.chain(*map(_names, regions(stmt))),
+                *named(rest),
+                *itertools.chain(*map(named, regions(stmt))),
             }:
                 self.exchanged.add(stmt.count)
         if not turned or stmt.count in self.exchanged:
@@ -205,11 +205,6 @@ class Lookup(dict[Var, Operand]):
 
     def __setitem__(self, key: Var, value: Operand) -> None:
         self.own[key] = value
-
-
-def _names(block: Block) -> set[Operand]:
-    """Return what is named in a block and in those nested in it."""
-    return {*block.results}.union(*({*used(s)}.union(*map(_names, regions(s))) for s in block.stmts))
 
 
 def _handed_by(stmts: Sequence[Stmt]) -> set[Operand]:

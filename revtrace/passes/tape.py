@@ -15,7 +15,7 @@ from revtrace.program.build import Builder
 from revtrace.program.nodes import Const, For, If, Op, Operand, Var, While, const
 from revtrace.program.types import BOOL, INT
 
-__all__ = ["Axis", "Tapes", "integer"]
+__all__ = ["Axis", "Tapes", "integer", "iterations"]
 
 _LONGEST = 1 << 16
 """Iterations of a loop that may be left early for which a tape is made as long as the loop."""
@@ -138,6 +138,13 @@ class Tapes:
         """Append the position on an axis; ``value`` gives what stands for an operand."""
         i = value(axis.loop.index)
         return i if axis.start is None else integer(b, "sub", i, value(axis.start))
+
+
+def iterations(b: Builder, start: Operand, stop: Operand, step: int) -> Operand:
+    """Append the number of iterations of a range; of an empty one, zero or less."""
+    width = integer(b, "sub", stop, start)
+    width = integer(b, "add", width, const(step - (1 if step > 0 else -1)))
+    return integer(b, "floordiv", width, const(step))
 
 
 def integer(b: Builder, name: str, x: Operand, y: Operand) -> Operand:

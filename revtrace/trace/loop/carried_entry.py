@@ -115,7 +115,7 @@ def _results(x: Op) -> list[Operand]:
 
 def _buffers(t: Tracer, root: Operand) -> set[Operand]:
     """The inputs and allocations that a reference may stand for."""
-    return {r for r in arrays.roots(t, root) if r not in t.swaps and isinstance(t.b.defs.get(r), (Op, type(None)))}  # type: ignore[arg-type]
+    return {r for r in arrays.buffers(t, root) if r not in t.swaps}
 
 
 def seen(storage: Storage, root: Operand, own: bool = True) -> bool:

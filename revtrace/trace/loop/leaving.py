@@ -81,16 +81,10 @@ def _operand(tag: Any) -> Operand:
 
 def _ways(t: Tracer, root: Operand, tag: Operand) -> Iterator[tuple[int | None, Operand]]:
     """Yield what a reference stands for, with the way that is taken then; None for several or an unknown one."""
-    while True:
-        if isinstance(tag, Const):
-            yield int(tag.value.real), root
-            return
-        made = t.b.defs.get(tag)
-        if not isinstance(made, If):
-            yield None, root
-            return
-        k = made.outs.index(tag)
-        for arm in (made.then, made.orelse):
-            inner = arm.results[made.outs.index(root)] if root in made.outs else root
-            yield from _ways(t, inner, arm.results[k])
+    made = None if isinstance(tag, Const) else t.b.defs.get(tag)
+    if not isinstance(made, If):
+        yield int(tag.value.real) if isinstance(tag, Const) else None, root
         return
+    for arm in (made.then, made.orelse):
+        inner = arm.results[made.outs.index(root)] if root in made.outs else root
+        yield from _ways(t, inner, arm.results[made.outs.index(tag)])
