@@ -20,6 +20,23 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::U
 
 
 DECAY = revtrace.wrap(decay)
+NORM2 = revtrace.wrap(norm2)
+
+
+class Samples(torch.utils.data.Dataset):  # type: ignore[misc,name-defined]
+    """Gradients, taken where a sample is asked for: in a worker of a data loader."""
+
+    @staticmethod
+    def sample(k: int) -> Any:
+        return torch.arange(3, dtype=torch.float64) + k
+
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, k: int) -> Any:
+        x = self.sample(k).requires_grad_()
+        NORM2(x).backward()
+        return x.grad
 
 
 def loss(a: Any, k: Any, t: Any) -> Any:
@@ -296,6 +313,15 @@ def test_threads() -> None:
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_workers_of_a_data_loader(start: str) -> None:
+    NORM2(double([1.0, 2.0])).backward()  # forked workers inherit what the parent has compiled and the threads it had
+    loader = torch.utils.data.DataLoader(Samples(), batch_size=2, num_workers=2, multiprocessing_context=start)
+    gradients = torch.cat(list(loader))
+    expected = torch.stack([2 * Samples.sample(k) for k in range(4)])
+    assert torch.equal(gradients, expected)
 
 
 @pytest.mark.parametrize("number", [False, True])
