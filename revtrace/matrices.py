@@ -114,7 +114,7 @@ class Matrix(Derived):
         """Return the arguments that an axis differentiates by, as one value."""
         table = self.table(count, _step("pushforward", axis))
         arguments = table.bind(args, kwargs)
-        values = tuple(value for _, value in table.request(table.steps[-1], len(args), arguments).roots)
+        values = tuple(value for _, value in table.maker.request(table.steps[-1], len(args), arguments).roots)
         return values[0] if axis.single else values
 
 

@@ -56,7 +56,7 @@ def _prepared() -> _Clock:
     """Import and compile something, then put the clock in."""
     import revtrace
     from revtrace import codegen
-    from revtrace.dispatch import table
+    from revtrace.dispatch import making
 
     with revtrace.config.override(cache=False):
         revtrace.grad(lambda x: (x * x).sum() + float(x[0]))(np.ones(3))
@@ -67,8 +67,8 @@ def _prepared() -> _Clock:
     from revtrace.codegen import door, kernel, pipeline
 
     clock = _Clock()
-    clock.around(table, "trace", "trace")
-    clock.around(table, "differentiated", "passes")
+    clock.around(making, "trace", "trace")
+    clock.around(making, "differentiated", "passes")
     clock.around(codegen, "emit", "source")
     clock.around(kernel, "_function", "source")
     for each in (

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import Any
 
-__all__ = ["Executor", "Stats"]
+from revtrace.loc import Loc
+
+__all__ = ["Executor", "Need", "Stats"]
 
 
 @dataclass(slots=True)
@@ -41,6 +43,25 @@ class Stats:
     deopts: int = 0
     bails: int = 0
     kept_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a program for a call must find out beyond what programs usually do.
+
+    Attributes
+    ----------
+    sized : bool
+        The very lengths of its axes.
+    failed : set of Loc
+        The places where it must find out what is tested.
+    """
+
+    sized: bool = False
+    failed: frozenset[Loc] = frozenset()
+
+    def __or__(self, other: Need) -> Need:
+        return Need(self.sized or other.sized, self.failed | other.failed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,12 @@ from revtrace.config import Settings
 from revtrace.containers import build, overlap, snapshot
 from revtrace.dispatch.draws import drawing
 from revtrace.dispatch.failures import failed_check, refusal, stepped
-from revtrace.dispatch.records import Executor, Stats
+from revtrace.dispatch.records import Executor, Need, Stats
 from revtrace.dispatch.traces import fitting
 from revtrace.dispatch.trampoline import OTHER, Trampoline, compile_trampoline
 from revtrace.errors import UnsupportedError
 from revtrace.kept import counting, keeps
-from revtrace.loc import Loc, definition
+from revtrace.loc import definition
 from revtrace.passes.plan import Plan
 from revtrace.program.nodes import Program
 from revtrace.program.types import Scalar
@@ -63,16 +63,13 @@ class Specialisation:
     changed : callable
         Called when the trampoline is replaced.
     closer : callable
-        Called when only a specialisation for the call's very lengths can serve it, or one that finds out what is
-        tested at some places.
+        Called when only a specialisation that finds out more can serve a call.
     rest : callable or None
         Returns the program and the plan where ``traced`` has an outline of the program only.
     keeping : bool
         Whether the program keeps anything for a backward sweep; found out where it is not said.
-    sized : bool
-        Whether this is one for the call's very lengths.
-    failed : set of Loc
-        The places where it knows what is tested.
+    need : Need
+        What it was made to find out.
     """
 
     traced: Traced
@@ -85,11 +82,10 @@ class Specialisation:
     primal: bool = False
     extra: bool = False
     changed: Callable[[], None] = lambda: None
-    closer: Callable[[bool, frozenset[Loc]], None] = lambda sized, failed: None
+    closer: Callable[[Need], None] = lambda need: None
     rest: Callable[[], tuple[Program, Plan | None]] | None = None
     keeping: bool | None = None
-    sized: bool = field(init=False, default=False)
-    failed: frozenset[Loc] = field(init=False, default=frozenset())
+    need: Need = field(init=False, default=Need())
     plan: Plan | None = field(init=False, default=None)
     _seen: tuple[Any, ...] | None = field(init=False, default=None)
     _kept: int | None = field(init=False, default=None)
@@ -356,11 +352,11 @@ class Specialisation:
         caught = self.traced.catches is not None and kind != "broadcast"
         if failed is not None and (caught or kind.startswith("unsupported: ")):
             place = replace(failed.loc, origin=0, role="")
-            if place not in self.failed:
-                self.closer(self.sized, self.failed | {place})
+            if place not in self.need.failed:
+                self.closer(self.need | Need(failed=frozenset({place})))
                 return OTHER
-        if failed is not None and kind == "broadcast" and not self.sized:
-            self.closer(True, self.failed)
+        if failed is not None and kind == "broadcast" and not self.need.sized:
+            self.closer(self.need | Need(sized=True))
             return OTHER
         raise refusal(self.function, failed, kind, self.traced.catches if caught else None)
 
@@ -372,7 +368,7 @@ class Specialisation:
             return
         failed = failed_check(self.whole(), self.traced, tuple(0.0 if x is None else x for x in inputs))
         if failed is not None and str(failed.attr("kind", "")).startswith("unsupported: "):
-            self.closer(self.sized, self.failed | {replace(failed.loc, origin=0, role="")})
+            self.closer(self.need | Need(failed=frozenset({replace(failed.loc, origin=0, role="")})))
 
     def refuse_overlap(self, a: Any, b: Any, first: int, second: int) -> None:
         """Refuse two arrays that share memory when the program writes one of them."""

@@ -25,7 +25,7 @@ from revtrace.trace.callables.calls import call
 from revtrace.trace.callables.functions import instances, on
 from revtrace.trace.callables.traced_function import TracedFunction
 from revtrace.trace.external import external
-from revtrace.trace.join import references
+from revtrace.trace.inside import references
 from revtrace.trace.ndarray import arrays
 from revtrace.trace.objects.containers import as_static, items_of
 from revtrace.trace.record import Attr, Fixed, Item

@@ -96,12 +96,12 @@ def call_of(
     table = handle.table(len(args))
     arguments = table.bind(full, named)
     if handle.steps or not backward:
-        traced, plan = table.traced(full, named)
+        traced, plan = table.maker.traced(full, named)
         return Call(traced, plan, arguments, table.here)
     positional, keywords = whole_call(table.function, arguments)
     traced = by_parameter(trace(table.function, positional, keywords, Partial), table.function, arguments)
     every = Step("pullback", tuple(range(len(args))), tuple(kwargs), single=False, strict=False)
-    asked = table.request(every, len(full), arguments)
+    asked = table.maker.request(every, len(full), arguments)
     checkpoint = tidy and table.settings.checkpoint
     traced, plan, seeds = derive.sweeps(traced, asked, tidy=tidy, checkpoint=checkpoint)
     return Call(traced, plan, arguments, table.here, seeds, tidied=tidy)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Const, Operand, Stmt, Var, const
 from revtrace.program.types import BOOL, INT, Scalar
+from revtrace.trace.inside import number_in, prune, single, substitute
 from revtrace.trace.loop.hoist import hoisted
 from revtrace.trace.numbers import as_num, promoted
 from revtrace.trace.sameness import (
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
 
-__all__ = ["Joiner", "substitute"]
+__all__ = ["Joiner", "either_misses"]
 
 
 class Joiner:
@@ -125,7 +126,7 @@ class Joiner:
             return Tup(tuple(self.value(x, y, hint) for x, y in zip(a.items, b.items, strict=True)), a.cls)
         if isinstance(a, View) and isinstance(b, View):
             return self._view(a, b, hint)
-        if (_single(a) and is_numeric(b)) or (is_numeric(a) and _single(b)):
+        if (single(a) and is_numeric(b)) or (is_numeric(a) and single(b)):
             with self.t.b.into(self.left):
                 a = number_in(self.t, a)
             with self.t.b.into(self.right):
@@ -309,43 +310,6 @@ class Joiner:
         return self.result
 
 
-def references(value: Any) -> list[int]:
-    """List the heap objects a value names directly."""
-    match value:
-        case Ref():
-            return [value.id]
-        case Tup():
-            return [r for v in value.items for r in references(v)]
-        case Maybe():
-            return references(value.value)
-        case Bound():
-            return references(value.function) + references(value.self)
-        case Conflict():
-            return references(value.left) + references(value.right)
-        case Static():
-            cells = getattr(value.value, "captured", None)
-            return [c.id for c in cells.values()] if isinstance(cells, dict) else []
-    return []
-
-
-def prune(st: State, t: Tracer) -> None:
-    """Drop objects made since the fork that nothing names any more."""
-    if max(st.heap, default=0) <= t.fork_mark or all(id <= t.fork_mark or id in t.originals for id in st.heap):
-        return
-    todo = [r for v in [*st.locals.values(), *st.stack] for r in references(v)]
-    for id, box in st.heap.items():
-        if id <= t.fork_mark or id in t.originals:
-            todo += [r for v in fields(box) or [] for r in references(v)]
-    seen: set[int] = set()
-    while todo:
-        id = todo.pop()
-        if id in seen or id not in st.heap:
-            continue
-        seen.add(id)
-        todo += [r for v in fields(st.heap[id]) or [] for r in references(v)]
-    st.heap = {k: v for k, v in st.heap.items() if k in seen or k <= t.fork_mark or k in t.originals}
-
-
 def _count(box: Any) -> int | None:
     """How many items a list has, if that is known."""
     if isinstance(box, ListBox):
@@ -356,17 +320,6 @@ def _count(box: Any) -> int | None:
 
 class _Unexportable(Exception):
     """An array made in one arm cannot be handed out of it alone."""
-
-
-def _single(value: Any) -> bool:
-    return isinstance(value, View) and value.ndim == 0
-
-
-def number_in(t: Tracer, value: Any) -> Any:
-    """Return the number in an array without axes; another value as it is."""
-    from revtrace.trace.ndarray.arrays import operand_at
-
-    return Num(operand_at(t, value, ()), False) if _single(value) else value
 
 
 def _can_miss(value: Any, missing: Value) -> bool:
@@ -392,24 +345,3 @@ def _present(value: Any, missing: Value) -> tuple[Any, Operand]:
     if same(value, missing):
         return DEAD, const(False)
     return value, const(True)
-
-
-def substitute(value: Any, replace_operand: Any, replace_view: Any = None) -> Any:
-    """Return a value with its operands replaced; ``replace_view`` is asked first for whole arrays."""
-
-    def again(v: Any) -> Any:
-        return substitute(v, replace_operand, replace_view)
-
-    match value:
-        case Num():
-            return Num(replace_operand(value.operand), value.weak)
-        case Tup():
-            return Tup(tuple(again(v) for v in value.items), value.cls)
-        case View():
-            view = value if replace_view is None else replace_view(value)
-            return with_ints(view, replace_operand(view.root), [replace_operand(x) for x in view_ints(view)])
-        case Maybe():
-            return Maybe(again(value.value), replace_operand(value.flag), value.missing)
-        case Bound():
-            return Bound(again(value.function), again(value.self))
-    return value

@@ -11,7 +11,7 @@ import pytest
 
 import revtrace
 from revtrace.config import override
-from revtrace.dispatch import table
+from revtrace.dispatch import making
 
 SCALE = 2.0
 
@@ -24,7 +24,7 @@ def _interpreted() -> Iterator[None]:
 
 @pytest.fixture
 def traced() -> Iterator[mock.Mock]:
-    with mock.patch.object(table, "trace", wraps=table.trace) as counted:
+    with mock.patch.object(making, "trace", wraps=making.trace) as counted:
         yield counted
 
 

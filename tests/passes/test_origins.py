@@ -33,7 +33,7 @@ ROLES = {"", "keep", "fetch", "again", "undo", "adjoint"}
 
 def made(f: Callable[..., Any], *args: Any) -> tuple[Program, Plan]:
     numbers = tuple(range(len(args)))
-    traced, plan = revtrace.value_and_grad(f, argnums=numbers).table(len(args)).traced(args, {})
+    traced, plan = revtrace.value_and_grad(f, argnums=numbers).table(len(args)).maker.traced(args, {})
     assert plan is not None
     return traced.program, plan
 

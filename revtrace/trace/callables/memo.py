@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Var
 from revtrace.trace.callables.functions import Args, Kwargs, on
-from revtrace.trace.join import substitute
+from revtrace.trace.inside import substitute
 from revtrace.trace.objects import containers
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import ObjectBox, State

@@ -16,7 +16,7 @@ from revtrace.program.types import INT
 from revtrace.trace.loop.carried_entry import seen, write_back
 from revtrace.trace.loop.carried_lists import UNKNOWN_ROOM
 from revtrace.trace.loop.hoist import hoisted
-from revtrace.trace.loop.leaving import going_on
+from revtrace.trace.loop.leaving import standing_for
 from revtrace.trace.loop.lengths import bound, difference, likely_differ
 from revtrace.trace.ndarray import arrays
 from revtrace.trace.numbers import fold
@@ -215,4 +215,7 @@ def _others(names: Sequence[Operand], root: Operand) -> list[Operand]:
 
 def _distinct_then(t: Tracer, a: Operand, b: Operand, tag: Any) -> bool:
     """Whether two references can never name one buffer at the end of a body that is not left."""
-    return arrays.distinct(t, a, b) or arrays.distinct(t, going_on(t, a, tag), going_on(t, b, tag))
+    if arrays.distinct(t, a, b):
+        return True
+    x, y = (standing_for(t, each, tag).going for each in (a, b))
+    return arrays.distinct(t, x, y)

@@ -2,7 +2,8 @@
 
 `Carried` holds the state assumed at the start of the body, in which every variable that
 changes is a parameter of the loop.  `fits` checks the state at the end of the body
-against it; where that fails, `widen` assumes less (`revtrace.trace.loop.widening`) and the body is traced again.
+against it (`revtrace.trace.loop.fitting`); where that fails, `widen` assumes less
+(`revtrace.trace.loop.widening`) and the body is traced again.
 
 Arrays are references.  Names that trade places (``u, v = v, u``) become array
 parameters.  A name bound to a new array in every iteration gets storage of its own
@@ -20,36 +21,29 @@ from typing import TYPE_CHECKING, Any
 from revtrace.program.nodes import Operand, Var, const
 from revtrace.program.types import Array, Scalar
 from revtrace.trace.external import attribute_of
-from revtrace.trace.join import number_in, references, substitute
+from revtrace.trace.inside import references, substitute
 from revtrace.trace.loop.carried_arrays import Storage
 from revtrace.trace.loop.carried_lists import GrownLists
-from revtrace.trace.loop.leaving import going_on, leaving, places_after
+from revtrace.trace.loop.fitting import Fitting, Misfit
+from revtrace.trace.loop.leaving import places_after, standing_for
 from revtrace.trace.loop.slots import Fields, Slot, kind_of, views_of
 from revtrace.trace.loop.widening import Widening
-from revtrace.trace.numbers import as_num, fold, promoted
+from revtrace.trace.numbers import fold
 from revtrace.trace.sameness import (
     DEAD,
     fields,
-    filler_of,
     rebuild,
-    same,
-    same_form,
-    same_operand,
-    same_shape,
-    view_ints,
 )
 from revtrace.trace.signals import NeedStatic
 from revtrace.trace.state import IterBox, ObjectBox, State
 from revtrace.trace.values import (
     UNDEF,
     Bound,
-    Conflict,
     Maybe,
     Num,
     Ref,
     Static,
     Tup,
-    Undef,
     View,
     is_numeric,
 )
@@ -58,10 +52,6 @@ if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
 __all__ = ["Carried"]
-
-
-class _Misfit(Exception):
-    """A value does not have the assumed form."""
 
 
 class Carried:
@@ -214,7 +204,7 @@ class Carried:
         self.going, self.ways = {}, {}
         if self.counter:
             back.locals[self.counter] = Num(fold(self.t, "add", self._turn.operand, const(1, "i8"), "i8"), True)
-        found: dict[Var, Operand] = {}
+        fitting = Fitting(self, back)
         changed = self._changed(self.state, back)
         slots = dict.fromkeys(self._slots(self.state, changed) + self._slots(back, changed))
         if len(self.state.stack) != len(back.stack):
@@ -222,11 +212,11 @@ class Carried:
         for slot in slots:
             h, b = self._get(self.state, slot), self._get(back, slot)
             try:
-                self._fit(h, b, found, back)
-            except _Misfit:
+                fitting.fit(h, b)
+            except Misfit:
                 self._misfits.append((slot, h, b))
         arrays = [p for p in self.params if isinstance(p.type, Array)]
-        if not self._misfits and not self._trade(arrays, found, back.tag):
+        if not self._misfits and not self._trade(arrays, fitting.found, back.tag):
             # Not a swap: these get storage instead.
             self._no_swap |= set(arrays)
             for slot in slots:
@@ -238,18 +228,19 @@ class Carried:
         if self.storage.copies:
             if not self.storage.copy(self._names(back, self.live), self._names(back, self.read_after), back.tag):
                 return False
-        self.yields = [found[p] for p in self.params]
+        self.yields = [fitting.found[p] for p in self.params]
         return True
 
     def _trade(self, arrays: list[Var], found: dict[Var, Operand], tag: Any) -> bool:
         """Whether arrays stay or trade places wherever the loop goes on; notes what they stand for then."""
-        going = {p: going_on(self.t, found[p], tag) for p in arrays}
-        ways = {p: leaving(self.t, found[p], tag) for p in arrays}
-        if set(going.values()) != set(arrays):
+        standing = {p: standing_for(self.t, found[p], tag) for p in arrays}
+        going = {p: each.going for p, each in standing.items()}
+        ways = {p: each.leaving for p, each in standing.items() if each.leaving is not None}
+        if set(going.values()) != set(arrays) or len(ways) != len(arrays):
             return False
-        if any(way is None or not set(way.values()) <= set(arrays) for way in ways.values()):
+        if not {x for way in ways.values() for x in way.values()} <= set(arrays):
             return False
-        self.going, self.ways = going, {p: way for p, way in ways.items() if way is not None}
+        self.going, self.ways = going, ways
         return True
 
     def _names(self, back: State, live: frozenset[str]) -> list[Operand]:
@@ -280,17 +271,17 @@ class Carried:
 
     def inits(self) -> list[Operand]:
         """Return the parameters' values on entry."""
-        found: dict[Var, Operand] = {}
+        fitting = Fitting(self, self.entry)
         copies, self.storage.copies = self.storage.copies, []
         self._read_on_entry()
         for slot in self._slots(self.state, self._changed(self.state)):
             try:
-                self._fit(self._get(self.state, slot), self._get(self.entry, slot), found, self.entry)
-            except _Misfit:
+                fitting.fit(self._get(self.state, slot), self._get(self.entry, slot))
+            except Misfit:
                 what = "what a variable holds before the loop is not what it holds in it"
                 raise NeedStatic((), what, self.t.b.loc) from None
         self.storage.copies = copies
-        return [found[p] for p in self.params]
+        return [fitting.found[p] for p in self.params]
 
     def after(self, outs: dict[Var, Var], tested: bool) -> State:
         """Return the state after the loop; one that is ``tested`` first is not left from its body."""
@@ -311,99 +302,6 @@ class Carried:
         st.tag = tag
         return st
 
-    def _fit(self, h: Any, b: Any, found: dict[Var, Operand], back: State) -> None:
-        if b is DEAD:
-            for x in self.operands(h):
-                if x in self.mine:
-                    assert isinstance(x, Var)
-                    if not isinstance(x.type, Scalar):
-                        found.setdefault(x, x)
-                    else:
-                        found.setdefault(x, filler_of(x.type.dtype))
-            return
-        if h is DEAD:
-            raise _Misfit
-        if isinstance(h, Conflict):
-            return
-        if isinstance(h, Maybe):
-            self._fit_maybe(h, b, found, back)
-            return
-        if isinstance(h, Fields):
-            if not isinstance(b, Fields) or not same_shape(h.box, b.box):
-                raise _Misfit
-            misfit = False
-            for x, y in zip(h.values, b.values, strict=True):
-                try:
-                    self._fit(x, y, found, back)
-                except _Misfit:
-                    misfit = True
-            if misfit:
-                raise _Misfit
-            return
-        if isinstance(h, Num) and h.operand in self.mine:
-            b = number_in(self.t, b)
-            if not is_numeric(b):
-                raise _Misfit
-            dtype, weak = kind_of(self.t, b)
-            joint = promoted((h.dtype, h.weak), (dtype, weak))
-            if joint[0] != h.dtype or (h.weak and not weak):
-                raise _Misfit
-            assert isinstance(h.operand, Var)
-            found[h.operand] = self.t.b.cast(as_num(self.t, b).operand, h.dtype)
-            return
-        if isinstance(h, Tup) and isinstance(b, Tup) and h.cls is b.cls and len(h.items) == len(b.items):
-            for p, q in zip(h.items, b.items, strict=True):
-                self._fit(p, q, found, back)
-            return
-        if isinstance(h, Bound) and isinstance(b, Bound) and same(h.function, b.function):
-            self._fit(h.self, b.self, found, back)
-            return
-        if isinstance(h, View) and isinstance(b, View):
-            self._fit_view(h, b, found)
-            return
-        if isinstance(h, Ref) and isinstance(b, Ref) and h.id in self.templates:
-            box = back.heap.get(b.id)
-            self._fit(Fields(self.state.heap[h.id]), Fields(box), found, back)
-            return
-        if not same(h, b):
-            raise _Misfit
-
-    def _fit_maybe(self, h: Maybe, b: Any, found: dict[Var, Operand], back: State) -> None:
-        if isinstance(b, Maybe):
-            if not same(h.missing, b.missing):
-                raise _Misfit
-            value, flag = b.value, b.flag
-        elif same(b, h.missing):
-            value, flag = DEAD, const(False)
-        elif isinstance(b, (Undef, Conflict)) or (isinstance(b, Static) and b.value is None):
-            raise _Misfit
-        else:
-            value, flag = b, const(True)
-        if h.flag in self.mine:
-            assert isinstance(h.flag, Var)
-            found[h.flag] = flag
-        elif not same_operand(h.flag, flag):
-            raise _Misfit
-        self._fit(h.value, value, found, back)
-
-    def _fit_view(self, h: View, b: View, found: dict[Var, Operand]) -> None:
-        if self.storage.holds(h):
-            if not self.storage.fits(h, b, found):
-                raise _Misfit
-            return
-        if not same_form(h, b):
-            raise _Misfit
-        if h.root in self.mine:
-            assert isinstance(h.root, Var)
-            found[h.root] = b.root
-        elif h.root is not b.root:
-            raise _Misfit
-        for x, y in zip(view_ints(h), view_ints(b), strict=True):
-            if x in self.mine:
-                found[x] = y
-            elif not same_operand(x, y):
-                raise _Misfit
-
     # widening -----------------------------------------------------------------------------
 
     def widen(self) -> None:
@@ -411,7 +309,7 @@ class Carried:
         moves: dict[Operand, Operand] = {}
         for _, h, b in self._misfits:
             for x, y in zip(views_of(h), views_of(b), strict=False):
-                going = going_on(self.t, y.root, self._back.tag)
+                going = standing_for(self.t, y.root, self._back.tag).going
                 if x.root is not going:
                     moves[x.root] = going
         swapped: dict[Operand, Var] = {}

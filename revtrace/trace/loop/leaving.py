@@ -8,6 +8,7 @@ whenever the loop goes on, and which is which on each way out.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Block, Const, If, Operand, Var, const
@@ -16,23 +17,37 @@ from revtrace.trace.values import Num, Static
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
-__all__ = ["going_on", "leaving", "places_after"]
+__all__ = ["Standing", "places_after", "standing_for"]
 
 
-def going_on(t: Tracer, root: Operand, tag: Any) -> Operand:
-    """Return what a reference stands for where the body is not left, as far as the branches show."""
-    found = {r for way, r in _ways(t, root, _operand(tag)) if way in (0, None)}
-    return found.pop() if len(found) == 1 else root
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a reference stands for at the end of a loop's body.
+
+    Attributes
+    ----------
+    going : Operand
+        Where the body is not left, as far as the branches show.
+    leaving : dict or None
+        On each way out, by its number; None where that is not known.
+    """
+
+    going: Operand
+    leaving: dict[int, Operand] | None
 
 
-def leaving(t: Tracer, root: Operand, tag: Any) -> dict[int, Operand] | None:
-    """Return what a reference stands for on each way out; None where that is not known."""
-    found: dict[int, Operand] = {}
+def standing_for(t: Tracer, root: Operand, tag: Any) -> Standing:
+    """Return what a reference stands for at the end of a body that is left by the way that ``tag`` tells."""
+    going: set[Operand] = set()
+    leaving: dict[int, Operand] | None = {}
     for way, r in _ways(t, root, _operand(tag)):
-        if way is None or found.setdefault(way, r) is not r:
-            return None
-    found.pop(0, None)
-    return found
+        if way in (0, None):
+            going.add(r)
+        if way is None or (leaving is not None and leaving.setdefault(way, r) is not r):
+            leaving = None
+    if leaving is not None:
+        leaving.pop(0, None)
+    return Standing(going.pop() if len(going) == 1 else root, leaving)
 
 
 def places_after(

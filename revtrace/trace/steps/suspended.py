@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Const, Operand
 from revtrace.trace.frames import Frame
-from revtrace.trace.join import references
+from revtrace.trace.inside import references
 from revtrace.trace.objects.iterators import advance, iterate
 from revtrace.trace.sameness import fields
 from revtrace.trace.signals import NeedStatic, PythonRaise
