@@ -63,6 +63,8 @@ def dtype_argument(t: Tracer, value: Any, default: str | None) -> str | None:
     """Return a dtype given as a type, a string or a dtype."""
     if value is None or (isinstance(value, Static) and value.value is None):
         return default
+    if isinstance(value, Ref):  # a list of fields
+        raise t.unsupported("a structured dtype", "only numbers have a place in a program", "use one array per field")
     if not isinstance(value, Static):
         raise t.unsupported("a dtype known only when running", "it must be known when tracing", "")
     try:
@@ -71,7 +73,8 @@ def dtype_argument(t: Tracer, value: Any, default: str | None) -> str | None:
         raise PythonRaise(error) from None
     code = str(dtype.str[1:])
     if code not in numbers.SUPPORTED:
-        raise t.unsupported(f"dtype {dtype}", "only real, complex, integer and boolean dtypes are known", "use float64")
+        way = "use one array per field" if dtype.names else "use float64"
+        raise t.unsupported(f"dtype {dtype}", "only real, complex, integer and boolean dtypes are known", way)
     return code
 
 

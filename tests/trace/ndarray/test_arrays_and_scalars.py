@@ -95,3 +95,15 @@ def test_squeeze_asks_which_lengths_are_one() -> None:
             x = np.arange(1.0, 1.0 + np.prod(shape)).reshape(shape)
             assert oracles.same(handle(x), f(x))
             np.testing.assert_array_equal(revtrace.grad(lambda x: f(x).sum())(x), np.full(shape, 2.0))
+
+
+def with_fields(x: np.ndarray) -> float:
+    cells = np.zeros(len(x), dtype=[("mass", float), ("charge", float)])
+    cells["mass"] = x
+    return cells["mass"].sum()
+
+
+def test_structured_dtypes_are_refused_by_name() -> None:
+    with pytest.raises(revtrace.UnsupportedError, match="structured dtype") as refusal, override(cache=False):
+        revtrace.grad(with_fields)(X)
+    assert "one array per field" in str(refusal.value)
