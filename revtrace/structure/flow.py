@@ -34,7 +34,8 @@ class Flow:
         The header begins the body; exits are ``break`` and ``return`` only, and there may be none.
 
     ``continue`` goes to the header, possibly straight from a conditional jump.  A loop whose body
-    always leaves is no loop.
+    always leaves is no loop, unless a handler goes back to its header (``try: return f(x)``,
+    ``except ValueError: x += 1``): such a loop has no latches among the blocks that are no handlers'.
 
     Attributes
     ----------
@@ -136,10 +137,39 @@ class _Entered(Exception):
         self.loc = loc
 
 
+def _with_retries(
+    blocks: tuple[BasicBlock, ...], successors: Mapping[int, tuple[int, ...]], loops: Mapping[int, LoopInfo]
+) -> dict[int, LoopInfo]:
+    """Add the loops whose turns end in a handler, but for those that leave.
+
+    The loops around them are made to hold them.
+    """
+    raised = {b.index: (*b.successors, *(() if b.handler is None else (b.handler,))) for b in blocks}
+    main = order_blocks(successors, 0)
+    try:
+        known = find_loops(raised, 0)
+    except IrreducibleError:
+        return dict(loops)
+    bodies = {header: loop.blocks.intersection(main) for header, loop in known.items() if header in main}
+    new = bodies.keys() - loops.keys()
+    if not new:
+        return dict(loops)
+    whole = {h: bodies[h] if new & bodies.get(h, frozenset()) else loops[h].blocks for h in (*loops, *new)}
+    found = {}
+    for header in sorted(whole, key=main.index):
+        body = whole[header]
+        around = [other for other in whole if other != header and header in whole[other]]
+        exits = tuple((k, to) for k in main if k in body for to in dict.fromkeys(successors[k]) if to not in body)
+        latches = loops[header].latches if header in loops else ()
+        parent = max(around, key=main.index, default=None)
+        found[header] = LoopInfo(header, body, latches, parent, exits)
+    return found
+
+
 def _analyse(decoded: Decoded, blocks: tuple[BasicBlock, ...]) -> Flow:
     successors = {block.index: block.successors for block in blocks}
     try:
-        loops = find_loops(successors, 0)
+        loops = _with_retries(blocks, successors, find_loops(successors, 0))
         order = order_blocks(successors, 0, loops)
         # Code that only exceptions reach is ordered for itself, as if called from a block -1.
         main = frozenset(order)

@@ -89,6 +89,12 @@ class Pins:
             return found
         raise self.need(t, tuple(x for x in numbers if not isinstance(x, Const)), why)
 
+    def now(self, t: Recorder, x: Operand) -> Any:
+        """Return what a number is in this call, or None where that cannot be found."""
+        if self.oracle is None or self.rolling or t.b.nested:
+            return None
+        return self.oracle.value(self.values, t.b.recorded(), x)
+
     def wants(self, t: Recorder) -> bool:
         """Whether numbers used at the line being traced are to be pinned."""
         return self.oracle is not None and not self.rolling and _use(t) in self.wanted

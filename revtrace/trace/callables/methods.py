@@ -12,8 +12,8 @@ from revtrace.trace import comparisons, numbers, operators
 from revtrace.trace.callables.builtin_functions import scalar_of
 from revtrace.trace.callables.functions import method_handler, refused
 from revtrace.trace.ndarray import arrays, assignment, subscripts
-from revtrace.trace.ndarray.convert import as_array, dtype_argument, shape_argument
-from revtrace.trace.ndarray.folds import note_order
+from revtrace.trace.ndarray.convert import as_array, copies, dtype_argument, shape_argument
+from revtrace.trace.ndarray.folds import laid_out, note_order
 from revtrace.trace.objects import containers, indexing
 from revtrace.trace.objects.texts import TEXT_METHODS, run_time_text
 from revtrace.trace.signals import PythonRaise
@@ -95,6 +95,11 @@ def _astype(t: Tracer, st: State, self: Any, dtype: Any, **kwargs: Any) -> Any:
         return Num(t.b.cast(numbers.as_num(t, self).operand, kind), False)
     if self.dtype[0] == "c" and kind[0] != "c":
         raise t.unsupported("astype from complex to real", "it drops the imaginary part", "take .real first")
+    if kind == self.dtype and not copies(t, kwargs.get("copy", Static(True))):
+        # The array itself, unless it must lie otherwise.
+        order = getattr(kwargs.get("order", NONE), "value", None)
+        view = arrays.settle(t, self)
+        return laid_out(t, view, order) if order in ("C", "F") else view
     return arrays.materialise(t, self, kind)
 
 

@@ -58,7 +58,8 @@ def trace_loop(t: Tracer, fr: Frame, header: int, st: State, stops: Mapping[int,
             inner[target] = way_out(fr, target, tag, depth)
             ways.append((tag, target))
     loop = Loop(header, counted, inner, ways, depth)
-    raises = any(target in fr.shape.raising and not t.plain_raise(fr, target) for _, target in info.exits)
+    ends = {*info.blocks, *(target for _, target in info.exits)} & fr.shape.raising
+    raises = any(not t.plain_raise(fr, target) for target in ends)
     if t.failed or t.parts or t.decides or raises:
         leave_by_handlers(fr, loop)
     outer_tag = st.tag

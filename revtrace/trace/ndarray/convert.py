@@ -18,7 +18,7 @@ from revtrace.trace.values import Num, Ref, Static, Tup, View, is_numeric
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
-__all__ = ["as_array", "as_array_or_number", "dtype_argument", "shape_argument", "shape_tuple", "size_of"]
+__all__ = ["as_array", "as_array_or_number", "copies", "dtype_argument", "shape_argument", "shape_tuple", "size_of"]
 
 
 def shape_tuple(shape: Sequence[Operand]) -> Tup | Static:
@@ -76,6 +76,14 @@ def dtype_argument(t: Tracer, value: Any, default: str | None) -> str | None:
         way = "use one array per field" if dtype.names else "use float64"
         raise t.unsupported(f"dtype {dtype}", "only real, complex, integer and boolean dtypes are known", way)
     return code
+
+
+def copies(t: Tracer, copy: Any) -> bool:
+    """Whether ``copy=`` asks for a copy where none is needed; what it is must be known."""
+    copy = t.use(copy)
+    if isinstance(copy, Num):
+        return bool(t.pins.known(t, copy.operand, "whether an array is copied must be known").value)
+    return not isinstance(copy, Static) or bool(copy.value)
 
 
 def as_array_or_number(t: Tracer, st: State, value: Any) -> Any:

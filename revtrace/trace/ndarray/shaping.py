@@ -187,10 +187,12 @@ def _squeeze(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None)
     a, axis = signature("a", axis=NONE)(args, kwargs)
     view = arrays.settle(t, array_of(t, st, a))
     if isinstance(axis, Static) and axis.value is None:
-        axes = tuple(k for k in range(view.ndim) if arrays.is_one(view.shape[k]))
-        for n in view.shape:
+        # A result of fewer axes is of another type: what is one in this call must be known to be one.
+        why = "how many axes np.squeeze leaves depends on it"
+        lengths = [t.pins.known(t, n, why) if t.pins.now(t, n) == 1 else n for n in view.shape]
+        axes = tuple(k for k, n in enumerate(lengths) if arrays.is_one(n))
+        for n in lengths:
             if not isinstance(n, Const):
-                # Which axes go depends on it.
                 t.check(t.b.compare("ne", n, ONE), "broadcast")
     else:
         axes = axes_of(t, st, axis, view.ndim)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -101,8 +102,14 @@ def _may_share_memory(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Fram
 def _fromiter(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     from revtrace.trace.callables.calls import call
 
-    source, dtype, _ = signature("iter", "dtype", count=NONE)(args, kwargs)
-    return as_array(t, call(t, st, Static(list), (source,), {}), st, dtype_argument(t, dtype, "f8"))
+    source, dtype, count = signature("iter", "dtype", count=Static(-1))(args, kwargs)
+    most = containers.as_known_int(t, count)
+    if most >= 0:
+        source = call(t, st, Static(itertools.islice), (source, Static(most)), {})
+    found = as_array(t, call(t, st, Static(list), (source,), {}), st, dtype_argument(t, dtype, "f8"))
+    if most >= 0:
+        arrays.agree(t, found.shape[0], const(most))
+    return found
 
 
 def _known_shape(t: Tracer, view: View) -> tuple[int, ...]:

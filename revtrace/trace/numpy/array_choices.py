@@ -10,8 +10,8 @@ import numpy as np
 from revtrace.program.nodes import Const, const
 from revtrace.trace import comparisons, numbers
 from revtrace.trace.callables.functions import Args, Kwargs, on, signature
-from revtrace.trace.ndarray import arrays
-from revtrace.trace.ndarray.convert import as_array, as_array_or_number
+from revtrace.trace.ndarray import arrays, assignment
+from revtrace.trace.ndarray.convert import as_array, as_array_or_number, copies
 from revtrace.trace.ndarray.elementwise import delivered, primitive, ufunc
 from revtrace.trace.ndarray.subscripts import is_none
 from revtrace.trace.numpy.array_functions import without
@@ -94,7 +94,7 @@ def round_array(t: Tracer, st: State, a: Any, decimals: Any) -> Any:
 
 @on(np.nan_to_num)
 def _nan_to_num(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    x, _, nan, posinf, neginf = signature("x", copy=Static(True), nan=Static(0.0), posinf=NONE, neginf=NONE)(
+    x, copy, nan, posinf, neginf = signature("x", copy=Static(True), nan=Static(0.0), posinf=NONE, neginf=NONE)(
         args, kwargs
     )
     value = as_array_or_number(t, st, x)
@@ -115,7 +115,11 @@ def _nan_to_num(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | No
         # numpy's scalar, also of a Python number.
         return Num(numbers.as_num(t, v).operand, False)
 
-    return arrays.apply(t, one, (value,))
+    found = arrays.apply(t, one, (value,))
+    if not isinstance(value, View) or copies(t, copy):
+        return found
+    assignment.assign(t, value, found)
+    return value
 
 
 @on(np.isclose)

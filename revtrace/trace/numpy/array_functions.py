@@ -11,7 +11,7 @@ from revtrace.program.types import BOOL, Scalar
 from revtrace.trace import numbers
 from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.ndarray import arrays, assignment, subscripts
-from revtrace.trace.ndarray.convert import as_array, as_array_or_number, dtype_argument, shape_argument
+from revtrace.trace.ndarray.convert import as_array, as_array_or_number, copies, dtype_argument, shape_argument
 from revtrace.trace.ndarray.folds import laid_out, note_order, straight
 from revtrace.trace.ndarray.subscripts import is_none
 from revtrace.trace.objects import containers
@@ -214,14 +214,14 @@ def _unused_array(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | 
     raise AssertionError
 
 
-def _array_maker(copies: bool, order: str | None = None) -> Any:
+def _array_maker(makes_one: bool, order: str | None = None) -> Any:
     def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
         allowed = without(kwargs, "order", "subok", "ndmin", "like", "copy", "requirements")
         value, dtype = signature("object", dtype=None)(args[:2], allowed)
         value = t.use(value)
         kind = dtype_argument(t, dtype, None)
         if arrays.is_array(value):
-            must = copies and not (isinstance(kwargs.get("copy"), Static) and kwargs["copy"].value in (False, None))
+            must = makes_one and copies(t, kwargs.get("copy", Static(True)))
             if kind is not None and kind != value.dtype:
                 out = arrays.materialise(t, value, kind)
             else:

@@ -180,8 +180,14 @@ def _leads_into(fr: Frame, block: int, blocks: frozenset[int]) -> bool:
             return True
         if k not in seen and k not in fr.flow.reach[0]:
             seen.add(k)
-            todo += fr.flow.blocks[k].successors
+            todo += _ways_on(fr, k)
     return False
+
+
+def _ways_on(fr: Frame, block: int) -> tuple[int, ...]:
+    """List the blocks to which one leads, also by raising."""
+    found = fr.flow.blocks[block]
+    return found.successors if found.handler is None else (*found.successors, found.handler)
 
 
 def ways_out_of_handlers(fr: Frame, header: int) -> list[int]:
@@ -194,7 +200,7 @@ def ways_out_of_handlers(fr: Frame, header: int) -> list[int]:
         k = todo.pop()
         if k is not None and k not in members and k not in inside and _leads_into(fr, k, inside):
             members[k] = None
-            todo += flow.blocks[k].successors
+            todo += _ways_on(fr, k)
     ways = (to for k in members for to in flow.blocks[k].successors)
     return list(dict.fromkeys(to for to in ways if not {to} & (members.keys() | inside | fr.shape.raising)))
 

@@ -129,11 +129,39 @@ def write_through_real(x: Any) -> Any:
     return np.abs(z).sum()
 
 
+def astype_without_a_copy(x: Any) -> Any:
+    y = x.astype(float, copy=False)
+    y[0] *= 2
+    z = x.T.astype(float, order="C", copy=False)
+    z[1] = 5.0
+    return (x * x).sum() + z.sum()
+
+
+def astype_as_asked(x: Any, copy: bool) -> Any:
+    y = x.astype(float, copy=copy)
+    y[0] *= 2
+    z = np.array(x, copy=copy or None)
+    z[1] *= 3
+    return (x * x).sum() + y.sum() + z.sum()
+
+
+def nan_to_num_in_place(x: Any) -> Any:
+    y = np.where(x > 0.5, x * x, np.nan)
+    np.nan_to_num(y[:, ::2], copy=False, nan=3.0)
+    return (np.nan_to_num(y, nan=-1.0) * x).sum()
+
+
+def first_part_squeezed(x: Any) -> Any:
+    y = np.squeeze(x[:1])
+    y[1:] *= y[:-1]
+    return (x * x).sum(), y
+
+
 FOLLOWED = (
     diagonal_sees_writes, copied_diagonal_does_not, column_and_its_reverse, broadcast_sees_writes, rows_in_a_loop,
     overlapping_parts, columns_unpacked, shifted_onto_itself, out_into_views, views_with_new_axes, halves,
     parts_assigned, rows_exchanged, flat_write, reshaped_write,
-    reshaped_in_one_branch,
+    reshaped_in_one_branch, astype_without_a_copy, nan_to_num_in_place, first_part_squeezed,
 )  # fmt: skip
 REFUSED = (real_part_sees_writes, write_through_real)
 
@@ -141,6 +169,11 @@ REFUSED = (real_part_sees_writes, write_through_real)
 @pytest.mark.parametrize("function", FOLLOWED, ids=lambda f: f.__name__)
 def test_followed(function: Callable[..., Any]) -> None:
     agrees(function, M)
+
+
+@pytest.mark.parametrize("copy", (False, True))
+def test_copied_as_an_argument_says(copy: bool) -> None:
+    agrees(astype_as_asked, M, copy)
 
 
 @pytest.mark.parametrize("function", REFUSED, ids=lambda f: f.__name__)
