@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from revtrace.codegen.advance import advance
 from revtrace.codegen.bounds import analyse
 from revtrace.codegen.emit import Source, write
 from revtrace.codegen.split import split
@@ -47,6 +48,7 @@ def emit(
     """
     if vector:
         program = split(program)
+    program = advance(program)
     plan = analyse(program, careful=careful)
     if not vector:
         plan.vector.clear()

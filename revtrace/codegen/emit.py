@@ -199,7 +199,8 @@ class _Writer(Loops):
                 return
             args = [self.value(x) for x in op.args]
             if self.uses.count[op.out]:
-                self.define(op.out, operation(op, args, vector=self.vector))
+                fused = op.out not in self.handed_on and not op.attr("blocks", False)
+                self.define(op.out, operation(op, args, vector=self.vector, fused=fused))
 
     def branch(self, stmt: If) -> None:
         """Write an ``if``."""

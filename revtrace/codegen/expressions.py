@@ -190,7 +190,7 @@ def _needs_rounding(op: Op) -> bool:
     return dtype[0] in "iu" and dtype not in ("i8", "u8")
 
 
-def operation(op: Op, args: Sequence[Code], *, vector: bool = False) -> Code:
+def operation(op: Op, args: Sequence[Code], *, vector: bool = False, fused: bool = False) -> Code:
     """Return the expression of an operation on scalars.
 
     Parameters
@@ -201,6 +201,8 @@ def operation(op: Op, args: Sequence[Code], *, vector: bool = False) -> Code:
         Its operands' expressions.
     vector : bool
         Whether to call functions in the form that can be vectorised.
+    fused : bool
+        Whether a sum whose order is free may be rounded together with a product that it adds.
     """
     assert op.out is not None
     name = op.name
@@ -210,7 +212,7 @@ def operation(op: Op, args: Sequence[Code], *, vector: bool = False) -> Code:
         return _cast(op, args[0])
     if name == "accum":
         if op.out.type.dtype[0] in "fc":
-            return call("acc", *args)
+            return call("fused" if fused else "acc", *args)
         return _rounded(op, _infix("+", _ADD, *args))
     if name == "dim":
         assert isinstance(op.args[0].type, Array)

@@ -24,17 +24,19 @@ __all__ = ["DTYPES", "FUNCTIONS"]
 I64 = ir.IntType(64)
 
 
-@intrinsic
-def acc(typingctx: Any, x: Any, y: Any) -> Any:
-    """Add; a sum of floats may be reassociated."""
-    kind = types.unliteral(x)
-    if not isinstance(kind, types.Number):
-        return None
+def _sum(*flags: str) -> Any:
+    @intrinsic
+    def acc(typingctx: Any, x: Any, y: Any) -> Any:
+        kind = types.unliteral(x)
+        if not isinstance(kind, types.Number):
+            return None
 
-    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return plus(context, builder, kind, *args)
+        def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            return plus(context, builder, kind, *args, *flags)
 
-    return kind(kind, kind), build
+        return kind(kind, kind), build
+
+    return acc
 
 
 @intrinsic
@@ -215,7 +217,8 @@ FUNCTIONS: dict[str, Any] = _Functions(
     **accessors(frozenset(), frozenset()),
     **ALLOCATION,
     **OUTPUT,
-    acc=acc,
+    acc=_sum(),
+    fused=_sum("contract"),
     sel=sel,
     bit=bit,
     follow=follow,

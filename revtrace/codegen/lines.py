@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from revtrace.calls.bridge import Spec
+from revtrace.codegen.contraction import handed_on
 from revtrace.codegen.expressions import ATOM, NUMPY, Code, Literals
 from revtrace.codegen.plan import Plan
 from revtrace.codegen.storage import packed, returned
@@ -34,7 +35,8 @@ _LIMITS = {40: "small", 30: "medium", 20: "tiny"}
 _PYTHON = frozenset((*keyword.kwlist, *dir(builtins)))
 
 _WORDS = """
-    at put bump acc sel wrap inb area trips imin imax small medium tiny around largest least largest_number least_number
+    at put bump acc fused sel wrap inb area trips imin imax small medium tiny around largest least
+    largest_number least_number
     empty zeros output output_zeros outputs fill copy copyto same newstack entries larger grow keep
     one_by_one scratch
     math cmath np inf nan Bail Deopt failed need
@@ -59,6 +61,7 @@ class Lines:
         self.numbered: dict[str, int] = {}
         self.pending: dict[Var, Code] = {}
         self.vector = False
+        self.handed_on = handed_on(program)
         self.calls: dict[Spec, str] = {}
         self.stacks: list[str] = []
         # Rooms for the terms of sums, and where the sums that are open find theirs.

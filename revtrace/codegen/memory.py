@@ -150,9 +150,9 @@ def accessors(buffers: frozenset[int], others: frozenset[int]) -> dict[str, Any]
     return {"at": at, "put": put, "bump": bump}
 
 
-def plus(context: Any, builder: Any, kind: Any, x: Any, y: Any) -> Any:
+def plus(context: Any, builder: Any, kind: Any, x: Any, y: Any, *more: str) -> Any:
     """Return a sum whose order of addition is free; ``nsz`` lets a reduction start from zero."""
-    flags = ("reassoc", "nsz")
+    flags = ("reassoc", "nsz", *more)
     if isinstance(kind, types.Complex):
         p, q = (context.make_complex(builder, kind, value=v) for v in (x, y))
         out = context.make_complex(builder, kind)

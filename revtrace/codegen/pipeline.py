@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from llvmlite import ir
 from numba.core import lowering, typed_passes, types, untyped_passes
 from numba.core.compiler import CompilerBase
 from numba.core.compiler_machinery import PassManager, register_pass
@@ -127,7 +128,11 @@ class Lower(lowering.Lower):
                 # A type of a function knows how to do what it was asked for only.
                 kind.get_call_type(context.typing_context, signature.args, {})
             function = self._operations[op, signature] = context.get_function(kind, signature)
-        return context.cast(builder, function(builder, operands), signature.return_type, resty)
+        value = function(builder, operands)
+        if isinstance(value, ir.instructions.Instruction) and value.opname == "fmul":
+            # A sum that allows it may add the product unrounded.
+            value.flags.append("contract")
+        return context.cast(builder, value, signature.return_type, resty)
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)

@@ -54,6 +54,11 @@ def acc(x: Any, y: Any) -> Any:
     return x + y
 
 
+def fused(x: Any, y: Any) -> Any:
+    """Add; a sum of floats may be reassociated, and rounded together with a product that it adds."""
+    return x + y
+
+
 def bit(flags: int, place: int) -> bool:
     """Read one of the eight flags in a byte."""
     return bool(int(flags) >> (place & 7) & 1)
@@ -231,7 +236,7 @@ def load(source: Source) -> Callable[..., tuple[Any, ...]]:
     callable
         A function of numpy scalars and arrays.
     """
-    functions = [at, put, bump, bit, follow, acc, sel, wrap, inb, area, small, medium, tiny, trips, imin, imax]
+    functions = [at, put, bump, bit, follow, acc, fused, sel, wrap, inb, area, small, medium, tiny, trips, imin, imax]
     functions += [around, one_by_one, scratch, largest, least, largest_number, least_number]
     functions += [empty, zeros, output, output_zeros, fill, copy, copyto, same, newstack, entries, larger, grow, keep]
     namespace: dict[str, Any] = {f.__name__: f for f in functions}

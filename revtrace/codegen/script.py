@@ -170,7 +170,7 @@ class _Plainer(ast.NodeTransformer):
         match node:
             case ast.Call(func=ast.Name(id="at"), args=[array, *index]):
                 return _subscript(array, index, ast.Load())
-            case ast.Call(func=ast.Name(id="acc"), args=[x, y]):
+            case ast.Call(func=ast.Name(id="acc" | "fused"), args=[x, y]):
                 return ast.BinOp(x, ast.Add(), y)
             case ast.Call(func=ast.Name(id="sel"), args=[condition, x, y]):
                 return ast.IfExp(condition, x, y)
