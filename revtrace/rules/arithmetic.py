@@ -186,7 +186,7 @@ def _pow_by_base(x: Any, y: Any, out: Any) -> Any:
         return -0.5 * (out * out * out)
     if 0 < n < 1:
         return n * pow(safe(x), n - 1)
-    if n < 0 and n != int(n):
+    if n < 0 and n != int(n) and not is_complex(x):
         # Never of 0 by 0 or of infinity by itself; a negative base has no such power.
         return n * div(out, fabs(x))
     return n * pow(x, n - 1)
@@ -232,7 +232,7 @@ add(
             (7.0, -4.25),
             (1.5 + 0.5j, 0.5 - 1j),
             (-1.5 + 0.5j, 2 + 0j),
-            (-1.5 + 0.5j, 0.5 + 0j),
+            *((-1.5 + 0.5j, p + 0j) for p in (0.5, 1.5, -0.5, -1.5, -2.0, 0.3)),
             (2, 5),
             (-3, 3),
         ),
