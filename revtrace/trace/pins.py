@@ -151,6 +151,8 @@ class Pins:
             stop = self.oracle.gave_up
             if stop is not None and stop.attr("kind", "") == "broadcast" and not t.sized:
                 raise NeedSizes
+            if stop is not None and str(stop.attr("kind", "")).startswith("unsupported: "):
+                raise t.raised(str(stop.attr("kind")))
             raise PythonRaise(RuntimeError("the program ends before this line"))
         self.used = True
         found = const(value, x.type.dtype)

@@ -1,11 +1,13 @@
-"""``scipy.integrate.solve_ivp`` by explicit Runge-Kutta methods: SciPy's steps, as one loop over attempts.
+"""``scipy.integrate.solve_ivp``: by explicit Runge-Kutta methods SciPy's steps, as one loop over attempts.
 
 Traced as SciPy writes it, every step would be a part of the program of its own, and another number of steps another
 program.  Here the steps are iterations; numbers are computed in SciPy's order.  Step sizes depend on the states, and
-the derivative goes through them, as it does in differences of the plain function.
+the derivative goes through them, as it does in differences of the plain function.  Implicit methods are in
+`revtrace.trace.libraries.collocation`.
 
-The method: J. R. Dormand, P. J. Prince, A family of embedded Runge-Kutta formulae, J. Comput. Appl. Math. 6 (1980);
-the first step: E. Hairer, S. P. Norsett, G. Wanner, Solving Ordinary Differential Equations I, section II.4.
+The methods: J. R. Dormand, P. J. Prince, A family of embedded Runge-Kutta formulae, J. Comput. Appl. Math. 6 (1980),
+and E. Hairer, S. P. Norsett, G. Wanner, Solving Ordinary Differential Equations I, sections II.5 and II.10; the first
+step: section II.4 there.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from revtrace.trace.callables.functions import on
-from revtrace.trace.definitions.register import require
+from revtrace.trace.definitions.register import refuse, require
+from revtrace.trace.libraries.collocation import IMPLICIT, trajectory
 from revtrace.trace.libraries.register import stands_for
 from revtrace.trace.values import Static
 
@@ -32,11 +35,26 @@ _SAFETY, _LEAST, _MOST = 0.9, 0.2, 10.0
 
 
 def _tables(name: str) -> Any:
-    """Return a method's tables, its order, and that of its error."""
+    """Return a method's tables, the end of a step as its last stage; how to estimate its error; the error's order."""
     from scipy import integrate  # type: ignore[import-untyped,unused-ignore]
 
-    method = integrate.RK45 if name == "RK45" else integrate.RK23
-    return method.A, method.B, method.C, method.E, method.P, method.error_estimator_order
+    method = getattr(integrate, name)
+    count = method.n_stages
+    inner = np.zeros((count + 1, count))
+    inner[:count, : method.A.shape[1]] = method.A
+    inner[count] = method.B
+    misses = (method.E5, method.E3) if name == "DOP853" else (method.E,)
+    return inner, np.append(method.C, 1.0), misses, method.error_estimator_order
+
+
+def _between(name: str) -> Any:
+    """Return what a method takes states between the ends of a step from: its matrix, and stages of their own."""
+    from scipy import integrate
+
+    method = getattr(integrate, name)
+    if name == "DOP853":
+        return method.D, method.A_EXTRA, tuple(method.C_EXTRA.tolist())
+    return method.P, np.zeros((0, 0)), ()
 
 
 @lru_cache(maxsize=1)
@@ -58,14 +76,48 @@ def _give(t: Tracer, st: State, args: Any, kwargs: Any, fr: Frame | None) -> Any
     return Static(_copied())
 
 
-def _made(**entries: Any) -> Any:
+def _done(times: Any, states: Any, calls: Any, jacobians: Any, factorisations: Any) -> Any:
     from scipy.integrate._ivp.ivp import OdeResult  # type: ignore[import-untyped,unused-ignore]
 
-    return OdeResult(**entries)
+    message = "The solver successfully reached the end of the integration interval."
+    return OdeResult(
+        t=times, y=states, sol=None, t_events=None, y_events=None, nfev=calls, njev=jacobians, nlu=factorisations,
+        status=0, message=message, success=True,
+    )  # fmt: skip
 
 
 def _size(x: Any) -> Any:
     return np.linalg.norm(x) / x.size**0.5
+
+
+def _error(stages: Any, misses: Any, h: Any, scale: Any) -> Any:
+    """Return how large the error of a step is, where 1 is allowed: of order 5, or of orders 5 and 3 as one."""
+    if len(misses) == 1:
+        return _size(np.dot(stages.T, misses[0]) * h / scale)
+    fifth = np.linalg.norm(np.dot(stages.T, misses[0]) / scale) ** 2
+    third = np.linalg.norm(np.dot(stages.T, misses[1]) / scale) ** 2
+    if fifth == 0 and third == 0:
+        return 0.0
+    return np.abs(h) * fifth / np.sqrt((fifth + 0.01 * third) * scale.shape[0])
+
+
+def _curve(stages: Any, matrix: Any, h: Any, y: Any, y_new: Any, f: Any, f_new: Any) -> Any:
+    """Return the coefficients of the polynomial that states between the ends of a step are taken from."""
+    if matrix.shape[0] == stages.shape[0]:
+        return np.dot(stages.T, matrix)
+    far = y_new - y
+    ends = np.stack([far, h * f - far, 2 * far - h * (f_new + f)])
+    return np.concatenate([ends, h * np.dot(matrix, stages)])
+
+
+def _state(curve: Any, x: Any, h: Any, y: Any, powers: Any) -> Any:
+    """Return the state at a part of a step."""
+    if powers:
+        return h * np.dot(curve, np.cumprod(np.full(powers, x))) + y
+    rest = np.zeros(y.shape[0], dtype=y.dtype)
+    for k in range(curve.shape[0]):
+        rest = (rest + curve[-1 - k]) * (x if k % 2 == 0 else 1 - x)
+    return rest + y
 
 
 def _first_step(slope: Any, t0: Any, tf: Any, y0: Any, f0: Any, way: Any, longest: Any, order: Any, tols: Any) -> Any:
@@ -108,9 +160,15 @@ def solve_ivp(
 ) -> Any:  # fmt: skip
     """States of a system of equations from its first state."""
     unknown = [name for name in options if name not in ("rtol", "atol", "max_step", "first_step")]
-    if method not in ("RK45", "RK23") or dense_output or events is not None or vectorized or unknown:
+    other = dense_output or events is not None or vectorized or len(unknown) > 0
+    if other and method in IMPLICIT:
+        refuse(
+            "scipy.integrate.solve_ivp by an implicit method with events, dense_output, vectorized or a Jacobian",
+            "its rule does not cover that",
+            "leave them out, and ask for states by t_eval",
+        )
+    if other or method not in ("RK45", "RK23", "DOP853", *IMPLICIT):
         return _written()(fun, t_span, y0, method, t_eval, dense_output, events, vectorized, args, **options)
-    inner, weights, nodes, misses, between, order = _tables(method)
     t0, tf = t_span
     t0, tf = float(t0), float(tf)
     require(t0 != tf, "scipy.integrate.solve_ivp over an interval of no length")
@@ -122,6 +180,14 @@ def solve_ivp(
     def slope(t: Any, y: Any) -> Any:
         return np.asarray(fun(t, y, *rest)) * 1.0
 
+    if method in IMPLICIT:
+        times = None if t_eval is None else _checked(t_eval, t0, tf)
+        settings = (("method", method), *options.items())
+        ts, ys, facts = trajectory(slope, t0, tf, y, times, settings)
+        return _done(ts, ys, *facts[1:4])
+    inner, nodes, misses, order = _tables(method)
+    matrix, more, later = _between(method)
+    count = inner.shape[1]
     rtol, atol = options.get("rtol", 1e-3), np.asarray(options.get("atol", 1e-6))
     longest = options.get("max_step", np.inf)
     rtol = max(rtol, 100 * 2.0**-52)
@@ -132,7 +198,7 @@ def solve_ivp(
     if length is None:
         length = _first_step(slope, t0, tf, y, f, way, longest, order, (rtol, atol))
         calls = 2
-    stages = np.zeros((weights.shape[0] + 1, y.shape[0]), dtype=y.dtype)
+    stages = np.zeros((count + 1 + len(later), y.shape[0]), dtype=y.dtype)
     ts, ys = [t0], [y]
     times = out = np.zeros(0)
     if t_eval is not None:
@@ -150,14 +216,14 @@ def solve_ivp(
         h = new - t
         length = np.abs(h)
         stages[0] = f
-        for s in range(1, weights.shape[0]):
-            stages[s] = slope(t + nodes[s] * h, y + np.dot(stages[:s].T, inner[s, :s]) * h)
-        y_new = y + h * np.dot(stages[:-1].T, weights)
-        f_new = slope(t + h, y_new)
-        stages[-1] = f_new
-        calls += weights.shape[0]
+        y_new = y
+        for s in range(1, count + 1):
+            y_new = y + np.dot(stages[:s].T, inner[s, :s]) * h
+            stages[s] = slope(t + nodes[s] * h, y_new)
+        f_new = stages[count].copy()
+        calls += count
         scale = atol + np.maximum(np.abs(y), np.abs(y_new)) * rtol
-        error = _size(np.dot(stages.T, misses) * h / scale)
+        error = _error(stages[: count + 1], misses, h, scale)
         if error < 1:
             factor = _MOST
             if error != 0:
@@ -168,10 +234,14 @@ def solve_ivp(
                 ts.append(new)
                 ys.append(y_new)
             else:
-                curve = np.dot(stages.T, between)
+                if later and done < times.shape[0] and way * (times[done] - new) <= 0:
+                    for s in range(len(later)):
+                        k = count + 1 + s
+                        stages[k] = slope(t + later[s] * h, y + np.dot(stages[:k].T, more[s, :k]) * h)
+                    calls += len(later)
+                curve = _curve(stages, matrix, h, y, y_new, f, f_new)
                 while done < times.shape[0] and way * (times[done] - new) <= 0:
-                    x = (times[done] - t) / h
-                    out[:, done] = h * np.dot(curve, np.cumprod(np.full(between.shape[1], x))) + y
+                    out[:, done] = _state(curve, (times[done] - t) / h, h, y, 0 if later else matrix.shape[1])
                     done += 1
             t, y, f = new, y_new, f_new
             rejected = False
@@ -181,8 +251,4 @@ def solve_ivp(
         length = length * factor
     if t_eval is None:
         times, out = np.array(ts), np.array(ys).T
-    message = "The solver successfully reached the end of the integration interval."
-    return _made(
-        t=times, y=out, sol=None, t_events=None, y_events=None, nfev=calls, njev=0, nlu=0, status=0, message=message,
-        success=True,
-    )  # fmt: skip
+    return _done(times, out, calls, 0, 0)
