@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import linecache
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import FunctionType, MethodType
@@ -104,10 +105,13 @@ def _forwarding(f: Callable[..., Any]) -> FunctionType:
         return f(*args, **kwargs)
 
     forwarding.__name__ = getattr(f, "__name__", type(f).__name__)
-    # Messages name what was called, not this module.
-    forwarding.__code__ = forwarding.__code__.replace(co_filename=f"<{forwarding.__name__}>", co_firstlineno=1)
     forwarding.__qualname__ = getattr(f, "__qualname__", forwarding.__name__)
     forwarding.__module__ = getattr(f, "__module__", None) or "builtins"
+    # Messages and dumps show a call of what was given, not this module.
+    name = ".".join(filter(None, (getattr(f, "__module__", None), forwarding.__qualname__)))
+    forwarding.__code__ = forwarding.__code__.replace(co_filename=f"<{name}>", co_firstlineno=1)
+    lines = [f"def {forwarding.__name__}(*args, **kwargs):\n", f"    return {name}(*args, **kwargs)\n"]
+    linecache.cache[f"<{name}>"] = (sum(map(len, lines)), None, lines, f"<{name}>")
     forwarding.__doc__ = getattr(f, "__doc__", None)
     forwarding.forwards = f  # type: ignore[attr-defined]
     assert isinstance(forwarding, FunctionType)

@@ -7,7 +7,7 @@ text, what is kept, and statistics.  It pickles by recipe.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -132,6 +132,13 @@ class Handle(Derived, functools.partial):  # type: ignore[type-arg]
         """The Hessian by the first argument, see `revtrace.hessian`."""
         return self._matrix(Axis("rev"), Axis("fwd"))
 
+    def family(self) -> Iterator[Derived]:
+        """Yield this handle and those of the derivatives that were taken of it."""
+        yield self
+        for handle in self._then.values():
+            yield from handle.family()
+        yield from self._matrices.values()
+
     def _matrix(self, *axes: Axis) -> Matrix:
         found = self._matrices.get(axes)
         if found is None:
@@ -183,7 +190,7 @@ class Handle(Derived, functools.partial):  # type: ignore[type-arg]
     def explain(self, /, *args: Any, **kwargs: Any) -> str:
         """Return in sentences what is kept in a call and why, or why it is refused.
 
-        Without arguments: why the function was specialised, call by call.
+        Without arguments: why the function, and its derivatives taken from this handle, were specialised, call by call.
         """
         if not args and not kwargs:
             from revtrace.dumps.history import history

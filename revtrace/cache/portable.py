@@ -13,7 +13,8 @@ import io
 import pickle
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -186,6 +187,23 @@ def loaded(data: bytes, function: types.FunctionType, content: Content) -> Any:
 _RELATIONS = ("absent", "same", "apart", "lacks")
 """Kinds of guards whose values are names and sources, not objects; the trampoline tests them."""
 
+_READINGS: dict[str, Callable[[Any], Any]] = {
+    "is": lambda x: x,
+    "equal": lambda x: x,
+    "type": type,
+    "len": len,
+    "keys": tuple,
+    "data": frozen,
+    "members": frozenset,
+    "shape": lambda x: x.shape,
+    "lengths": lambda x: lengths_fixed(x.shape),
+    "short": lambda x: tuple(n <= SHORT for n in x.shape),
+    "order": lambda x: x.flags.c_contiguous,
+    "dtype": lambda x: x.dtype,
+    "code": lambda x: (x.__code__, x.__defaults__, x.__kwdefaults__),
+}
+"""What a fact of each kind says of an object."""
+
 
 def guard_now(guard: Guard, arguments: Mapping[str, Any]) -> Guard:
     """Return the fact of a guard's kind that holds of its source in a call; it raises what reading the source raises.
@@ -195,33 +213,10 @@ def guard_now(guard: Guard, arguments: Mapping[str, Any]) -> Guard:
     source, kind = guard.source, guard.kind
     if kind in _RELATIONS:
         return guard
-    x = fetch(source, arguments)
-    match kind:
-        case "is" | "equal":
-            return Guard(source, kind, x)
-        case "type":
-            return Guard(source, kind, type(x))
-        case "len":
-            return Guard(source, kind, len(x))
-        case "keys":
-            return Guard(source, kind, tuple(x))
-        case "data":
-            return Guard(source, kind, frozen(x))
-        case "members":
-            return Guard(source, kind, frozenset(x))
-        case "shape":
-            return Guard(source, kind, x.shape)
-        case "lengths":
-            return Guard(source, kind, lengths_fixed(x.shape))
-        case "short":
-            return Guard(source, kind, tuple(n <= SHORT for n in x.shape))
-        case "order":
-            return Guard(source, kind, x.flags.c_contiguous)
-        case "dtype":
-            return Guard(source, kind, x.dtype)
-        case "code":
-            return Guard(source, kind, (x.__code__, x.__defaults__, x.__kwdefaults__))
-    raise NotPortableError(f"a guard of the kind {kind}")
+    reading = _READINGS.get(kind)
+    if reading is None:
+        raise NotPortableError(f"a guard of the kind {kind}")
+    return replace(guard, value=reading(fetch(source, arguments)))
 
 
 def fact(guard: Guard, content: Content, arguments: Mapping[str, Any]) -> bytes:
@@ -235,4 +230,4 @@ def fact(guard: Guard, content: Content, arguments: Mapping[str, Any]) -> bytes:
 
 def bare(guard: Guard) -> Guard:
     """Return a guard as it is written: without the object it compares with."""
-    return guard if guard.kind in _RELATIONS else Guard(guard.source, guard.kind)
+    return guard if guard.kind in _RELATIONS else replace(guard, value=None)

@@ -106,7 +106,7 @@ class UserRule:
 
 
 class _Watcher(Protocol):
-    def forget(self) -> None: ...
+    def forget(self, why: str) -> None: ...
 
 
 _rules: dict[Any, UserRule] = {}
@@ -126,29 +126,30 @@ def plain_of(f: Any) -> Any:
     return f
 
 
-def _changed() -> None:
+def _changed(f: Any, what: str) -> None:
+    name = getattr(plain_of(f), "__name__", None) or repr(f)
     for watcher in list(watchers):
-        watcher.forget()
+        watcher.forget(f"{name} {what}")
 
 
 def register(f: Any, rule: UserRule) -> None:
     """Give a callable a rule, in place of one it has."""
     _rules[plain_of(f)] = rule
     _opted_out.discard(plain_of(f))
-    _changed()
+    _changed(f, "has been given a rule")
 
 
 def unregister(f: Any) -> None:
     """Take a callable's rule away."""
     if _rules.pop(plain_of(f), None) is not None:
-        _changed()
+        _changed(f, "has lost its rule")
 
 
 def opt_out(f: Any) -> None:
     """Have a callable's code traced whatever rules there are for it."""
     _rules.pop(plain_of(f), None)
     _opted_out.add(plain_of(f))
-    _changed()
+    _changed(f, "is traced in spite of rules from now on")
 
 
 def any_rules() -> bool:

@@ -69,6 +69,7 @@ class Table:
         self.function, self.steps, self.settings, self.skipped = function, steps, settings, skipped
         self.maker = Maker(function, steps, settings, skipped, traces or Traces(function))
         self._past_calls = 0
+        self._dropped = ""
         self._front: Trampoline | None = None
         self.subscribers: WeakSet[Any] = WeakSet()
         # Why each specialisation was needed, of the last ones.
@@ -98,10 +99,11 @@ class Table:
         """Return the value of every parameter in a call; TypeError as the function raises it."""
         return self.maker.bind(args, kwargs)
 
-    def forget(self) -> None:
-        """Drop all specialisations: a rule they may have used has changed."""
+    def forget(self, why: str) -> None:
+        """Drop all specialisations, as a rule that they may have used has changed; ``why`` says which."""
         with self._lock:
             self._past_calls += sum(s.calls for s in self.specialisations)
+            self._dropped = why if self.specialisations or self._dropped else ""
             self.specialisations = ()
             self.calls = {}
             self.maker.traces.forget()
@@ -213,7 +215,9 @@ class Table:
     def add(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Specialisation:
         """Trace, derive and compile for a call, and enter the specialisation in front."""
         with self._lock:
-            reason = again(self.specialisations, self.function, self.maker.bind(args, kwargs))
+            reason = again(
+                self.specialisations, self.function, self.maker.bind(args, kwargs), self._wanted.need, self._dropped
+            )
             try:
                 specialisation = self.maker.make(args, kwargs, self._wanted.need)
             finally:
@@ -223,6 +227,7 @@ class Table:
                 raise UnsupportedError("random numbers drawn", "what calls this keeps none of them", "", self.here)
             specialisation.remember(args, kwargs)
             self.reasons.append(reason)
+            self._dropped = ""
             if "call" in self.settings.dump.split(","):
                 print(specialisation.trampoline.source, file=sys.stderr)
             limit = max(1, self.settings.specialisations)

@@ -6,23 +6,30 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from revtrace.dumps.page import wrapped
+from revtrace.matrices import Matrix
 
 if TYPE_CHECKING:
+    from revtrace.derived import Derived
     from revtrace.handle import Handle
 
 __all__ = ["handle_html", "history"]
 
 
 def history(handle: Handle) -> str:
-    """Return in sentences why a handle's function was specialised, newest last."""
+    """Return in sentences why a handle's function and derivatives of it were specialised, newest last."""
+    told = [_of_one(each) for each in handle.family()]
     name = handle.function.__qualname__
-    tables = handle.tables()
-    reasons = [reason for table in tables for reason in table.reasons]
+    return "\n".join(filter(None, told)) or f"{name} has not been called yet; give arguments to hear about a call."
+
+
+def _of_one(derived: Derived) -> str:
+    reasons = [reason for table in derived.tables() for reason in table.reasons]
     if not reasons:
-        return f"{name} has not been called yet; give arguments to hear about a call."
-    lines = [f"{name} was specialised {len(reasons)} times:" if len(reasons) > 1 else f"{name} was specialised once:"]
+        return ""
+    count = len(reasons)
+    lines = [f"{_titled(derived)} was specialised {f'{count} times' if count > 1 else 'once'}:"]
     lines += [f"{k}. {reason}" for k, reason in enumerate(reasons, 1)]
-    stats = handle.stats
+    stats = derived.stats
     lines.append(
         f"Tracing took {stats.trace_seconds:.3f} s, compiling {stats.compile_seconds:.3f} s; "
         f"{stats.disk_hits} of the kernels came from disk."
@@ -32,6 +39,13 @@ def history(handle: Handle) -> str:
     if stats.bails:
         lines.append(f"{stats.bails} calls were handed to the plain function, which raised its exception.")
     return "\n".join(lines)
+
+
+def _titled(derived: Derived) -> str:
+    """Return a function's name, behind what was taken of it."""
+    kinds = [f"{'value and ' if step.value else ''}{step.kind}" for step in derived.steps if step.kind != "value"]
+    kinds += ["matrix of derivatives"] if isinstance(derived, Matrix) else []
+    return " of ".join([*(f"the {kind}" for kind in reversed(kinds)), derived.function.__qualname__])
 
 
 def handle_html(handle: Handle) -> str:

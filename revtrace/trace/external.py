@@ -330,7 +330,7 @@ def lacks(t: Tracer, box: ObjectBox, name: str) -> None:
     if box.source is not None and hasattr(box.original, "__dict__"):
         key = (Attr(box.source, "__dict__"), "lacks")
         names = t.guards[key].value if key in t.guards else frozenset()
-        t.guards[key] = Guard(*key, names | {name})
+        t.guards[key] = Guard(*key, names | {name}, t.b.loc)
 
 
 _HOSTS = ("jax", "jaxlib", "torch", "autograd", "pytensor", "pandas", "xarray")

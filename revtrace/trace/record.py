@@ -9,7 +9,7 @@ valid: when one no longer holds, the function is traced again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from revtrace.loc import NOWHERE
@@ -187,11 +187,14 @@ class Guard:
     instance's ``__dict__``), ``"absent"`` (reading the source raises), ``"same"`` (the sources in ``value`` are this
     very object), ``"apart"`` (they and this are all different objects), ``"data"`` (tuples and lists of constants as
     in ``value``, see `revtrace.trace.constants`).
+
+    ``loc`` is where the function first relied on it.
     """
 
     source: Source
     kind: str
     value: Any = None
+    loc: Loc = field(default=NOWHERE, compare=False)
 
     def __hash__(self) -> int:
         # The value may be a set, or hold a function's keyword defaults.
@@ -200,7 +203,7 @@ class Guard:
     def moved(self, move: Callable[[Source], Source]) -> Guard:
         """Return the same fact with other sources."""
         value = tuple(map(move, self.value)) if self.kind in ("same", "apart") else self.value
-        return Guard(move(self.source), self.kind, value)
+        return Guard(move(self.source), self.kind, value, self.loc)
 
 
 @dataclass(frozen=True, slots=True)

@@ -248,7 +248,7 @@ class Recorder:
     def guard(self, source: Source | None, kind: str, value: Any = None) -> None:
         """Note a fact the program relies on."""
         if source is not None and (not self.covered or kind == "same"):
-            self.guards.setdefault((source, kind), Guard(source, kind, value))
+            self.guards.setdefault((source, kind), Guard(source, kind, value, self.b.loc))
 
     def write(self, view: View) -> None:
         """Note that an array is written to."""

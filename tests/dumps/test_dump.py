@@ -128,6 +128,91 @@ def test_explain_of_a_handle() -> None:
     assert refused.startswith("Refused: File") and "random generator" in refused
 
 
+def doubled(x, factor=2.0):
+    return factor * x
+
+
+def calls_doubled(x):
+    return doubled(x) * SCALE
+
+
+SCALE = 2.0
+
+
+def test_explain_names_what_has_changed_and_where_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    with revtrace.config.override(interpret=True, cache=False):
+        f = revtrace.wrap(calls_doubled)
+    first = calls_doubled.__code__.co_firstlineno
+    f(1.0)
+    monkeypatch.setitem(globals(), "SCALE", 3.0)
+    f(1.0)
+    monkeypatch.setattr(doubled, "__defaults__", (5.0,))
+    f(1.0)
+    monkeypatch.setattr(doubled, "__code__", (lambda x, factor: factor - x).__code__)
+    anew = doubled.__code__.co_firstlineno
+    f(1.0)
+    read = f"(read in line {first + 1} of test_dump.py)"
+    told = f.explain().splitlines()
+    assert told[2] == f"2. global SCALE is 3.0, it was 2.0 {read}: the last specialisation is not for it."
+    assert told[3].startswith(f"3. global doubled has other defaults: (5.0,), they were (2.0,) {read}")
+    assert told[4].startswith(f"4. global doubled has been defined anew in line {anew} of test_dump.py {read}")
+    assert told[4].endswith("nor are the 2 before it.")
+
+
+def test_explain_names_variables_of_closures_and_of_instances() -> None:
+    def around(factor):
+        def inner(x):
+            return factor * x
+
+        def change(value):
+            nonlocal factor
+            factor = value
+
+        return inner, change
+
+    class Model:
+        factor = 1.0
+
+        def __call__(self, x):
+            return self.factor * x
+
+    inner, change = around(1.0)
+    model = Model()
+    with revtrace.config.override(interpret=True, cache=False):
+        f, g = revtrace.wrap(inner), revtrace.wrap(model)
+    f(1.0)
+    change(2.0)
+    f(1.0)
+    assert f"closure variable factor of {inner.__qualname__} is 2.0, it was 1.0 (read in line" in f.explain()
+    g(1.0)
+    Model.factor = 2.0
+    g(1.0)
+    model.factor = 3.0
+    g(1.0)
+    assert "2. Model.factor is 2.0, it was 1.0 (read in line" in g.explain()
+    assert "3. self has factor of its own, it had not (read in line" in g.explain()
+
+
+def test_explain_tells_of_rules_and_of_derivatives() -> None:
+    def ruled(x):
+        return x * x
+
+    with revtrace.config.override(interpret=True, cache=False):
+        f = revtrace.wrap(lambda x: ruled(x))
+        assert f.grad(3.0) == 6.0
+        revtrace.rule(ruled, adjoint=lambda ct, out, x: ct * 7.0)
+        assert f.grad(3.0) == 7.0
+        f.hessian(3.0)
+    revtrace.rule.remove(ruled)
+    told = f.explain()
+    assert told.startswith("the gradient of test_explain") and "the matrix of derivatives" in told
+    assert "2. ruled has been given a rule: what was made before has been dropped." in told
+
+
+def test_a_builtin_is_shown_as_a_call_of_it() -> None:
+    assert "return math.sin(*args, **kwargs)" in str(dumped(math.sin, (2.0,)))
+
+
 def test_stages_lead_from_the_trace_to_what_runs() -> None:
     seen = dumped(recurrent, CALLS[0][1])
     stages = seen.stages()

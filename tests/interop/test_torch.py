@@ -355,5 +355,5 @@ def test_numpy_and_tensors_in_turns() -> None:
         assert f.func(x).item() == 5.0
     with revtrace.config.override(interpret=True):
         # Whatever refreshes the table, both are still served.
-        f.table(1).forget()
+        f.table(1).forget("a test")
     assert (f(x).item(), f(np.array([3.0]))) == (5.0, 9.0)
