@@ -86,8 +86,12 @@ class Storage:
             return True
         t = self.t
         written: set[Operand] = set()
+        made: set[Operand] = set()
         for x in t.statements_here():
-            if x.name in ("store", "fill", "copyto"):
+            if x.name == "alloc":
+                # Until the end of the body all names of an array that was made in it stand for one buffer.
+                made.add(x.out)
+            elif x.name in ("store", "fill", "copyto"):
                 written |= arrays.roots(t, x.args[0])
             elif x.name == "call":
                 written = written.union(*(arrays.roots(t, out) for out in parts(x)[0]))
@@ -104,7 +108,7 @@ class Storage:
                 # The next iteration writes to an array that has a second name by now.
                 raise t.aliases[listed.pop()].at(t.b.loc)
             self._also_aliased(storage, listed)
-            if shared and touched & written:
+            if shared and (touched - made) & written:
                 raise NeedStatic((), "two names share an array that the loop writes to", t.b.loc)
             shared = [r for r in _others(names_after, b.root) if not arrays.distinct(t, r, b.root)]
             if shared:

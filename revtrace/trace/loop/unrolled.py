@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import const
 from revtrace.trace.frames import RETURN, Exit
+from revtrace.trace.loop.peeled import forms_of, rolled_rest
 from revtrace.trace.loop.ways import Loop
 from revtrace.trace.objects.iterators import advance
 from revtrace.trace.sameness import DEAD
@@ -25,6 +26,7 @@ MAX_UNROLL = 4096
 def unrolled(t: Tracer, fr: Frame, loop: Loop, st: State) -> State | Exit | None:
     """Walk the iterations one after another."""
     for k in range(MAX_UNROLL):
+        before = forms_of(fr, loop, st)
         if loop.counted:
             ref = st.stack[-1]
             assert isinstance(ref, Ref)
@@ -55,12 +57,15 @@ def unrolled(t: Tracer, fr: Frame, loop: Loop, st: State) -> State | Exit | None
         if isinstance(tag, Static):
             tag = tag.value
         if tag == 0 and isinstance(tag, int):
+            rest = rolled_rest(t, fr, loop, before, st)
+            if rest is not None:
+                return rest[0]
             continue
         if isinstance(tag, int):
             return st
         if k > 512:
             break
-        return _maybe_more(t, fr, loop, st, tag)
+        return _maybe_more(t, fr, loop, st, tag, before)
     raise t.unsupported(
         "a loop that must be unrolled runs too long",
         "something in its body has to be known when tracing, so each iteration is recorded on its own",
@@ -78,23 +83,26 @@ def _lazy(st: State, ref: Any) -> bool:
     )
 
 
-def _maybe_more(t: Tracer, fr: Frame, loop: Loop, st: State, tag: Any) -> State | Exit | None:
-    """Go on unrolling under the condition that the loop was not left."""
+def _maybe_more(
+    t: Tracer, fr: Frame, loop: Loop, st: State, tag: Any, before: dict[str, object]
+) -> State | Exit | None:
+    """Go on under the condition that the loop was not left."""
     from revtrace.trace.machine import TRUE
 
-    if not loop.counted or _lazy(st, st.stack[-1]):
-        raise NeedStatic(
-            (tag.operand,),
-            "the end of a while loop must be known, in whose body something changes structure",
-            t.b.loc,
-        )
     go_on = t.b.compare("eq", tag.operand, const(0, "i8"))
     mark, t.fork_mark = t.fork_mark, t.latest()
     with t.under(go_on) as left:
         more = st.fork()
         more.tag = 0
         try:
-            rest = unrolled(t, fr, loop, more)
+            rolled = rolled_rest(t, fr, loop, before, more)
+            if rolled is None and (not loop.counted or _lazy(st, st.stack[-1])):
+                raise NeedStatic(
+                    (tag.operand,),
+                    "the end of a while loop must be known, in whose body something changes structure",
+                    t.b.loc,
+                )
+            rest = unrolled(t, fr, loop, more) if rolled is None else rolled[0]
         except PythonRaise:
             t.dead_end()
             rest = None

@@ -37,6 +37,8 @@ class Loop:
     depth: int
     """How much lies on the stack at the header."""
     params: set[Var] = field(default_factory=set)
+    tries: int = 0
+    """How often it was tried as a rolled loop after iterations of its own."""
 
 
 def way_out(fr: Frame, target: int, tag: int, depth: int) -> Stop:

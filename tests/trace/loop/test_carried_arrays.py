@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable
 
+import numpy as np
+import pytest
+
+from revtrace.program import For
+from revtrace.program.nodes import walk
+from revtrace.trace import trace
 from tests.trace.agree import agrees
 
 X = np.array([0.9, 0.8, 0.3])
@@ -68,3 +74,60 @@ def part_written_after_the_loop(x: np.ndarray, y: np.ndarray) -> float:
 def test_two_names_of_one_array_after_a_loop() -> None:
     agrees(written_after_the_loop, X, 5)
     agrees(part_written_after_the_loop, X, 2.0 * X)
+
+
+def best_so_far(a: np.ndarray) -> float:
+    best, x, least = np.zeros(3), np.zeros(3), np.inf
+    for _ in range(300):
+        x = x - 0.1 * (x - a)
+        f = np.sum((x - a) ** 2)
+        if f < least:
+            best, least = x, f
+        if f < 1e-4:
+            break
+    return best @ a
+
+
+def written_when_it_has_two_names(a: np.ndarray) -> float:
+    best, x, least = np.zeros(3), np.ones(3), np.inf
+    for k in range(6):
+        x = x - 0.1 * (x - a)
+        f = np.sum((x - a) ** 2) + k % 2
+        if f < least:
+            best, least = x, f
+        x[0] += 0.3 * a[1]
+    return best @ a + x @ a
+
+
+def written_in_the_next_iteration(a: np.ndarray) -> float:
+    best, x, least = np.zeros(3), np.ones(3), np.inf
+    for k in range(6):
+        x[0] += 0.3 * a[1]
+        f = np.sum((x - a) ** 2) + k % 2
+        if f < least:
+            best, least = x, f
+        x = x - 0.1 * (x - a)
+        if k % 3 == 0:
+            best = x
+    return best @ a + x @ a
+
+
+def best_of_two(a: np.ndarray) -> float:
+    both = [np.zeros(3), np.ones(3)]
+    for k in range(6):
+        y = both[1] - 0.1 * (both[0] - a)
+        if y[0] > both[0][0]:
+            both[0] = y
+        both[1] = y
+        if k == 3:
+            y[2] = a[0]
+    return both[0] @ a + both[1] @ a
+
+
+@pytest.mark.parametrize("f", [best_so_far, written_when_it_has_two_names, written_in_the_next_iteration, best_of_two])
+def test_new_arrays_get_a_second_name(f: Callable[[np.ndarray], float]) -> None:
+    agrees(f, X)
+
+
+def test_second_names_of_new_arrays_leave_the_loop_rolled() -> None:
+    assert sum(isinstance(s, For) and len(s.params) > 1 for s in walk(trace(best_so_far, (X,)).program.body)) == 1
