@@ -142,10 +142,10 @@ def _specialise(
             raise
         except PythonRaise as signal:
             raised = _genuine(fn, args, kwargs, signal, t.b.loc, limit)
-            place = t.pins.failure(t) if isinstance(raised, UnsupportedError) and t.catches is not None else None
+            place = t.pins.failure(t) if isinstance(raised, UnsupportedError) else None
             if place is None or place in failed:
                 raise raised from None
-            # The program raised before, where a handler is that it does not have.
+            # The program fails before, where the plain function goes on.
             failed |= {place}
         except RecursionError:
             refusal = UnsupportedError(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import pytest
 
+from revtrace.trace.loop import carried_lists
 from tests.trace.agree import agrees
 
 MODE = "a"
@@ -73,3 +75,24 @@ def test_yield_from() -> None:
 
 def test_one_truth_value_as_index() -> None:
     agrees(flagged, 2.0)
+
+
+def steps(x: float) -> Iterator[float]:
+    while x < 3.0:
+        x = 0.8 * x + np.sin(x)
+        yield x
+
+
+def left_early(x: float) -> float:
+    total = 0.0
+    for k, step in enumerate(steps(x)):
+        if k > 5:
+            break
+        total += step / (k + 1)
+    return total + sum(s * t for s, t in zip(steps(2.0 * x), (1.0, 0.5), strict=False))
+
+
+def test_loops_that_leave_a_generator_before_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The steps converge to 2.6, so that no number of items is enough.
+    monkeypatch.setattr(carried_lists, "UNKNOWN_ROOM", 64)
+    agrees(left_early, 0.3)

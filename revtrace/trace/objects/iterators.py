@@ -111,12 +111,15 @@ _WALKED = "a list of unknown length is walked"
 def taken(t: Tracer, st: State, source: Any) -> Ref:
     """Return an iterator; a generator is run to its end first, if it has one: then a loop over it can be rolled."""
     from revtrace.trace.callables.running import collect
-    from revtrace.trace.steps.suspended import Shared, suspend
+    from revtrace.trace.steps.suspended import Shared, fails, suspend
 
     source = t.use(source)
     box = st.box(source) if isinstance(source, Ref) else None
     if not isinstance(box, IterBox) or box.kind != "generator":
         return iterate(t, st, source)
+    if t.pins.oracle is not None and fails(t, st, source):
+        suspend(st, source)
+        return source
     shared = Shared(t, st, source)
     saved, trial = t.save(), st.fork()
     try:

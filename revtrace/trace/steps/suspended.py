@@ -23,7 +23,7 @@ from revtrace.trace.values import NONE, Ref, Static, Tup, View
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
-__all__ = ["Shared", "Suspended", "resume", "returned", "returns", "suspend"]
+__all__ = ["Shared", "Suspended", "fails", "resume", "returned", "returns", "suspend"]
 
 MAX_BLOCKS = 20_000
 
@@ -55,6 +55,15 @@ def suspend(st: State, ref: Ref) -> None:
     assert isinstance(box, IterBox)
     made: Any = box.parts[0].value  # type: ignore[union-attr]
     st.set(ref, IterBox("suspended", (Static(Suspended(made.frame, 0, 0, dict(made.locals), ())),)))
+
+
+def fails(t: Tracer, st: State, ref: Ref) -> bool:
+    """Whether an earlier program of the call ran a generator to an end that it may not have, and failed there."""
+    box = st.box(ref)
+    assert isinstance(box, IterBox)
+    made: Any = box.parts[0].value  # type: ignore[union-attr]
+    instrs = (i for block in made.frame.flow.blocks for i in block.instrs)
+    return any(i.name == "YIELD_VALUE" and i.loc in t.failed for i in instrs)
 
 
 def resume(t: Tracer, st: State, ref: Ref, sent: Any = NONE) -> Any | None:
