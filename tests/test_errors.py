@@ -1,5 +1,6 @@
 """Messages name the user's line, and the place in a library that it leads to."""
 
+import ast
 import functools
 import importlib
 import pickle
@@ -108,3 +109,21 @@ def test_an_argument_without_a_gradient_is_where_the_function_is_defined() -> No
     with pytest.raises(revtrace.GradientError) as caught:
         revtrace.grad(pair)(2)
     assert "def pair(" in str(caught.value).splitlines()[1]
+
+
+def test_every_refusal_says_why_and_what_to_write() -> None:
+    """No call that refuses something leaves a reason or an advice out."""
+    package = Path(revtrace.__file__).parent
+    silent = []
+    for path in sorted(package.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call):
+                continue
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if name not in ("unsupported", "UnsupportedError") or any(isinstance(x, ast.Starred) for x in node.args):
+                continue
+            given = [x.value if isinstance(x, ast.Constant) else x for x in node.args[1:3]]
+            named = {k.arg for k in node.keywords} & {"why", "instead"}
+            if len(given) + len(named) < 2 or "" in given:
+                silent.append(f"{path.relative_to(package)}:{node.lineno}")
+    assert not silent

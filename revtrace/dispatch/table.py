@@ -224,7 +224,12 @@ class Table:
                 self._wanted.need = Need()
             specialisation.changed, specialisation.closer = self.refresh, self.closer
             if not self.draws and any(entry.kind == "generator" for entry in specialisation.traced.inputs):
-                raise UnsupportedError("random numbers drawn", "what calls this keeps none of them", "", self.here)
+                raise UnsupportedError(
+                    "random numbers drawn",
+                    "what calls this keeps none of them",
+                    "draw them outside and pass them as an argument",
+                    self.here,
+                )
             specialisation.remember(args, kwargs)
             self.reasons.append(reason)
             self._dropped = ""

@@ -82,7 +82,11 @@ class Pulling:
 def _setting(t: Tracer, st: State, value: Any) -> Any:
     found = as_static(t, st, value)
     if not isinstance(found, Static):
-        raise t.unsupported("argnums, argnames or has_aux known only when running", "", "write a constant")
+        raise t.unsupported(
+            "argnums, argnames or has_aux known only when running",
+            "they decide which derivative is taken",
+            "write a constant",
+        )
     return found.value
 
 
@@ -177,7 +181,11 @@ def _call_inner(t: Tracer, st: State, f: Inner, source: Any, args: Args, kwargs:
 
         return matrix(t, st, f.function, step, args, kwargs)
     if step.kind != "gradient":
-        raise t.unsupported(f"a {step.kind} taken outside and called inside a function", "", "take it inside")
+        raise t.unsupported(
+            f"a {step.kind} taken outside and called inside a function",
+            "its arguments are bound to another call",
+            "take it inside",
+        )
     asked = asked_of(t, f.function, step, args, kwargs)
     taken = record(t, st, f.function, args, kwargs, asked)
     derived, _ = derive.gradient(taken.traced, taken.request, value=step.value, has_aux=step.has_aux)

@@ -179,7 +179,12 @@ class Call(Flat):
         base = self.base
         if base is None:
             if self._dtypes is None:
-                raise UnsupportedError("the result is not known", "", "call the function first", self.site.table.here)
+                raise UnsupportedError(
+                    "the result is not known",
+                    "the host asks for the result's shape before anything is computed",
+                    "call the function first",
+                    self.site.table.here,
+                )
             return self._dtypes
         if self.kind == "pullback":
             return tuple(base.taken[k] for k in self.active)

@@ -156,7 +156,11 @@ def _zero(out: Any) -> Any:
 def _transpose(cts: Sequence[Any], *args: Any, flat: Flat) -> list[Any]:
     first = flat.linear
     if first is None or any(ad.is_undefined_primal(x) for x in args[:first]):
-        raise UnsupportedError("the transpose of a function that is not linear", "", "jax.vjp of the function")
+        raise UnsupportedError(
+            "the transpose of a function that is not linear",
+            "only a linear function has one",
+            "jax.vjp of the function",
+        )
     seeds = [ad.instantiate_zeros(ct) for ct in cts]
     found = _call.bind(*args[:first], *seeds, flat=flat.transpose())
     moved = [ct if ad.is_undefined_primal(x) else None for x, ct in zip(args[first:], found, strict=True)]

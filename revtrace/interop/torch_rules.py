@@ -96,7 +96,9 @@ def _by_rows(flat: Flat, xs: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]
     level = torch._C._vmapmode_increment_nesting() - 1
     torch._C._vmapmode_decrement_nesting()
     if level != 1:
-        raise UnsupportedError("is_grads_batched inside of another", "", "torch.func.vmap, which nests")
+        raise UnsupportedError(
+            "is_grads_batched inside of another", "it does not nest in PyTorch", "torch.func.vmap, which nests"
+        )
     dims = [0 if in_rows(x) else None for x in xs]
     whole = [x if d is None else torch._remove_batch_dim(x, level, 1, 0) for x, d in zip(xs, dims, strict=True)]
     size = next(len(x) for x, d in zip(whole, dims, strict=True) if d == 0)

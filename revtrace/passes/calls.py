@@ -200,7 +200,12 @@ def _traced(
     results = tuple(traced.program.body.results[fields[k][1].index] for k in targets)
     program = Program(row.name, traced.program.inputs, Block(traced.program.body.stmts, results))
     if traced.side_effects:
-        raise UnsupportedError("a derivative that changes something besides its results", "", "", traced.side_effects)
+        raise UnsupportedError(
+            "a derivative that changes something besides its results",
+            "it would be changed once for each time that it is differentiated",
+            "return what it changes, and assign it outside",
+            traced.side_effects,
+        )
     if any(entry.written for entry in traced.inputs):
         raise InternalError(f"the derivative of {row.name} writes to its arguments")
     places = [_place(entry.source, kind) for entry in traced.inputs]

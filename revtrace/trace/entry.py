@@ -155,7 +155,12 @@ def _specialise(
                 t.b.loc,
             )
             raise _raised(fn, args, kwargs, limit) or refusal from None
-    raise UnsupportedError("too many inputs decide the program's structure", "", "", t.b.loc)
+    raise UnsupportedError(
+        "too many inputs decide the program's structure",
+        "each of them needs a program of its own",
+        "pass arrays in place of many numbers, or close over what is fixed",
+        t.b.loc,
+    )
 
 
 def _sources(t: Tracer, need: NeedStatic) -> set[Source]:
@@ -315,7 +320,11 @@ def result_of(t: Tracer, st: State, value: Any, outputs: list[Operand], seen: se
             return Made(value.cls or tuple, fields)
         case Ref():
             if value.id in seen:
-                raise t.unsupported("a result that contains itself", "", "")
+                raise t.unsupported(
+                    "a result that contains itself",
+                    "a result is taken apart into its numbers",
+                    "return what it is made of",
+                )
             seen = seen | {value.id}
             box = st.box(value)
             if isinstance(box, Growing):

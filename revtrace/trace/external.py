@@ -279,7 +279,11 @@ def _container(t: Tracer, st: State, value: Any, source: Source | None, role: st
     elif isinstance(value, dict):
         for k in value:
             if not isinstance(k, _KEYS):
-                raise t.unsupported(f"a dict with a key of type {type(k).__name__}", "keys must be plain values", "")
+                raise t.unsupported(
+                    f"a dict with a key of type {type(k).__name__}",
+                    "keys must be plain values",
+                    "use strings, numbers or tuples of them as keys",
+                )
         t.guard(source, "keys", tuple(value))
         box = DictBox(
             tuple((k, external(t, st, v, None if source is None else Item(source, k), role)) for k, v in value.items()),

@@ -70,12 +70,18 @@ def as_num(t: Tracer, value: Any) -> Num:
     if isinstance(value, Static) and is_number(value.value):
         dtype, weak = dtype_of(value.value)
         if dtype not in SUPPORTED:
-            raise t.unsupported(f"a number of dtype {np.dtype(type(value.value))}", "its arithmetic is not supported")
+            raise t.unsupported(
+                f"a number of dtype {np.dtype(type(value.value))}",
+                "its arithmetic is not supported",
+                "convert it: float(x)",
+            )
         if dtype == "i8" and not -(2**63) <= value.value < 2**63:
             return Num(const(float(value.value), "f8"), True)
         python = value.value.item() if isinstance(value.value, np.generic) else value.value
         return Num(const(python, dtype), weak)
-    raise t.unsupported(f"{t.describe(value)} used as a number", "it is not a number", "")
+    raise t.unsupported(
+        f"{t.describe(value)} used as a number", "it is not a number", "take the number out of it first"
+    )
 
 
 _SAMPLE: dict[str, Any] = {"b1": True, "i8": 0, "f8": 0.0, "c16": 0j}
@@ -95,7 +101,11 @@ def promote(t: Tracer, a: Num, b: Num) -> tuple[Operand, Operand, str, bool]:
     """Return both operands in their common dtype, that dtype, and whether the result is weak."""
     dtype, weak = promoted((a.dtype, a.weak), (b.dtype, b.weak))
     if dtype not in SUPPORTED:
-        raise t.unsupported(f"arithmetic in dtype {np.dtype(dtype)}", "it is not supported")
+        raise t.unsupported(
+            f"arithmetic in dtype {np.dtype(dtype)}",
+            "it is not supported",
+            "convert the numbers: np.float64(x), x.astype(float)",
+        )
     return t.b.cast(a.operand, dtype), t.b.cast(b.operand, dtype), dtype, weak
 
 
@@ -111,7 +121,9 @@ def binary(t: Tracer, symbol: str, x: Any, y: Any) -> Any:
     """Apply ``+ - * / // % ** & | ^ << >>`` to two numbers."""
     if isinstance(x, Static) and isinstance(y, Static):
         if symbol == "**" and isinstance(y.value, int) and isinstance(x.value, int) and abs(y.value) > 4096:
-            raise t.unsupported("a very large integer power", "it would be computed while tracing")
+            raise t.unsupported(
+                "a very large integer power", "it would be computed while tracing", "use a float: float(x) ** n"
+            )
         return _python(t, PYTHON[symbol], x, y)
     a, b = as_num(t, x), as_num(t, y)
     for n, other in ((a, y), (b, x)):

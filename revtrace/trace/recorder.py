@@ -174,7 +174,7 @@ class Recorder:
 
     # saying no ----------------------------------------------------------------------
 
-    def unsupported(self, what: str, why: str = "", instead: str = "") -> UnsupportedError:
+    def unsupported(self, what: str, why: str, instead: str) -> UnsupportedError:
         """Return the error that refuses what is being traced."""
         return UnsupportedError(what, why, instead, self.b.loc)
 

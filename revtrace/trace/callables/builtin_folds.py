@@ -262,7 +262,11 @@ def _fold_span(t: Tracer, st: State, span: Any, init: Any, combine: Any) -> Any:
             return whole(outs, kinds)
         t.restore(saved)
         kinds = found
-    raise t.unsupported("a sum whose type does not settle", "", "")
+    raise t.unsupported(
+        "a sum whose type does not settle",
+        "what is added turns the sum into another kind of value each time",
+        "write the loop",
+    )
 
 
 def _all_any(t: Tracer, st: State, args: Args, stop_on: bool) -> Any:

@@ -60,7 +60,9 @@ def _stood_for(value: Any) -> type | None:
 @on(type)
 def _type(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     if len(args) != 1:
-        raise t.unsupported("making a class", "classes must exist when tracing", "")
+        raise t.unsupported(
+            "making a class", "classes must exist when tracing", "define the class outside the function"
+        )
     return Static(python_type(t, st, args[0]))
 
 
@@ -96,7 +98,11 @@ def _classes(t: Tracer, st: State, value: Any) -> Any:
     box = st.box(value) if isinstance(value, Ref) else None
     if isinstance(box, ObjectBox) and box.source is not None:
         return box.original
-    raise t.unsupported(f"{t.describe(value)} used as a class", "classes must be known when tracing", "")
+    raise t.unsupported(
+        f"{t.describe(value)} used as a class",
+        "classes must be known when tracing",
+        "decide by an if between known classes",
+    )
 
 
 def _is_subclass(cls: type, kind: Any) -> bool:
@@ -135,7 +141,11 @@ def _callable(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None
 def _getattr(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     name = containers.as_static(t, st, args[1])
     if not isinstance(name, Static):
-        raise t.unsupported("getattr with a name known only when running", "", "")
+        raise t.unsupported(
+            "getattr with a name known only when running",
+            "which attribute is read must be known when tracing",
+            "write the name out, or use a dict or a list",
+        )
     try:
         return get_attribute(t, st, args[0], name.value)
     except PythonRaise as signal:

@@ -152,4 +152,8 @@ def static_math(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dic
             return Static(f(*(next(known).value if isinstance(a, Num) else a.value for a in args)))
         except (ValueError, OverflowError) as error:
             raise PythonRaise(error) from None
-    raise t.unsupported(f"math.{f.__name__} of run-time numbers", "it has no rule", "")
+    raise t.unsupported(
+        f"math.{f.__name__} of run-time numbers",
+        "it has no rule",
+        "use a function that has a rule (FUNCTIONS.md), or give it one: revtrace.rule",
+    )

@@ -206,7 +206,11 @@ def method(t: Tracer, st: State, which: Method, self: Any, args: tuple[Any, ...]
     _load()
     handler = _methods.get((which.kind, which.name))
     if handler is None:
-        raise t.unsupported(f"the method {which.label}", "revtrace has no rule for it", "")
+        raise t.unsupported(
+            f"the method {which.label}",
+            "revtrace has no rule for it",
+            "write it with operators and functions that have rules",
+        )
     try:
         inspect.signature(handler).bind(t, st, self, *args, **kwargs)
     except TypeError as error:

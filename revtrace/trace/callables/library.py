@@ -304,7 +304,9 @@ def _inspection() -> None:
             found = evaluate(t, st, f, args, kwargs)
             if found is None:
                 raise t.unsupported(
-                    f"inspect.{f.__name__} of a function made while tracing", "it does not exist yet", ""
+                    f"inspect.{f.__name__} of a function made while tracing",
+                    "it does not exist yet",
+                    "call it outside the function and pass what it gives as an argument",
                 )
             return found
 

@@ -142,7 +142,9 @@ def _item(t: Tracer, st: State, self: Any, *args: Any) -> Any:
 @method_handler("array", "view")
 def _view(t: Tracer, st: State, self: Any, *args: Any) -> Any:
     if args and not (isinstance(args[0], Static) and args[0].value is np.ndarray):
-        raise t.unsupported("a view of another type", "numbers are not reinterpreted", "")
+        raise t.unsupported(
+            "a view of another type", "numbers are not reinterpreted", "use x.astype(dtype), which converts the numbers"
+        )
     return self
 
 

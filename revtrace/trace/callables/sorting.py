@@ -34,7 +34,11 @@ def _sorted(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) 
     plain = isinstance(key, Static) and key.value is None
     reverse = containers.as_static(t, st, kwargs.get("reverse", Static(False)))
     if not isinstance(reverse, Static):
-        raise t.unsupported("sorting up or down by a run-time value", "", "sort, and reverse the result")
+        raise t.unsupported(
+            "sorting up or down by a run-time value",
+            "the order must be known when tracing",
+            "sort, and reverse the result",
+        )
     source = t.use(args[0])
     if plain and _long(t, st, source):
         return _in_buffer(t, st, source, bool(reverse.value))

@@ -79,7 +79,9 @@ def _spec(t: Tracer, st: State, x: Any, operands: list[Any]) -> Spec:
             parts = tuple(_spec(t, st, t.use(v), operands) for _, v in box.items)
             return ("dict", parts, tuple(k for k, _ in box.items))
     raise t.unsupported(
-        f"{t.describe(x)} as an argument of a function with a rule", "numbers, arrays and containers of them are", ""
+        f"{t.describe(x)} as an argument of a function with a rule",
+        "numbers, arrays and containers of them are",
+        "pass its numbers",
     )
 
 

@@ -74,7 +74,7 @@ def _require(t: Tracer, st: State, args: Any, kwargs: Any, fr: Frame | None) -> 
     if not isinstance(flag, Static):
         t.check(flag.operand, f"unsupported: {args[1].value}")
     elif not flag.value:
-        raise t.unsupported(args[1].value, "it has no rule", "")
+        raise t.unsupported(args[1].value, "it has no rule", "keep to arguments that have one (FUNCTIONS.md)")
     return NONE
 
 

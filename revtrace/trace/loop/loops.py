@@ -88,7 +88,11 @@ def trace_loop(t: Tracer, fr: Frame, header: int, st: State, stops: Mapping[int,
 def _counted(t: Tracer, fr: Frame, loop: Loop, st: State, key: Any) -> State | Exit | None:
     ref = st.stack[-1]
     if not isinstance(ref, Ref):
-        raise t.unsupported(f"iterating over {t.describe(ref)}", "it is not an iterable revtrace knows")
+        raise t.unsupported(
+            f"iterating over {t.describe(ref)}",
+            "it is not an iterable revtrace knows",
+            "loop over a range, an array, a list, a tuple or a generator",
+        )
     box = st.box(ref)
     if isinstance(box, IterBox) and box.kind == "generator":
         return _generated(t, fr, loop, st, ref, key)

@@ -66,7 +66,11 @@ def dtype_argument(t: Tracer, value: Any, default: str | None) -> str | None:
     if isinstance(value, Ref):  # a list of fields
         raise t.unsupported("a structured dtype", "only numbers have a place in a program", "use one array per field")
     if not isinstance(value, Static):
-        raise t.unsupported("a dtype known only when running", "it must be known when tracing", "")
+        raise t.unsupported(
+            "a dtype known only when running",
+            "it must be known when tracing",
+            "write the dtype out, or pass it as an argument",
+        )
     try:
         dtype = np.dtype(value.value)
     except TypeError as error:
@@ -114,7 +118,11 @@ def as_array(t: Tracer, value: Any, st: State | None = None, dtype: str | None =
         except ValueError as error:
             raise PythonRaise(error) from None
         if made.dtype.str[1:] not in numbers.SUPPORTED:
-            raise t.unsupported(f"an array of dtype {made.dtype}", "only numbers have a place in a program", "")
+            raise t.unsupported(
+                f"an array of dtype {made.dtype}",
+                "only numbers have a place in a program",
+                "use one array of numbers per kind",
+            )
         return literal(t, made)
     if isinstance(value, Ref) and isinstance(st.box(value), Growing):
         return grown(t, st, value, dtype)
@@ -129,7 +137,11 @@ def as_array(t: Tracer, value: Any, st: State | None = None, dtype: str | None =
 def literal(t: Tracer, value: np.ndarray[Any, Any]) -> View:
     """Append an array of constants."""
     if value.size > 4096:
-        raise t.unsupported("a large array made while tracing", "its elements would be written out one by one", "")
+        raise t.unsupported(
+            "a large array made while tracing",
+            "its elements would be written out one by one",
+            "make it by np.arange, np.linspace and the like, or pass it as an argument",
+        )
     dtype = value.dtype.str[1:]
     shape = tuple(const(n, "i8") for n in value.shape)
     # Nothing writes to it, so one copy serves every iteration; who writes copies first.

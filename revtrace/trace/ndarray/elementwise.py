@@ -95,7 +95,9 @@ def call_entry(
     casting = kwargs.pop("casting", None) if kwargs else None
     kwargs.pop("order", None)
     if kwargs:
-        raise t.unsupported(f"the argument {next(iter(kwargs))!r} of {f.__name__}", "it is not supported", "")
+        raise t.unsupported(
+            f"the argument {next(iter(kwargs))!r} of {f.__name__}", "it is not supported", "leave it out"
+        )
     arity = RULES[entry.primitive].arity
     if len(args) == arity + 1 and out is None:
         out, args = args[-1], args[:-1]
@@ -324,7 +326,9 @@ def primitive(t: Tracer, name: str, *xs: Any) -> Any:
     if dtype[0] != "c" and name == "imag":
         return Static(np.zeros((), dtype)[()])
     if dtype[0] == "c" and rule.complex_source is None and name not in ("real", "imag", "abs", "angle"):
-        raise t.unsupported(f"{name} of a complex number", "it has no rule for complex numbers", "")
+        raise t.unsupported(
+            f"{name} of a complex number", "it has no rule for complex numbers", "write it by z.real, z.imag and abs(z)"
+        )
     if rule.result == "bool":
         out_type = BOOL
     elif rule.result == "real":

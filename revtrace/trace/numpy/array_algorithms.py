@@ -142,7 +142,9 @@ def _vectorize(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | Non
     function, otypes, _, excluded, _, cores = bind(args, kwargs)
     left_out, types = (containers.as_static(t, st, t.use(v)) for v in (excluded, otypes))
     if not isinstance(left_out, Static) or not isinstance(types, Static):
-        raise t.unsupported("np.vectorize with settings that are computed", "", "write the loop")
+        raise t.unsupported(
+            "np.vectorize with settings that are computed", "they decide what is computed", "write the loop"
+        )
     kinds = types.value if isinstance(types.value, str) else "".join(np.dtype(k).char for k in types.value or ())
     return Static(Vectorized(t.use(function), getattr(cores, "value", None), frozenset(left_out.value or ()), kinds))
 
@@ -202,7 +204,9 @@ def _at_an_element(t: Tracer, st: State, function: Any, args: Args, kwargs: Kwar
     found = call(t, inner, function, args, kwargs)
     if any(inner.heap.get(k) is not box and inner.heap.get(k) != box for k, box in st.heap.items()):
         raise t.unsupported(
-            "a function called for each element that changes what it does not make", "", "write the loop"
+            "a function called for each element that changes what it does not make",
+            "the order of the calls would matter",
+            "write the loop",
         )
     return found
 

@@ -118,7 +118,7 @@ def _is_integer(value: Any) -> bool:
 def _issubdtype(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     known = [containers.as_static(t, st, t.use(a)) for a in args]
     if not all(isinstance(k, Static) for k in known):
-        raise t.unsupported("np.issubdtype of something other than dtypes", "", "pass x.dtype")
+        raise t.unsupported("np.issubdtype of something other than dtypes", "it asks about dtypes only", "pass x.dtype")
     return Static(np.issubdtype(*(k.value for k in known)))
 
 

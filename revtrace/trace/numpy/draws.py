@@ -176,7 +176,7 @@ def _from_tape(t: Tracer, st: State, self: Any, name: str, given: Kwargs) -> Any
     assert isinstance(box, ObjectBox)
     given = {k: v for k, v in given.items() if not (isinstance(v, Static) and v.value is None)}
     if "out" in given:
-        raise t.unsupported("a random draw into an array (out=)", "", "write its result: x[:] = ...")
+        raise t.unsupported("a random draw into an array (out=)", "it has no rule", "write its result: x[:] = ...")
     dtype, weak = _kind(t, box.cls, name, given)
     shape = _shape(t, st, name, given)
     operands: list[Any] = []
@@ -351,7 +351,11 @@ def _picked(t: Tracer, st: State, self: Any, cls: type, name: str, given: Kwargs
     given = {**given, key: containers.length(t, st, target)}
     axis = given.pop("axis", Static(0))
     if not isinstance(axis, Static) or axis.value != 0:
-        raise t.unsupported(f"{name} along another axis than the first", "", "transpose the array before and after")
+        raise t.unsupported(
+            f"{name} along another axis than the first",
+            "it has a rule for rows only",
+            "transpose the array before and after",
+        )
     given = {k: known(t, st, v) for k, v in given.items()}
     if arrays.is_array(target):
         places = _drawn(t, st, self, name, given)
@@ -366,7 +370,7 @@ def _picked(t: Tracer, st: State, self: Any, cls: type, name: str, given: Kwargs
     if name != "shuffle":
         return st.new(ListBox(tuple(chosen)))
     if not isinstance(target, Ref) or not isinstance(box, ListBox):
-        raise t.unsupported("shuffling a list of unknown length", "", "use an array")
+        raise t.unsupported("shuffling a list of unknown length", "its items may be of different kinds", "use an array")
     containers.own(t, box)
     st.set(target, ListBox(tuple(chosen), box.source))
     return NONE

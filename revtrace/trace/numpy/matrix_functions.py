@@ -270,7 +270,7 @@ def _matrix_rank(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | N
     a, tol, hermitian, rtol = given(t, signature("A", tol=NONE, hermitian=FALSE, rtol=NONE), args, kwargs)
     limit = flag(t, tol, "tol")
     if flag(t, rtol, "rtol") is not None or flag(t, hermitian, "hermitian"):
-        raise t.unsupported("np.linalg.matrix_rank with rtol or hermitian", "", "use tol")
+        raise t.unsupported("np.linalg.matrix_rank with rtol or hermitian", "it has no rule", "use tol")
     view = matrices(t, st, a)
     settings = (("tol", None if limit is None else float(limit)),)
     return number_or_array(t, call_row(t, "matrix_rank", (view,), (("i8", view.shape[:-2]),), settings)[0])

@@ -61,7 +61,11 @@ def _order(t: Tracer, order: Any) -> Any:
             t.check(t.b.compare("ne", p, const(limit)), "unsupported: a norm of an order found when running")
         return order
     if not isinstance(order, Static):
-        raise t.unsupported("an order of a norm that is not known when tracing", "it decides what is computed", "")
+        raise t.unsupported(
+            "an order of a norm that is not known when tracing",
+            "it decides what is computed",
+            "write the order out, or pass it as an argument",
+        )
     return order.value
 
 
@@ -130,7 +134,11 @@ def counted(t: Tracer, v: Any, dtype: str) -> Num:
 def _matrix(t: Tracer, st: State, value: Any, axes: tuple[int, ...], p: Any, keep: bool) -> Any:
     first, second = axes
     if isinstance(p, Num):
-        raise t.unsupported("an order of a matrix norm that is not known when tracing", "it decides the formula", "")
+        raise t.unsupported(
+            "an order of a matrix norm that is not known when tracing",
+            "it decides the formula",
+            "write the order out, or pass it as an argument",
+        )
     if p in (None, "fro", "f"):
         return _squares(t, st, value, Static(tuple(axes)), keep)
     value = arrays.settle(t, _floats(t, value))

@@ -334,7 +334,9 @@ def set_attribute(t: Tracer, st: State, target: Any, name: str, value: Any) -> N
         _set_part(t, target, name, value)
         return
     if arrays.is_array(target) and name == "shape":
-        raise t.unsupported("setting an array's shape in place", "", "use x = x.reshape(...)")
+        raise t.unsupported(
+            "setting an array's shape in place", "other names of it would see it", "use x = x.reshape(...)"
+        )
     if arrays.is_array(target) or isinstance(target, (Num, Tup)):
         kind = "numpy.ndarray" if arrays.is_array(target) else "tuple" if isinstance(target, Tup) else "float"
         if not isinstance(target, Tup) or target.cls is None:
@@ -348,7 +350,9 @@ def set_attribute(t: Tracer, st: State, target: Any, name: str, value: Any) -> N
         write_attribute(t, st, target.value, name, value)
         return
     raise t.unsupported(
-        f"setting an attribute of {t.describe(target)}", "it would change an object outside the function"
+        f"setting an attribute of {t.describe(target)}",
+        "it would change an object outside the function",
+        "make a new object, or set it outside the function",
     )
 
 

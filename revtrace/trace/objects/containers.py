@@ -178,7 +178,7 @@ def as_keywords(t: Tracer, st: State, value: Any) -> dict[Any, Any]:
             return {known_key(t, st, k): call_method(t, st, value, "__getitem__", (k,)) for k in keys}
     if isinstance(value, Static) and hasattr(value.value, "keys"):
         return {k: Static(value.value[k]) for k in value.value.keys()}  # noqa: SIM118
-    raise t.unsupported(f"{t.describe(value)} used as a mapping", "", "")
+    raise t.unsupported(f"{t.describe(value)} used as a mapping", "its keys must be known when tracing", "use a dict")
 
 
 def unpack(t: Tracer, st: State, value: Any, count: int) -> list[Any]:

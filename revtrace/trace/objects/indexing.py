@@ -254,6 +254,8 @@ def delete_item(t: Tracer, st: State, target: Any, key: Any) -> None:
         own(t, box)
         items = list(box.items)
         known = as_static(t, st, key)
+        if isinstance(known, Num) and known.dtype[0] in "biu":
+            known = Static(as_known_int(t, known))
         if isinstance(known, Static):
             try:
                 del items[known.value]
@@ -267,4 +269,8 @@ def delete_item(t: Tracer, st: State, target: Any, key: Any) -> None:
             raise PythonRaise(KeyError(known))
         st.set(target, DictBox(tuple((k, v) for k, v in box.items if k != known), box.source))
         return
-    raise t.unsupported(f"deleting an item of {t.describe(target)}", "it is not supported", "")
+    raise t.unsupported(
+        f"deleting an item of {t.describe(target)}",
+        "it is not supported",
+        "build what is left: [v for i, v in enumerate(items) if i != k]",
+    )

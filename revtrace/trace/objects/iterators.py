@@ -72,7 +72,11 @@ def iterate(t: Tracer, st: State, value: Any) -> Ref:
         raise PythonRaise(TypeError(f"'{type(value.value).__name__}' object is not iterable"))
     if isinstance(value, Num):
         raise PythonRaise(TypeError("'float' object is not iterable"))
-    raise t.unsupported(f"iterating over {t.describe(value)}", "it is not an iterable revtrace knows")
+    raise t.unsupported(
+        f"iterating over {t.describe(value)}",
+        "it is not an iterable revtrace knows",
+        "loop over a range, an array, a list, a tuple or a generator",
+    )
 
 
 _MOST_ITEMS = 4096
@@ -256,7 +260,11 @@ def advance(t: Tracer, st: State, ref: Ref) -> Any | None:
 
             return resume(t, st, ref)
         case _:
-            raise t.unsupported(f"an iterator of kind {box.kind} taken step by step", "it can only be used up at once")
+            raise t.unsupported(
+                f"an iterator of kind {box.kind} taken step by step",
+                "it can only be used up at once",
+                "loop over it, or make a list of it first",
+            )
     walked = st.box(ref)
     assert isinstance(walked, IterBox)
     st.set(ref, replace(walked, position=k + 1))
@@ -270,7 +278,11 @@ def drain(t: Tracer, st: State, value: Any) -> list[Any]:
     while (item := advance(t, st, ref)) is not None:
         items.append(item)
         if len(items) > 100_000:
-            raise t.unsupported("a very long iterable is used up at once", "each of its items is recorded on its own")
+            raise t.unsupported(
+                "a very long iterable is used up at once",
+                "each of its items is recorded on its own",
+                "write the loop, or use an array",
+            )
     return items
 
 

@@ -141,7 +141,9 @@ def _lu(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> A
     a, permute = given(t, signature("a", permute_l=FALSE), args, _cleaned(kwargs))
     view = matrices(t, st, a, square=True)
     if view.ndim != 2:
-        raise t.unsupported("scipy.linalg.lu of a stack of matrices", "", "loop over the stack")
+        raise t.unsupported(
+            "scipy.linalg.lu of a stack of matrices", "it has a rule for one matrix", "loop over the stack"
+        )
     real = "f8" if view.dtype in ("f8", "c16") else "f4"
     p, low, up = call_row(t, "lu", (view,), ((real, view.shape), (view.dtype, view.shape), (view.dtype, view.shape)))
     if flag(t, permute, "permute_l"):
@@ -156,7 +158,9 @@ def _lu_factor(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | Non
     (a,) = given(t, signature("a"), args, _cleaned(kwargs))
     view = matrices(t, st, a, square=True)
     if view.ndim != 2:
-        raise t.unsupported("scipy.linalg.lu_factor of a stack of matrices", "", "loop over the stack")
+        raise t.unsupported(
+            "scipy.linalg.lu_factor of a stack of matrices", "it has a rule for one matrix", "loop over the stack"
+        )
     real = "f8" if view.dtype in ("f8", "c16") else "f4"
     _, low, up = call_row(t, "lu", (view,), ((real, view.shape), (view.dtype, view.shape), (view.dtype, view.shape)))
     (pivots,) = call_row(t, "pivots", (view,), (("i8", view.shape[:1]),))
@@ -217,7 +221,9 @@ def matrix_function(t: Tracer, st: State, a: Any, name: str) -> View:
     """Append a function of a matrix."""
     view = matrices(t, st, a, square=True)
     if view.ndim != 2:
-        raise t.unsupported(f"scipy.linalg.{name} of a stack of matrices", "", "loop over the stack")
+        raise t.unsupported(
+            f"scipy.linalg.{name} of a stack of matrices", "it has a rule for one matrix", "loop over the stack"
+        )
     return call_row(t, "matrix_function", (view,), ((view.dtype, view.shape),), (("name", name),))[0]
 
 
@@ -251,7 +257,11 @@ def _same_as(f: Any, *names: str) -> Any:
                     f"scipy.linalg.{f.__name__} with {k}", "its rule does not cover that", "leave it out"
                 )
         if len(args) > 1:
-            raise t.unsupported(f"scipy.linalg.{f.__name__} with more than one argument by position", "", "name it")
+            raise t.unsupported(
+                f"scipy.linalg.{f.__name__} with more than one argument by position",
+                "which argument it is differs between releases of SciPy",
+                "name it",
+            )
         return call(t, st, Static(f), args, found)
 
     return handler
@@ -298,7 +308,11 @@ def _toeplitz(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None
     given_row = not (isinstance(r, Static) and r.value is None)
     line = arrays.settle(t, as_array(t, r, st)) if given_row else column
     if column.ndim != 1 or line.ndim != 1:
-        raise t.unsupported("scipy.linalg.toeplitz of arrays of more than one axis", "", "use a vector")
+        raise t.unsupported(
+            "scipy.linalg.toeplitz of arrays of more than one axis",
+            "the releases of SciPy differ in what it is",
+            "use a vector",
+        )
     dtype = numbers.promoted((column.dtype, False), (line.dtype, False))[0]
     shape = (column.shape[0], line.shape[0])
     out = arrays.new_array(t, dtype, shape)

@@ -99,7 +99,11 @@ def construct(t: Tracer, st: State, cls: type, args: tuple[Any, ...], kwargs: di
             f"use {cls.__name__}((data, indices, indptr), shape=shape)",
         )
     if any(k not in ("shape", "copy") for k in kwargs):
-        raise t.unsupported(f"{cls.__name__} with the arguments {', '.join(kwargs)}", "", "leave them out")
+        raise t.unsupported(
+            f"{cls.__name__} with the arguments {', '.join(kwargs)}",
+            "they change how it is stored or checked",
+            "leave them out",
+        )
     return st.new(ObjectBox(cls, (*zip(_FIELDS[:3], parts, strict=True), ("shape", t.use(shape)))))
 
 

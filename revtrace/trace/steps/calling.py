@@ -95,7 +95,11 @@ def _return_generator(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
 def _yield(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     value = keep(t, st.stack.pop())
     if fr.on_yield is None:
-        raise t.unsupported("a generator", "it is used in a way that keeps it beyond the place where it is made", "")
+        raise t.unsupported(
+            "a generator",
+            "it is used in a way that keeps it beyond the place where it is made",
+            "collect what it yields in a list",
+        )
     fr.on_yield(st, value)
     st.stack.append(NONE)
 

@@ -38,7 +38,7 @@ def step(t: Tracer, fr: Frame, st: State, instr: Instr) -> Any:
     handler = HANDLERS.get(instr.name)
     if handler is None:
         name, reason = instr.arg if instr.name == "REFUSED" else (instr.name, "it is not supported")
-        raise t.unsupported(f"{name}", str(reason))
+        raise t.unsupported(f"{name}", str(reason), "write it as plain Python without it")
     return handler(t, fr, st, instr)
 
 

@@ -245,3 +245,14 @@ def largest_of_some(x: np.ndarray, least: float) -> float:
 def test_largest_of_numbers_of_which_there_may_be_none() -> None:
     agrees(largest_of_some, np.array([0.3, 0.9, 0.6]), 0.5)
     agrees(largest_of_some, np.array([0.3, 0.9, 0.6]), 5.0)
+
+
+def one_deleted(x: float, n: int) -> float:
+    items = [x, x * x, 3 * x, math.sin(x)]
+    del items[int(x) % n]
+    return items[0] + 2 * items[1] + 5 * items[2]
+
+
+def test_an_item_deleted_by_a_number_of_the_run() -> None:
+    agrees(one_deleted, 2.3, 4)
+    agrees(one_deleted, 3.3, 4)
