@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from llvmlite import ir
-from numba.core import lowering, typed_passes, types, untyped_passes
+from numba.core import cgutils, lowering, typed_passes, types, untyped_passes
 from numba.core.compiler import CompilerBase
 from numba.core.compiler_machinery import PassManager, register_pass
 
 from revtrace.codegen.memory import field
 from revtrace.codegen.ranges import ranges
+from revtrace.codegen.single import single
 
 __all__ = ["Pipeline"]
 
@@ -81,16 +82,39 @@ class Lower(lowering.Lower):
         self.context.pair_first = lambda builder, pair, kind: builder.extract_value(pair, 0)
         self.context.pair_second = lambda builder, pair, kind: builder.extract_value(pair, 1)
 
+    def _find_singly_assigned_variable(self) -> None:
+        """Find the variables that are held as values; of arrays used in other blocks a place says who frees them."""
+        found = single(self.func_ir.blocks)
+        shared = {name for name, crosses in found.items() if crosses and self._owns(name)}
+        self._owners: dict[str, Any] = {
+            name: None
+            for name in shared
+            if isinstance(self.typeof(name), types.Array)  # type: ignore[no-untyped-call]
+        }
+        self._singly_assigned_vars = found.keys() - (shared - self._owners.keys())
+        self._blk_local_varmap: dict[str, Any] = {}
+
     def storevar(self, value: Any, name: str, argidx: int | None = None) -> None:
         """Store a variable; what it held is given up where that owns memory only."""
-        if argidx is not None or name in self._singly_assigned_vars or self._owns(name):
+        if name in self._owners:
+            kind = self.typeof(name)  # type: ignore[no-untyped-call]
+            # NULL where the function begins.
+            self._owners[name] = cgutils.alloca_once(self.builder, cgutils.voidptr_t)
+            self.delvar(name)
+            self._blk_local_varmap[name] = value
+            self.builder.store(field(self.context, self.builder, kind, value, "meminfo"), self._owners[name])
+        elif argidx is not None or name in self._singly_assigned_vars or self._owns(name):
             super().storevar(value, name, argidx)  # type: ignore[no-untyped-call]
         else:
             self.builder.store(value, self.getvar(name))  # type: ignore[no-untyped-call]
 
     def delvar(self, name: str) -> None:
         """Give up what a variable holds where that owns memory."""
-        if self._owns(name):
+        if name in self._owners:
+            place = self._owners[name]
+            self.context.nrt.decref(self.builder, types.MemInfoPointer(types.int8), self.builder.load(place))
+            self.builder.store(cgutils.voidptr_t(None), place)
+        elif self._owns(name):
             super().delvar(name)  # type: ignore[no-untyped-call]
 
     def incref(self, typ: Any, val: Any) -> None:
