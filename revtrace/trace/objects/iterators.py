@@ -118,7 +118,9 @@ def taken(t: Tracer, st: State, source: Any) -> Ref:
     from revtrace.trace.steps.suspended import Shared, fails, suspend
 
     source = t.use(source)
-    box = st.box(source) if isinstance(source, Ref) else None
+    if not isinstance(source, Ref):
+        return iterate(t, st, source)
+    box = st.box(source)
     if not isinstance(box, IterBox) or box.kind != "generator":
         return iterate(t, st, source)
     if t.pins.oracle is not None and fails(t, st, source):
@@ -136,7 +138,6 @@ def taken(t: Tracer, st: State, source: Any) -> Ref:
     if not early:
         t.restore(saved)
         t.current = st
-        assert isinstance(source, Ref)
         suspend(st, source)
         return source
     st.heap = trial.heap
