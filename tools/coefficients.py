@@ -14,7 +14,7 @@ import mpmath as mp
 
 mp.mp.dps = 40
 
-HEADER = '''"""Coefficients of the expansions in `kernels` and `bessel`; written by tools/coefficients.py."""
+HEADER = '''"""Coefficients of the expansions in `kernels` and `bessel`: data, written by tools/coefficients.py."""
 
 # Chebyshev coefficients, highest order first; Taylor ones lowest order first.
 

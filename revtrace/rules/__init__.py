@@ -3,7 +3,17 @@
 ``RULES`` is the table; importing the package fills it.
 """
 
-from revtrace.rules import arithmetic, complexes, elementary, extrema, logic, rounding, scipy_special, special
+from revtrace.rules import (
+    arithmetic,
+    complexes,
+    elementary,
+    extrema,
+    logic,
+    rounding,
+    scipy_orders,
+    scipy_special,
+    special,
+)
 from revtrace.rules.core import RULES, Rule, add
 
 __all__ = [
@@ -16,6 +26,7 @@ __all__ = [
     "extrema",
     "logic",
     "rounding",
+    "scipy_orders",
     "scipy_special",
     "special",
 ]

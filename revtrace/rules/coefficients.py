@@ -1,4 +1,4 @@
-"""Coefficients of the expansions in `kernels` and `bessel`; written by tools/coefficients.py."""
+"""Coefficients of the expansions in `kernels` and `bessel`: data, written by tools/coefficients.py."""
 
 # Chebyshev coefficients, highest order first; Taylor ones lowest order first.
 
