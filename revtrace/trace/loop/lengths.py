@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from revtrace.program.nodes import Const, If, Op, Operand, Var, const
+from revtrace.program.nodes import Const, For, If, Op, Operand, Var, const
 from revtrace.trace.loop.hoist import hoist
 from revtrace.trace.numbers import fold
 
@@ -105,7 +105,25 @@ def _linear(t: Tracer, x: Operand) -> dict[Var | None, int]:
             known = t.b.defs.get(args[0]) if isinstance(args[0], Var) else None
             if isinstance(known, Op) and known.name == "alloc":
                 return _linear(t, known.args[int(str(stmt.attr("axis")))])
+    if isinstance(stmt, For) and x in stmt.outs:
+        return _counted(t, stmt, x)
     return {x: 1}
+
+
+def _counted(t: Tracer, loop: For, x: Var) -> dict[Var | None, int]:
+    """What a loop that is not left early counts up by the same step in each iteration: a list's length."""
+    k = loop.outs.index(x)
+    last = next((s for s in reversed(loop.body.stmts) if isinstance(s, Op) and s.out is loop.body.results[k]), None)
+    if loop.exits or loop.step != 1 or last is None or last.name != "add":
+        return {x: 1}
+    param, by = last.args
+    if param is not loop.params[k] or not isinstance(by, Const):
+        return {x: 1}
+    total = dict(_linear(t, loop.inits[k]))
+    for end, sign in ((loop.stop, 1), (loop.start, -1)):
+        for v, c in _linear(t, end).items():
+            total[v] = total.get(v, 0) + sign * int(by.value) * c  # type: ignore[arg-type]
+    return {v: c for v, c in total.items() if c}
 
 
 def _arms(t: Tracer, x: Operand) -> list[Operand]:
