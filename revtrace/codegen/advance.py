@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from revtrace.passes.scopes import free
 from revtrace.program.build import Builder
-from revtrace.program.nodes import Block, Const, For, Op, Operand, Program, Stmt, Var, While, regions, used
+from revtrace.program.nodes import Block, Const, For, Op, Operand, Program, Stmt, Var, While, free, regions, used
 from revtrace.program.rebuild import map_blocks, substitute
 
 __all__ = ["advance"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, While, regions, used
+from revtrace.program.nodes import Block, For, If, Operand, Program, Stmt, Var, While, defined, free, regions, used
 from revtrace.program.types import Array, Scalar, is_inexact
 
 __all__ = ["TOP", "Scope", "Scopes", "defined", "free", "is_array", "is_float", "named", "scopes"]
@@ -118,50 +118,6 @@ def scopes(program: Program) -> Scopes:
 
     visit(program.body, -1, None, 0, "top", 0)
     return found
-
-
-def defined(stmt: Stmt) -> tuple[Var, ...]:
-    """Return what a statement defines in its own block."""
-    match stmt:
-        case Op():
-            return () if stmt.out is None else (stmt.out,)
-        case If():
-            return stmt.outs
-        case For() | While():
-            return (*stmt.outs, stmt.count)
-
-
-def free(block: Block, bound: tuple[Var, ...] = ()) -> dict[Var, None]:
-    """Return, in order of first use, the values a block reads that are defined outside it."""
-    seen: dict[Var, None] = {}
-    local: set[Var] = set(bound)
-
-    def look(x: Operand) -> None:
-        if isinstance(x, Var) and x not in local:
-            seen.setdefault(x)
-
-    def visit(block: Block) -> None:
-        for stmt in block.stmts:
-            for x in used(stmt):
-                look(x)
-            match stmt:
-                case If():
-                    visit(stmt.then)
-                    visit(stmt.orelse)
-                case For():
-                    local.add(stmt.index)
-                    local.update(stmt.params)
-                    visit(stmt.body)
-                case While():
-                    local.update(stmt.params)
-                    visit(stmt.cond)
-                    visit(stmt.body)
-            local.update(defined(stmt))
-        for x in block.results:
-            look(x)
-
-    visit(block)
-    return seen
 
 
 def named(block: Block) -> set[Operand]:

@@ -47,6 +47,8 @@ __all__ = [
     "Stmt",
     "Var",
     "While",
+    "defined",
+    "free",
     "fresh_id",
     "regions",
     "used",
@@ -214,6 +216,50 @@ def used(stmt: Stmt) -> Iterator[Operand]:
             yield from stmt.inits
         case While():
             yield from stmt.inits
+
+
+def defined(stmt: Stmt) -> tuple[Var, ...]:
+    """Return what a statement defines in its own block."""
+    match stmt:
+        case Op():
+            return () if stmt.out is None else (stmt.out,)
+        case If():
+            return stmt.outs
+        case For() | While():
+            return (*stmt.outs, stmt.count)
+
+
+def free(block: Block, bound: tuple[Var, ...] = ()) -> dict[Var, None]:
+    """Return, in order of first use, the values a block reads that are defined outside it."""
+    seen: dict[Var, None] = {}
+    local: set[Var] = set(bound)
+
+    def look(x: Operand) -> None:
+        if isinstance(x, Var) and x not in local:
+            seen.setdefault(x)
+
+    def visit(block: Block) -> None:
+        for stmt in block.stmts:
+            for x in used(stmt):
+                look(x)
+            match stmt:
+                case If():
+                    visit(stmt.then)
+                    visit(stmt.orelse)
+                case For():
+                    local.add(stmt.index)
+                    local.update(stmt.params)
+                    visit(stmt.body)
+                case While():
+                    local.update(stmt.params)
+                    visit(stmt.cond)
+                    visit(stmt.body)
+            local.update(defined(stmt))
+        for x in block.results:
+            look(x)
+
+    visit(block)
+    return seen
 
 
 def walk(block: Block) -> Iterator[Stmt]:
