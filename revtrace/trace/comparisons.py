@@ -186,7 +186,7 @@ def _one(t: Tracer, x: Ref, y: Ref) -> Static:
     sources = source_of(t, x), source_of(t, y)
     if x.id != y.id and None not in sources:
         t.guard(sources[0], "apart", (sources[1],))
-    return Static(x.id == y.id)
+    return Static(t.aliased_objects.tell(x.id, y.id))
 
 
 def _one_array(t: Tracer, x: View, y: View) -> Static:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from revtrace.errors import GradientError, UnsupportedError
-from revtrace.loc import Loc, definition
+from revtrace.loc import NOWHERE, Loc, definition
 from revtrace.program.deep import deep
 from revtrace.program.nodes import Const, If, Op, Operand, Program, Var
 from revtrace.trace.callables.calls import call
@@ -130,7 +130,7 @@ def _specialise(
                     "what the program consists of must be known when tracing; it may depend on types, shapes and "
                     "integer arguments, not on the numbers computed",
                     "use an array of fixed shape, or decide by an integer or boolean argument",
-                    need.loc,
+                    t.b.loc if need.loc is NOWHERE else need.loc,
                 )
                 refusal.calls = need.calls
                 refusal.name_users_line()
@@ -216,8 +216,7 @@ def _raised(fn: Any, args: Any, kwargs: Any, limit: int) -> BaseException | None
 
 
 def _trace(t: Tracer, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:
-    st = State(originals=t.originals)
-    t.current = st
+    st = t.current
     function, names, values, named = _arguments(fn, args, kwargs)
     t.b.loc = definition(function)
     t.returned = t.b.loc, None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Const, Operand, Stmt, Var, const
 from revtrace.program.types import BOOL, INT, Scalar
+from revtrace.trace.aliases import Stale
 from revtrace.trace.inside import number_in, prune, single, substitute
 from revtrace.trace.loop.hoist import hoisted
 from revtrace.trace.numbers import as_num, promoted
@@ -25,6 +26,7 @@ from revtrace.trace.sameness import (
     same,
     same_form,
     same_operand,
+    same_origin,
     same_shape,
     view_ints,
     with_ints,
@@ -62,6 +64,8 @@ class Joiner:
         self.cond = cond
         self.outs: list[tuple[Var, Operand, Operand]] = []
         self._known: dict[tuple[Any, Any], Var] = {}
+        self._objects: dict[tuple[int, int], Ref] = {}
+        """What became of two objects, by their places in the heaps of the two arms."""
         self.leaves = False
         """Whether the arms end a loop's body by different ways."""
 
@@ -136,7 +140,7 @@ class Joiner:
             inner = self.value(a.self, b.self, hint)
             return Conflict(a, b, (self.cond,)) if isinstance(inner, Conflict) else Bound(a.function, inner)
         if isinstance(a, Ref) and isinstance(b, Ref):
-            return self._fresh(a, b)
+            return self._object(a, b)
         return Conflict(a, b, (self.cond,))
 
     def _view(self, a: View, b: View, hint: str) -> Any:
@@ -228,33 +232,44 @@ class Joiner:
         except _Unexportable:
             return Conflict(value, value, (self.cond,))
 
-    def _fresh(self, a: Ref, b: Ref) -> Any:
-        """Two objects made in the two arms with one structure become one object."""
+    def _object(self, a: Ref, b: Ref) -> Any:
+        """Two objects with one structure become one record, which may be either's (`revtrace.trace.aliases`)."""
+        if (a.id, b.id) in self._objects:
+            return self._objects[a.id, b.id]
+        t = self.t
         x, y = self.states[0].heap.get(a.id), self.states[1].heap.get(b.id)
-        if x is None or y is None or not same_shape(x, y) or min(a.id, b.id) <= self.t.fork_mark:
+        if x is None or y is None or not same_shape(x, y) or not same_origin(x, y):
             return Conflict(a, b, (self.cond,))
-        xs, ys = fields(x), fields(y)
-        if xs is None or ys is None:
+        older = min(a.id, b.id) <= t.fork_mark
+        if a.id in t.originals or b.id in t.originals or (older and isinstance(x, IterBox)):
             return Conflict(a, b, (self.cond,))
-        values = [self.value(p, q) for p, q in zip(xs, ys, strict=True)]
-        return self.result.new(rebuild(x, values))
+        joined = self._objects[a.id, b.id] = self.result.new(x)
+        t.choices[joined.id] = self.cond, a.id, b.id
+        aliases = t.aliased_objects
+        need = NeedStatic((self.cond,), "which of two objects is changed must be known", t.b.loc)
+        made = {ref.id for ref in self._objects.values()}
+        for one in (a, b):
+            aliases.like(joined.id, one.id, need, made)
+        for (p, q), other in self._objects.items():
+            if p in {a.id, *aliases.of(a.id)} or q in {b.id, *aliases.of(b.id)}:
+                aliases.note(joined.id, other.id, need)
+        values = [self.value(p, q) for p, q in zip(fields(x) or [], fields(y) or [], strict=True)]
+        self.result.heap[joined.id] = rebuild(x, values) if values else x
+        return joined
 
     def one_sided(self, st: State, left: bool) -> State:
         """Hand a state out of the only arm that leads there."""
         prune(st, self.t)
         self.states = (st, st)
-        self.result = State(originals=self.t.originals)
-
-        def give(v: Any, hint: str = "") -> Any:
-            return v if v is DEAD else self._export(v, left, hint)
+        self.result = self.states[0].blank()
 
         for name, value in st.locals.items():
-            self.result.locals[name] = give(value, name)
-        self.result.stack = [give(v) for v in st.stack]
+            self.result.locals[name] = self._given(value, left, name)
+        self.result.stack = [self._given(v, left) for v in st.stack]
         for id, box in st.heap.items():
             values = fields(box)
-            self.result.heap[id] = box if not values else rebuild(box, [give(v) for v in values])
-        self.result.tag = st.tag if isinstance(st.tag, int) else give(st.tag)
+            self.result.heap[id] = box if not values else rebuild(box, [self._given(v, left) for v in values])
+        self.result.tag = st.tag if isinstance(st.tag, int) else self._given(st.tag, left)
         return self.result
 
     def state(self, a: State, b: State) -> State:
@@ -263,21 +278,25 @@ class Joiner:
         prune(b, self.t)
         self.states = (a, b)
         self.leaves = a.tag != b.tag or not isinstance(a.tag, int)
-        self.result = State(originals=self.t.originals)
+        self.result = self.states[0].blank()
         if len(a.stack) != len(b.stack):
             raise NeedStatic((self.cond,), "the two ways leave different things unfinished", self.t.b.loc)
         heap = self.result.heap = {**a.heap, **b.heap}
         # Few objects are others on the two ways, where the heap is large.
+        of_one_arm: dict[int, bool] = {}
         for id in list(compress(heap, map(is_not, map(a.heap.get, heap), map(b.heap.get, heap)))):
             x, y = a.heap.get(id), b.heap.get(id)
             if x is None or y is None:
                 original = self.t.originals.get(id)
                 if original is None:
-                    heap[id] = x if y is None else y  # type: ignore[assignment]
+                    of_one_arm[id] = y is None
                     continue
                 x, y = x or original, y or original
             if x is y or x == y:
                 heap[id] = x
+                continue
+            if isinstance(x, Stale) or isinstance(y, Stale):
+                heap[id] = x if isinstance(x, Stale) else y
                 continue
             if isinstance(x, ObjectBox) and isinstance(y, ObjectBox) and x.source is not None:
                 x, y = self.t.same_fields(x, y)
@@ -307,7 +326,15 @@ class Joiner:
             self.result.tag = a.tag
         # What two objects of the arms became one from holds what only the arms have.
         prune(self.result, self.t)
+        for id, left in of_one_arm.items():
+            if id in self.result.heap:
+                box = self.result.heap[id]
+                self.result.heap[id] = rebuild(box, [self._given(v, left) for v in fields(box) or []])
         return self.result
+
+    def _given(self, value: Any, left: bool, hint: str = "") -> Any:
+        """Hand a value out of the only arm that has it."""
+        return value if value is DEAD else self._export(value, left, hint)
 
 
 def _count(box: Any) -> int | None:

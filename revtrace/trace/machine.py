@@ -122,7 +122,7 @@ class Tracer(Recorder):
                 if value is not self.returned[1] or installed_in(self.returned[0].file):
                     # Where a value was made that is only handed on, it was returned first.
                     self.returned = self.b.loc, value
-                return [Exit(RETURN, State({}, [value], st.heap, 0, self.originals), TRUE)]
+                return [Exit(RETURN, st.frame({}, [value]), TRUE)]
             elif outcome == "raise":
                 handler = current.handler
                 if handler is None:
@@ -400,7 +400,7 @@ class Tracer(Recorder):
 
         names = list(dict.fromkeys([k for k, _ in x.fields] + [k for k, _ in y.fields]))
 
-        scratch = State(originals=self.originals)
+        scratch = self.current.blank()
 
         def full(box: states.ObjectBox) -> states.ObjectBox:
             fields = []

@@ -118,6 +118,9 @@ class Recorder:
         self.cells: dict[int, tuple[CellType, Ref]] = {}
         """Cells of functions that class bodies made, by identity, with the traced cells they stand for."""
         self.current = State(originals=self.originals)
+        self.aliased_objects = self.current.aliases
+        self.choices: dict[int, tuple[Operand, int, int]] = {}
+        """Objects that two became one of where two ways met: the condition, and which they are on either way."""
 
     # trying and undoing ---------------------------------------------------------------
 

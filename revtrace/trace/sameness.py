@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Const, Operand, const
+from revtrace.trace.aliases import Stale
 from revtrace.trace.state import (
     Arrays,
     CellBox,
@@ -49,6 +50,7 @@ __all__ = [
     "same",
     "same_form",
     "same_operand",
+    "same_origin",
     "same_shape",
     "view_ints",
     "with_ints",
@@ -220,7 +222,7 @@ def fields(box: Any) -> list[Value] | None:
             return [box.value]
         case IterBox():
             return list(box.parts)
-        case SetBox():
+        case SetBox() | Stale():
             return []
     return None
 
@@ -265,6 +267,19 @@ def same_shape(a: Any, b: Any) -> bool:
                 and alike(a.form, b.form)
                 and kinds(a.form) == kinds(b.form)
             )
+    return True
+
+
+def same_origin(a: Any, b: Any) -> bool:
+    """Whether what two heap records say apart from their values is the same: where they come from, what they are of."""
+    match a:
+        case ListBox():
+            return bool(a.source == b.source and a.borrowed == b.borrowed)
+        case DictBox():
+            factories = a.default is b.default or (a.default is not None and same(a.default, b.default))
+            return bool(a.source == b.source and a.owner == b.owner and factories)
+        case ObjectBox():
+            return a.original is b.original
     return True
 
 

@@ -82,6 +82,10 @@ class NeedStatic(BaseException):
         self.loops: list[Any] = []
         self.calls: list[Loc] = []
 
+    def again(self) -> NeedStatic:
+        """Return the same, to be raised once more, at whatever place is walked then."""
+        return self.at(NOWHERE)
+
     def at(self, loc: Loc) -> NeedStatic:
         """Return the same, to be raised at another place."""
         need = NeedStatic(self.operands, self.why, loc, self.grows, self.place, self.otherwise)

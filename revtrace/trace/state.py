@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from revtrace.program.nodes import Operand
+from revtrace.trace.aliases import Aliases, Stale
 from revtrace.trace.record import Source
 from revtrace.trace.values import Ref, Value
 
@@ -172,7 +173,7 @@ class IterBox:
     position: int = 0
 
 
-Box = ListBox | Growing | DictBox | SetBox | ObjectBox | CellBox | IterBox
+Box = ListBox | Growing | DictBox | SetBox | ObjectBox | CellBox | IterBox | Stale
 
 _ids = itertools.count(1)
 
@@ -188,10 +189,20 @@ class State:
     """Which way a loop's body was left; see `loops`."""
     originals: dict[int, Box] = field(default_factory=dict)
     """Records of the caller's objects as they were on entry, shared by all paths."""
+    aliases: Aliases = field(default_factory=Aliases)
+    """Which objects may be one, on any path."""
 
     def fork(self) -> State:
         """Return a copy that a second path may change."""
-        return State(dict(self.locals), list(self.stack), dict(self.heap), self.tag, self.originals)
+        return State(dict(self.locals), list(self.stack), dict(self.heap), self.tag, self.originals, self.aliases)
+
+    def frame(self, locals: dict[str, Value], stack: list[Any]) -> State:
+        """Return the state of another frame, with the same heap."""
+        return State(locals, stack, self.heap, 0, self.originals, self.aliases)
+
+    def blank(self) -> State:
+        """Return a state of the same trace that holds nothing."""
+        return State(originals=self.originals, aliases=self.aliases)
 
     def new(self, box: Box) -> Ref:
         """Put an object into the heap."""
@@ -205,14 +216,26 @@ class State:
         if box is None:
             # Another path was the first to read this object of the caller's.
             box = self.heap[ref.id] = self.originals[ref.id]
+        if isinstance(box, Stale):
+            raise box.need.again()
         return box
 
     def set(self, ref: Ref, box: Box) -> None:
-        """Replace an object's record."""
+        """Replace the record of an object that is changed."""
+        self.changes(ref)
         self.heap[ref.id] = box
+
+    def changes(self, ref: Ref) -> None:
+        """Note that an object is changed."""
+        self.aliases.change(self.heap, self.originals, ref.id)
 
     def set_field(self, ref: Ref, name: str, value: Value) -> None:
         """Set an attribute of an instance."""
+        self.changes(ref)
+        self.learn(ref, name, value)
+
+    def learn(self, ref: Ref, name: str, value: Value) -> None:
+        """Note the attribute that an instance was found to have."""
         box = self.box(ref)
         assert isinstance(box, ObjectBox)
         fields = dict(box.fields)
@@ -223,6 +246,7 @@ class State:
         """Set an entry of a dict."""
         box = self.box(ref)
         assert isinstance(box, DictBox)
+        self.changes(ref)
         if box.owner is not None:
             self.set_field(box.owner, key, value)
         entries = {**box.as_dict(), key: value}

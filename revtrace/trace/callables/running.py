@@ -94,7 +94,7 @@ def enter(
         _fix_recursion(t, bound)
     shape = shape_of(code)
     t.reliance.codes.setdefault(code)
-    inner = State(bound, [], st.heap, 0, t.originals)
+    inner = st.frame(bound, [])
     for name in shape.cells:
         inner.locals[name] = inner.new(CellBox(inner.locals.get(name, UNDEF)))
     for name, ref in captured.items():
@@ -173,7 +173,7 @@ def fold_generator(t: Tracer, st: State, ref: Ref, init: Any, combine: Any) -> A
         state.locals[".acc"] = combine(state, state.locals[".acc"], value)
 
     frame = replace(generator.frame, on_yield=on_yield)
-    inner = State({**generator.locals, ".acc": init}, [], st.heap, 0, t.originals)
+    inner = st.frame({**generator.locals, ".acc": init}, [])
     return run_frame(t, st, frame, inner)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from revtrace.program.nodes import Operand, const
+from revtrace.program.nodes import Const, Op, Operand, Var, const
 from revtrace.trace.loop.lengths import bound
 from revtrace.trace.numbers import fold
 from revtrace.trace.objects import lists
@@ -18,6 +19,7 @@ from revtrace.trace.values import Ref
 
 if TYPE_CHECKING:
     from revtrace.trace.loop.carry import Carried
+    from revtrace.trace.machine import Tracer
 
 __all__ = ["UNKNOWN_ROOM", "GrownLists"]
 
@@ -103,6 +105,20 @@ class GrownLists:
                 each = None if n is None else bound(t, n, spans)
                 note_appended(t, id, None if each is None else self._in_all(each))
 
+    def lengths_after(self, inits: Mapping[Var, Operand], yields: Mapping[Var, Operand]) -> dict[Var, Operand]:
+        """Return the lengths that lists have after all iterations, where each appends as many items."""
+        found: dict[Var, Operand] = {}
+        for id in self._before:
+            box = self.carried.state.heap[id]
+            start = length_of(box) if isinstance(box, Growing) else None
+            if not isinstance(start, Var) or start not in yields:
+                continue
+            each = _added(self.carried.t, start, yields[start])
+            total = None if each is None else self._in_all(const(each, "i8"))
+            if total is not None:
+                found[start] = fold(self.carried.t, "add", inits[start], total, "i8")
+        return found
+
     def _in_all(self, each: Operand) -> Operand | None:
         trips = self.carried.trips
         return None if trips is None else fold(self.carried.t, "mul", trips(), each, "i8")
@@ -143,6 +159,18 @@ class GrownLists:
             if each is not n and not (each is not None and n is not None and same_operand(each, n)):
                 found.append(id)
         return found
+
+
+def _added(t: Tracer, start: Operand, end: Operand) -> int | None:
+    """By how much a length is greater than another one that it was counted on from; None where that is not known."""
+    total = 0
+    while end is not start:
+        stmt = t.b.defs.get(end) if isinstance(end, Var) else None
+        if not isinstance(stmt, Op) or stmt.name != "add" or not isinstance(stmt.args[1], Const):
+            return None
+        total += int(stmt.args[1].value)  # type: ignore[arg-type]
+        end = stmt.args[0]
+    return total
 
 
 def _items_in(st: State, box: Box) -> dict[int, Box]:

@@ -24,6 +24,7 @@ from revtrace.trace.external import attribute_of
 from revtrace.trace.inside import references, substitute
 from revtrace.trace.loop.carried_arrays import Storage
 from revtrace.trace.loop.carried_lists import GrownLists
+from revtrace.trace.loop.carried_objects import StandIns
 from revtrace.trace.loop.fitting import Fitting, Misfit
 from revtrace.trace.loop.leaving import places_after, standing_for
 from revtrace.trace.loop.slots import Fields, Slot, kind_of, views_of
@@ -78,8 +79,6 @@ class Carried:
         self.state = entry.fork()
         self.yields: list[Operand] = []
         self.mine: set[Var] = set()
-        self.templates: set[int] = set()
-        """Records of the assumed state that stand for another one in each iteration."""
         self._no_swap: set[Var] = set()
         self._misfits: list[tuple[Slot, Any, Any]] = []
         self._back = entry
@@ -88,6 +87,7 @@ class Carried:
         self.counter = ""
         """The name of the local that counts the iterations, where something asks for it."""
         self.lists = GrownLists(self)
+        self.objects = StandIns(self)
         self.storage = Storage(self)
         self.going: dict[Var, Operand] = {}
         """What arrays that are parameters stand for at the end of the body, where it is not left."""
@@ -159,26 +159,33 @@ class Carried:
     def operands(self, value: Any) -> list[Operand]:
         """Return the operands in a value, in a fixed order; of records only those in forms."""
         found: list[Operand] = []
+        seen: set[int] = set()
 
         def note(x: Operand) -> Operand:
             found.append(x)
             return x
 
-        if isinstance(value, Fields):
-            for v in value.values:
-                found += self.operands(v)
-        elif isinstance(value, Ref):
-            if value.id in self.templates:
-                found += self.operands(Fields(self.state.heap[value.id]))
-        elif isinstance(value, Tup):
-            for v in value.items:
-                found += self.operands(v)
-        elif isinstance(value, Maybe):
-            found += [*self.operands(value.value), value.flag]
-        elif isinstance(value, Bound):
-            found += self.operands(value.function) + self.operands(value.self)
-        else:
-            substitute(value, note)
+        def look(value: Any) -> None:
+            if isinstance(value, Fields):
+                for v in value.values:
+                    look(v)
+            elif isinstance(value, Ref):
+                if value.id in self.objects.ids and value.id not in seen:
+                    seen.add(value.id)
+                    look(Fields(self.state.heap[value.id]))
+            elif isinstance(value, Tup):
+                for v in value.items:
+                    look(v)
+            elif isinstance(value, Maybe):
+                look(value.value)
+                found.append(value.flag)
+            elif isinstance(value, Bound):
+                look(value.function)
+                look(value.self)
+            else:
+                substitute(value, note)
+
+        look(value)
         return found
 
     def on_entry(self) -> list[Any]:
@@ -204,7 +211,7 @@ class Carried:
         self.going, self.ways = {}, {}
         if self.counter:
             back.locals[self.counter] = Num(fold(self.t, "add", self._turn.operand, const(1, "i8"), "i8"), True)
-        fitting = Fitting(self, back)
+        fitting = self.objects.fitting = Fitting(self, back)
         changed = self._changed(self.state, back)
         slots = dict.fromkeys(self._slots(self.state, changed) + self._slots(back, changed))
         if len(self.state.stack) != len(back.stack):
@@ -223,7 +230,7 @@ class Carried:
                 h, b = self._get(self.state, slot), self._get(back, slot)
                 if any(x in arrays for x in self.operands(h)):
                     self._misfits.append((slot, self._get(self.entry, slot), b))
-        if self._misfits:
+        if self._misfits or not self.objects.settle(back.tag):
             return False
         if self.storage.copies:
             if not self.storage.copy(self._names(back, self.live), self._names(back, self.read_after), back.tag):
@@ -250,12 +257,19 @@ class Carried:
 
     def named(self, value: Any) -> list[View]:
         """The arrays that a value at the end of the body names, also those in objects made in the body."""
-        found = views_of(value)
-        inside = value.values if isinstance(value, Fields) else [value]
-        for id in [r for v in inside for r in references(v)]:
-            if id in self._back.heap and id not in self.entry.heap and id not in self.t.originals:
-                found += self.named(Fields(self._back.heap[id]))
-        return found
+        seen: set[int] = set()
+
+        def look(value: Any) -> list[View]:
+            found = views_of(value)
+            inside = value.values if isinstance(value, Fields) else [value]
+            for id in [r for v in inside for r in references(v)]:
+                made = id in self._back.heap and id not in self.entry.heap and id not in self.t.originals
+                if made and id not in seen:
+                    seen.add(id)
+                    found += look(Fields(self._back.heap[id]))
+            return found
+
+        return look(value)
 
     def _read_on_entry(self) -> None:
         """Give the caller's objects, in the state on entry, the attributes that the body is the first to read."""
@@ -267,7 +281,7 @@ class Carried:
                         # An object that it refers to is the one that the body knows.
                         known = isinstance(value, Ref) and value.id in self.t.originals
                         read = value if known else attribute_of(self.t, self.entry, before, key)
-                        self.entry.set_field(Ref(id), key, read)
+                        self.entry.learn(Ref(id), key, read)
 
     def inits(self) -> list[Operand]:
         """Return the parameters' values on entry."""
@@ -283,10 +297,12 @@ class Carried:
         self.storage.copies = copies
         return [fitting.found[p] for p in self.params]
 
-    def after(self, outs: dict[Var, Var], tested: bool) -> State:
+    def after(self, outs: Mapping[Var, Operand], tested: bool) -> State:
         """Return the state after the loop; one that is ``tested`` first is not left from its body."""
         st = self.state
         tag = st.tag if isinstance(st.tag, int) else substitute(st.tag, lambda x: _image(outs, x))
+        if not tested:
+            self.objects.leave()
         places = {} if tested else places_after(self.t, outs, self.going, self.ways, tag)
         images: dict[Var, Operand] = {**outs, **places}
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Operand, Var, const
 from revtrace.program.types import Scalar
+from revtrace.trace.aliases import Stale
 from revtrace.trace.inside import number_in
 from revtrace.trace.loop.slots import Fields, kind_of
 from revtrace.trace.numbers import as_num, promoted
@@ -37,11 +38,17 @@ class Fitting:
     ----------
     found : dict
         What each parameter of the loop is in the state.
+    stands_for : dict
+        Which object each stand-in stands for (`revtrace.trace.loop.carried_objects`), by their places in the heap.
+    failed : set
+        Stand-ins whose object has another form.
     """
 
     def __init__(self, carried: Carried, st: State) -> None:
         self.t, self.carried, self.st = carried.t, carried, st
         self.found: dict[Var, Operand] = {}
+        self.stands_for: dict[int, int] = {}
+        self.failed: set[int] = set()
 
     def fit(self, h: Any, b: Any) -> None:
         """Note what the parameters in an assumed value ``h`` are where the state has ``b``.
@@ -73,8 +80,8 @@ class Fitting:
                 self.fit(h.self, b.self)
             case View(), View():
                 self._view(h, b)
-            case Ref(), Ref() if h.id in self.carried.templates:
-                self._fields(Fields(self.carried.state.heap[h.id]), Fields(self.st.heap.get(b.id)))
+            case Ref(), Ref() if h.id in self.carried.objects.ids:
+                self._object(h.id, b.id)
             case _:
                 if not same(h, b):
                     raise Misfit
@@ -97,7 +104,22 @@ class Fitting:
         assert isinstance(h.operand, Var)
         self.found[h.operand] = self.t.b.cast(as_num(self.t, b).operand, h.dtype)
 
+    def _object(self, stand_in: int, id: int) -> None:
+        """Hold an object against a stand-in, which stands for one object wherever it is named."""
+        if stand_in in self.failed or self.stands_for.get(stand_in, id) != id:
+            raise Misfit
+        if stand_in in self.stands_for:
+            return
+        self.stands_for[stand_in] = id
+        try:
+            self._fields(Fields(self.carried.state.heap[stand_in]), Fields(self.st.heap.get(id)))
+        except Misfit:
+            self.failed.add(stand_in)
+            raise
+
     def _fields(self, h: Fields, b: Any) -> None:
+        if isinstance(h.box, Stale):
+            return
         if not isinstance(b, Fields) or not same_shape(h.box, b.box):
             raise Misfit
         misfit = False

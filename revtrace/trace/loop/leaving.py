@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from revtrace.program.nodes import Block, Const, If, Operand, Var, const
 from revtrace.trace.values import Num, Static
@@ -17,7 +17,9 @@ from revtrace.trace.values import Num, Static
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
-__all__ = ["Standing", "places_after", "standing_for"]
+T = TypeVar("T", Operand, int)
+
+__all__ = ["Standing", "objects_by_way", "places_after", "standing_for"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +52,17 @@ def standing_for(t: Tracer, root: Operand, tag: Any) -> Standing:
     return Standing(going.pop() if len(going) == 1 else root, leaving)
 
 
+def objects_by_way(t: Tracer, id: int, tag: Any) -> dict[int, set[int]]:
+    """Return which objects one may be that two or more became one of, by the way that is taken; 0 for going on."""
+    found: dict[int, set[int]] = {0: set()}
+    for way, one in _ways(t, id, _operand(tag)):
+        found.setdefault(way or 0, set()).add(one)
+    return found
+
+
 def places_after(
     t: Tracer,
-    outs: Mapping[Var, Var],
+    outs: Mapping[Var, Operand],
     going: Mapping[Var, Operand],
     ways: Mapping[Var, Mapping[int, Operand]],
     tag: Any,
@@ -94,12 +104,19 @@ def _operand(tag: Any) -> Operand:
     return const(int(tag.value if isinstance(tag, Static) else tag), "i8")
 
 
-def _ways(t: Tracer, root: Operand, tag: Operand) -> Iterator[tuple[int | None, Operand]]:
-    """Yield what a reference stands for, with the way that is taken then; None for several or an unknown one."""
+def _ways(t: Tracer, root: T, tag: Operand) -> Iterator[tuple[int | None, T]]:
+    """Yield what a reference or object stands for, with the way that is taken then; None for several or unknown."""
     made = None if isinstance(tag, Const) else t.b.defs.get(tag)
     if not isinstance(made, If):
         yield int(tag.value.real) if isinstance(tag, Const) else None, root
         return
-    for arm in (made.then, made.orelse):
-        inner = arm.results[made.outs.index(root)] if root in made.outs else root
-        yield from _ways(t, inner, arm.results[made.outs.index(tag)])
+    for k, arm in enumerate((made.then, made.orelse)):
+        yield from _ways(t, _in_arm(t, root, made, k), arm.results[made.outs.index(tag)])
+
+
+def _in_arm(t: Tracer, root: T, made: If, k: int) -> T:
+    """What a reference or object is on one of the two ways of a condition."""
+    if isinstance(root, int):
+        cond, *either = t.choices.get(root, (None, 0, 0))
+        return either[k] if cond is made.cond else root
+    return (made.then, made.orelse)[k].results[made.outs.index(root)] if root in made.outs else root

@@ -13,11 +13,23 @@ if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
     from revtrace.trace.values import View
 
-__all__ = ["bound", "broadcast_once", "difference", "likely_differ"]
+__all__ = ["bound", "broadcast_once", "difference", "likely_differ", "not_negative"]
 
 ONE = const(1, "i8")
 Span = tuple[Operand, Operand]
 """The least and the greatest value of a loop's index."""
+
+
+def not_negative(t: Tracer, x: Operand) -> bool:
+    """Whether an integer is one that is never negative, by what computes it."""
+    if isinstance(x, Const):
+        return int(x.value) >= 0  # type: ignore[arg-type]
+    stmt = t.b.defs.get(x)
+    if not isinstance(stmt, Op):
+        return False
+    if stmt.name == "max":
+        return any(not_negative(t, a) for a in stmt.args)
+    return stmt.name == "dim" or (stmt.name == "add" and all(not_negative(t, a) for a in stmt.args))
 
 
 def bound(t: Tracer, x: Operand, spans: Mapping[Var, Span], up: bool = True) -> Operand | None:

@@ -103,7 +103,7 @@ def _rolled(t: Tracer, fr: Frame, loop: Loop, carried: Carried, rolled: Rolled |
         t.loop_keys[var] = (fr.shape.code, loop.header)
     if body.appended:
         carried.lists.tell_appended(body.appended)
-    after = carried.after(outs, tested)
+    after = carried.after({**outs, **_lengths(carried, rolled, body, inits)}, tested)
     if len(loop.ways) == 1:
         after.tag = loop.ways[0][0]
     return after
@@ -156,6 +156,16 @@ def _walked(t: Tracer, fr: Frame, loop: Loop, carried: Carried, rolled: Rolled |
                 raise NotALoopError
             body.leaves = const(True)
     return body
+
+
+def _lengths(carried: Carried, rolled: Rolled | None, body: _Body, inits: Sequence[Operand]) -> dict[Var, Operand]:
+    """Return the lengths of lists after a loop that walks all of its iterations."""
+    if rolled is None or rolled.endless or body.leaves is not None:
+        return {}
+    params = carried.params
+    return carried.lists.lengths_after(
+        dict(zip(params, inits, strict=True)), dict(zip(params, body.yields, strict=True))
+    )
 
 
 def _statement(

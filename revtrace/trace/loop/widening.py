@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Operand, Var
 from revtrace.program.types import BOOL, INT
+from revtrace.trace.aliases import Stale
 from revtrace.trace.join import either_misses
 from revtrace.trace.loop.lengths import broadcast_once
 from revtrace.trace.loop.slots import Fields, Slot, kind_of
@@ -69,12 +70,11 @@ class Widening:
         if isinstance(h, View) and isinstance(b, View):
             return self.view(h, b, hint)
         if isinstance(h, Ref) and isinstance(b, Ref):
-            x, y = self.carried.state.heap.get(h.id), self.back.heap.get(b.id)
-            if x is not None and y is not None and same_shape(x, y):
-                box = self.record(Fields(x), Fields(y), ("template",)).box
-                ref = self.carried.state.new(box)
-                self.carried.templates.add(ref.id)
-                return ref
+            found = self.carried.objects.general(
+                h, b, self.back, lambda x, y: self.record(Fields(x), Fields(y), ("stand-in",)).box
+            )
+            if found is not None:
+                return found
         if isinstance(h, Bound) and isinstance(b, Bound) and same(h.function, b.function):
             return Bound(h.function, self.general(h.self, b.self, slot))
         return Conflict(h, b, loops=(self.carried.key,))
@@ -86,6 +86,8 @@ class Widening:
     def record(self, h: Fields, b: Any, slot: Slot) -> Fields:
         """Return a form for the values of a record of the heap."""
         x, y = h.box, b.box
+        if isinstance(y, Stale):
+            return Fields(y)
         if isinstance(x, ObjectBox) and isinstance(y, ObjectBox) and x.cls is y.cls and x.source is not None:
             x, y = self.t.same_fields(x, y)
             h, b = Fields(x), Fields(y)
@@ -137,10 +139,9 @@ class Widening:
             case Ref():
                 if b.id in self.carried.entry.heap or b.id in self.t.originals:
                     return b
-                box = self.back.heap[b.id]
-                ref = self.carried.state.new(rebuild(box, [self.fresh(v, hint) for v in fields(box) or []]))
-                self.carried.templates.add(ref.id)
-                return ref
+                return self.carried.objects.fresh(
+                    b, self.back, lambda box: rebuild(box, [self.fresh(v, hint) for v in fields(box) or []])
+                )
             case Bound():
                 return Bound(b.function, self.fresh(b.self, hint))
         return b

@@ -212,6 +212,9 @@ def known_key(t: Tracer, st: State, key: Any) -> Any:
         return known.value
     items = [as_static(t, st, v) for v in key.items] if isinstance(key, Tup) else [known]
     if any(_by_identity(st, v) for v in items):
+        for v in items:
+            if isinstance(v, Ref):
+                t.aliased_objects.told_apart(v.id)
         return tuple(known_key(t, st, t.use(v)) for v in items) if isinstance(key, Tup) else key
     if any(isinstance(v, Num) and v.dtype[0] in "fc" for v in items):
         raise t.unsupported(

@@ -134,6 +134,7 @@ def set_item(t: Tracer, st: State, target: Ref, index: Operand, value: Any) -> N
 
     box = lists.widened(t, st, target, value)
     lists.note_write(t, box)
+    st.changes(target)
     length = length_of(box)
     if isinstance(box.form, Lists):
         lists.set_item(t, st, target, index, value)

@@ -55,7 +55,7 @@ def of_object(t: Tracer, st: State, ref: Ref, box: ObjectBox, name: str) -> Any:
             t.guard(Attr(box.source, "__dict__"), "keys", tuple(vars(box.original)))
             for key in vars(box.original):
                 if box.get(key) is None:
-                    st.set_field(ref, key, attribute_of(t, st, box, key))
+                    st.learn(ref, key, attribute_of(t, st, box, key))
             box = st.box(ref)  # type: ignore[assignment]
         return st.new(DictBox(box.fields, owner=ref))
     if issubclass(cls, BaseException) and box.get(name) is not None:
@@ -78,7 +78,7 @@ def of_object(t: Tracer, st: State, ref: Ref, box: ObjectBox, name: str) -> Any:
                 except AttributeError as error:
                     t.guard(Attr(box.source, name), "absent")
                     raise PythonRaise(error) from None
-                st.set_field(ref, name, value)
+                st.learn(ref, name, value)
                 return value
             lacks(t, box, name)
     written = attribute_cell(t, cls, name)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Const, Operand, const
+from revtrace.trace.loop.lengths import not_negative
 from revtrace.trace.ndarray.subscripts import row
 from revtrace.trace.numbers import binary, fold
 from revtrace.trace.objects import growing
@@ -224,4 +225,4 @@ def range_length(t: Tracer, start: Operand, stop: Operand, step: Operand) -> Ope
         count = fold(t, "floordiv", up, magnitude, "i8")
     if isinstance(count, Const):
         return const(max(0, int(count.value)), "i8")  # type: ignore[arg-type]
-    return t.b.op("max", count, zero)
+    return count if not_negative(t, count) else t.b.op("max", count, zero)

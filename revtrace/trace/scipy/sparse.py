@@ -51,7 +51,7 @@ def attribute(t: Tracer, st: State, ref: Ref, box: ObjectBox, name: str) -> Any:
         found = box.get(name)
         if found is None:
             found = attribute_of(t, st, box, name)
-            st.set_field(ref, name, found)
+            st.learn(ref, name, found)
         return found
     if name == "T":
         return _transposed(t, st, ref, box)

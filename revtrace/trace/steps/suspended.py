@@ -75,7 +75,7 @@ def resume(t: Tracer, st: State, ref: Ref, sent: Any = NONE) -> Any | None:
         return None
     if ref.id in t.lists_around:
         raise NeedStatic((), "a generator made before a loop is taken from in it", t.b.loc)
-    inner = State(dict(kept.locals), list(kept.stack), st.heap, 0, t.originals)
+    inner = st.frame(dict(kept.locals), list(kept.stack))
     if kept.started:
         inner.stack.append(sent)
     frame = replace(kept.frame, trying=False)
