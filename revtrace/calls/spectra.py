@@ -113,8 +113,25 @@ def _eig_push(real: bool) -> Function:
 enter(Row("eig", _eig, pull=_eig_pull, push=_eig_push, raises=True, sparse=True))
 
 
-def _svd(a: Any, complex: bool) -> Any:
-    return tuple(np.linalg.svd(a, full_matrices=False))
+def _svd(a: Any, complex: bool, full: bool) -> Any:
+    return tuple(np.linalg.svd(a, full_matrices=full))
+
+
+def _first(x: Any, bar: Any, k: int) -> Any:
+    """Return the first columns of a basis, and their cotangent with what is asked of the others.
+
+    The others are orthogonal to the first and turn with them; how they are turned among themselves has no formula:
+    where that is asked for the answer is NaN.
+    """
+    first, rest = x[..., :, :k], x[..., :, k:]
+    if bar is None:
+        return first, None
+    asked = bar[..., :, k:]
+    turned = transposed(rest) @ asked
+    odd = np.sum(np.abs(turned - adjoint(turned)), axis=(-2, -1), keepdims=True)
+    free = odd <= 2e4 * np.finfo(x.dtype).eps * np.sum(np.abs(turned), axis=(-2, -1), keepdims=True)
+    share = conjugated(rest @ (transposed(asked) @ first))
+    return first, bar[..., :, :k] - np.where(free, share, np.nan)
 
 
 def _outside(x: Any, basis: Any, inside: Any, s: Any) -> Any:
@@ -127,8 +144,12 @@ def _outside(x: Any, basis: Any, inside: Any, s: Any) -> Any:
     return np.where(none, 0.0, rest / np.where(none, 1.0, s))
 
 
-def _svd_pull(complex: bool) -> Function:
+def _svd_pull(complex: bool, full: bool) -> Function:
     def pull(a: Any, u: Any, s: Any, vh: Any, u_bar: Any, s_bar: Any, vh_bar: Any) -> Any:
+        if full:
+            u, u_bar = _first(u, u_bar, s.shape[-1])
+            v, v_bar = _first(adjoint(vh), None if vh_bar is None else adjoint(vh_bar), s.shape[-1])
+            vh, vh_bar = adjoint(v), None if vh_bar is None else adjoint(v_bar)
         wide, tall = s[..., None, :], s[..., :, None]
         gap = wide * wide - tall * tall
         left = None if s_bar is None else u * s_bar[..., None, :]
@@ -153,9 +174,16 @@ def _svd_pull(complex: bool) -> Function:
     return pull
 
 
-def _svd_push(complex: bool) -> Function:
+def _known(rest: Any, complex: bool) -> float:
+    """Return 1, or NaN where the columns that complete a basis could be turned among themselves."""
+    return 1.0 if rest.shape[-1] <= 1 and not complex else float("nan")
+
+
+def _svd_push(complex: bool, full: bool) -> Function:
     def push(a: Any, u: Any, s: Any, vh: Any, da: Any) -> Any:
-        v = adjoint(vh)
+        v, k = adjoint(vh), s.shape[-1]
+        u_rest, v_rest = u[..., :, k:], v[..., :, k:]
+        u, v = u[..., :, :k], v[..., :, :k]
         wide, tall = s[..., None, :], s[..., :, None]
         left, right = da @ v, adjoint(da) @ u
         inner = adjoint(u) @ left
@@ -168,6 +196,9 @@ def _svd_push(complex: bool) -> Function:
             du_in = du_in + np.where(turn == 0, 0.0, turn / np.where(turn == 0, 1.0, wide))
         du = u @ du_in + _outside(left, u, adjoint(u) @ left, wide)
         dv = v @ dv_in + _outside(right, v, adjoint(v) @ right, wide)
+        if full:
+            du = np.concatenate([du, -u @ (adjoint(du) @ u_rest) * _known(u_rest, complex)], axis=-1)
+            dv = np.concatenate([dv, -v @ (adjoint(dv) @ v_rest) * _known(v_rest, complex)], axis=-1)
         return du, ds, adjoint(dv)
 
     return push

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.linalg
 
 import revtrace
 from revtrace.config import override
@@ -86,6 +87,7 @@ CASES: dict[str, tuple[Any, ...]] = {
     "svd square": (lambda a: all_of(*L.svd(a)), real(3, 3)),
     "svd values": (lambda a: weighted(L.svd(a, compute_uv=False)), real(5, 3)),
     "svd stack": (lambda a: all_of(L.svd(a)[0] ** 2, L.svd(a)[2] ** 2), real(2, 3, 3)),
+    "svd of whole spaces": (lambda a: all_of(*(x**2 for x in L.svd(a)), L.svd(a.T[:, :2])[1]), real(3, 4)),
     "svd complex": (
         lambda a: weighted((L.svd(a, False)[0] * L.svd(a, False)[1] ** 2) @ L.svd(a, False)[2]),
         complex_(4, 3),
@@ -123,6 +125,7 @@ _LONG = {
     "svd stack",
     "svd square",
     "svd tall",
+    "svd of whole spaces",
     "svd wide",
 }
 
@@ -161,6 +164,26 @@ def test_equal_values_whose_vectors_count_are_not_taken_for_simple_ones() -> Non
     with override(interpret=True, cache=False), np.errstate(all="ignore"):
         for f in (logarithm, cube):
             assert not np.isfinite(revtrace.grad(f)(2 * np.eye(3))).all()
+
+
+def test_how_vectors_that_complete_a_basis_turn_among_themselves_is_not_known() -> None:
+    def entry(a):
+        return L.svd(a)[2][2, 0]
+
+    def projector(a):
+        rest = L.svd(a)[2][2:]
+        return weighted(rest.T @ rest)
+
+    def null_space(a):
+        return np.sum(scipy.linalg.null_space(a) ** 2 * np.arange(3.0)[:, None])
+
+    with override(interpret=True, cache=False), np.errstate(all="ignore"):
+        assert np.isnan(revtrace.grad(entry)(real(2, 4))).all()
+        assert np.isnan(revtrace.jacfwd(entry)(real(2, 4))).all()
+        a, e = real(2, 4), real(2, 4)
+        slope = (projector(a + 1e-5 * e) - projector(a - 1e-5 * e)) / 2e-5
+        np.testing.assert_allclose(np.sum(revtrace.grad(projector)(a) * e), slope, rtol=1e-7)
+    checked(null_space, real(2, 3))
 
 
 @pytest.mark.parametrize("interpret", [True, False])

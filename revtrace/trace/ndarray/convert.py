@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,6 +88,9 @@ def copies(t: Tracer, copy: Any) -> bool:
     copy = t.use(copy)
     if isinstance(copy, Num):
         return bool(t.pins.known(t, copy.operand, "whether an array is copied must be known").value)
+    if isinstance(copy, Static) and isinstance(copy.value, Enum):
+        # NumPy's own code says it by an enumeration, one member of which is neither true nor false.
+        return copy.value.name == "ALWAYS"
     return not isinstance(copy, Static) or bool(copy.value)
 
 

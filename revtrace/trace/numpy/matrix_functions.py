@@ -187,17 +187,18 @@ def _eigvalsh(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None
     return eigh(t, st, a, uplo)[0]
 
 
-def svd(t: Tracer, st: State, a: Any) -> tuple[View, View, View]:
-    """Append a thin singular value decomposition."""
+def svd(t: Tracer, st: State, a: Any, full: bool = False) -> tuple[View, View, View]:
+    """Append a singular value decomposition, thin or with bases of the whole spaces."""
     view = matrices(t, st, a)
     k = least(t, *view.shape[-2:])
     head, m, n = view.shape[:-2], view.shape[-2], view.shape[-1]
     outs = (
-        (view.dtype, (*head, m, k)),
+        (view.dtype, (*head, m, m if full else k)),
         (real_dtype(view.dtype), (*head, k)),
-        (view.dtype, (*head, k, n)),
+        (view.dtype, (*head, n if full else k, n)),
     )
-    u, s, vh = call_row(t, "svd", (view,), outs, (("complex", view.dtype[0] == "c"),), ("u", "s", "vh"))
+    settings = (("complex", view.dtype[0] == "c"), ("full", full))
+    u, s, vh = call_row(t, "svd", (view,), outs, settings, ("u", "s", "vh"))
     return u, s, vh
 
 
@@ -209,12 +210,8 @@ def _svd(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> 
     found = svd(t, st, a)
     if flag(t, full, "full_matrices"):
         m, n = found[0].shape[-2], found[2].shape[-1]
-        square = m is n or isinstance(m, Const) and isinstance(n, Const) and m.value == n.value
-        if not square:
-            t.check(
-                t.b.compare("eq", m, n),
-                "unsupported: np.linalg.svd with full_matrices=True of a matrix that is not square",
-            )
+        if not (m is n or isinstance(m, Const) and isinstance(n, Const) and m.value == n.value):
+            found = svd(t, st, a, full=True)
     return named(type(np.linalg.svd(np.eye(1))), found)
 
 
