@@ -132,7 +132,7 @@ class Pins:
         if self.oracle is None or t.b.nested or self.oracle.value(self.values, t.b.recorded(), const(True)) is not None:
             return None
         stop = self.oracle.gave_up
-        return None if stop is None else replace(stop.loc, origin=0, role="")
+        return None if stop is None else _place(stop)
 
     def _pinned(self, t: Recorder, x: Operand, why: str) -> Operand:
         if isinstance(x, Const):
@@ -151,7 +151,7 @@ class Pins:
             stop = self.oracle.gave_up
             if stop is not None and stop.attr("kind", "") == "broadcast" and not t.sized:
                 raise NeedSizes
-            if stop is not None and str(stop.attr("kind", "")).startswith("unsupported: "):
+            if stop is not None and _place(stop) in t.failed and str(stop.attr("kind", "")).startswith("unsupported: "):
                 raise t.raised(str(stop.attr("kind")))
             raise PythonRaise(RuntimeError("the program ends before this line"))
         self.used = True
@@ -185,6 +185,11 @@ class Pins:
             elif stmt is not None and not isinstance(stmt, (For, While)):
                 todo += stmt.args
         return found - self.wanted
+
+
+def _place(stop: Op) -> Loc:
+    """Return where an operation fails, as places of failures are compared."""
+    return replace(stop.loc, origin=0, role="")
 
 
 def _use(t: Recorder) -> Place:
