@@ -106,6 +106,12 @@ class Derived:
         self._counted = any(number < 0 for step in steps for number in step.argnums)
 
     @property
+    def title(self) -> str:
+        """What this is, in words: ``the gradient of f``."""
+        kinds = [f"the {'value and ' if step.value else ''}{step.kind}" for step in self.steps if step.kind != "value"]
+        return " of ".join([*reversed(kinds), self.function.__qualname__])
+
+    @property
     def function(self) -> Any:
         """The user's plain function."""
         return self.callee.function

@@ -59,6 +59,11 @@ class Matrix(Derived):
         super().__init__(callee, steps, settings)
         self.axes, self.has_aux = axes, has_aux
 
+    @property
+    def title(self) -> str:
+        """What this is, in words: ``the Jacobian of f``."""
+        return f"the {'Jacobian' if len(self.axes) == 1 else 'Hessian'} of {super().title}"
+
     def recipe(self) -> tuple[Any, ...]:
         """Return the arguments that make this function again, after the user's function."""
         return (self.steps, self.settings, self.axes, self.has_aux)

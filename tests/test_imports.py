@@ -66,6 +66,7 @@ LATE = {
     ("calls", "api"),
     ("runs", "dumps"),
     ("runs", "handle"),
+    ("dumps", "derived"),
     ("dumps", "handle"),
     ("trace", ""),
 }

@@ -6,7 +6,6 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from revtrace.dumps.page import wrapped
-from revtrace.matrices import Matrix
 
 if TYPE_CHECKING:
     from revtrace.derived import Derived
@@ -27,7 +26,7 @@ def _of_one(derived: Derived) -> str:
     if not reasons:
         return ""
     count = len(reasons)
-    lines = [f"{_titled(derived)} was specialised {f'{count} times' if count > 1 else 'once'}:"]
+    lines = [f"{derived.title} was specialised {f'{count} times' if count > 1 else 'once'}:"]
     lines += [f"{k}. {reason}" for k, reason in enumerate(reasons, 1)]
     stats = derived.stats
     lines.append(
@@ -39,13 +38,6 @@ def _of_one(derived: Derived) -> str:
     if stats.bails:
         lines.append(f"{stats.bails} calls were handed to the plain function, which raised its exception.")
     return "\n".join(lines)
-
-
-def _titled(derived: Derived) -> str:
-    """Return a function's name, behind what was taken of it."""
-    kinds = [f"{'value and ' if step.value else ''}{step.kind}" for step in derived.steps if step.kind != "value"]
-    kinds += ["matrix of derivatives"] if isinstance(derived, Matrix) else []
-    return " of ".join([*(f"the {kind}" for kind in reversed(kinds)), derived.function.__qualname__])
 
 
 def handle_html(handle: Handle) -> str:

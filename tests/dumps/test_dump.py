@@ -205,7 +205,7 @@ def test_explain_tells_of_rules_and_of_derivatives() -> None:
         f.hessian(3.0)
     revtrace.rule.remove(ruled)
     told = f.explain()
-    assert told.startswith("the gradient of test_explain") and "the matrix of derivatives" in told
+    assert told.startswith("the gradient of test_explain") and "the Hessian of test_explain" in told
     assert "2. ruled has been given a rule: what was made before has been dropped." in told
 
 
