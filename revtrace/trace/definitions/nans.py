@@ -69,7 +69,7 @@ def nanmax(
     found = np.max(numbers, axis=axis, keepdims=keepdims, initial=initial, where=where)
     if initial is None:
         found = np.where(np.all(np.isnan(a), axis=axis, keepdims=keepdims), np.nan, found)[()]
-    return finish(found, out)
+    return finish(found, out, True)
 
 
 @define(np.nanmin)
@@ -84,7 +84,7 @@ def nanmin(
     found = np.min(numbers, axis=axis, keepdims=keepdims, initial=initial, where=where)
     if initial is None:
         found = np.where(np.all(np.isnan(a), axis=axis, keepdims=keepdims), np.nan, found)[()]
-    return finish(found, out)
+    return finish(found, out, True)
 
 
 @define(np.nanargmax)
@@ -109,18 +109,24 @@ def nanargmin(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = Fals
     return np.argmin(np.where(np.isnan(a), np.inf, a), axis=axis, out=out, keepdims=keepdims)
 
 
+def _inexact(a: Any, dtype: Any) -> None:
+    if dtype is not None and a.dtype.kind in "fc" and np.dtype(dtype).kind not in "fc":
+        raise TypeError("If a is inexact, then dtype must be inexact")
+
+
 @define(np.nanmean)
 def nanmean(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = True
 ) -> Any:
     """Mean of the numbers that are not NaN."""
     a = np.asarray(a)
+    _inexact(a, dtype)
     if not _has_nans(a):
         return np.mean(a, axis=axis, dtype=dtype, out=out, keepdims=keepdims, where=where)
     missing = np.isnan(a)
     total = np.sum(np.where(missing, 0, a), axis=axis, dtype=dtype, keepdims=keepdims, where=where)
     count = np.sum(~missing, axis=axis, keepdims=keepdims, where=where)
-    return finish(total / count.astype(total.real.dtype), out)
+    return finish(total / count.astype(total.real.dtype), out, True)
 
 
 @define(np.nanvar)
@@ -130,6 +136,7 @@ def nanvar(
 ) -> Any:  # fmt: skip
     """Variance of the numbers that are not NaN; NaN where too few are left."""
     a = np.asarray(a)
+    _inexact(a, dtype)
     if dtype is not None:
         a = a.astype(dtype)
     if correction is not None:
@@ -146,7 +153,7 @@ def nanvar(
     total = np.sum(square, axis=axis, keepdims=keepdims, where=where)
     freedom = np.sum(~missing, axis=axis, keepdims=keepdims, where=where) - ddof
     divisor = np.where(freedom > 0, freedom, 1).astype(total.dtype)
-    return finish(np.where(freedom > 0, total / divisor, np.nan)[()].astype(total.dtype), out)
+    return finish(np.where(freedom > 0, total / divisor, np.nan)[()].astype(total.dtype), out, True)
 
 
 @define(np.nanstd)
@@ -158,4 +165,4 @@ def nanstd(
     found = nanvar(
         a, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, where=where, mean=mean, correction=correction
     )
-    return finish(np.sqrt(found), out)
+    return finish(np.sqrt(found), out, True)

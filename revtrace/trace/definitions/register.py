@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+
 from revtrace.trace.callables.functions import on
 
 if TYPE_CHECKING:
@@ -78,9 +80,11 @@ def _require(t: Tracer, st: State, args: Any, kwargs: Any, fr: Frame | None) -> 
     return NONE
 
 
-def finish(result: Any, out: Any) -> Any:
-    """Return a result, after writing it to ``out`` if that is given."""
+def finish(result: Any, out: Any, reduced: bool = False) -> Any:
+    """Return a result, after writing it to ``out`` if that is given; a reduction's is not broadcast there."""
     if out is None:
         return result
+    if reduced and np.shape(out) != np.shape(result):
+        raise ValueError("output parameter for reduction operation has the wrong shape")
     out[...] = result
     return out

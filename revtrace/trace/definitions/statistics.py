@@ -51,7 +51,7 @@ def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: Any = Fal
     lines = np.sort(rows, axis=1)
     middle = lines[:, n // 2] if n % 2 else (lines[:, (n - 1) // 2] + lines[:, n // 2]) / 2
     found = np.where(np.isnan(lines[:, n - 1]), lines[:, n - 1], middle)
-    return finish(_shaped(found, a, axis, shape, keepdims), out)
+    return finish(_shaped(found, a, axis, shape, keepdims), out, True)
 
 
 @define(np.nanmedian)
