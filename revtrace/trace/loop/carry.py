@@ -297,10 +297,15 @@ class Carried:
         self.storage.copies = copies
         return [fitting.found[p] for p in self.params]
 
-    def after(self, outs: Mapping[Var, Operand], tested: bool) -> State:
-        """Return the state after the loop; one that is ``tested`` first is not left from its body."""
+    def after(self, outs: Mapping[Var, Operand], tested: bool, only: int | None) -> State:
+        """Return the state after the loop.
+
+        One that is ``tested`` first is not left from its body; ``only`` is the way out where there is one alone.
+        """
         st = self.state
-        tag = st.tag if isinstance(st.tag, int) else substitute(st.tag, lambda x: _image(outs, x))
+        tag: Any = only
+        if only is None:
+            tag = st.tag if isinstance(st.tag, int) else substitute(st.tag, lambda x: _image(outs, x))
         if not tested:
             self.objects.leave()
         places = {} if tested else places_after(self.t, outs, self.going, self.ways, tag)

@@ -103,10 +103,8 @@ def _rolled(t: Tracer, fr: Frame, loop: Loop, carried: Carried, rolled: Rolled |
         t.loop_keys[var] = (fr.shape.code, loop.header)
     if body.appended:
         carried.lists.tell_appended(body.appended)
-    after = carried.after({**outs, **_lengths(carried, rolled, body, inits)}, tested)
-    if len(loop.ways) == 1:
-        after.tag = loop.ways[0][0]
-    return after
+    only = loop.ways[0][0] if len(loop.ways) == 1 else None
+    return carried.after({**outs, **_lengths(carried, rolled, body, inits)}, tested, only)
 
 
 def _walked(t: Tracer, fr: Frame, loop: Loop, carried: Carried, rolled: Rolled | None) -> _Body:

@@ -104,6 +104,17 @@ def bound_anew(u: np.ndarray, tol: float) -> float:
         a = b
 
 
+def one_way_out(u: np.ndarray, limit: float) -> float:
+    a, b = u.copy(), u[::-1].copy()
+    while True:
+        a[1] += 0.1 * limit
+        if a[0] - limit >= 0:
+            break
+        a, b = b, a
+        a[0] += 0.5
+    return a[0] * u[1] + 2 * b[0]
+
+
 @pytest.mark.parametrize(
     ("function", "limits"),
     [
@@ -114,6 +125,7 @@ def bound_anew(u: np.ndarray, tol: float) -> float:
         (one_array_on_the_way_out, (0.4, 0.49, 9.0)),
         (two_conditions, (1e-2, 9.0)),
         (bound_anew, (1e-2, 9.0)),
+        (one_way_out, (-1.0, 0.9, 1.7)),
     ],
 )
 def test_arrays_where_a_loop_was_left(function: object, limits: tuple[float, ...]) -> None:

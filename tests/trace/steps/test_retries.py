@@ -129,8 +129,22 @@ def handlers_in_handlers(x: Any) -> Any:
     return total
 
 
+def arrays_exchanged(x: Any) -> Any:
+    a, b = x.copy(), x[::-1].copy()
+    while True:
+        try:
+            s = math.sqrt(a[0] - 0.9)
+            break
+        except ValueError:
+            a, b = b, a
+            a[0] += 0.5
+            b[1] *= 2
+    return s + a.sum() + 2 * b.sum()
+
+
 FUNCTIONS = (
     counted, returned, suppressed, with_finally, inside_another, around_loops, raised_by_hand, handlers_in_handlers,
+    arrays_exchanged,
 )  # fmt: skip
 
 
