@@ -68,16 +68,19 @@ Pass = Callable[[Program], Program]
 PREPARE: tuple[tuple[str, Pass], ...] = (
     ("rotate", rotate),
     ("simplify", simplify),
+    # What is known to be in bounds and of one length is what `inline` and `merge` need to be told.
     ("safe", safe),
     ("early", early),
     ("lengths", lengths),
+    # Whole-array statements: first the arrays that need not be, then the loops that are left.
     ("inline", inline),
-    ("loops", merge),
+    ("merge", merge),
     ("unroll", unroll),
     ("hoist", hoist),
     ("counters", counters),
+    # Merged and unrolled loops compute things twice, and have lengths and indices that are now decided.
     ("settle", lengths),
-    ("merge", simplify),
+    ("again", simplify),
     ("mark", safe),
     ("exchange", exchange),
     ("around", around),
@@ -90,12 +93,13 @@ CLEANUP: tuple[tuple[str, Pass], ...] = (
     ("lengths", lengths),
     ("hoist", hoist),
     ("dce", dce),
+    # Shadows: what is added to one element, which need no zeros, which stencils gather. Each leaves less for the next.
     ("elements", elements),
     ("firsttouch", firsttouch),
     ("refill", refill),
     ("gather", gather),
     ("ascend", ascend),
-    ("merge", simplify),
+    ("again", simplify),
     ("prune", dce),
 )
 """What is run on every program made by `reverse` or `tangent`, in order."""
