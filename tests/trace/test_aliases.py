@@ -161,9 +161,22 @@ def best_is_one_that_changes(u: np.ndarray) -> float:
     return float(best[0] * best[1] + x[1])
 
 
+def none_before_the_loop(u: np.ndarray) -> float:
+    p, q = Pair(u[0], u[1]), Pair(0.0, 0.0)
+    last = None
+    for k in range(4):
+        n = Pair(p.b, p.a * u[1])
+        last, p = p, n
+        if k == 2:
+            last = q = p
+    last.a = 3.0
+    return float(p.a * p.b + last.a * last.b + q.a)
+
+
 @pytest.mark.parametrize(
     "function",
     [
+        none_before_the_loop,
         two_names_on_both_ways,
         two_names_on_one_way,
         inside_another,

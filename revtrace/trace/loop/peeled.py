@@ -40,7 +40,8 @@ def _form(st: State, value: Any) -> object:
     if isinstance(value, Tup):
         return value.cls, len(value.items)
     if isinstance(value, Ref):
-        box = st.box(value)
+        # Not to be computed with: it may be one that another was changed which it may be.
+        box = st.heap.get(value.id, st.originals.get(value.id))
         return box.cls if isinstance(box, ObjectBox) else type(box)
     return type(value)
 
@@ -50,6 +51,9 @@ def rolled_rest(t: Tracer, fr: Frame, loop: Loop, before: dict[str, object], st:
 
     Returns the state after the loop in a tuple, with None for no way on; None where the loop must be walked on.
     """
+    if (fr.shape.code, loop.header) in t.unroll:
+        # What comes after the loop needs to know what it did.
+        return None
     after = forms_of(fr, loop, st)
     if loop.tries >= _TRIES or not any(form != after.get(name, form) for name, form in before.items()):
         return None
