@@ -25,14 +25,13 @@ if TYPE_CHECKING:
 def cumulative(t: Tracer, st: State, a: Any, axis: Any, name: str) -> Any:
     """``np.cumsum`` or ``np.cumprod``."""
     value = prepared(t, st, a)
-    if axis is None or (isinstance(axis, Static) and axis.value is None):
-        if value.ndim != 1:
-            from revtrace.trace.ndarray.shaping import ravel
+    flat = axis is None or (isinstance(axis, Static) and axis.value is None)
+    if value.ndim == 0 or (flat and value.ndim != 1):
+        from revtrace.trace.ndarray.shaping import ravel
 
-            value = ravel(t, value)
-        k = 0
-    else:
-        (k,) = axes_of(t, st, axis, value.ndim)
+        # A number counts as an array of one.
+        value = ravel(t, value)
+    (k,) = (0,) if flat else axes_of(t, st, axis, value.ndim)
     kind = sum_type(value.dtype)
     out = arrays.new_array(t, kind, value.shape)
     kept = [j for j in range(value.ndim) if j != k]

@@ -11,6 +11,7 @@ from revtrace.trace import numbers
 from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.ndarray import arrays, assignment, subscripts
 from revtrace.trace.ndarray.convert import as_array, as_array_or_number
+from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
 from revtrace.trace.values import NONE, Num, Static, View
 
@@ -50,6 +51,17 @@ def _forward(target: Any, axis: int | None) -> Any:
         given = {**dict(zip(names, args[1:], strict=False)), **kwargs}
         given.setdefault("axis", Static(axis))
         return call(t, st, Static(target), args[:1], given)
+
+    return handler
+
+
+def _accumulate(target: Any) -> Any:
+    forward = _forward(target, 0)
+
+    def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+        if args and as_array(t, args[0], st).ndim == 0:
+            raise PythonRaise(TypeError("cannot accumulate on a scalar"))
+        return forward(t, st, args, kwargs, fr)
 
     return handler
 
@@ -98,7 +110,7 @@ def _register() -> None:
     for f, target in _REDUCE.items():
         on(f.reduce)(_forward(target, 0))
     for f, target in _ACCUMULATE.items():
-        on(f.accumulate)(_forward(target, 0))
+        on(f.accumulate)(_accumulate(target))
     for f in (np.add, np.subtract, np.multiply):
         on(f.at)(_at(f))
 

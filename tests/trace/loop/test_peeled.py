@@ -81,6 +81,18 @@ def test_rest_is_rolled(f: Callable[[np.ndarray], float]) -> None:
     assert sum(isinstance(s, Op) for s in statements) < 500
 
 
+def test_form_that_only_the_code_after_the_loop_reads() -> None:
+    def clenshaw(x: np.ndarray) -> float:
+        before, now = 0.0, 0.3
+        for c in [0.5, -0.2, 0.7, 0.1, 0.4]:
+            last = before
+            before = now
+            now = x * before - last + c
+        return np.sum(now - last)
+
+    agrees(clenshaw, A)
+
+
 def test_form_that_changes_for_ever_is_unrolled() -> None:
     def f(a: np.ndarray) -> float:
         x = [0.1, 0.2, 0.4]
