@@ -29,6 +29,7 @@ from revtrace.passes.rotate import rotate
 from revtrace.passes.safe import safe
 from revtrace.passes.selection import selection
 from revtrace.passes.simplify import simplify
+from revtrace.passes.sums import sums
 from revtrace.passes.tangent import tangent
 from revtrace.passes.unroll import unroll
 from revtrace.program.nodes import Program
@@ -58,6 +59,7 @@ __all__ = [
     "safe",
     "selection",
     "simplify",
+    "sums",
     "tangent",
     "unroll",
     "watched",
@@ -95,6 +97,7 @@ CLEANUP: tuple[tuple[str, Pass], ...] = (
     ("dce", dce),
     # Shadows: what is added to one element, which need no zeros, which stencils gather. Each leaves less for the next.
     ("elements", elements),
+    ("sums", sums),
     ("firsttouch", firsttouch),
     ("refill", refill),
     ("gather", gather),

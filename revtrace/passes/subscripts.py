@@ -124,6 +124,15 @@ class Subscripts:
         c = at.constant
         return None if low is None else low + c, None if high is None else high + c
 
+    def unequal(self, x: Operand, y: Operand) -> bool:
+        """Whether two subscripts that exist together differ, whatever iterations of their loops are on."""
+        return self._beyond(x, y) or self._beyond(y, x)
+
+    def _beyond(self, x: Operand, y: Operand) -> bool:
+        at = self.offset(y)
+        low, high = (self.least(x), None) if at.base is None else self.range(x, at.base)
+        return (low is not None and low > at.constant) or (high is not None and high < at.constant)
+
     def overwrites(self, store: Access, load: Access, root: int) -> bool:
         """Whether a store may touch what a load has read, after it, within one run of a scope.
 
