@@ -239,7 +239,7 @@ def test_a_value_that_has_no_place_in_a_program_is_named_with_the_function() -> 
         (lambda x: int(x), "an int"),
         (lambda x: 1, "an int"),
         (lambda x: lambda: x, "returns a function"),
-        (np.atleast_1d, r'"<atleast_1d>"(.|\n)*1-dimensional'),
+        (np.atleast_1d, r'"<numpy.atleast_1d>"(.|\n)*1-dimensional'),
         (lambda x: x * 1j, "complex"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -64,7 +65,9 @@ def require(flag: Any, what: str) -> None:
 
 @on(refuse)
 def _refuse(t: Tracer, st: State, args: Any, kwargs: Any, fr: Frame | None) -> Any:
-    raise t.unsupported(*(a.value for a in args), **{k: v.value for k, v in kwargs.items()})
+    said = inspect.signature(refuse).bind(*(a.value for a in args), **{k: v.value for k, v in kwargs.items()})
+    said.apply_defaults()
+    raise t.unsupported(*said.args)
 
 
 @on(require)

@@ -135,6 +135,8 @@ def span_of(t: Tracer, st: State, ref: Ref) -> Span | None:
             return Span(view.shape[0], lambda t, st, k: row(t, view, k, inside=True))
         case "growing":
             grown = st.box(box.parts[0])  # type: ignore[arg-type]
+            if isinstance(grown, ListBox):  # its length has become known since
+                return _table(st, grown.items)
             assert isinstance(grown, Growing) and isinstance(grown.length, Num)
             walked = box.parts[0]
             return Span(grown.length.operand, lambda t, st, k: growing.get_item(t, st, st.box(walked), k))  # type: ignore[arg-type]
