@@ -6,6 +6,9 @@ whether it was made or filled with zeros before.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 
 from revtrace.passes.effects import Buffers, buffers, touched
@@ -27,15 +30,36 @@ def firsttouch(program: Program) -> Program:
 
     def block(old: Block) -> Block:
         stmts: list[Stmt | None] = [map_blocks(s, block) for s in old.stmts]
+        uses = _Uses(stmts, memory)
         for at, stmt in enumerate(stmts):
             if isinstance(stmt, Op):
-                _settle(stmts, at, stmt, where, memory)
+                _settle(stmts, at, stmt, where, uses)
         return Block(tuple(s for s in stmts if s is not None), old.results)
 
     return Program(program.name, program.inputs, block(program.body))
 
 
-def _settle(stmts: list[Stmt | None], at: int, zeros: Op, where: Scopes, memory: Buffers) -> None:
+class _Uses:
+    """Where the statements of a block use buffers: found once, since many buffers come by the same statements."""
+
+    def __init__(self, stmts: Sequence[Stmt | None], memory: Buffers) -> None:
+        self.memory = memory
+        self.touching: dict[Var, list[int]] = defaultdict(list)
+        self.handed: dict[Operand, list[int]] = defaultdict(list)
+        for k, stmt in enumerate(stmts):
+            assert stmt is not None
+            for cls in memory.touched(stmt):
+                self.touching[cls].append(k)
+            for array in getattr(stmt, "inits", ()):
+                self.handed[array].append(k)
+
+    def after(self, at: int, array: Var) -> list[int]:
+        """Return the statements after one that touch an array's buffer or hand the array on to their iterations."""
+        places = self.touching.get(self.memory.find(array), []), self.handed.get(array, [])
+        return sorted({k for found in places for k in found[bisect_right(found, at) :]})
+
+
+def _settle(stmts: list[Stmt | None], at: int, zeros: Op, where: Scopes, uses: _Uses) -> None:
     """Treat one operation that makes, or fills, a buffer with zeros."""
     array: Operand | None
     if zeros.name == "alloc" and zeros.attr("zeros"):
@@ -49,16 +73,14 @@ def _settle(stmts: list[Stmt | None], at: int, zeros: Op, where: Scopes, memory:
     else:
         return
     assert isinstance(array, Var)
+    memory = uses.memory
     cls = memory.find(array)
-    for k in range(at + 1, len(stmts)):
+    for k in uses.after(at, array):
         loop = stmts[k]
         if loop is None:
             continue
-        # Remembered for each statement: many buffers come by the same ones.
         if cls not in memory.touched(loop):
-            if array in _handed(loop):
-                return
-            continue
+            return
         found = [t for t in touched(loop) if not isinstance(t.array.type, Stack) and memory.find(t.array) is cls]
         if len({id(t.op) for t in found}) != 1 or not isinstance(loop, For) or found[0].array is not array:
             return
@@ -72,11 +94,6 @@ def _settle(stmts: list[Stmt | None], at: int, zeros: Op, where: Scopes, memory:
         settings = tuple((name, False if name == "zeros" else value) for name, value in alloc.attrs)
         stmts[at] = Op(alloc.name, alloc.args, alloc.out, settings, alloc.loc)
         return
-
-
-def _handed(stmt: Stmt) -> tuple[Operand, ...]:
-    """Return the arrays a region is given as carried values."""
-    return getattr(stmt, "inits", ())
 
 
 def stored(loop: For, op: Op, alloc: Op, axes: list[tuple[Var, For]], where: Scopes) -> For | None:
