@@ -208,7 +208,7 @@ def _stretched(lines: Any, before: Any, after: Any, low: Any, high: Any) -> Any:
     j = np.arange(after).reshape((-1,) + (1,) * (lines.ndim - 1))
     rising = low + i * ((lines[0] - low) / max(before, 1))
     falling = high + (after - 1 - j) * ((lines[-1] - high) / max(after, 1))
-    return np.concatenate((rising, lines, falling))
+    return np.concatenate((rising.astype(lines.dtype), lines, falling.astype(lines.dtype)))
 
 
 @define(np.pad)
@@ -231,27 +231,29 @@ def pad(
         refuse("np.pad with a function", "it would be called on parts of the array", "fill the margins by slices")
     if mode in ("constant", "empty"):
         return _surrounded(array, widths, _pairs(constant_values, array.ndim))
-    if reflect_type != "even" or stat_length is not None:
-        refuse("np.pad with reflect_type or stat_length", "it has no rule", "fill the margins by slices")
+    if reflect_type != "even":
+        refuse("np.pad with reflect_type", "it has no rule", "fill the margins by slices")
+    lengths = _pairs(stat_length, array.ndim)
     ends = _pairs(end_values, array.ndim)
     for axis in range(array.ndim):
         before, after = widths[axis]
         lines = np.moveaxis(array, axis, 0)
         n = lines.shape[0]
+        if n == 0 and (before > 0 or after > 0):
+            raise ValueError("can't extend empty axis 0 using modes other than 'constant' or 'empty'")
         if mode in ("edge", "wrap", "reflect", "symmetric"):
-            if n == 0 and (before > 0 or after > 0):
-                raise ValueError("can't extend empty axis 0 using modes other than 'constant' or 'empty'")
             lines = lines[_mirrored(n, before, after, mode)]
         elif mode == "linear_ramp":
             if array.dtype.kind not in "fc":
                 refuse("np.pad of integers with mode='linear_ramp'")
             lines = _stretched(lines, before, after, ends[axis][0], ends[axis][1])
-        elif mode in ("maximum", "minimum", "mean"):
-            statistic: Any = {"maximum": np.max, "minimum": np.min, "mean": np.mean}[mode]
-            if mode == "mean" and array.dtype.kind not in "fc":
-                refuse("np.pad of integers with mode='mean'")
-            level = statistic(lines, axis=0, keepdims=True)
-            parts = [np.broadcast_to(level, (k, *lines.shape[1:])) for k in (before, after)]
+        elif mode in ("maximum", "minimum", "mean", "median"):
+            statistic: Any = {"maximum": np.max, "minimum": np.min, "mean": np.mean, "median": np.median}[mode]
+            if mode in ("mean", "median") and array.dtype.kind not in "fc":
+                refuse(f"np.pad of integers with mode={mode!r}")
+            first, last = [n if k is None else min(k, n) for k in lengths[axis]]
+            levels = [statistic(part, axis=0, keepdims=True) for part in (lines[:first], lines[n - last :])]
+            parts = [np.broadcast_to(levels[k], (widths[axis][k], *lines.shape[1:])) for k in range(2)]
             lines = np.concatenate((parts[0], lines, parts[1]))
         else:
             refuse("np.pad in this mode", "it has no rule", "build the array by concatenation")

@@ -118,7 +118,7 @@ def _quantiles(
         require(n > 0, "a quantile of nothing")
     lines = np.sort(rows, axis=1)
     sizes = np.sum(~np.isnan(rows), axis=1)
-    found = np.full((points.shape[0], count), np.nan, dtype=a.dtype)
+    found = np.full((points.shape[0], count), np.nan, dtype=np.result_type(a, q) if q.ndim else a.dtype)
     for j in range(points.shape[0]):
         for i in range(count):
             m = sizes[i]
@@ -187,6 +187,8 @@ def bincount(x: Any, /, weights: Any = None, minlength: Any = 0) -> Any:
             counts[x[i]] += 1
         return counts
     weights = np.asarray(weights)
+    if weights.dtype.kind == "c":
+        raise TypeError("Cannot cast array data from dtype('complex128') to dtype('float64')")
     if weights.shape[0] != n:
         raise ValueError("The weights and list don't have the same length.")
     sums = np.zeros(size)

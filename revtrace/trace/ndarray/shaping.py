@@ -13,7 +13,7 @@ from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.ndarray import arrays, assignment, folds, subscripts
 from revtrace.trace.ndarray.arrays import flat_index, split_index
 from revtrace.trace.ndarray.convert import as_array, as_array_or_number, shape_argument
-from revtrace.trace.numpy.reductions import axes_of
+from revtrace.trace.numpy.reductions import axes_of, reduced_axes
 from revtrace.trace.objects import containers
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
@@ -185,6 +185,9 @@ def _transpose(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | Non
 @on(np.squeeze)
 def _squeeze(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     a, axis = signature("a", axis=NONE)(args, kwargs)
+    if isinstance(a, Num) and not a.weak:
+        reduced_axes(t, st, axis, 0)
+        return a
     view = arrays.settle(t, array_of(t, st, a))
     if isinstance(axis, Static) and axis.value is None:
         # A result of fewer axes is of another type: what is one in this call must be known to be one.
@@ -195,7 +198,7 @@ def _squeeze(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None)
             if not isinstance(n, Const):
                 t.check(t.b.compare("ne", n, ONE), "broadcast")
     else:
-        axes = axes_of(t, st, axis, view.ndim)
+        axes = reduced_axes(t, st, axis, view.ndim)
     for k in sorted(axes, reverse=True):
         arrays.agree(t, view.shape[k], ONE)
         view = subscripts.fix_axis(t, view, k, ZERO, True)
@@ -243,6 +246,9 @@ def _flip(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
 def _flipper(fixed: int | None) -> Any:
     def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
         a, axis = signature("m", axis=NONE if fixed is None else Static(fixed))(args, kwargs)
+        if isinstance(a, Num) and not a.weak:
+            axes_of(t, st, axis, 0)
+            return a
         view = arrays.settle(t, array_of(t, st, a))
         axes = axes_of(t, st, axis, view.ndim)
         keys: list[Any] = [Static(slice(None, None, -1) if k in axes else slice(None)) for k in range(view.ndim)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from revtrace.program.nodes import Operand, const
+from revtrace.program.nodes import Const, Operand, const
 from revtrace.trace import numbers
 from revtrace.trace.callables.functions import Args, Kwargs, method_handler, on, refused, signature
 from revtrace.trace.ndarray import arrays, subscripts
@@ -41,6 +41,8 @@ def _slider(flip: bool, default: str) -> Any:
             raise PythonRaise(ValueError("object too deep for desired array"))
         x, y = (w if w.ndim else subscripts.new_axis(w, 0) for w in (x, y))
         n, m = x.shape[0], y.shape[0]
+        if any(isinstance(k, Const) and k.value == 0 for k in (n, m)):
+            raise PythonRaise(ValueError("an argument cannot be empty"))
         if mode.value != "full":
             why = f"the lengths of arrays convolved with mode={mode.value!r} must be known"
             n, m = t.pins.all_known(t, (n, m), why)
@@ -187,6 +189,9 @@ def _of_elements(t: Tracer, st: State, f: Vectorized, args: Args, kwargs: Kwargs
         return Num(t.b.cast(found.operand, np.dtype(f.otypes[place]).str[1:]), False) if f.otypes else found
 
     values = [as_array_or_number(t, st, given[k]) for k in varied]
+    sizes = [n for v in values if arrays.is_array(v) for n in v.shape]
+    if not f.otypes and any(isinstance(n, Const) and n.value == 0 for n in sizes):
+        raise PythonRaise(ValueError("cannot call `vectorize` on size 0 inputs unless `otypes` is set"))
 
     def result(place: int) -> Any:
         found = arrays.apply(t, functools.partial(one, place), values)

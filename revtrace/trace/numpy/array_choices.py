@@ -16,7 +16,7 @@ from revtrace.trace.ndarray.elementwise import delivered, primitive, ufunc
 from revtrace.trace.ndarray.subscripts import is_none
 from revtrace.trace.numpy.array_functions import without
 from revtrace.trace.objects import containers
-from revtrace.trace.signals import NeedStatic
+from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import State
 from revtrace.trace.values import NONE, Elementwise, Num, Static, View, is_numeric
 
@@ -184,6 +184,10 @@ def _interp(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) 
 
         return traced(t, st, periodic, (x, xp, fp, period), {})
     knots, values = as_array(t, xp, st), as_array(t, fp, st)
+    points = as_array_or_number(t, st, x)
+    kinds = [v.dtype if arrays.is_array(v) else numbers.as_num(t, v).dtype for v in (points, knots)]
+    if any(kind[0] == "c" for kind in kinds):
+        raise PythonRaise(TypeError("Cannot cast array data from dtype('complex128') to dtype('float64')"))
     n = knots.shape[0]
     one = const(1, "i8")
 
@@ -225,7 +229,7 @@ def _interp(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) 
         inner = numbers.select(t, numbers.compare(t, "<", point, first_x).operand, first, inner)
         return numbers.select(t, numbers.compare(t, ">", point, last_x).operand, final, inner)
 
-    found = arrays.apply(t, at, (as_array_or_number(t, st, x),))
+    found = arrays.apply(t, at, (points,))
     if isinstance(found, Elementwise):
         return replace(found, reads=(*found.reads, *(k for k in (knots, values) if isinstance(k, View))), moved=True)
     return found

@@ -171,6 +171,8 @@ def _position_handler(name: str) -> Any:
 
     def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
         a, axis, out, keepdims = bind(args, kwargs)
+        if arrays.is_array(out) and not np.can_cast(np.dtype(out.dtype), np.int64, "safe"):
+            raise PythonRaise(TypeError(f"Cannot cast array data from {np.dtype(out.dtype)!r} to dtype('int64')"))
         return delivered(t, st, position(t, st, a, axis, name, flag_of(keepdims)), out)
 
     return handler

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from revtrace.program.nodes import Const
 from revtrace.trace import numbers
 from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.ndarray import arrays, assignment, subscripts
 from revtrace.trace.ndarray.convert import as_array_or_number, dtype_argument, length_value
 from revtrace.trace.ndarray.elementwise import delivered, primitive
 from revtrace.trace.numpy.reductions import all_chosen, axes_of, chosen, counted, flag_of, is_given, prepared, sum_of
+from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
 from revtrace.trace.values import NONE, Num, Static, Tup
 
@@ -80,16 +82,18 @@ def _average(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None)
         kind = found.dtype if arrays.is_array(found) else numbers.as_num(t, found).dtype
         total: Any = Num(t.b.cast(numbers.as_num(t, _items_along(t, st, value, axis)).operand, kind), False)
     else:
-        given = arrays.settle(t, as_array_or_number(t, st, weights))
+        given = prepared(t, st, weights)
+        if any(isinstance(n, Const) and n.value == 0 for n in given.shape):
+            raise PythonRaise(ZeroDivisionError("Weights sum to zero, can't be normalized"))
         if given.ndim == 1 and value.ndim > 1:
             (k,) = axes_of(t, st, axis, value.ndim)
             for _ in range(value.ndim - 1 - k):
                 given = subscripts.new_axis(given, given.ndim)
         total = sum_of(
-            t, st, arrays.settle(t, binary(t, st, "+", given, binary(t, st, "*", value, Static(0.0)))), axis, None, keep
+            t, st, prepared(t, st, binary(t, st, "+", given, binary(t, st, "*", value, Static(0.0)))), axis, None, keep
         )
         found = binary(
-            t, st, "/", sum_of(t, st, arrays.settle(t, binary(t, st, "*", value, given)), axis, None, keep), total
+            t, st, "/", sum_of(t, st, prepared(t, st, binary(t, st, "*", value, given)), axis, None, keep), total
         )
     if not flag_of(returned):
         return found

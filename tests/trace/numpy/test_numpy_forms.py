@@ -85,6 +85,31 @@ def test_form(expression: str) -> None:
         check(expression)
 
 
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "np.average(x[:0], weights=x[:0])",
+        "np.argmax(x, out=np.zeros(())) * x[0]",
+        "np.convolve(x[:0], x)",
+        "np.correlate(x, x[:0])",
+        "np.vectorize(lambda t: t * t)(x[:0])",
+        "np.interp(x * 1j, x, x)",
+        "np.interp(x, x * 1j, x)",
+        "np.bincount([0, 1], weights=x[:2] * 1j)",
+        "np.pad(x[:0], 3, mode='mean')",
+    ],
+)
+def test_exception(expression: str) -> None:
+    f = eval(f"lambda x: {expression}", {"np": np})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(Exception) as expected:
+            f(VALUES["x"].copy())
+        with override(interpret=True, cache=False), pytest.raises(expected.type) as found:
+            revtrace.vjp(f, VALUES["x"].copy())
+    assert found.type is expected.type
+
+
 @pytest.mark.parametrize("expression", FORMS[::97])
 def test_compiled(expression: str) -> None:
     with override(interpret=False, cache=False):
