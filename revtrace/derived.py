@@ -32,15 +32,24 @@ __all__ = ["Derived", "Recent", "recipe_of", "shared_table"]
 
 
 class Recent:
-    """The last values made, by key; safe for threads."""
+    """The last values made, by key; safe for threads.
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
+    Parameters
+    ----------
+    limit : int
+        How many values are kept.
+    most : int
+        How many bytes they may keep alive, the last one apart.
+    """
+
+    def __init__(self, limit: int, most: int = sys.maxsize) -> None:
+        self.limit, self.most = limit, most
         self._values: OrderedDict[Any, Any] = OrderedDict()
+        self._sizes: dict[Any, int] = {}
         self._lock = threading.Lock()
 
-    def get(self, key: Any, make: Callable[[], Any]) -> Any:
-        """Return the value of a key, made now if it is not there."""
+    def get(self, key: Any, make: Callable[[], Any], size: int = 0) -> Any:
+        """Return the value of a key, made now if it is not there; it keeps alive so many bytes."""
         with self._lock:
             value = self._values.get(key)
             if value is not None:
@@ -49,29 +58,42 @@ class Recent:
         made = make()
         with self._lock:
             value = self._values.setdefault(key, made)
-            while len(self._values) > self.limit:
-                self._values.popitem(last=False)
+            self._sizes[key] = size
+            while len(self._values) > self.limit or (len(self._values) > 1 and sum(self._sizes.values()) > self.most):
+                self._sizes.pop(self._values.popitem(last=False)[0])
             return value
 
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
             self._values.clear()
+            self._sizes.clear()
 
 
 # Functions with a closure may hold large data alive: fewer of them are remembered.
 _tables = Recent(1024)
-_closures = Recent(64)
+_closures = Recent(64, 1 << 26)
 _traces: WeakValueDictionary[int, Traces] = WeakValueDictionary()
 """By the function's identity."""
 
 
 def shared_table(function: FunctionType, steps: tuple[Step, ...], settings: Settings, skipped: int) -> Table:
     """Return the table of a function under derivatives, the same one every time."""
-    recent = _tables if function.__closure__ is None else _closures
+    recent, size = (_tables, 0) if function.__closure__ is None else (_closures, _captured(function))
     key = (id(function), steps, settings, skipped)  # the table keeps the function alive
-    table: Table = recent.get(key, lambda: Table(function, steps, settings, skipped, _traces_of(function)))
+    table: Table = recent.get(key, lambda: Table(function, steps, settings, skipped, _traces_of(function)), size)
     return table
+
+
+def _captured(function: FunctionType) -> int:
+    """Return how many bytes the arrays take that a function closes over."""
+    size = 0
+    for cell in function.__closure__ or ():
+        try:
+            size += getattr(cell.cell_contents, "nbytes", 0)
+        except ValueError:
+            continue
+    return size
 
 
 def _traces_of(function: FunctionType) -> Traces:

@@ -462,3 +462,23 @@ def test_derivatives_of_matrices_are_refused() -> None:
     for f in (decorated.jacobian, decorated.hessian, ~decorated):
         with pytest.raises(UnsupportedError, match=r"hessian\(f\)"):
             revtrace.grad(f)
+
+
+def test_large_arrays_of_closures_are_not_all_kept_alive() -> None:
+    def made(k: int) -> tuple[Any, weakref.ref[Any]]:
+        w = np.full(4_000_000, float(k))
+
+        def f(x: Any) -> Any:
+            return x * w[0]
+
+        return f, weakref.ref(w)
+
+    alive = []
+    with config.override(interpret=True, cache=False):
+        for k in range(5):
+            f, kept = made(k)
+            assert revtrace.grad(f)(1.0) == float(k)
+            alive.append(kept)
+    del f
+    gc.collect()
+    assert sum(kept() is not None for kept in alive) <= 2

@@ -38,6 +38,28 @@ def arms(size):
     return _made([*lines, "    else: y = x", "    return y"], "f")
 
 
+def layers(count):
+    """Return a network of equal layers, each with weights of its own, and its arguments."""
+    rng = np.random.default_rng(0)
+    weights = [[0.3 * rng.normal(size=(6, 6)) for _ in range(4)] for _ in range(count)]
+
+    def normal(x):
+        return (x - x.mean(axis=-1, keepdims=True)) / np.sqrt(x.var(axis=-1, keepdims=True) + 1e-5)
+
+    def layer(x, a, b, c, d):
+        h = normal(x)
+        e = np.exp((h @ a) @ (h @ b).T)
+        x = x + e / e.sum(axis=-1, keepdims=True) @ (h @ c)
+        return x + np.tanh(normal(x) @ d)
+
+    def network(x):
+        for w in weights:
+            x = layer(x, *w)
+        return (x * x).sum()
+
+    return network, (rng.normal(size=(5, 6)),)
+
+
 CASES = {"straight_100": (straight, 100), "straight_1000": (straight, 1000), "series_60": (series, 60)} | {
     "series_1000": (series, 1000),
     "arms_200": (arms, 200),
@@ -98,3 +120,24 @@ class FirstCall:
     def time_value_and_gradient(self, name):
         with revtrace.config.override(cache=False):
             revtrace.value_and_grad(self.function, argnums=(0, 1))(0.3, 0.7)
+
+
+class Compiled:
+    """Seconds of the first call where large programs are compiled at once, nothing on disk; lines of the source."""
+
+    params = ("straight_1000", "arms_200", "layers_6")
+    param_names = ("function",)
+    timeout = 300
+    number = 1
+    repeat = (1, 3, 30.0)
+    warmup_time = 0
+    version = "1"
+
+    def setup(self, name):
+        self.function, self.arguments = (
+            layers(6) if name == "layers_6" else (CASES[name][0](CASES[name][1]), (0.3, 0.7))
+        )
+
+    def time_value_and_gradient(self, name):
+        with revtrace.config.override(cache=False, large=10**9):
+            revtrace.value_and_grad(self.function)(*self.arguments)

@@ -25,7 +25,7 @@ from revtrace.passes.plan import Answer
 from revtrace.program import nodes
 from revtrace.program import types as kinds
 from revtrace.trace import record
-from revtrace.trace.constants import frozen
+from revtrace.trace.constants import contents, frozen
 from revtrace.trace.record import SHORT, Guard, fetch, lengths_fixed
 
 __all__ = ["bare", "dumped", "fact", "guard_now", "loaded", "module_named"]
@@ -194,6 +194,7 @@ _READINGS: dict[str, Callable[[Any], Any]] = {
     "len": len,
     "keys": tuple,
     "data": frozen,
+    "contents": contents,
     "members": frozenset,
     "shape": lambda x: x.shape,
     "lengths": lambda x: lengths_fixed(x.shape),
@@ -213,6 +214,9 @@ def guard_now(guard: Guard, arguments: Mapping[str, Any]) -> Guard:
     source, kind = guard.source, guard.kind
     if kind in _RELATIONS:
         return guard
+    if kind == "holds":
+        module = fetch(source, arguments)
+        return replace(guard, value=tuple((name, vars(module)[name]) for name, _ in guard.value))
     reading = _READINGS.get(kind)
     if reading is None:
         raise NotPortableError(f"a guard of the kind {kind}")
@@ -221,7 +225,8 @@ def guard_now(guard: Guard, arguments: Mapping[str, Any]) -> Guard:
 
 def fact(guard: Guard, content: Content, arguments: Mapping[str, Any]) -> bytes:
     """Return the hash of what a guard says."""
-    if guard.kind in _RELATIONS:
+    if guard.kind in _RELATIONS or guard.kind == "holds":
+        # What modules hold is compared for all that was read of them, see `revtrace.trace.reliance`.
         return b""
     if guard.kind == "code":
         return content.of(fetch(guard.source, arguments))
@@ -230,4 +235,6 @@ def fact(guard: Guard, content: Content, arguments: Mapping[str, Any]) -> bytes:
 
 def bare(guard: Guard) -> Guard:
     """Return a guard as it is written: without the object it compares with."""
+    if guard.kind == "holds":
+        return replace(guard, value=tuple((name, None) for name, _ in guard.value))
     return guard if guard.kind in _RELATIONS else replace(guard, value=None)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from revtrace.calls import clocks, draws, factorisations, fft, scipy_linalg, spectra, systems
+from revtrace.calls import clocks, draws, factorisations, fft, scipy_linalg, sparse, spectra, systems
 
-__all__ = ["clocks", "draws", "factorisations", "fft", "scipy_linalg", "spectra", "systems"]
+__all__ = ["clocks", "draws", "factorisations", "fft", "scipy_linalg", "sparse", "spectra", "systems"]

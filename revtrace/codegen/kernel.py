@@ -28,10 +28,12 @@ from revtrace.codegen import door, native, pool
 from revtrace.codegen.emit import Source
 from revtrace.codegen.expressions import NUMPY
 from revtrace.codegen.external import linked, register
+from revtrace.codegen.inner import again, part
 from revtrace.codegen.intrinsics import DTYPES, FUNCTIONS
 from revtrace.codegen.memory import accessors
 from revtrace.codegen.objects import builtin, export
 from revtrace.codegen.outputs import SLOTS
+from revtrace.codegen.parts import divided
 from revtrace.codegen.pipeline import Pipeline
 from revtrace.codegen.signals import Bail, Deopt
 from revtrace.codegen.vecmath import available
@@ -124,8 +126,10 @@ def compile_source(source: Source, signature: tuple[Any, ...]) -> Kernel:
     with global_compiler_lock:
         export()
         pool.export()
-        result = compile_extra(typing, context, _function(source), arguments, None, flags, {}, pipeline_class=Pipeline)
-        library = result.library
+        library = context.codegen().create_library(_unique(source))
+        library.enable_object_caching()
+        function = _function(source, flags, library)
+        result = compile_extra(typing, context, function, arguments, None, flags, {}, library, Pipeline)
         # As the flags made it: with reference counting.
         context = result.target_context
         with context.push_code_library(library):
@@ -177,13 +181,43 @@ def calls_vectors(source: Source) -> bool:
     return available() and any(f"v{name}(" in source.text for name in MATH)
 
 
-def _function(source: Source) -> Any:
+def _unique(source: Source) -> str:
+    """Return a name for symbols made of a source: one loaded from disk must not meet another of its name."""
+    return f"{source.name}_{hashlib.sha256(repr(source).encode()).hexdigest()[:16]}"
+
+
+def _function(source: Source, flags: Flags, library: Any) -> Any:
     """Return generated code as a Python function, with what it calls."""
-    namespace: dict[str, Any] = {"__name__": __name__}
-    text, functions = _by_buffer(source)
-    namespace.update(functions)
+    text, divisions = divided(source.text)
+    held = {name: frozenset(numbers) for name, numbers in source.buffers}
+    namespace = _namespace(source)
+    known: dict[Any, Any] = {}
+    for k, each in enumerate(divisions):
+        inside = {new: held[name] for name, new in each.names.items() if name in held}
+        own, functions = _by_buffer(each.text, inside)
+        key = own, tuple(sorted((name, id(f)) for name, f in functions.items()))
+        if key not in known:
+            made = _defined(own, "part", f"{_unique(source)}_{k}", namespace | functions)
+            known[key] = part(made, flags, library)
+        namespace[each.name] = known[key]
     words = set(re.findall(r"[A-Za-z_]\w*", text))
-    known = {"math": math, "cmath": cmath, "np": np, "inf": math.inf, "nan": math.nan, "Bail": Bail, "Deopt": Deopt}
+    text, functions = _by_buffer(text, {name: numbers for name, numbers in held.items() if name in words})
+    return _defined(text, source.name, _unique(source), namespace | functions)
+
+
+def _defined(text: str, name: str, qualified: str, namespace: dict[str, Any]) -> Any:
+    """Return the function that a text defines."""
+    exec(compile(text, f"<revtrace {qualified}>", "exec"), namespace)
+    function = namespace[name]
+    function.__qualname__ = qualified
+    return function
+
+
+def _namespace(source: Source) -> dict[str, Any]:
+    """Return what generated code calls, by name."""
+    namespace: dict[str, Any] = {"__name__": __name__, "again": again, "Bail": Bail}
+    words = set(re.findall(r"[A-Za-z_]\w*", source.text))
+    known = {"math": math, "cmath": cmath, "np": np, "inf": math.inf, "nan": math.nan, "Deopt": Deopt}
     namespace.update({w: known[w] for w in words & known.keys()})
     namespace.update({w: DTYPES[w] for w in words & DTYPES.keys()})
     vector = functions_of_vectors()
@@ -197,18 +231,17 @@ def _function(source: Source) -> Any:
         namespace.update({name: of_call(spec) for name, spec in source.calls})
     namespace.update({name: linked(name, njit(error_model="numpy"), _linked) for name in source.runtime})
     namespace.update({name: DTYPES[NUMPY[dtype]](value) for name, dtype, value in source.constants})
-    exec(compile(text, f"<revtrace {source.name}>", "exec"), namespace)
-    function = namespace[source.name]
-    # numba names symbols after the function; one loaded from disk must not meet another of its name.
-    digest = hashlib.sha256(repr(source).encode()).hexdigest()
-    function.__qualname__ = f"{source.name}_{digest[:16]}"
-    return function
+    return namespace
 
 
-def _by_buffer(source: Source) -> tuple[str, dict[str, Any]]:
-    """Give each access the function for its array's buffers; return the text and these functions."""
-    held = {name: frozenset(numbers) for name, numbers in source.buffers}
-    every = frozenset().union(*held.values())
+def _by_buffer(text: str, held: dict[str, frozenset[int]]) -> tuple[str, dict[str, Any]]:
+    """Give each access the function for its array's buffers; return the text and these functions.
+
+    Buffers are numbered as they come: code that does the same gets the same functions.
+    """
+    order = {n: k for k, n in enumerate(dict.fromkeys(n for numbers in held.values() for n in sorted(numbers)))}
+    held = {name: frozenset(order[n] for n in numbers) for name, numbers in held.items()}
+    every = frozenset(order.values())
     kinds = {numbers: k for k, numbers in enumerate(dict.fromkeys(held.values()))}
     functions: dict[str, Any] = {}
 
@@ -221,4 +254,4 @@ def _by_buffer(source: Source) -> tuple[str, dict[str, Any]]:
         functions[name] = accessors(numbers, every - numbers)[m.group(1)]
         return f"{name}({m.group(2)},"
 
-    return re.sub(r"\b(at|put|bump)\((\w+),", renamed, source.text), functions
+    return re.sub(r"\b(at|put|bump)\((\w+),", renamed, text), functions

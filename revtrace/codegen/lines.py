@@ -38,7 +38,7 @@ _WORDS = """
     at put bump acc fused sel wrap inb area trips imin imax small medium tiny around largest least
     largest_number least_number
     empty zeros output output_zeros outputs fill copy copyto same newstack entries larger grow keep
-    one_by_one scratch
+    one_by_one scratch again
     math cmath np inf nan Bail Deopt failed need
 """
 

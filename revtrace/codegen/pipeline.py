@@ -29,7 +29,9 @@ __all__ = ["Pipeline"]
 def remembering(context: Any) -> Iterator[None]:
     """Let a typing context resolve calls of the same types once: generated code has many calls of few kinds."""
     known: dict[Any, Any] = {}
-    resolve = context.resolve_function_type
+    # Another compilation's, which this one is made in.
+    outer = vars(context).get("resolve_function_type")
+    resolve = type(context).resolve_function_type.__get__(context)
 
     def resolved(function: Any, args: Any, kws: Any) -> Any:
         # Slices cannot be hashed in every release.
@@ -47,6 +49,8 @@ def remembering(context: Any) -> Iterator[None]:
         yield
     finally:
         del context.resolve_function_type
+        if outer is not None:
+            context.resolve_function_type = outer
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)

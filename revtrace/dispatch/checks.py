@@ -7,12 +7,13 @@ call to other specialisations, by ``break``, where its fact does not hold.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import itemgetter
 from types import FunctionType
 from typing import Any
 
 from revtrace.dispatch.signature import is_name
 from revtrace.errors import InternalError
-from revtrace.trace.constants import same, same_data, same_defaults
+from revtrace.trace.constants import contents, same, same_data, same_defaults
 from revtrace.trace.record import Arg, Attr, Cell, Fixed, Global, Guard, Item, Source, shape_differs
 
 __all__ = ["Checks"]
@@ -132,10 +133,16 @@ class Checks:
             case "data":
                 known = self.constant(value, "data")
                 self.unless(f"{x} is not {known} and not {self.constant(same_data)}({x}, {known})")
+            case "contents":
+                known = self.constant(value, "contents")
+                self.unless(f"not {self.constant(same)}({self.constant(contents)}({x}), {known})")
             case "members":
                 self.unless(f"{x} != {self.constant(value, 'members')}")
             case "lacks":
                 self.unless(f"not {self.constant(value, 'names')}.isdisjoint({x})")
+            case "holds":
+                assert isinstance(guard.source, Fixed)
+                self.holds(value, guard.source.value.__dict__)
             case "same":
                 for other in value:
                     self.unless(f"{x} is not {self.path(other)}")
@@ -149,6 +156,17 @@ class Checks:
                 self.defaults(f"{x}.__kwdefaults__", keywords)
             case _:
                 raise InternalError(f"unknown guard {guard.kind!r}")
+
+    def holds(self, value: tuple[tuple[str, Any], ...], names: Mapping[str, Any]) -> None:
+        """Write the check that a module has the same objects under some names, all of them read at once."""
+        space = self.constant(names, "names")
+        if len(value) == 1:
+            ((name, known),) = value
+            self.unless(f"{space}[{name!r}] is not {self.constant(known, by_name=True)}")
+            return
+        # Tuples of the same objects are equal without a comparison of any.
+        read = self.constant(itemgetter(*(name for name, _ in value)), "read")
+        self.unless(f"{read}({space}) != {self.constant(tuple(known for _, known in value), 'held')}")
 
     def defaults(self, x: str, value: Any) -> None:
         """Write the check that a function's defaults are the same objects."""

@@ -13,7 +13,7 @@ from revtrace.containers import describe
 from revtrace.dispatch.records import Need
 from revtrace.loc import NOWHERE
 from revtrace.program.types import Array, Type
-from revtrace.trace.constants import same, same_data, same_defaults
+from revtrace.trace.constants import contents, same, same_data, same_defaults
 from revtrace.trace.record import SHORT, Arg, Cell, Fixed, Global, Guard, Input, Source, fetch, lengths_fixed, rendered
 
 if TYPE_CHECKING:
@@ -127,6 +127,8 @@ def _guard(guard: Guard, arguments: Mapping[str, Any]) -> str:
             return f"{name} is {_short(value)}, it was {_short(guard.value)}"
         case "data" if not same_data(value, guard.value):
             return f"{name} holds other numbers"
+        case "contents" if not same(contents(value), guard.value):
+            return f"{name} holds something else"
         case "type" if type(value) is not guard.value:
             return f"{name} is {_described(value)}, it was a {getattr(guard.value, '__name__', guard.value)}"
         case "dtype" if getattr(value, "dtype", None) != guard.value:
@@ -150,6 +152,9 @@ def _guard(guard: Guard, arguments: Mapping[str, Any]) -> str:
         case "lacks" if not guard.value.isdisjoint(value):
             owner = name.removesuffix(".__dict__")
             return f"{owner} has {', '.join(sorted(guard.value & value.keys()))} of its own, it had not"
+        case "holds":
+            changed = [attr for attr, known in guard.value if vars(value).get(attr, guard) is not known]
+            return f"{', '.join(f'{name}.{attr}' for attr in changed)} is another object" if changed else ""
         case "absent":
             return f"{name} is there, it was not"
         case "same" if any(fetch(other, arguments) is not value for other in guard.value):

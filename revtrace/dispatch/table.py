@@ -76,8 +76,7 @@ class Table:
         self.reasons: deque[str] = deque(maxlen=64)
         self.entries: tuple[Callable[..., Any], ...] = ()
         self.specialisations: tuple[Specialisation, ...] = ()
-        self.primal = not steps
-        self.extra = any(step.kind in ("pullback", "pushforward") for step in steps)
+        self.primal, self.extra = self.maker.primal, self.maker.extra
         # Whether a call may have values of other systems.
         self.hosted = all(step.kind == "gradient" for step in steps)
         self._lock = threading.RLock()

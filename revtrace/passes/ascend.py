@@ -15,7 +15,7 @@ from revtrace.passes.subscripts import Subscripts, subscripts_of
 from revtrace.passes.tape import integer
 from revtrace.program.build import Builder
 from revtrace.program.nodes import Block, For, Op, Operand, Program, Stmt, Var, const, regions, used
-from revtrace.program.rebuild import fresh, map_blocks
+from revtrace.program.rebuild import fresh, map_loops
 
 __all__ = ["ascend"]
 
@@ -36,10 +36,7 @@ class _Turner:
         self.distinct = distinct
 
     def block(self, block: Block) -> Block:
-        stmts: list[Stmt] = []
-        for stmt in block.stmts:
-            stmts += self.turned(stmt) if isinstance(stmt, For) else [map_blocks(stmt, self.block)]
-        return Block(tuple(stmts), block.results)
+        return map_loops(block, self.turned)
 
     def turned(self, loop: For) -> list[Stmt]:
         b = Builder(loop.loc)

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from revtrace.passes.effects import buffers
+from revtrace.passes.effects import buffers, touched
 from revtrace.passes.fold import key
 from revtrace.passes.loopbody import Arrays, Body, innermost
 from revtrace.passes.scopes import defined, scopes
@@ -154,6 +154,9 @@ class _Loop(Body):
         ]:
             return None
         if any(x.start != const(0) for x in set_.loops):
+            return None
+        if any(t.writes and t.array is not u for op in ops for t in touched(op)):
+            # What else it writes, the first nest may read at other places, before it is due.
             return None
         index = tuple(x.index for x in set_.loops)
         late = {v for s in self.stmts[start:last] for v in defined(s)}

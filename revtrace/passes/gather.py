@@ -23,7 +23,7 @@ from revtrace.passes.memory import zero
 from revtrace.passes.scopes import scopes
 from revtrace.passes.stencil import Addition, Recogniser, Stencil, pieces, reach
 from revtrace.passes.subscripts import Subscripts
-from revtrace.passes.tape import integer
+from revtrace.passes.tape import integer, runs
 from revtrace.program.build import Builder
 from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, const
 from revtrace.program.rebuild import clone, fresh, map_blocks
@@ -65,10 +65,10 @@ class _Rewriter(Recogniser):
         # What the last iteration left uncleared is what the first param became.
         last = loop.outs[loop.params.index(_var(s.additions[0].op.args[0]))]
         b = Builder(loop.loc)
-        runs = b.compare("lt" if loop.step > 0 else "gt", loop.start, loop.stop)
+        test = runs(b, loop)
         with b.block() as clear:
             self.clear(b, s, [_bounds(b, x) for x in s.loops], [last])
-        b.append(If(runs, Block(tuple(clear)), Block(()), (), loop.loc))
+        b.append(If(test, Block(tuple(clear)), Block(()), (), loop.loc))
         return [replace(loop, body=Block(stmts, loop.body.results)), *b.stmts]
 
     # rewriting ------------------------------------------------------------------------

@@ -15,11 +15,11 @@ from revtrace.passes.effects import Buffers, buffers
 from revtrace.passes.fold import key
 from revtrace.passes.memory import zero
 from revtrace.passes.scopes import defined, free, is_array, scopes
-from revtrace.passes.tape import integer
+from revtrace.passes.tape import integer, runs
 from revtrace.program.build import Builder
 from revtrace.program.nodes import Block, Const, For, If, Op, Operand, Program, Stmt, Var, While, const, regions, used
 from revtrace.program.rebuild import fresh, substitute
-from revtrace.program.types import BOOL, Array, Scalar
+from revtrace.program.types import Array, Scalar
 from revtrace.rules.core import RULES
 
 __all__ = ["hoist"]
@@ -187,13 +187,13 @@ class _Mover:
             else:
                 yield s
         b = Builder(loop.loc)
-        runs = b.op("lt" if loop.step > 0 else "gt", loop.start, loop.stop, type=BOOL)
+        test = runs(b, loop)
         yield from b.stmts
         outs = [v for s in risky for v in defined(s)]
         inner = {v: Var(v.type, v.name) for v in outs}
         renamed = [_renamed(s, inner) for s in risky]
         zeros = tuple(zero(v) for v in outs)
-        yield If(runs, Block(tuple(renamed), tuple(inner[v] for v in outs)), Block((), zeros), tuple(outs), loop.loc)
+        yield If(test, Block(tuple(renamed), tuple(inner[v] for v in outs)), Block((), zeros), tuple(outs), loop.loc)
 
 
 def _renamed(stmt: Stmt, inner: dict[Var, Var]) -> Stmt:

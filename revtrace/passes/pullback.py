@@ -108,8 +108,8 @@ def _cotangent(op: Op, b: Builder, g: Expr, args: Sequence[Any], k: int) -> Any:
     if op.name == "mul" and op.args[0] is op.args[1]:
         # Both operands' shares at once, the first time.
         return (g + g) * args[0] if k == 0 else None
-    if op.name == "mul" and _is_infinite(op.args[1 - k]):
-        # Bounds that are no bounds: products with them are computed where nothing asks for them.
+    if op.name == "mul" and _is_not_finite(op.args[1 - k]):
+        # Bounds that are no bounds, arrays of NaN (``x * np.nan``) that are then filled: nothing asks for the products.
         absent = b.op("eq", g.operand, const(0, g.dtype), type=BOOL)
         product = g * args[1 - k]
         return Expr(b, b.op("select", absent, const(0, g.dtype), product.operand, type=op.out.type))
@@ -119,8 +119,8 @@ def _cotangent(op: Op, b: Builder, g: Expr, args: Sequence[Any], k: int) -> Any:
         raise refused(op, error) from None
 
 
-def _is_infinite(x: Operand) -> bool:
-    return isinstance(x, Const) and isinstance(x.value, float) and math.isinf(x.value)
+def _is_not_finite(x: Operand) -> bool:
+    return isinstance(x, Const) and isinstance(x.value, float) and not math.isfinite(x.value)
 
 
 def _cast_back(b: Builder, g: Expr, source: Operand) -> Any:

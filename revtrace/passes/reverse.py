@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from revtrace.passes.activity import activity
 from revtrace.passes.backward import Sweeps
 from revtrace.passes.checkpoint import segmented
+from revtrace.passes.choices import choices
 from revtrace.passes.clearing import needless
 from revtrace.passes.demand import Demand
 from revtrace.passes.effects import Buffers, buffers
@@ -69,7 +70,7 @@ def reverse(
     Plan
         Where the primal values came from.
     """
-    program = selection(program)
+    program = choices(selection(program))
     inputs = [program.inputs[k] for k in active_inputs]
     outputs = [program.body.results[k] for k in active_outputs]
     program = numbered(program)

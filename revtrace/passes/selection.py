@@ -18,7 +18,7 @@ from revtrace.passes.scopes import Scopes, free, is_array, is_float, scopes
 from revtrace.passes.tape import integer
 from revtrace.program.build import Builder
 from revtrace.program.nodes import Block, For, If, Op, Operand, Program, Stmt, Var, const, regions, used
-from revtrace.program.rebuild import clone, fresh, map_blocks
+from revtrace.program.rebuild import clone, fresh, map_loops
 from revtrace.program.types import BOOL, INT, Scalar
 from revtrace.rules.core import RULES
 
@@ -53,10 +53,7 @@ class _Rewriter:
         self.memory = memory
 
     def block(self, block: Block) -> Block:
-        stmts: list[Stmt] = []
-        for stmt in block.stmts:
-            stmts += self.loop(stmt) if isinstance(stmt, For) else [map_blocks(stmt, self.block)]
-        return Block(tuple(stmts), block.results)
+        return map_loops(block, self.loop)
 
     def loop(self, loop: For) -> list[Stmt]:
         choices = [c for k in range(len(loop.params)) if (c := self.choice(loop, k)) is not None]

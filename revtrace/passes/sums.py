@@ -12,10 +12,10 @@ from revtrace.passes.effects import Buffers, buffers, touched
 from revtrace.passes.memory import zero
 from revtrace.passes.scopes import Scopes, free, is_float, scopes
 from revtrace.passes.subscripts import Subscripts, subscripts_of
+from revtrace.passes.tape import runs
 from revtrace.program.build import Builder
 from revtrace.program.nodes import Block, Const, For, If, Op, Program, Stmt, Var
-from revtrace.program.rebuild import fresh, map_blocks
-from revtrace.program.types import BOOL
+from revtrace.program.rebuild import fresh, map_loops
 
 __all__ = ["sums"]
 
@@ -33,10 +33,7 @@ class _Sums:
         self.subscripts = Subscripts(where)
 
     def block(self, block: Block) -> Block:
-        stmts: list[Stmt] = []
-        for stmt in block.stmts:
-            stmts += self.loop(stmt) if isinstance(stmt, For) else [map_blocks(stmt, self.block)]
-        return Block(tuple(stmts), block.results)
+        return map_loops(block, self.loop)
 
     def loop(self, loop: For) -> list[Stmt]:
         outer = free(loop.body, (loop.index, *loop.params))
@@ -53,14 +50,14 @@ class _Sums:
         inner = self.block(loop.body)
         if not found or loop.exits:
             return [replace(loop, body=inner)]
-        b, after = Builder(loop.loc), Builder(loop.loc)
-        params, outs, results = [], [], []
+        b = Builder(loop.loc)
+        params, outs, results, additions = [], [], [], []
         for s in found:
             p, out = Var(s.args[1].type, "bar"), Var(s.args[1].type, "bar")
             params.append(p)
             outs.append(out)
             results.append(b.op("accum", p, s.args[1]))
-            after.append(Op("addto", (s.args[0], out, *s.args[2:]), None, s.attrs, s.loc))
+            additions.append(Op("addto", (s.args[0], out, *s.args[2:]), None, s.attrs, s.loc))
         gone = {id(s) for s in found}
         stmts = (*(s for s in inner.stmts if id(s) not in gone), *b.stmts)
         made = replace(
@@ -71,9 +68,9 @@ class _Sums:
             body=Block(stmts, (*inner.results, *results)),
         )
         # Where it does not run there may be no such element.
-        test = Builder(loop.loc)
-        runs = test.op("lt" if loop.step > 0 else "gt", loop.start, loop.stop, type=BOOL)
-        return [made, *test.stmts, If(runs, Block(tuple(after.stmts)), Block(()), (), loop.loc)]
+        after = Builder(loop.loc)
+        after.append(If(runs(after, loop), Block(tuple(additions)), Block(()), (), loop.loc))
+        return [made, *after.stmts]
 
     def alone(self, op: Op, loop: For) -> bool:
         """Whether nothing in a loop reads or sets the element that an operation adds to."""

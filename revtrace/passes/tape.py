@@ -15,7 +15,7 @@ from revtrace.program.build import Builder
 from revtrace.program.nodes import Const, For, If, Op, Operand, Var, While, const
 from revtrace.program.types import BOOL, INT
 
-__all__ = ["Axis", "Tapes", "integer", "iterations"]
+__all__ = ["Axis", "Tapes", "integer", "iterations", "runs"]
 
 _LONGEST = 1 << 16
 """Iterations of a loop that may be left early for which a tape is made as long as the loop."""
@@ -145,6 +145,11 @@ def iterations(b: Builder, start: Operand, stop: Operand, step: int) -> Operand:
     width = integer(b, "sub", stop, start)
     width = integer(b, "add", width, const(step - (1 if step > 0 else -1)))
     return integer(b, "floordiv", width, const(step))
+
+
+def runs(b: Builder, loop: For) -> Operand:
+    """Append whether a counted loop has an iteration."""
+    return b.compare("lt" if loop.step > 0 else "gt", loop.start, loop.stop)
 
 
 def integer(b: Builder, name: str, x: Operand, y: Operand) -> Operand:

@@ -98,6 +98,14 @@ def map_blocks(stmt: Stmt, change: Callable[[Block], Block]) -> Stmt:
     return stmt
 
 
+def map_loops(block: Block, change: Callable[[For], list[Stmt]]) -> Block:
+    """Return a block with each counted loop replaced by statements, wherever it is in branches and ``while`` loops."""
+    stmts: list[Stmt] = []
+    for stmt in block.stmts:
+        stmts += change(stmt) if isinstance(stmt, For) else [map_blocks(stmt, lambda inner: map_loops(inner, change))]
+    return Block(tuple(stmts), block.results)
+
+
 def map_all(stmt: Stmt, change: Callable[[Block], Block]) -> Stmt:
     """Return a region with all its blocks changed, a loop's condition too; an operation as it is."""
     if isinstance(stmt, While):

@@ -68,15 +68,15 @@ def _equal(t: Tracer, st: State, x: Any, y: Any) -> Any:
     """``==`` of containers, item by item."""
     from revtrace.trace.objects.containers import items_of
 
+    left, right = members(st, x), members(st, y)
+    if left is not None and right is not None:
+        return Static(left == right)
     sequence = (is_tuple(x) and is_tuple(y)) or (is_list(st, x) and is_list(st, y))
     if sequence:
         a, b = items_of(t, st, x), items_of(t, st, y)
         if len(a) != len(b):
             return Static(False)
         return _all_equal(t, st, zip(a, b, strict=True))
-    left, right = members(st, x), members(st, y)
-    if left is not None and right is not None:
-        return Static(left == right)
     if isinstance(x, Ref) and isinstance(y, Ref):
         one, other = st.box(x), st.box(y)
         if isinstance(one, DictBox) and isinstance(other, DictBox):
@@ -98,6 +98,9 @@ def _all_equal(t: Tracer, st: State, pairs: Iterable[tuple[Any, Any]]) -> Any:
 def _order(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
     from revtrace.trace.objects.containers import items_of
 
+    left, right = members(st, x), members(st, y)
+    if left is not None and right is not None:
+        return Static(bool(numbers.PYTHON[symbol](left, right)))
     if (is_tuple(x) and is_tuple(y)) or (is_list(st, x) and is_list(st, y)):
         strict = symbol[0]
         a, b = items_of(t, st, x), items_of(t, st, y)
@@ -110,9 +113,6 @@ def _order(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
             less = truth(t, st, compare(t, st, strict, p, q))
             result = either(t, less, both(t, equal, result))
         return result
-    left, right = members(st, x), members(st, y)
-    if left is not None and right is not None:
-        return Static(bool(numbers.PYTHON[symbol](left, right)))
     raise PythonRaise(TypeError(f"'{symbol}' not supported between {t.describe(x)} and {t.describe(y)}"))
 
 

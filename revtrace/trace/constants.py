@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from array import array
+from collections import deque
+from decimal import Decimal
+from fractions import Fraction
 from itertools import chain
 from operator import is_
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 
-__all__ = ["frozen", "is_data", "same", "same_data", "same_defaults"]
+__all__ = ["contents", "frozen", "is_data", "same", "same_data", "same_defaults"]
 
 
 def same(x: Any, value: Any) -> bool:
@@ -45,6 +50,32 @@ def same_defaults(x: Any, value: Any) -> bool:
     return True
 
 
+def contents(x: Any) -> Any:
+    """Return what an object of a library holds, as tuples of plain constants; None where that cannot be told.
+
+    Decimals, fractions and others that never change are their own contents.
+    """
+    if type(x) in _NEVER_CHANGE:
+        return x
+    match x:
+        case deque():
+            parts: tuple[Any, ...] = (x.maxlen, *x)
+        case array():
+            parts = (x.typecode, *x)
+        case dict():
+            parts = (getattr(x, "default_factory", None), *x, *x.values())
+        case list() | tuple():
+            parts = tuple(x)
+        case _:
+            return None
+    if getattr(x, "__dict__", None):
+        return None
+    held = tuple(entry if type(entry) in _PLAIN or callable(entry) else contents(entry) for entry in parts)
+    lost = any(new is None and old is not None for new, old in zip(held, parts, strict=True))
+    return None if lost else (type(x), *held)
+
+
+_NEVER_CHANGE = frozenset({Decimal, Fraction, UUID, *(np.dtype(c).type for c in "?bBhHiIqQefdgFDG")})
 _PLAIN = (float, int, bool, complex, str, type(None))
 _FEW = 8
 

@@ -12,8 +12,10 @@ import inspect
 import sys
 import types
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
+from revtrace.calls.draws import GENERATORS
 from revtrace.errors import GradientError, UnsupportedError
 from revtrace.loc import NOWHERE, Loc, definition
 from revtrace.program.deep import deep
@@ -76,7 +78,51 @@ def trace(
     """
     limit = sys.getrecursionlimit()
     with deep():
-        return _specialise(fn, args, kwargs or {}, limit, oracle, sized, arrays, failed)
+        return _specialise(fn, args, kwargs or {}, limit, oracle, _Settings(sized, failed), arrays)
+
+
+@dataclass
+class _Settings:
+    """What a trace takes as known; it grows from one trace of the function to the next."""
+
+    sized: bool
+    failed: frozenset[Loc]
+    fixed: set[Source] = field(default_factory=set)
+    unroll: set[Any] = field(default_factory=set)
+    wanted: set[Any] = field(default_factory=set)
+    sharing: bool = False
+    taping: bool = False
+
+    def tracer(self, oracle: Oracle | None, arrays: bool) -> Tracer:
+        t = Tracer(Pins(self.wanted, oracle, arrays))
+        t.static_sources = set(self.fixed)
+        t.unroll = set(self.unroll)
+        t.sized, t.failed = self.sized, self.failed
+        t.sharing, t.taping = self.sharing, self.taping
+        return t
+
+    def know(self, t: Tracer, need: NeedStatic) -> bool:
+        """Add what a trace needs to know; say whether there was anything to add."""
+        # A loop whose results decide the structure is unrolled; then its own bounds must be known.
+        loops = {t.loop_keys[x] for x in t.origins(need.operands) if x in t.loop_keys} - self.unroll
+        more = _sources(t, need) - self.fixed
+        named = set(need.loops) - self.unroll if t.pins.oracle is not None else set()
+        if named and not need.operands:
+            self.unroll |= named
+            return True
+        places = t.pins.places(t, need.operands, need.place)
+        if places and (numeric(t, need.operands) or not (more or loops)):
+            self.wanted |= places
+            return True
+        if not more and not loops:
+            places = t.pins.places(t, need.otherwise)
+            self.wanted |= places
+            if places:
+                return True
+            loops = named
+        self.unroll |= loops
+        self.fixed |= more | _beside(t, more, self.fixed)
+        return bool(more or loops)
 
 
 def _specialise(
@@ -85,68 +131,32 @@ def _specialise(
     kwargs: dict[str, Any],
     limit: int,
     oracle: Callable[[], Oracle] | None,
-    sized: bool,
+    settings: _Settings,
     arrays: bool,
-    failed: frozenset[Loc],
 ) -> Traced:
-    fixed: set[Source] = set()
-    unroll: set[Any] = set()
-    wanted: set[Any] = set()
-    sharing = taping = False
     for _ in range(MAX_SPECIALISATIONS):
-        t = Tracer(Pins(wanted, None if oracle is None else oracle(), arrays))
-        t.static_sources = set(fixed)
-        t.sized = sized
-        t.unroll, t.sharing, t.taping = set(unroll), sharing, taping
-        t.failed = failed
+        t = settings.tracer(None if oracle is None else oracle(), arrays)
         try:
             return _trace(t, fn, args, kwargs)
         except NeedSharing:
-            sharing = True
+            settings.sharing = True
         except NeedSizes:
-            sized = True
+            settings.sized = True
         except NeedTapes:
-            taping = True
+            settings.taping = True
         except NeedStatic as need:
-            # A loop whose results decide the structure is unrolled; then its own bounds must be known.
-            loops = {t.loop_keys[x] for x in t.origins(need.operands) if x in t.loop_keys} - unroll
-            more = _sources(t, need) - fixed
-            if need.loops and not need.operands and oracle is not None and set(need.loops) - unroll:
-                unroll |= set(need.loops)
-                continue
-            places = t.pins.places(t, need.operands, need.place)
-            if places and (numeric(t, need.operands) or not (more or loops)):
-                wanted |= places
-                continue
-            if not more and not loops:
-                places = t.pins.places(t, need.otherwise)
-                if places:
-                    wanted |= places
-                    continue
-                loops = set(need.loops) - unroll if oracle is not None else set()
-            if not more and not loops:
-                refusal = UnsupportedError(
-                    f"the structure of the program depends on run-time numbers: {need.why}",
-                    "what the program consists of must be known when tracing; it may depend on types, shapes and "
-                    "integer arguments, not on the numbers computed",
-                    "use an array of fixed shape, or decide by an integer or boolean argument",
-                    t.b.loc if need.loc is NOWHERE else need.loc,
-                )
-                refusal.calls = need.calls
-                refusal.name_users_line()
-                raise refusal from None
-            unroll |= loops
-            fixed |= more | _beside(t, more, fixed)
+            if not settings.know(t, need):
+                raise _undecided(t, need) from None
         except UnsupportedError as error:
             error.name_users_line()
             raise
         except PythonRaise as signal:
             raised = _genuine(fn, args, kwargs, signal, t.b.loc, limit)
             place = t.pins.failure(t) if isinstance(raised, UnsupportedError) else None
-            if place is None or place in failed:
+            if place is None or place in settings.failed:
                 raise raised from None
             # The program fails before, where the plain function goes on.
-            failed |= {place}
+            settings.failed |= {place}
         except RecursionError:
             refusal = UnsupportedError(
                 "recursion that goes too deep",
@@ -161,6 +171,19 @@ def _specialise(
         "pass arrays in place of many numbers, or close over what is fixed",
         t.b.loc,
     )
+
+
+def _undecided(t: Tracer, need: NeedStatic) -> UnsupportedError:
+    refusal = UnsupportedError(
+        f"the structure of the program depends on run-time numbers: {need.why}",
+        "what the program consists of must be known when tracing; it may depend on types, shapes and "
+        "integer arguments, not on the numbers computed",
+        "use an array of fixed shape, or decide by an integer or boolean argument",
+        t.b.loc if need.loc is NOWHERE else need.loc,
+    )
+    refusal.calls = need.calls
+    refusal.name_users_line()
+    return refusal
 
 
 def _sources(t: Tracer, need: NeedStatic) -> set[Source]:
@@ -335,6 +358,12 @@ def result_of(t: Tracer, st: State, value: Any, outputs: list[Operand], seen: se
             if isinstance(box, ObjectBox):
                 if box.source is not None and not box.fields:
                     return StaticLeaf(box.original, box.source)
+                if box.cls in GENERATORS:
+                    raise t.unsupported(
+                        f"returning an instance of {box.cls.__name__}",
+                        "only numbers, arrays and containers are returned",
+                        "return what it draws",
+                    )
                 return Made(box.cls, tuple((k, result_of(t, st, v, outputs, seen)) for k, v in box.fields))
             what = "a generator" if isinstance(box, IterBox) and box.kind == "generator" else t.describe(value)
             raise t.unsupported(

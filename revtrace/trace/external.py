@@ -29,7 +29,10 @@ from revtrace.trace.values import Along, Num, Ref, Static, Tup, Value, View, is_
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
-__all__ = ["attribute_of", "external", "guard_apart", "is_annotation", "lacks", "source_of"]
+__all__ = ["attribute_of", "external", "guard_apart", "holds", "is_annotation", "lacks", "source_of"]
+
+LIBRARIES = ("numpy", "scipy", "numba", "revtrace")
+"""Packages whose own code is not looked at again: nobody changes what it is made of."""
 
 _PLAIN = (str, bytes, type(None), type(Ellipsis), type(NotImplemented))
 
@@ -335,6 +338,17 @@ def lacks(t: Tracer, box: ObjectBox, name: str) -> None:
         key = (Attr(box.source, "__dict__"), "lacks")
         names = t.guards[key].value if key in t.guards else frozenset()
         t.guards[key] = Guard(*key, names | {name}, t.b.loc)
+
+
+def holds(t: Tracer, module: types.ModuleType, name: str) -> None:
+    """Note what a library's module has under a name that the user's code reads."""
+    reader = str(t.frames[-1].globals.get("__name__", "")) if t.frames else ""
+    if reader.partition(".")[0] in LIBRARIES or name not in vars(module):
+        return
+    key = (Fixed(module), "holds")
+    known = t.guards[key].value if key in t.guards else ()
+    if name not in (known_name for known_name, _ in known):
+        t.guards[key] = Guard(*key, (*known, (name, vars(module)[name])), t.b.loc)
 
 
 _HOSTS = ("jax", "jaxlib", "torch", "autograd", "pytensor", "pandas", "xarray")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from revtrace.trace.sameness import fields, view_ints, with_ints
+from revtrace.trace.sameness import fields, view_operands, with_operands
 from revtrace.trace.state import State
 from revtrace.trace.values import Bound, Conflict, Maybe, Num, Ref, Static, Tup, View
 
@@ -76,7 +76,7 @@ def substitute(value: Any, replace_operand: Any, replace_view: Any = None) -> An
             return Tup(tuple(again(v) for v in value.items), value.cls)
         case View():
             view = value if replace_view is None else replace_view(value)
-            return with_ints(view, replace_operand(view.root), [replace_operand(x) for x in view_ints(view)])
+            return with_operands(view, replace_operand(view.root), [replace_operand(x) for x in view_operands(view)])
         case Maybe():
             return Maybe(again(value.value), replace_operand(value.flag), value.missing)
         case Bound():

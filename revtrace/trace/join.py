@@ -7,6 +7,7 @@ end of the body fit; `fit` lists the operands that bring a value into that form.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import compress
 from operator import is_not
 from typing import TYPE_CHECKING, Any
@@ -28,8 +29,8 @@ from revtrace.trace.sameness import (
     same_operand,
     same_origin,
     same_shape,
-    view_ints,
-    with_ints,
+    view_operands,
+    with_operands,
 )
 from revtrace.trace.signals import Growth, NeedStatic
 from revtrace.trace.state import IterBox, ListBox, ObjectBox, State
@@ -159,8 +160,8 @@ class Joiner:
             if not same_form(a, b):
                 return Conflict(a, b, (self.cond,))
         root = self.operand(a.root, b.root, a.root.type, hint)
-        ints = [self.operand(x, y, INT) for x, y in zip(view_ints(a), view_ints(b), strict=True)]
-        return with_ints(a, root, ints)
+        operands = [self.operand(x, y, x.type) for x, y in zip(view_operands(a), view_operands(b), strict=True)]
+        return with_operands(a, root, operands)
 
     def _stored(self, a: View | None, b: View | None, hint: str) -> View | None:
         """Copy arrays made in the arms into storage made before them; None if there is no need or no way."""
@@ -188,7 +189,7 @@ class Joiner:
                 # Python would have one array with two names here.
                 why = "whether an array that is written to has a second name must be known"
                 t.alias(out.root, view.root, NeedStatic((self.cond,), why))
-        return out
+        return replace(out, writeable=self.operand(views[0].writeable, views[-1].writeable, BOOL))
 
     def _trades(self, *views: View) -> bool:
         """Whether arrays are some that trade places in a loop which one of the arms leaves."""
@@ -221,7 +222,7 @@ class Joiner:
                 # Nothing reads the other arm's: it may be any of them.
                 other = buffers(self.t, v.root)[-1]
                 root = self.operand(*((v.root, other) if from_left else (other, v.root)), v.root.type, hint)
-                return with_ints(v, root, view_ints(v))
+                return with_operands(v, root, view_operands(v))
             stored = self._stored(v, None, hint) if from_left else self._stored(None, v, hint)
             if stored is None:
                 return v

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from revtrace.trace.state import Growing, ListBox, ObjectBox, SetBox, State
-from revtrace.trace.values import Num, Ref, Static, Tup, is_numeric
+from revtrace.trace.values import Keys, Num, Ref, Static, Tup, is_numeric
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
@@ -47,7 +47,9 @@ def type_of(st: State, x: Any) -> Any:
 
 
 def members(st: State, x: Any) -> frozenset[Any] | None:
-    """Return the items of a set or a frozenset."""
+    """Return the items of a set or a frozenset, and the keys of a dict."""
+    if isinstance(x, Keys):
+        return x.known
     if isinstance(x, Static):
         return frozenset(x.value) if isinstance(x.value, (set, frozenset)) else None
     box = st.box(x) if isinstance(x, Ref) else None

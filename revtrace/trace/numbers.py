@@ -22,7 +22,9 @@ from revtrace.trace.values import Maybe, Num, Static, is_number
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
-__all__ = ["as_num", "binary", "compare", "dtype_of", "negate", "promote", "select", "to_bool", "unary"]
+__all__ = [
+    "as_num", "as_python", "binary", "compare", "dtype_of", "negate", "promote", "select", "to_bool", "unary", "wide",
+]  # fmt: skip
 
 PYTHON = {
     "+": operator.add,
@@ -107,6 +109,16 @@ def promote(t: Tracer, a: Num, b: Num) -> tuple[Operand, Operand, str, bool]:
             "convert the numbers: np.float64(x), x.astype(float)",
         )
     return t.b.cast(a.operand, dtype), t.b.cast(b.operand, dtype), dtype, weak
+
+
+def wide(dtype: str) -> str:
+    """Return the dtype of Python's numbers of a kind: what `item` and `tolist` give for a float32 is a float."""
+    return {"b": "b1", "i": "i8", "u": "i8", "f": "f8", "c": "c16"}[dtype[0]]
+
+
+def as_python(t: Tracer, number: Num) -> Num:
+    """Return a number as a Python number."""
+    return Num(t.b.cast(number.operand, wide(number.dtype)), True)
 
 
 def _python(t: Tracer, function: Callable[..., Any], *values: Static) -> Static:

@@ -13,7 +13,7 @@ from revtrace.trace.ndarray import arrays, assignment
 from revtrace.trace.objects.texts import is_text, run_time_text
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import DictBox, ListBox, ObjectBox, SetBox, State
-from revtrace.trace.values import Num, Ref, Static, Tup, View, is_numeric
+from revtrace.trace.values import Keys, Num, Ref, Static, Tup, View, is_numeric
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
@@ -140,8 +140,9 @@ def _containers(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
         left, right = members(st, x), members(st, y)
         if left is not None and right is not None:
             made = numbers.PYTHON[symbol](left, right)
-            # The operand on the left decides between a set and a frozenset.
-            return st.new(SetBox(made)) if isinstance(x, Ref) else Static(made)
+            # The operand on the left decides between a set and a frozenset; keys make a set of both.
+            as_set = isinstance(x, (Ref, Keys)) or isinstance(y, Keys)
+            return st.new(SetBox(made)) if as_set else Static(made)
     raise PythonRaise(TypeError(f"unsupported operand type(s) for {symbol}: {t.describe(x)!r} and {t.describe(y)!r}"))
 
 

@@ -184,9 +184,11 @@ class Guard:
     (``tuple(n <= SHORT for n in x.shape) == value``), ``"order"`` (whether its elements lie in C order), ``"code"``
     (a plain function whose ``__code__``, ``__defaults__`` and ``__kwdefaults__`` are those of ``value``, a tuple of
     the three), ``"members"`` (a set equal to ``value``), ``"lacks"`` (none of the names in ``value`` is in ``x``, an
-    instance's ``__dict__``), ``"absent"`` (reading the source raises), ``"same"`` (the sources in ``value`` are this
+    instance's ``__dict__``), ``"holds"`` (a module that has the objects in ``value``, pairs of a name and an object),
+    ``"absent"`` (reading the source raises), ``"same"`` (the sources in ``value`` are this
     very object), ``"apart"`` (they and this are all different objects), ``"data"`` (tuples and lists of constants as
-    in ``value``, see `revtrace.trace.constants`).
+    in ``value``), ``"contents"`` (an object of a library that holds what is in ``value``, for both see
+    `revtrace.trace.constants`).
 
     ``loc`` is where the function first relied on it.
     """

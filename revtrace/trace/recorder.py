@@ -255,6 +255,10 @@ class Recorder:
 
     def write(self, view: View) -> None:
         """Note that an array is written to."""
+        if isinstance(view.writeable, Const) and not view.writeable.value:
+            raise PythonRaise(ValueError("assignment destination is read-only"))
+        if not isinstance(view.writeable, Const):
+            self.check(view.writeable, "ValueError")
         if view.root in self.aliases:
             raise self.aliases[view.root].at(self.b.loc)
         self.written.add(view.root)  # type: ignore[arg-type]

@@ -52,8 +52,8 @@ __all__ = [
     "same_operand",
     "same_origin",
     "same_shape",
-    "view_ints",
-    "with_ints",
+    "view_operands",
+    "with_operands",
 ]
 
 
@@ -116,6 +116,8 @@ def same(a: Any, b: Any) -> bool:
         case View():
             return (
                 a.root is b.root
+                and a.part == b.part
+                and same_operand(a.writeable, b.writeable)
                 and len(a.shape) == len(b.shape)
                 and all(map(same_operand, a.shape, b.shape))
                 and all(map(_same_map, a.maps, b.maps))
@@ -150,19 +152,19 @@ def _same_map(a: At | Along, b: At | Along) -> bool:
     )
 
 
-def view_ints(view: View) -> list[Operand]:
-    """List the integer operands of a view, in a fixed order."""
+def view_operands(view: View) -> list[Operand]:
+    """List the operands of a view but its buffer, in a fixed order."""
     out: list[Operand] = []
     for m in view.maps:
         out += [m.index] if isinstance(m, At) else [m.start, m.step]
     if view.fold is not None:
-        out += [*view.fold.shape, *view_ints(view.fold.under)]
-    return out + list(view.shape)
+        out += [*view.fold.shape, *view_operands(view.fold.under)]
+    return [*out, view.writeable, *view.shape]
 
 
-def with_ints(view: View, root: Operand, ints: list[Operand]) -> View:
-    """Return the view with another root and other integer operands."""
-    rest = iter(ints)
+def with_operands(view: View, root: Operand, operands: list[Operand]) -> View:
+    """Return the view with another buffer and other operands."""
+    rest = iter(operands)
     maps: list[At | Along] = []
     for m in view.maps:
         if isinstance(m, At):
@@ -173,15 +175,18 @@ def with_ints(view: View, root: Operand, ints: list[Operand]) -> View:
     fold = view.fold
     if fold is not None:
         shape = tuple(next(rest) for _ in fold.shape)
-        under = with_ints(fold.under, root, [next(rest) for _ in view_ints(fold.under)])
+        under = with_operands(fold.under, root, [next(rest) for _ in view_operands(fold.under)])
         fold = Fold(shape, under)
-    return View(root, tuple(maps), tuple(rest), view.source if root is view.root else None, fold)
+    writeable, *lengths = rest
+    source = view.source if root is view.root else None
+    return View(root, tuple(maps), tuple(lengths), source, fold, writeable, view.part)
 
 
 def same_form(a: View, b: View) -> bool:
-    """Whether two views differ in root and integers only."""
+    """Whether two views differ in their operands only."""
     return (
-        len(a.maps) == len(b.maps)
+        a.part == b.part
+        and len(a.maps) == len(b.maps)
         and len(a.shape) == len(b.shape)
         and a.root.type == b.root.type
         and all(

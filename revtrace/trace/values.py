@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from revtrace.program.nodes import Const, Operand
+from revtrace.program.nodes import Const, Operand, const
+from revtrace.program.types import real_dtype
 from revtrace.trace.record import Source
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Conflict",
     "Elementwise",
     "Fold",
+    "Keys",
     "Maybe",
     "Null",
     "Num",
@@ -87,12 +89,17 @@ class Fold:
     under: View
 
 
+TRUE = const(True)
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """An array: a buffer and how the view's axes run through the buffer's.
 
     ``maps`` has one entry per axis of ``root``, or per axis of ``fold``'s shape where the view
     is one of a reshaped array; ``shape`` holds an i8 operand per axis of the view.  A view axis in no map is broadcast.
+    ``writeable`` is numpy's flag, a boolean operand.  ``part`` is ``"real"`` or ``"imag"`` where the elements are those
+    parts of the buffer's.
     """
 
     root: Operand
@@ -100,11 +107,14 @@ class View:
     shape: tuple[Operand, ...]
     source: Source | None = None
     fold: Fold | None = None
+    writeable: Operand = TRUE
+    part: str | None = None
 
     @property
     def dtype(self) -> str:
         """The elements' dtype."""
-        return self.root.type.dtype
+        dtype: str = self.root.type.dtype
+        return dtype if self.part is None else real_dtype(dtype)
 
     @property
     def ndim(self) -> int:
@@ -116,6 +126,7 @@ class View:
         """Whether the view is its root, axis for axis."""
         return (
             self.fold is None
+            and self.part is None
             and len(self.maps) == len(self.shape)
             and all(isinstance(m, Along) and m.whole and m.axis == k for k, m in enumerate(self.maps))
         )
@@ -126,8 +137,7 @@ class Elementwise:
     """An array expression not yet computed: ``at(indices)`` appends the operations of one element.
 
     ``reads`` are the arrays it is computed from, each element from those at its own place unless it is ``moved``.
-    ``shares`` is the array whose elements numpy would have made this a view of (``z.real``).  ``regular`` says
-    that numpy lays the result out as the operands are.
+    ``regular`` says that numpy lays the result out as the operands are.
 
     Lives on the value stack only; whoever keeps it computes it first, so that
     fusing never moves a read past a write.
@@ -137,7 +147,6 @@ class Elementwise:
     dtype: str
     at: Callable[[tuple[Operand, ...]], Operand]
     reads: tuple[View, ...] = ()
-    shares: View | None = None
     regular: bool = False
     moved: bool = False
 
@@ -153,6 +162,13 @@ class Tup:
 
     items: tuple[Value, ...]
     cls: type | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Keys(Tup):
+    """What ``dict.keys`` gives: walked over like a tuple, compared and combined like the set ``known``."""
+
+    known: frozenset[Any] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,6 +174,13 @@ def the_argument_itself(u, n):
     return np.sum(u**2)
 
 
+def the_copy_back_writes_another(u, n):
+    # Inside the loop the length is at least one, and the statement becomes two loops.
+    for _ in range(len(u)):
+        u[1:] += 0.3 * u[:-1]
+    return np.sum(u**2)
+
+
 def every_state(a, n):
     states = []
     u = a.copy()
@@ -203,7 +210,7 @@ def scaled_by_what_was_computed(a, n):
 OTHERS = (
     scaled_by_what_was_computed,
     within_another_loop, rim_follows, region_moves, old_is_used_later, both_orders, some_set_twice,
-    the_argument_itself, every_state, two_fields,
+    the_argument_itself, the_copy_back_writes_another, every_state, two_fields,
 )  # fmt: skip
 
 

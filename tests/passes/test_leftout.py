@@ -130,3 +130,14 @@ def test_products_with_infinite_bounds_that_nothing_asks_for() -> None:
     with revtrace.config.override(interpret=True, cache=False):
         assert revtrace.vjp(f, np.array([0.7, 1.3]))[1](1.0)[0].tolist() == [1.0, 0.0]
         assert revtrace.vjp(f, np.array([0.7, 6.0]))[1](1.0)[0].tolist() == [1.0, 0.0]
+
+
+def test_an_array_of_nan_that_is_filled() -> None:
+    def f(x):
+        y = x * np.nan
+        y[x > 0] = x[x > 0] ** 2
+        y[x <= 0] = 0.0
+        return y.sum()
+
+    with revtrace.config.override(interpret=True, cache=False):
+        assert revtrace.grad(f)(np.array([1.0, 2.0, -3.0])).tolist() == [2.0, 4.0, 0.0]

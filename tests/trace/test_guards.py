@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import array
+import collections
+import decimal
+import fractions
 import functools
+import math
 import types
 from typing import Any
 
@@ -11,6 +16,7 @@ import pytest
 
 import revtrace
 from revtrace.config import override
+from revtrace.trace.entry import trace
 
 
 class Line:
@@ -292,3 +298,110 @@ def test_what_is_registered_later_is_seen() -> None:
         assert g(1.0) == 3.0
         scaled.register(float, lambda x: 5.0 * x)
         assert g(1.0) == 5.0
+
+
+# What a library's module holds ----------------------------------------------------------------------------------------
+
+
+def by_library(x):
+    return np.exp(x).sum() + math.sin(x[0]) * np.pi
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "new"),
+    [
+        (np, "exp", np.cos),
+        (np, "pi", 3.0),
+        (math, "sin", lambda v: v * 3.0),
+        (math, "sin", math.tan),
+    ],
+)
+def test_what_a_library_holds_is_seen(monkeypatch, module, name, new) -> None:
+    x = np.array([0.3, 0.8])
+    g = revtrace.grad(by_library)
+    before = g(x)
+    monkeypatch.setattr(module, name, new)
+    after = g(x)
+    expected = revtrace.grad(lambda x: by_library(x))(x)
+    np.testing.assert_array_equal(after, expected)
+    assert not np.array_equal(after, before)
+    h = 1e-6
+    steps = [(by_library(x + h * e) - by_library(x - h * e)) / (2 * h) for e in np.eye(2)]
+    np.testing.assert_allclose(after, steps, rtol=1e-7)
+    monkeypatch.undo()
+    np.testing.assert_array_equal(g(x), before)
+
+
+def test_what_libraries_hold_is_one_guard_a_module() -> None:
+    held = [g for g in trace(by_library, (np.ones(2),)).guards if g.kind == "holds"]
+    assert sorted([name for name, _ in g.value] for g in held) == [["exp", "pi"], ["sin"]]
+
+
+# Objects of libraries that hold numbers -------------------------------------------------------------------------------
+
+HELD: Any = None
+
+
+def _first(x):
+    return x * HELD[0]
+
+
+def _named(x):
+    return x * HELD["a"]
+
+
+@pytest.mark.parametrize(
+    ("f", "old", "new"),
+    [
+        (lambda x: x * float(HELD), decimal.Decimal("2.5"), decimal.Decimal("3.5")),
+        (lambda x: x * HELD, fractions.Fraction(1, 3), fractions.Fraction(2, 3)),
+        (_first, collections.deque([2.0]), collections.deque([3.0])),
+        (_first, array.array("d", [2.0]), array.array("d", [3.0])),
+        (lambda x: x + sum(v * x for v in HELD), collections.deque([2.0]), collections.deque([2.0, 1.0])),
+        (_named, collections.OrderedDict(a=2.0), collections.OrderedDict(a=3.0)),
+        (_named, collections.Counter(a=2), collections.Counter(a=3)),
+        (_named, collections.defaultdict(float, a=2.0), collections.defaultdict(float, a=3.0)),
+        (_named, types.MappingProxyType({"a": 2.0}), types.MappingProxyType({"a": 3.0})),
+    ],
+    ids=lambda x: type(x).__name__,
+)
+def test_what_a_librarys_object_holds_is_seen(monkeypatch, f, old, new) -> None:
+    def given(x, held):
+        return x * (held["a"] if hasattr(held, "keys") else float(held) if hasattr(held, "real") else held[0])
+
+    with override(interpret=True, cache=False):
+        monkeypatch.setitem(globals(), "HELD", old)
+        g, by_argument = revtrace.grad(f), revtrace.grad(given)
+        assert g(2.0) == pytest.approx(f(1.0))
+        assert by_argument(2.0, old) == pytest.approx(given(1.0, old))
+        monkeypatch.setitem(globals(), "HELD", new)
+        assert g(2.0) == pytest.approx(f(1.0))
+        assert by_argument(2.0, new) == pytest.approx(given(1.0, new))
+        if hasattr(new, "append"):
+            new.append(7.0)
+            new[0] = 11.0
+            assert g(2.0) == pytest.approx(f(1.0))
+            assert by_argument(2.0, new) == 11.0
+
+
+def test_a_librarys_object_is_not_changed_while_tracing(monkeypatch) -> None:
+    def appends(x):
+        HELD.append(3.0)
+        return x * HELD[-1]
+
+    def makes(x):
+        return x * HELD["missing"]
+
+    for f, held in ((appends, collections.deque([1.0])), (makes, collections.defaultdict(float))):
+        before = held.copy()
+        monkeypatch.setitem(globals(), "HELD", held)
+        with pytest.raises(revtrace.UnsupportedError, match="changes HELD"):
+            revtrace.grad(f)(2.0)
+        assert held == before
+
+
+def test_a_namespace_is_refused() -> None:
+    module = types.ModuleType("module")
+    module.k = 2.0
+    with pytest.raises(revtrace.UnsupportedError, match="namespace of the module"):
+        revtrace.grad(lambda x: x * vars(module)["k"])(1.0)

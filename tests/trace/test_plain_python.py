@@ -309,6 +309,21 @@ def test_the_state_of_floating_point_errors_comes_back() -> None:
     refuses(caught, 0.7, match="catches FloatingPointError")
 
 
+def test_the_keys_of_a_dict_are_a_set() -> None:
+    def f(x: float) -> float:
+        few, many = {"b": 2 * x, "a": x}, {"a": x * x, "b": x**3, "c": 1.0}
+        total = sum(few[k] * many[k] for k in sorted(few.keys() & many.keys()))
+        for k in many.keys() - few.keys():
+            total += 7 * many[k] * x
+        if few.keys() == {"a", "b"} and {"a": 1, "b": 2}.keys() == few.keys() <= many.keys():
+            total += 10 * x
+        if (few.keys() ^ {"a", "q"}) == frozenset("bq") and frozenset("z") | {}.keys() == {"z"}:
+            total += 5 * x**2
+        return total + few[list(few.keys())[0]] * len(few.keys()) + ("a" in few.keys())
+
+    agrees(f, 1.5)
+
+
 def test_dicts_are_equal_by_their_items() -> None:
     def f(x: float) -> float:
         same = {"a": x, "b": 1} == dict(b=1, a=x)

@@ -124,7 +124,7 @@ def _iter(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
 
 @on(next)
 def _next(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    from revtrace.trace.objects.iterators import advance
+    from revtrace.trace.objects.stepping import advance
 
     ref = t.use(args[0])
     if isinstance(ref, Ref) and isinstance(st.box(ref), ObjectBox):

@@ -15,12 +15,12 @@ import numpy as np
 from revtrace.trace.callables.functions import Args, Kwargs, on
 from revtrace.trace.ndarray import arrays
 from revtrace.trace.objects import containers
-from revtrace.trace.objects.attributes import Super, get_attribute, set_attribute
+from revtrace.trace.objects.attributes import Super, delete_attribute, get_attribute, set_attribute
 from revtrace.trace.objects.members import store_field
 from revtrace.trace.objects.texts import is_message, pinned, run_time_text
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import CellBox, DictBox, Growing, ListBox, ObjectBox, SetBox, State
-from revtrace.trace.values import NONE, Bound, Num, Ref, Static, Tup, Vectorized
+from revtrace.trace.values import NONE, Bound, Num, Ref, Slice, Static, Tup, Vectorized
 
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
@@ -46,6 +46,8 @@ def python_type(t: Tracer, st: State, value: Any) -> type:
             return {ListBox: list, Growing: list, DictBox: dict, SetBox: set, CellBox: object}.get(type(box), object)
         case Bound():
             return type(t.describe)
+        case Slice():
+            return slice
     return np.ndarray if arrays.is_array(value) else object
 
 
@@ -137,17 +139,22 @@ def _callable(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None
     return Static(any("__call__" in vars(base) for base in python_type(t, st, value).__mro__))
 
 
-@on(getattr)
-def _getattr(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    name = containers.as_static(t, st, args[1])
+def _name(t: Tracer, st: State, given: Any) -> str:
+    """Return the name of an attribute, which must be known."""
+    name = containers.as_static(t, st, t.use(given))
     if not isinstance(name, Static):
         raise t.unsupported(
-            "getattr with a name known only when running",
-            "which attribute is read must be known when tracing",
+            "an attribute with a name known only when running",
+            "which attribute is meant must be known when tracing",
             "write the name out, or use a dict or a list",
         )
+    return str(name.value)
+
+
+@on(getattr)
+def _getattr(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     try:
-        return get_attribute(t, st, args[0], name.value)
+        return get_attribute(t, st, args[0], _name(t, st, args[1]))
     except PythonRaise as signal:
         if len(args) > 2 and isinstance(signal.error, AttributeError):
             return args[2]
@@ -156,9 +163,8 @@ def _getattr(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None)
 
 @on(hasattr)
 def _hasattr(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    name = containers.as_static(t, st, args[1])
     try:
-        get_attribute(t, st, args[0], name.value)
+        get_attribute(t, st, args[0], _name(t, st, args[1]))
     except PythonRaise as signal:
         if isinstance(signal.error, AttributeError):
             return Static(False)
@@ -168,8 +174,13 @@ def _hasattr(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None)
 
 @on(setattr)
 def _setattr(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    name = containers.as_static(t, st, args[1])
-    set_attribute(t, st, args[0], name.value, args[2])
+    set_attribute(t, st, args[0], _name(t, st, args[1]), args[2])
+    return NONE
+
+
+@on(delattr)
+def _delattr(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    delete_attribute(t, st, args[0], _name(t, st, args[1]))
     return NONE
 
 

@@ -342,10 +342,14 @@ def call_method(
     t: Tracer, st: State, value: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None
 ) -> Any:
     """Call a method found on the value's class."""
+    from revtrace.trace.scipy import sparse
+
     if isinstance(value, Ref):
         box = st.box(value)
         if isinstance(box, ObjectBox):
             found = getattr(box.cls, name, None)
+            if sparse.is_sparse_class(box.cls):
+                return call(t, st, get_attribute(t, st, value, name), args, kwargs or {})
             if found is None:
                 raise PythonRaise(TypeError(f"'{box.cls.__name__}' object has no {name}"))
             if isinstance(found, types.FunctionType):

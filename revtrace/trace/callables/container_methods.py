@@ -12,7 +12,7 @@ from revtrace.trace.objects import containers, growing, indexing
 from revtrace.trace.objects.iterators import iterate
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import DictBox, Growing, ListBox, SetBox, State
-from revtrace.trace.values import NONE, Static, Tup, of_key
+from revtrace.trace.values import NONE, Keys, Static, Tup, of_key
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
@@ -201,7 +201,8 @@ def _items(t: Tracer, st: State, self: Any) -> Any:
 
 @method_handler("dict", "keys")
 def _keys(t: Tracer, st: State, self: Any) -> Any:
-    return Tup(tuple(of_key(k) for k, _ in _dict(st, self).items))
+    keys = [k for k, _ in _dict(st, self).items]
+    return Keys(tuple(map(of_key, keys)), known=frozenset(keys))
 
 
 @method_handler("dict", "values")

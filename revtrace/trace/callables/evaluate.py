@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import random
 import types
@@ -9,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from revtrace.trace.constants import contents, same
 from revtrace.trace.objects.texts import is_message, run_time_text
+from revtrace.trace.record import Source, rendered
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import ObjectBox, State
 from revtrace.trace.values import Num, Ref, Static
@@ -88,8 +91,9 @@ def evaluate(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dict[s
         if any(is_message(part) or not isinstance(part, Static) for part in joined):
             return run_time_text(t, Static(self), *joined)
         args = (Joined(tuple(joined)),)
-    known = [as_static(t, st, _static_instance(t, st, a)) for a in args]
-    named = {k: as_static(t, st, _static_instance(t, st, v)) for k, v in kwargs.items()}
+    watched: list[tuple[Any, Source, Any]] = []
+    known = [as_static(t, st, _static_instance(t, st, a, watched)) for a in args]
+    named = {k: as_static(t, st, _static_instance(t, st, v, watched)) for k, v in kwargs.items()}
     given = (*known, *named.values())
     if any(is_message(a) or not isinstance(a, Static) for a in given):
         return run_time_text(t, *given) if isinstance(self, str) and f.__name__ in ("format", "join") else None
@@ -98,6 +102,13 @@ def evaluate(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dict[s
             found = f(*(a.value for a in known), **{k: a.value for k, a in named.items()})
     except Exception as error:
         raise PythonRaise(error) from None
+    for copied, source, held in watched:
+        if not same(contents(copied), held):
+            raise t.unsupported(
+                f"{f.__name__} changes {rendered(source)}, a {type(copied).__name__} from outside the function",
+                "it is known as a constant only",
+                "make it inside the function, or use a plain list or dict (dict.get for keys that may be missing)",
+            )
     if isinstance(found, np.ndarray):
         from revtrace.trace.ndarray.convert import as_array
 
@@ -130,12 +141,25 @@ def deciding_integers(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwarg
     return tuple(a.operand for a in unknown)
 
 
-def _static_instance(t: Tracer, st: State, value: Any) -> Any:
-    if isinstance(value, Ref):
-        box = st.box(value)
-        if isinstance(box, ObjectBox) and box.source is not None and not box.fields:
-            return Static(box.original)
-    return value
+def _static_instance(t: Tracer, st: State, value: Any, watched: list[tuple[Any, Source, Any]] | None = None) -> Any:
+    """Return an instance of the caller's as a constant, guarded by what it holds, or by its identity.
+
+    What holds something is copied, and entered in ``watched`` with its source and what it holds.
+    """
+    if not isinstance(value, Ref):
+        return value
+    box = st.box(value)
+    if not isinstance(box, ObjectBox) or box.source is None or box.fields:
+        return value
+    held = contents(box.original)
+    if held is None:
+        t.guard(box.source, "is", box.original)
+        return Static(box.original)
+    t.guard(box.source, "contents", held)
+    copied = copy.copy(box.original)
+    if watched is not None:
+        watched.append((copied, box.source, held))
+    return Static(copied)
 
 
 def static_math(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -21,7 +21,7 @@ from revtrace.trace.ndarray.subscripts import is_none
 from revtrace.trace.numbers import integer
 from revtrace.trace.objects import containers, indexing
 from revtrace.trace.objects.attributes import get_attribute
-from revtrace.trace.operators import inplace
+from revtrace.trace.operators import binary, inplace
 from revtrace.trace.record import Attr, Fixed, Item
 from revtrace.trace.sameness import DEAD
 from revtrace.trace.signals import PythonRaise
@@ -128,8 +128,19 @@ def _in_place(symbol: str) -> Any:
 for _symbol, _f in (
     ("+", operator.iadd), ("-", operator.isub), ("*", operator.imul), ("/", operator.itruediv),
     ("//", operator.ifloordiv), ("%", operator.imod), ("**", operator.ipow), ("@", operator.imatmul),
+    ("|", operator.ior), ("&", operator.iand), ("^", operator.ixor), ("+", operator.iconcat),
 ):  # fmt: skip
     on(_f)(_in_place(_symbol))
+
+
+@on(operator.matmul)
+def _matmul(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    return binary(t, st, "@", *args)
+
+
+@on(operator.concat)
+def _concat(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    return binary(t, st, "+", *args)
 
 
 @on(operator.setitem)

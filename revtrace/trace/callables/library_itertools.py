@@ -13,7 +13,8 @@ from revtrace.trace.definitions import iterating
 from revtrace.trace.definitions.register import traced
 from revtrace.trace.ndarray.subscripts import is_none
 from revtrace.trace.objects import containers, indexing
-from revtrace.trace.objects.iterators import advance, iterate
+from revtrace.trace.objects.iterators import iterate
+from revtrace.trace.objects.stepping import advance
 from revtrace.trace.signals import NeedStatic
 from revtrace.trace.state import IterBox, State
 from revtrace.trace.values import NONE, Static, Tup

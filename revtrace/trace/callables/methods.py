@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from revtrace.errors import UnsupportedError
 from revtrace.program.types import Scalar, real_dtype
 from revtrace.trace import comparisons, numbers, operators
 from revtrace.trace.callables.builtin_functions import scalar_of
-from revtrace.trace.callables.functions import method_handler, refused
+from revtrace.trace.callables.functions import method_handler, on, refused
 from revtrace.trace.ndarray import arrays, assignment, subscripts
 from revtrace.trace.ndarray.convert import as_array, copies, dtype_argument, shape_argument
 from revtrace.trace.ndarray.folds import laid_out, note_order
@@ -21,6 +22,7 @@ from revtrace.trace.state import Growing, ListBox, Numbers, State
 from revtrace.trace.values import NONE, Num, Static, Tup
 
 if TYPE_CHECKING:
+    from revtrace.trace.frames import Frame
     from revtrace.trace.machine import Tracer
 
 # arrays -------------------------------------------------------------------------------------
@@ -55,7 +57,10 @@ def _copy(t: Tracer, st: State, self: Any, *args: Any, **kwargs: Any) -> Any:
         return self
     copied = arrays.copy_of(t, self)
     order = (*args, *kwargs.values(), Static("C"))[0]
-    return note_order(t, copied) if isinstance(order, Static) and order.value == "C" else copied
+    if isinstance(order, Static) and order.value == "C":
+        return note_order(t, copied)
+    t.in_c_order.discard(copied.root)
+    return copied
 
 
 @method_handler("array", "flatten")
@@ -116,12 +121,13 @@ def _tolist(t: Tracer, st: State, self: Any) -> Any:
     if self.ndim == 1:
         from revtrace.trace.callables.calls import call
 
-        made = call(t, st, Static(list), (self,), {})
+        kind = numbers.wide(self.dtype)
+        made = call(t, st, Static(list), (self if self.dtype == kind else arrays.materialise(t, self, kind),), {})
         box = st.box(made)
         if isinstance(box, Growing):
-            st.set(made, replace(box, form=Numbers(self.dtype, True)))
+            st.set(made, replace(box, form=Numbers(kind, True)))
         elif isinstance(box, ListBox):
-            st.set(made, ListBox(tuple(Num(numbers.as_num(t, v).operand, True) for v in box.items)))
+            st.set(made, ListBox(tuple(numbers.as_python(t, numbers.as_num(t, v)) for v in box.items)))
         return made
     return st.new(ListBox(tuple(_tolist(t, st, row) for row in containers.items_of(t, st, self))))
 
@@ -135,17 +141,36 @@ def _item(t: Tracer, st: State, self: Any, *args: Any) -> Any:
 
             if not (isinstance(args[0], Static) and isinstance(args[0].value, tuple)):
                 self = ravel(t, self)
-        return Num(numbers.as_num(t, subscripts.subscript(t, self, key)).operand, True)
-    return Num(scalar_of(t, st, self).operand, True)
+        return numbers.as_python(t, numbers.as_num(t, subscripts.subscript(t, self, key)))
+    return numbers.as_python(t, scalar_of(t, st, self))
+
+
+def _refused_kind(t: Tracer, kind: type) -> UnsupportedError:
+    """Return the refusal of arrays of a class of their own."""
+    instead = "compute with plain arrays: np.asarray(x)"
+    if issubclass(kind, np.ma.MaskedArray):
+        instead = "keep the mask in an array of its own: np.where(mask, 0.0, x), x[~mask], x.sum(where=~mask)"
+    elif issubclass(kind, np.matrix):
+        instead = "use np.array, with @ for the product"
+    why = "operations of theirs mean something else than those of plain arrays"
+    return t.unsupported(f"arrays of type {kind.__module__.removesuffix('.core')}.{kind.__name__}", why, instead)
 
 
 @method_handler("array", "view")
 def _view(t: Tracer, st: State, self: Any, *args: Any) -> Any:
-    if args and not (isinstance(args[0], Static) and args[0].value is np.ndarray):
+    kind = args[0].value if args and isinstance(args[0], Static) else None
+    if isinstance(kind, type) and issubclass(kind, np.ndarray) and kind is not np.ndarray:
+        raise _refused_kind(t, kind)
+    if args and kind is not np.ndarray:
         raise t.unsupported(
             "a view of another type", "numbers are not reinterpreted", "use x.astype(dtype), which converts the numbers"
         )
     return self
+
+
+@on(np.ndarray.view)
+def _unbound_view(t: Tracer, st: State, args: Any, kwargs: Any, fr: Frame | None) -> Any:
+    return _view(t, st, as_array(t, args[0], st), *args[1:], **kwargs)
 
 
 @method_handler("array", "__array__")

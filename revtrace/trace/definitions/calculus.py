@@ -85,11 +85,11 @@ def stretches(
     start: Any, stop: Any, num: Any = 50, endpoint: Any = True, retstep: Any = False, dtype: Any = None, axis: Any = 0
 ) -> Any:
     """``np.linspace`` between arrays."""
-    start, stop = np.asarray(start) * 1.0, np.asarray(stop) * 1.0
-    span = stop - start
+    start, stop = start * 1.0, stop * 1.0
+    span = np.asarray(stop - start)
     parts = num - 1 if endpoint else num
     step = span / parts if parts > 0 else span * np.nan
-    steps = np.arange(num).reshape((-1,) + (1,) * span.ndim) * 1.0
+    steps = np.arange(num).reshape((-1,) + (1,) * span.ndim).astype(span.dtype)
     found = steps * step + start if parts > 0 else steps * span + start
     if endpoint and num > 1:
         found[-1, ...] = stop

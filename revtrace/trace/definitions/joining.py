@@ -202,6 +202,29 @@ def _mirrored(n: Any, before: Any, after: Any, mode: str) -> Any:
     return np.where(places < n, places, period - 1 - places)
 
 
+def _turned(lines: Any, before: Any, after: Any, mode: str) -> Any:
+    """Lines continued at both ends by what they are, turned about the end: at each turn the whole that there is."""
+    n = lines.shape[0]
+    skip = 1 if mode == "reflect" else 0
+    if n == 1 and skip:
+        return lines[_mirrored(n, before, after, "edge")]
+    found = lines
+    while before > 0 or after > 0:
+        # NumPy continues both ends in turn, each by no more than the elements between them and the other end.
+        left = min(before, found.shape[0] - skip)
+        if left > 0:
+            part = found[skip : skip + left]
+            found = np.concatenate((2 * found[:1] - part[::-1], found))
+            before = before - left
+        right = min(after, found.shape[0] - skip)
+        if right > 0:
+            m = found.shape[0]
+            part = found[m - skip - right : m - skip]
+            found = np.concatenate((found, 2 * found[m - 1 :] - part[::-1]))
+            after = after - right
+    return found
+
+
 def _stretched(lines: Any, before: Any, after: Any, low: Any, high: Any) -> Any:
     """Ramps from the ends of an axis, which comes first, to given values."""
     i = np.arange(before).reshape((-1,) + (1,) * (lines.ndim - 1))
@@ -231,8 +254,6 @@ def pad(
         refuse("np.pad with a function", "it would be called on parts of the array", "fill the margins by slices")
     if mode in ("constant", "empty"):
         return _surrounded(array, widths, _pairs(constant_values, array.ndim))
-    if reflect_type != "even":
-        refuse("np.pad with reflect_type", "it has no rule", "fill the margins by slices")
     lengths = _pairs(stat_length, array.ndim)
     ends = _pairs(end_values, array.ndim)
     for axis in range(array.ndim):
@@ -241,7 +262,9 @@ def pad(
         n = lines.shape[0]
         if n == 0 and (before > 0 or after > 0):
             raise ValueError("can't extend empty axis 0 using modes other than 'constant' or 'empty'")
-        if mode in ("edge", "wrap", "reflect", "symmetric"):
+        if reflect_type == "odd" and mode in ("reflect", "symmetric"):
+            lines = _turned(lines, before, after, mode)
+        elif mode in ("edge", "wrap", "reflect", "symmetric"):
             lines = lines[_mirrored(n, before, after, mode)]
         elif mode == "linear_ramp":
             if array.dtype.kind not in "fc":

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from revtrace.program.nodes import const
 from revtrace.trace.callables.functions import on
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
     from revtrace.trace.state import State
 
-__all__ = ["DEFINED", "define", "finish", "refuse", "require", "traced"]
+__all__ = ["DEFINED", "define", "finish", "read_only", "refuse", "require", "traced"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -81,6 +83,20 @@ def _require(t: Tracer, st: State, args: Any, kwargs: Any, fr: Frame | None) -> 
     elif not flag.value:
         raise t.unsupported(args[1].value, "it has no rule", "keep to arguments that have one (FUNCTIONS.md)")
     return NONE
+
+
+def read_only(result: Any, base: Any) -> Any:
+    """Return a copy that stands for a view of ``base`` which numpy lets nobody write through."""
+    return result
+
+
+@on(read_only)
+def _read_only(t: Tracer, st: State, args: Any, kwargs: Any, fr: Frame | None) -> Any:
+    from revtrace.trace.ndarray.arrays import settle
+
+    result, base = (settle(t, a) for a in args)
+    t.twin(base.root, result.root)
+    return replace(result, writeable=const(False))
 
 
 def finish(result: Any, out: Any, reduced: bool = False) -> Any:

@@ -6,6 +6,7 @@ import bisect
 import heapq
 import math
 import statistics
+from collections.abc import Callable
 from typing import Any
 
 from revtrace.trace.callables.functions import on
@@ -41,6 +42,33 @@ def _sink(heap: Any, top: int) -> None:
         place = below
         below = 2 * place + 1
     _rise(heap, top, place)
+
+
+def _first(a: Any, lo: Any, hi: Any, past: Callable[[Any], Any]) -> Any:
+    """Return the first place from ``lo`` to ``hi`` whose item lies past the one that is sought, by halving."""
+    if lo < 0:
+        raise ValueError("lo must be non-negative")
+    if hi is None:
+        hi = len(a)
+    while lo < hi:
+        middle = (lo + hi) // 2
+        if past(a[middle]):
+            hi = middle
+        else:
+            lo = middle + 1
+    return lo
+
+
+@define(bisect.bisect_right)
+def bisect_right(a: Any, x: Any, lo: Any = 0, hi: Any = None, *, key: Any = None) -> Any:
+    """Return the place in a sorted list after the items that are not greater."""
+    return _first(a, lo, hi, (lambda item: x < item) if key is None else (lambda item: x < key(item)))
+
+
+@define(bisect.bisect_left)
+def bisect_left(a: Any, x: Any, lo: Any = 0, hi: Any = None, *, key: Any = None) -> Any:
+    """Return the place in a sorted list before the items that are not less."""
+    return _first(a, lo, hi, (lambda item: not item < x) if key is None else (lambda item: not key(item) < x))
 
 
 @define(bisect.insort_right)

@@ -44,10 +44,13 @@ def _floating(a: Any) -> Any:
 @define(np.median)
 def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: Any = False, keepdims: Any = False) -> Any:
     """Middle of sorted numbers; NaN if one is NaN."""
-    a = _floating(a)
+    a = np.asarray(a)
+    if a.dtype.kind not in "fc":
+        a = a.astype(float)
     rows, shape = _rows(a, axis)
     n = rows.shape[1]
-    require(n > 0, "the median of nothing")
+    if n == 0:
+        return finish(_shaped(np.mean(rows, axis=1), a, axis, shape, keepdims), out, True)
     lines = np.sort(rows, axis=1)
     middle = lines[:, n // 2] if n % 2 else (lines[:, (n - 1) // 2] + lines[:, n // 2]) / 2
     found = np.where(np.isnan(lines[:, n - 1]), lines[:, n - 1], middle)
@@ -57,7 +60,9 @@ def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: Any = Fal
 @define(np.nanmedian)
 def nanmedian(a: Any, axis: Any = None, out: Any = None, overwrite_input: Any = False, keepdims: Any = False) -> Any:
     """Middle of the sorted numbers that are not NaN."""
-    a = _floating(a)
+    a = np.asarray(a)
+    if a.dtype.kind not in "fc":
+        a = a.astype(float)
     rows, shape = _rows(a, axis)
     count = rows.shape[0]
     lines = np.sort(rows, axis=1)
@@ -218,7 +223,8 @@ def _edges(a: Any, bins: Any, span: Any) -> Any:
         first, last = a.min(), a.max()
     if first == last:
         first, last = first - 0.5, last + 0.5
-    return np.linspace(first, last, bins + 1), True
+    kind = np.result_type(first, last, a)
+    return np.linspace(first, last, bins + 1, dtype=kind if kind.kind == "f" else None), True
 
 
 @define(np.histogram_bin_edges)

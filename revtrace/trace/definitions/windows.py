@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from revtrace.trace.definitions.axes import as_axes
-from revtrace.trace.definitions.register import define, refuse
+from revtrace.trace.definitions.register import define, read_only, refuse
 
 __all__ = ["by_parts", "columns", "lines", "run"]
 
@@ -57,7 +57,7 @@ def sliding_window_view(
     """The parts of an array that a window covers, one axis for the places and one for each of the window's."""
     if writeable:
         refuse("sliding_window_view with writeable=True", "one element has many places in it", "index the array")
-    x = np.asarray(x)
+    x = given = np.asarray(x)
     sizes = tuple(window_shape) if np.iterable(window_shape) else (window_shape,)
     if axis is None and len(sizes) != x.ndim:
         raise ValueError("Since axis is None, must provide window_shape for all dimensions of `x`")
@@ -72,7 +72,7 @@ def sliding_window_view(
             raise ValueError("window shape cannot be larger than input array shape")
         places = np.arange(count)[:, None] + np.arange(size)
         x = np.moveaxis(np.moveaxis(x, k, 0)[places], (0, 1), (k, -1))
-    return x
+    return read_only(x, given)
 
 
 def by_parts(function: Any, cores: Any, *args: Any) -> Any:

@@ -21,6 +21,7 @@ from revtrace.trace.libraries import (
     optimize,
     peaks,
     signal,
+    sparse_functions,
     special,
     spectra,
     splines,
@@ -31,6 +32,6 @@ from revtrace.trace.libraries.register import designs, find
 
 __all__ = [
     "averages", "compilers", "designs", "distance", "equations", "fft", "filters", "find", "images", "initial_values",
-    "integrate", "interpolate", "linalg", "optimize", "peaks", "signal", "special", "spectra", "splines", "stats",
-    "trajectories",
+    "integrate", "interpolate", "linalg", "optimize", "peaks", "signal", "sparse_functions", "special", "spectra",
+    "splines", "stats", "trajectories",
 ]  # fmt: skip

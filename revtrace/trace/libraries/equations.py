@@ -141,6 +141,18 @@ BRACKETED = (_minimize_scalar, _ridder, _brenth, _toms748)
 """Solvers whose function is one of a number."""
 
 
+def _newton(f: Any, start: Any, way: Any = 0, **options: Any) -> Any:
+    """Newton's method for each of some numbers; ``f`` returns values and ``way`` derivatives of them, joined."""
+    from scipy import optimize
+
+    n = start.shape[0]
+    if way > 0:
+        options["fprime"] = lambda z: f(z)[n : 2 * n]
+    if way > 1:
+        options["fprime2"] = lambda z: f(z)[2 * n :]
+    return optimize.newton(lambda z: f(z)[:n], start, **options)
+
+
 # systems -----------------------------------------------------------------------------------------------
 
 
@@ -232,6 +244,39 @@ def toms748(
 ) -> Any:  # fmt: skip
     """A root between two ends, by algorithm 748."""
     return _bracketed(_toms748, f, a, b, args, full_output, _given(k=k, xtol=xtol, rtol=rtol, maxiter=maxiter))
+
+
+def newton_of_array(func: Any, x0: Any, fprime: Any, args: Any, fprime2: Any, x1: Any, options: Any) -> Any:
+    """Roots near the numbers of an array, of a function that goes element by element."""
+    import revtrace
+
+    if x1 is not None:
+        refuse("scipy.optimize.newton of an array with x1", instead="leave it out, or pass fprime")
+    shape = np.shape(x0)
+    start = np.ravel(np.asarray(x0)) * 1.0
+    functions = [f for f in (func, fprime, fprime2 if fprime is not None else None) if f is not None]
+
+    def joined(z: Any) -> Any:
+        p = np.reshape(z, shape)
+        return np.concatenate([np.ravel(np.asarray(f(p, *args)) + 0.0 * p) for f in functions])
+
+    def value(z: Any) -> Any:
+        return np.asarray(func(z, *args)) * 1.0
+
+    x = first = held(np.reshape(answer(_newton, joined, start, (("way", len(functions) - 1), *options)), shape))
+    for _ in range(2):
+        y, slope = revtrace.jvp(value, (x,), (0.0 * x + 1.0,))
+        require(np.all(slope != 0.0), "a root at which the function has no slope")
+        step = y / slope
+        x = x - step
+    others = 1.0 + 0.5 * np.sin(np.reshape(np.arange(start.shape[0]), shape))
+    across = held(revtrace.jvp(value, (first,), (others,))[1])
+    require(
+        np.all(np.abs(across - held(slope) * others) <= 1e-4 * np.max(np.abs(across))),
+        "scipy.optimize.newton of an array by a function that does not go element by element",
+    )
+    require(np.all(np.abs(held(step)) <= 1e-6 * (1.0 + np.abs(first))), "scipy.optimize.newton that does not converge")
+    return first + (x - held(x))
 
 
 # minima --------------------------------------------------------------------------------------------------

@@ -159,9 +159,12 @@ def newton(
     """A root near a number, by Newton's method, or by the secant method without a derivative."""
     args = args if isinstance(args, tuple) else (args,)
     if np.ndim(x0) > 0:
-        refuse("scipy.optimize.newton of an array", instead="call it for one number in a loop")
-    if fprime2 is not None:
-        refuse("scipy.optimize.newton with fprime2", "Halley's method has no rule", "leave fprime2 out")
+        from revtrace.trace.libraries.equations import newton_of_array
+
+        if full_output:
+            refuse("scipy.optimize.newton of an array with full_output", "its report has no rule", "leave it out")
+        options = (("tol", tol), ("maxiter", maxiter), ("rtol", rtol))
+        return newton_of_array(func, x0, fprime, args, fprime2, x1, options)
     p, done, count = x0 * 1.0, False, 0
     if fprime is not None:
         while not done and count < maxiter:
@@ -173,7 +176,12 @@ def newton(
                 slope = fprime(p, *args)
                 if slope == 0.0:
                     raise RuntimeError("Derivative was zero.")
-                new = p - y / slope
+                step = y / slope
+                if fprime2 is not None:
+                    bend = step * fprime2(p, *args) / slope / 2.0
+                    if abs(bend) < 1.0:
+                        step = step / (1.0 - bend)
+                new = p - step
                 done = abs(new - p) <= tol + rtol * abs(p)
                 p = new
     else:

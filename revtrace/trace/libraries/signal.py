@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from revtrace.trace.definitions.register import require
+from revtrace.trace.definitions.register import refuse, require
 from revtrace.trace.libraries.register import stands_for
 
 __all__ = ["linear_filter", "widened"]
@@ -138,3 +138,29 @@ def correlate(input: Any, weights: Any, output: Any, mode: Any, cval: Any, origi
             part = np.moveaxis(np.moveaxis(part, axis, 0)[place[axis] : place[axis] + input.shape[axis]], 0, axis)
         found += weights[place] * part
     output[...] = found
+
+
+@stands_for("scipy.signal.upfirdn", "scipy.signal._upfirdn.upfirdn")
+def upfirdn(
+    h: Any, x: Any, up: Any = 1, down: Any = 1, axis: Any = -1, mode: Any = "constant", cval: Any = 0
+) -> Any:  # fmt: skip
+    """Put zeros between the numbers of a signal, filter it, and take some of what comes."""
+    if mode not in (None, "constant") or cval not in (None, 0):
+        refuse("scipy.signal.upfirdn with numbers beyond the ends", "its rule has zeros there", "pad the signal")
+    h, lines = np.asarray(h), np.moveaxis(np.asarray(x), axis, -1)
+    if h.ndim != 1 or h.size == 0:
+        raise ValueError("h must be 1-D with non-zero length")
+    dtype = np.result_type(h, lines, np.float32)
+    count = (lines.shape[-1] - 1) * up + 1
+    apart = np.zeros((*lines.shape[:-1], count), dtype=dtype)
+    apart[..., ::up] = lines
+    out = np.zeros((*lines.shape[:-1], count + h.shape[0] - 1), dtype=dtype)
+    for k in range(h.shape[0]):
+        out[..., k : k + count] += h[k] * apart
+    return np.moveaxis(out[..., ::down], -1, axis)
+
+
+@stands_for("scipy.signal._upfirdn_apply._output_len")
+def output_length(len_h: Any, in_len: Any, up: Any, down: Any) -> Any:
+    """How many numbers `upfirdn` returns."""
+    return ((in_len - 1) * up + len_h - 1) // down + 1

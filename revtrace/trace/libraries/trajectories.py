@@ -1,8 +1,8 @@
-"""``scipy.integrate.odeint``: SciPy's solver finds the states, which are held; Runge-Kutta steps have the derivatives.
+"""``scipy.integrate.odeint``: SciPy's solver finds the states, which are held; short steps have their derivatives.
 
 Between two states that the solver returned, the fourth-order method goes from the first to the second in steps so
 short that it meets the second one; how it depends on the first, and on what the equations refer to, is then the
-derivative of the trajectory.  Equations too stiff for that are refused when they are met.
+derivative of the trajectory.  Equations too stiff for that go along `collocation.trajectory` instead.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from revtrace.trace.definitions.register import refuse, require
+from revtrace.trace.definitions.register import refuse
+from revtrace.trace.libraries.collocation import trajectory
 from revtrace.trace.libraries.equations import answer
 from revtrace.trace.libraries.optimize import held
 from revtrace.trace.libraries.register import stands_for
@@ -22,6 +23,9 @@ _NODES = np.array([0.0, 0.5, 0.5, 1.0])
 _WEIGHTS = np.array([1.0, 2.0, 2.0, 1.0]) / 6.0
 _CLOSE = 1e-6
 _MOST = 1024
+_FAR = 1e9
+_TOLERANCE = 1.49012e-8
+"""What odeint takes where none is given."""
 
 
 def _odeint(f: Any, table: Any, **options: Any) -> Any:
@@ -70,17 +74,32 @@ def odeint(
     fixed = held(times)
     size = _CLOSE * (1.0 + np.max(np.abs(states)))
     steps, far = 4, 2.0 * size
-    while not far <= size and steps < _MOST:
+    # Twice as many steps miss by a sixteenth; what is further away, or no number at all, is stiff.
+    while not far <= size and far < _FAR * size and steps < _MOST:
         steps, far = 2 * steps, 0.0
         for k in range(1, times.shape[0]):
             missed = np.max(np.abs(held(_moved(slope, states[k - 1], fixed[k - 1], fixed[k], steps)) - states[k]))
             if not missed <= far:  # a NaN, too
                 far = missed
-    require(far <= size, "scipy.integrate.odeint of equations that are stiff")
+    # Which one is part of the program, so that equations that are not stiff carry no implicit method along.
+    return (_by_short_steps, _by_long_steps)[int(not far <= size)](slope, y, times, states, steps, rtol, atol)
+
+
+def _by_short_steps(slope: Any, y: Any, times: Any, states: Any, steps: Any, rtol: Any, atol: Any) -> Any:
     out = np.zeros((times.shape[0], y.shape[0]))
     out[0] = y
     for k in range(1, times.shape[0]):
         z = _moved(slope, y, times[k - 1], times[k], steps)
         y = states[k] + (z - held(z))
         out[k] = y
+    return out
+
+
+def _by_long_steps(slope: Any, y: Any, times: Any, states: Any, steps: Any, rtol: Any, atol: Any) -> Any:
+    given = (("method", "LSODA"), ("rtol", _TOLERANCE if rtol is None else rtol))
+    settings = (*given, ("atol", _TOLERANCE if atol is None else atol))
+    found = trajectory(lambda now, z: slope(z, now), times[0], times[-1], y, times[1:], settings)[1].T
+    out = np.zeros((times.shape[0], y.shape[0]))
+    out[0] = y
+    out[1:] = states[1:] + (found - held(found))
     return out

@@ -8,6 +8,7 @@ before the loop is written back to it (`revtrace.trace.loop.carried_entry`).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from revtrace.calls.core import parts
@@ -20,7 +21,7 @@ from revtrace.trace.loop.leaving import standing_for
 from revtrace.trace.loop.lengths import bound, difference, likely_differ
 from revtrace.trace.ndarray import arrays
 from revtrace.trace.numbers import fold
-from revtrace.trace.sameness import same, view_ints, with_ints
+from revtrace.trace.sameness import same, view_operands, with_operands
 from revtrace.trace.signals import NeedStatic
 from revtrace.trace.values import View
 
@@ -154,9 +155,7 @@ class Storage:
         """Make storage for an array that is made in the body and read after it."""
         t = self.t
         if isinstance(b.root, Var) and t.b.visible(b.root):
-            number = self.carried.param
-            ints = [x if not isinstance(x, Var) or t.b.visible(x) else number(INT, "") for x in view_ints(b)]
-            return with_ints(b, b.root, ints)
+            return with_operands(b, b.root, [self._seen_after(x) for x in view_operands(b)])
         shape = hoisted(t, b.shape)
         resized = shape is None
         if resized:
@@ -170,12 +169,17 @@ class Storage:
                 t.b.loc,
             )
         out = arrays.whole(t, t.b.alloc(b.dtype, *shape, zeros=True, hint=hint), shape)
+        out = replace(out, writeable=self._seen_after(b.writeable))
         assert isinstance(out.root, Var)
         self._made.add(out.root)
         if not resized:
             return out
         self._resized.add(out.root)
         return arrays.part(out, [self.carried.param(INT, "length") for _ in shape])
+
+    def _seen_after(self, x: Operand) -> Operand:
+        """An operand as the code after the loop sees it: a parameter where it is made in the body."""
+        return self.carried.param(x.type, "") if isinstance(x, Var) and not self.t.b.visible(x) else x
 
     def _resizable(self, h: View, b: View, changing: list[bool], hint: str) -> View:
         """Storage for arrays whose lengths change from one iteration to the next, holding the entry value."""

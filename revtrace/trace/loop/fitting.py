@@ -10,7 +10,7 @@ from revtrace.trace.aliases import Stale
 from revtrace.trace.inside import number_in
 from revtrace.trace.loop.slots import Fields, kind_of
 from revtrace.trace.numbers import as_num, promoted
-from revtrace.trace.sameness import DEAD, filler_of, same, same_form, same_operand, same_shape, view_ints
+from revtrace.trace.sameness import DEAD, filler_of, same, same_form, same_operand, same_shape, view_operands
 from revtrace.trace.state import State
 from revtrace.trace.values import Bound, Conflict, Maybe, Num, Ref, Static, Tup, Undef, View, is_numeric
 
@@ -153,6 +153,7 @@ class Fitting:
     def _view(self, h: View, b: View) -> None:
         mine, storage = self.carried.mine, self.carried.storage
         if storage.holds(h):
+            self._operand(h.writeable, b.writeable)
             if not storage.fits(h, b, self.found):
                 raise Misfit
             return
@@ -163,9 +164,12 @@ class Fitting:
             self.found[h.root] = b.root
         elif h.root is not b.root:
             raise Misfit
-        for x, y in zip(view_ints(h), view_ints(b), strict=True):
-            if x in mine:
-                assert isinstance(x, Var)
-                self.found[x] = y
-            elif not same_operand(x, y):
-                raise Misfit
+        for x, y in zip(view_operands(h), view_operands(b), strict=True):
+            self._operand(x, y)
+
+    def _operand(self, x: Operand, y: Operand) -> None:
+        if x in self.carried.mine:
+            assert isinstance(x, Var)
+            self.found[x] = y
+        elif not same_operand(x, y):
+            raise Misfit

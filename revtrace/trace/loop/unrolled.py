@@ -8,7 +8,7 @@ from revtrace.program.nodes import const
 from revtrace.trace.frames import RETURN, Exit
 from revtrace.trace.loop.peeled import forms_of, rolled_rest
 from revtrace.trace.loop.ways import Loop
-from revtrace.trace.objects.iterators import advance
+from revtrace.trace.objects.stepping import advance
 from revtrace.trace.sameness import DEAD
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import IterBox, State

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Operand, Var
-from revtrace.program.types import BOOL, INT
+from revtrace.program.types import BOOL
 from revtrace.trace.aliases import Stale
 from revtrace.trace.join import either_misses
 from revtrace.trace.loop.lengths import broadcast_once
@@ -22,8 +23,8 @@ from revtrace.trace.sameness import (
     same_form,
     same_operand,
     same_shape,
-    view_ints,
-    with_ints,
+    view_operands,
+    with_operands,
 )
 from revtrace.trace.signals import Growth, NeedStatic
 from revtrace.trace.state import Growing, ObjectBox, State
@@ -113,17 +114,21 @@ class Widening:
             else:
                 if h.ndim != b.ndim or broadcast_once(self.t, h, b):
                     return Conflict(h, b, loops=(self.carried.key,))
-                return self.carried.storage.store(h, b, hint)
+                storage = self.carried.storage
+                flag = self.operand(h.writeable, b.writeable)
+                kept = storage.holds(h) and (h.dtype, h.ndim) == (b.dtype, b.ndim)
+                return replace(h if kept else storage.store(h, b, hint), writeable=flag)
         else:
             root = h.root
         if not same_form(h, b):
             h, b = loosen(h), loosen(b)
             if not same_form(h, b):
                 return Conflict(h, b, loops=(self.carried.key,))
-        ints = []
-        for x, y in zip(view_ints(h), view_ints(b), strict=True):
-            ints.append(x if same_operand(x, y) else self.carried.param(INT, ""))
-        return with_ints(h, root, ints)
+        return with_operands(h, root, list(map(self.operand, view_operands(h), view_operands(b))))
+
+    def operand(self, x: Operand, y: Operand) -> Operand:
+        """Return what is one operand at the start of the body and another at its end."""
+        return x if same_operand(x, y) else self.carried.param(x.type, "")
 
     def fresh(self, b: Any, hint: str) -> Any:
         """Return a form for a value that is made in the body and read after it."""

@@ -157,13 +157,14 @@ def _reached(t: Tracer, view: View, indices: tuple[Operand, ...]) -> None:
 def element(t: Tracer, view: View, indices: tuple[Operand, ...]) -> Num:
     """Read one element at raw Python indices."""
     _reached(t, view, indices)
-    return Num(t.b.load(view.root, *_raw(t, view, indices)), False)
+    return Num(_part_of(t, view, t.b.load(view.root, *_raw(t, view, indices))), False)
 
 
 def store_element(t: Tracer, view: View, indices: tuple[Operand, ...], value: Operand) -> None:
     """Write one element at raw Python indices."""
     _reached(t, view, indices)
-    t.b.store(view.root, value, *_raw(t, view, indices))
+    where = _raw(t, view, indices)
+    t.b.store(view.root, value if view.part is None else _joined(t, view, value, t.b.load(view.root, *where)), *where)
 
 
 def _raw(t: Tracer, view: View, indices: tuple[Operand, ...]) -> list[Operand]:
@@ -186,13 +187,32 @@ def _raw(t: Tracer, view: View, indices: tuple[Operand, ...]) -> list[Operand]:
 
 def load_at(t: Tracer, view: View, indices: tuple[Operand, ...]) -> Operand:
     """Read one element at indices known to be inside the view."""
+    return _part_of(t, view, _load(t, view, _inside(t, view, indices)))
+
+
+def _load(t: Tracer, view: View, where: Sequence[Operand]) -> Var:
     attrs: dict[str, Any] = {} if _is_raw(view) else {"safe": True}
-    return t.b.op("load", view.root, *_inside(t, view, indices), type=Scalar(view.dtype), **attrs)
+    return t.b.op("load", view.root, *where, type=Scalar(view.root.type.dtype), **attrs)
+
+
+def _part_of(t: Tracer, view: View, element: Var) -> Var:
+    """What a view has of an element of its buffer."""
+    return element if view.part is None else t.b.op(view.part, element, type=Scalar(view.dtype))
+
+
+def _joined(t: Tracer, view: View, value: Operand, element: Operand) -> Operand:
+    """An element of the buffer of a view of parts, with another such part."""
+    other = t.b.op("imag" if view.part == "real" else "real", element, type=Scalar(view.dtype))
+    parts = (value, other) if view.part == "real" else (other, value)
+    return t.b.op("complex", *parts, type=Scalar(view.root.type.dtype))
 
 
 def store_at(t: Tracer, view: View, indices: tuple[Operand, ...], value: Operand) -> None:
     """Write one element at indices known to be inside the view."""
-    t.b.do("store", view.root, value, *_inside(t, view, indices), **({} if _is_raw(view) else {"safe": True}))
+    where = _inside(t, view, indices)
+    if view.part is not None:
+        value = _joined(t, view, value, _load(t, view, where))
+    t.b.do("store", view.root, value, *where, **({} if _is_raw(view) else {"safe": True}))
 
 
 def _is_raw(view: View) -> bool:
@@ -306,7 +326,7 @@ def apply(t: Tracer, function: Callable[..., Any], args: Sequence[Any]) -> Any:
     reads = tuple(r for a in arrays for r in ((a,) if isinstance(a, View) else a.reads))
     regular = all(isinstance(a, View) or a.regular for a in arrays)
     moved = any(isinstance(a, Elementwise) and a.moved for a in arrays)
-    return Elementwise(shape, dtype, at, reads, None, regular, moved)
+    return Elementwise(shape, dtype, at, reads, regular, moved)
 
 
 # keeping ------------------------------------------------------------------------------------
@@ -333,8 +353,6 @@ def kept(t: Tracer, value: Any) -> Any:
 def materialise(t: Tracer, value: Any, dtype: str | None = None) -> View:
     """Append a new array with a value's elements."""
     out = new_array(t, dtype or value.dtype, value.shape)
-    if isinstance(value, Elementwise) and value.shares is not None:
-        t.twin(value.shares.root, out.root)
     for_each(t, value.shape, lambda ix: store_at(t, out, ix, t.b.cast(operand_at(t, value, ix), out.dtype)))
     if t.sharing and isinstance(value, Elementwise) and value.regular:
         from revtrace.trace.ndarray.folds import in_order, note_order

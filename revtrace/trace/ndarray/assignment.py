@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
 
-__all__ = ["assign", "cast_into", "own_elements", "set_subscript"]
+__all__ = ["assign", "cast_into", "set_subscript"]
 
 
 def assign(t: Tracer, target: View, value: Any) -> None:
@@ -87,19 +87,8 @@ def cast_into(t: Tracer, number: Num, target: View) -> Operand:
     return t.b.cast(number.operand, target.dtype)
 
 
-def own_elements(t: Tracer, value: Any) -> None:
-    """Refuse to write to what numpy has in the memory of another array, and revtrace has not."""
-    if isinstance(value, Elementwise) and value.shares is not None:
-        raise t.unsupported(
-            "writing through the real or imaginary part of an array",
-            "revtrace computes it as an array of its own",
-            "write the complex numbers, or all of a part: z.real = x",
-        )
-
-
 def set_subscript(t: Tracer, value: Any, key: Any, new: Any) -> None:
     """``value[key] = new`` for an array."""
-    own_elements(t, value)
     view, key = without_flags(t, settle(t, value), key)
     mask = leading_mask(t, view, key)
     if mask is not None:

@@ -13,7 +13,7 @@ from revtrace.trace import numbers
 from revtrace.trace.ndarray import arrays
 from revtrace.trace.objects import growing
 from revtrace.trace.signals import PythonRaise
-from revtrace.trace.state import Growing, ListBox, State
+from revtrace.trace.state import Growing, ListBox, ObjectBox, State
 from revtrace.trace.values import Num, Ref, Static, Tup, View, is_numeric
 
 if TYPE_CHECKING:
@@ -114,6 +114,8 @@ def as_array(t: Tracer, value: Any, st: State | None = None, dtype: str | None =
         return view
     if isinstance(value, Static) and value.value is None and dtype is not None and dtype[0] == "f":
         value = Static(float("nan"))
+    if isinstance(value, Static) and isinstance(value.value, np.flatiter):
+        value = Static(np.array(value.value))
     if isinstance(value, Static) and isinstance(value.value, np.ndarray):
         return literal(t, value.value if dtype is None else value.value.astype(dtype))
     if isinstance(value, Static) and isinstance(value.value, (list, tuple, range)):
@@ -135,6 +137,13 @@ def as_array(t: Tracer, value: Any, st: State | None = None, dtype: str | None =
         out = arrays.new_array(t, dtype or number.dtype, ())
         arrays.store_at(t, out, (), t.b.cast(number.operand, out.dtype))
         return out
+    if isinstance(value, Ref) and isinstance(box := st.box(value), ObjectBox):
+        if hasattr(box.cls, "__array__"):
+            from revtrace.trace.callables.calls import call_method
+
+            return as_array(t, call_method(t, st, value, "__array__", ()), st, dtype)
+        if box.cls.__module__.startswith("scipy.sparse."):
+            raise t.unsupported("a sparse matrix made an array so", "it is one object to NumPy", "use its toarray()")
     return nested(t, st, value, dtype)
 
 

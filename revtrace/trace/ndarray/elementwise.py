@@ -14,6 +14,7 @@ from revtrace.rules.callables import CallableEntry
 from revtrace.rules.formula import Expr
 from revtrace.trace import numbers
 from revtrace.trace.ndarray import arrays, assignment
+from revtrace.trace.ndarray.complex_order import chosen
 from revtrace.trace.ndarray.convert import as_array_or_number
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
@@ -164,7 +165,6 @@ def _out(t: Tracer, st: State, out: Any) -> Any:
     from revtrace.trace.objects.containers import items_of
 
     given = out if arrays.is_array(out) else items_of(t, st, out)[0]
-    assignment.own_elements(t, given)
     return arrays.settle(t, given)
 
 
@@ -321,6 +321,8 @@ def primitive(t: Tracer, name: str, *xs: Any) -> Any:
         dtype = "f8"
     operands = [t.b.cast(x.operand, dtype) for x in nums]
     rule = RULES[name]
+    if dtype[0] == "c" and name in ("maximum", "minimum", "fmax", "fmin"):
+        return chosen(t, name, *operands)
     if dtype[0] != "c" and name in ("real", "conj"):
         return Num(operands[0], False)
     if dtype[0] != "c" and name == "imag":

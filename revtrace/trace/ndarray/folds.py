@@ -7,6 +7,7 @@ Where something is, the function is traced again with reshapes that share.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from revtrace.program.nodes import Const, For, If, Operand, Var, While, const
@@ -26,7 +27,7 @@ ZERO, ONE = const(0, "i8"), const(1, "i8")
 def folded(view: View, shape: Sequence[Operand]) -> View:
     """Return a view's elements under another shape, of as many."""
     maps = tuple(Along(k, ZERO, ONE, False) for k in range(len(shape)))
-    return View(view.root, maps, tuple(shape), None, Fold(tuple(shape), view))
+    return replace(view, maps=maps, shape=tuple(shape), source=None, fold=Fold(tuple(shape), view))
 
 
 def note_order(t: Tracer, view: View) -> View:
@@ -44,6 +45,8 @@ def straight(t: Tracer, view: View, exact: bool = False) -> bool:
     """Whether a view's elements certainly lie in C order without gaps; where the caller's array decides, guarded."""
     along = [m for m in view.maps if isinstance(m, Along)]
     run = [k for k in range(view.ndim) if any(m.axis == k for m in along) or not is_one(view.shape[k])]
+    if exact and view.part is not None:
+        return False
     if [m.axis for m in along] != run or any(isinstance(m, At) for m in view.maps[-len(along) :]):
         return False
     first, *rest = view.maps[len(view.maps) - len(along) :] or (None,)
@@ -68,7 +71,8 @@ def in_order(t: Tracer, view: View) -> bool:
 def turned(t: Tracer, view: View) -> bool:
     """Whether a view's axes certainly run in another order than its elements lie, so that numpy copies to join them."""
     axes = [m.axis for m in view.maps if isinstance(m, Along) and not is_one(view.shape[m.axis])]
-    return axes != sorted(axes) and _in_c_order(t, view.root)
+    repeated = [n for k, n in enumerate(view.shape) if k not in axes and isinstance(n, Const) and not is_one(n)]
+    return bool(axes and repeated) or (axes != sorted(axes) and _in_c_order(t, view.root))
 
 
 def laid_out(t: Tracer, view: View, order: str) -> View:

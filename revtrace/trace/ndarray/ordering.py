@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from revtrace.trace.callables.functions import Args, Kwargs, method_handler, on,
 from revtrace.trace.ndarray import arrays, assignment, subscripts
 from revtrace.trace.ndarray.arrays import ONE, ZERO
 from revtrace.trace.ndarray.convert import as_array, as_array_or_number
+from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
 from revtrace.trace.values import NONE, Num, Static, View
 
@@ -51,11 +51,17 @@ def insertion(t: Tracer, knots: View, value: Any, right: bool) -> Operand:
     return out_low
 
 
-def _sought(t: Tracer, st: State, knots: Any, value: Any, right: bool, weak: bool = False) -> Any:
+def _sought(t: Tracer, st: State, knots: Any, value: Any, right: bool) -> Any:
     view = as_array(t, knots, st)
+    if len(view.shape) != 1:
+        raise PythonRaise(
+            ValueError(
+                "object too deep for desired array" if view.shape else "object of too small depth for desired array"
+            )
+        )
     given = as_array_or_number(t, st, value)
     if not arrays.is_array(given):
-        return Num(insertion(t, view, given, right), weak)
+        return Num(insertion(t, view, given, right), False)
     given = arrays.settle(t, given)
     out = arrays.new_array(t, "i8", given.shape)
     arrays.for_each(
@@ -68,6 +74,7 @@ def _sought(t: Tracer, st: State, knots: Any, value: Any, right: bool, weak: boo
 @on(np.searchsorted)
 def _searchsorted(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     a, v, side, sorter = signature("a", "v", side=Static("left"), sorter=NONE)(args, kwargs)
+    side = t.use(side)
     if sorter is not NONE and not (isinstance(sorter, Static) and sorter.value is None):
         a = subscripts.subscript(t, as_array(t, a, st), sorter)
     return _sought(t, st, a, v, side.value == "right")
@@ -76,18 +83,6 @@ def _searchsorted(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | 
 @method_handler("array", "searchsorted")
 def _searchsorted_method(t: Tracer, st: State, self: Any, *args: Any, **kwargs: Any) -> Any:
     return _searchsorted(t, st, (self, *args), kwargs, None)
-
-
-def _bisection(f: Any, right: bool) -> None:
-    @on(f)
-    def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-        if len(args) > 2 or kwargs:
-            raise t.unsupported("bisect with bounds or a key", "it is not supported", "slice the list first")
-        return _sought(t, st, args[0], args[1], right, weak=True)
-
-
-_bisection(bisect.bisect_left, False)
-_bisection(bisect.bisect_right, True)
 
 
 # order ----------------------------------------------------------------------------------------

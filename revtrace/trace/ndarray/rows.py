@@ -87,6 +87,7 @@ def order_of(value: Any) -> tuple[int, ...] | None:
     if (
         not isinstance(value, View)
         or value.fold
+        or value.part
         or len(value.maps) != len(value.shape)
         or not isinstance(value.root.type, Array)
     ):

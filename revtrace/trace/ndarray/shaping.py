@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,7 +38,7 @@ def product(t: Tracer, shape: tuple[Operand, ...]) -> Operand:
 
 
 def ravel(t: Tracer, value: Any) -> Any:
-    """All elements in C order, along one axis; a copy unless there is one axis already."""
+    """All elements in C order, along one axis; to be read, since numpy copies one axis that has gaps."""
     if not arrays.is_array(value):
         return as_array(t, Tup((value,)))
     if value.ndim == 1:
@@ -45,9 +46,19 @@ def ravel(t: Tracer, value: Any) -> Any:
     return reshape(t, value, (product(t, value.shape),))
 
 
+def _own_ravel(t: Tracer, value: Any) -> Any:
+    """``value.ravel()``, which may be written to: a copy of one axis unless its elements lie without gaps."""
+    if not isinstance(value, View) or value.ndim != 1:
+        return ravel(t, value)
+    without_gaps = value.whole and not any(var is value.root for var, _ in t.inputs.values())
+    return value if without_gaps else folds.laid_out(t, value, "C")
+
+
 def flat(t: Tracer, value: Any) -> Any:
     """``value.flat``: writing to it writes to the array, however that lies in memory."""
-    if t.sharing and isinstance(value, View) and value.ndim != 1:
+    if value.ndim == 1:
+        return value
+    if t.sharing and isinstance(value, View):
         return folds.folded(value, (product(t, value.shape),))
     return ravel(t, value)
 
@@ -58,7 +69,7 @@ def in_order(t: Tracer, value: Any, shape: tuple[Operand, ...] | None, order: An
         view = arrays.settle(t, value)
         turned = subscripts.transpose(view, tuple(range(view.ndim))[::-1])
         if shape is None:
-            return ravel(t, turned)
+            return _own_ravel(t, turned)
         found = arrays.settle(t, reshape(t, turned, shape[::-1]))
         return subscripts.transpose(found, tuple(range(found.ndim))[::-1])
     plain = isinstance(order, Static) and order.value in ("C", None)
@@ -66,7 +77,7 @@ def in_order(t: Tracer, value: Any, shape: tuple[Operand, ...] | None, order: An
         raise t.unsupported(
             "an order other than 'C' and 'F'", "how numbers lie in memory is no part of the program", "use 'C' or 'F'"
         )
-    return ravel(t, value) if shape is None else reshape(t, value, shape)
+    return _own_ravel(t, value) if shape is None else reshape(t, value, shape)
 
 
 def reshape(t: Tracer, value: Any, shape: tuple[Operand, ...]) -> Any:
@@ -228,7 +239,9 @@ def spread(t: Tracer, view: View, shape: tuple[Operand, ...]) -> View:
 @on(np.broadcast_to)
 def _broadcast_to(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     a, shape, _ = signature("array", "shape", subok=NONE)(args, kwargs)
-    return spread(t, arrays.settle(t, array_of(t, st, a)), shape_argument(t, st, shape))
+    return replace(
+        spread(t, arrays.settle(t, array_of(t, st, a)), shape_argument(t, st, shape)), writeable=const(False)
+    )
 
 
 @on(np.broadcast_arrays)
@@ -301,7 +314,7 @@ def _diagonal(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None
     view = arrays.settle(t, array_of(t, st, x))
     if view.ndim < 2:
         raise PythonRaise(ValueError("diag requires an array of at least two dimensions"))
-    return diagonal(t, view, containers.as_known_int(t, offset))
+    return replace(diagonal(t, view, containers.as_known_int(t, offset)), writeable=const(False))
 
 
 @on(np.diag)
@@ -310,7 +323,7 @@ def _diag(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
     value = arrays.settle(t, array_of(t, st, v))
     offset = containers.as_known_int(t, k)
     if value.ndim == 2:
-        return diagonal(t, value, offset)
+        return replace(diagonal(t, value, offset), writeable=const(False))
     if value.ndim != 1:
         raise PythonRaise(ValueError("Input must be 1- or 2-d."))
     n = numbers.fold(t, "add", value.shape[0], const(abs(offset), "i8"), "i8")

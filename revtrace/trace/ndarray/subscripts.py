@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,7 +50,7 @@ __all__ = [
 
 def part_of(view: View, maps: tuple[At | Along, ...], shape: tuple[Operand, ...]) -> View:
     """A view of the same buffer with other axes."""
-    return View(view.root, maps, shape, None, view.fold)
+    return replace(view, maps=maps, shape=shape, source=None)
 
 
 def row(t: Tracer, view: View, i: Operand, inside: bool = False) -> Any:

@@ -241,8 +241,13 @@ def _frompyfunc(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | No
 
 
 @method_handler("array", "setflags")
-def _setflags(t: Tracer, st: State, self: Any, *args: Any, **kwargs: Any) -> Any:
-    # Whether an array may be written to decides what raises, no number.
+def _setflags(t: Tracer, st: State, self: Any, write: Any = NONE, align: Any = NONE, uic: Any = NONE) -> Any:
+    said = [x.value if isinstance(x, Static) else True for x in (write, align, uic)]
+    free = isinstance(self, View) and self.writeable == const(True)
+    if said[1:] != [None, None] or said[0] is not None and not (said[0] and free):
+        raise t.unsupported(
+            "setting an array's flags", "all names of the array would see it", "leave it out, or take a copy (x.copy())"
+        )
     return NONE
 
 

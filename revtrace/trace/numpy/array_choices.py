@@ -18,7 +18,7 @@ from revtrace.trace.numpy.array_functions import without
 from revtrace.trace.objects import containers
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import State
-from revtrace.trace.values import NONE, Elementwise, Num, Static, View, is_numeric
+from revtrace.trace.values import NONE, Elementwise, Num, Static, Tup, View, is_numeric
 
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
@@ -120,6 +120,16 @@ def _nan_to_num(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | No
         return found
     assignment.assign(t, value, found)
     return value
+
+
+@on(np.frexp)
+def _frexp(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    (x,) = signature("x")(args, kwargs)
+    value = as_array_or_number(t, st, x)
+    powers = arrays.apply(
+        t, lambda v: Num(t.b.cast(numbers.as_num(t, primitive(t, "exponent", v)).operand, "i4"), False), (value,)
+    )
+    return Tup((arrays.settle(t, ufunc(t, st, "mantissa", (value,))), arrays.settle(t, powers)))
 
 
 @on(np.isclose)

@@ -153,13 +153,19 @@ def _linspace(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None
     )
     start, stop, num, endpoint, retstep, dtype, axis = bind(args, kwargs)
     ends = [as_array_or_number(t, st, v) for v in (start, stop)]
-    if any(arrays.is_array(v) and v.ndim for v in ends):
+    if any(
+        arrays.is_array(v) and v.ndim or (v if arrays.is_array(v) else numbers.as_num(t, v)).dtype[0] == "c"
+        for v in ends
+    ):
         from revtrace.trace.definitions.calculus import stretches
         from revtrace.trace.definitions.register import traced
 
         return traced(t, st, stretches, (*ends, num, endpoint, retstep, dtype or NONE, axis or Static(0)), {})
     start, stop = (Num(arrays.operand_at(t, v, ()), False) if arrays.is_array(v) else v for v in ends)
-    kind = dtype_argument(t, dtype, "f8")
+    # NumPy computes in the dtype of a NumPy number, here in double precision, rounded at the end.
+    given = [numbers.as_num(t, t.use(v)) for v in (start, stop)]
+    single = any(v.dtype == "f4" and not v.weak for v in given) and all(v.dtype == "f4" or v.weak for v in given)
+    kind = dtype_argument(t, dtype, "f4" if single else "f8")
     n = numbers.integer(t, t.use(num))
     a = Num(t.b.cast(numbers.as_num(t, t.use(start)).operand, "f8"), False)
     b = Num(t.b.cast(numbers.as_num(t, t.use(stop)).operand, "f8"), False)
@@ -184,7 +190,8 @@ def _linspace(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None
     if not retstep.value:
         return made
     some = t.b.compare("gt", steps, const(0, "i8"))
-    return Tup((arrays.settle(t, made), numbers.select(t, some, step, Num(const(float("nan"), "f8"), False))))
+    gap = numbers.as_num(t, numbers.select(t, some, step, Num(const(float("nan"), "f8"), False))).operand
+    return Tup((arrays.settle(t, made), Num(t.b.cast(gap, "f4" if single else "f8"), False)))
 
 
 @on(np.eye, np.identity)

@@ -13,15 +13,17 @@ from revtrace.program.types import is_inexact
 from revtrace.trace import numbers
 from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.ndarray import arrays, subscripts
-from revtrace.trace.ndarray.convert import as_array, as_array_or_number
+from revtrace.trace.ndarray.convert import as_array, as_array_or_number, dtype_argument
+from revtrace.trace.ndarray.elementwise import delivered
 from revtrace.trace.ndarray.rows import call_row
 from revtrace.trace.ndarray.shaping import diagonal
+from revtrace.trace.ndarray.subscripts import is_none
 from revtrace.trace.numpy.linalg import contract
 from revtrace.trace.numpy.reductions import sum_of
 from revtrace.trace.objects.containers import as_known_int, items_of
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
-from revtrace.trace.values import Num, Static, View
+from revtrace.trace.values import NONE, Num, Static, View
 
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
@@ -34,12 +36,20 @@ Labels = tuple[str, ...]
 
 @on(np.einsum)
 def _einsum(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    for name in kwargs:
-        if name != "optimize":
-            raise t.unsupported(f"np.einsum with the argument {name!r}", "its rule does not cover that", "leave it out")
+    given = dict.fromkeys(("out", "dtype", "casting", "optimize", "order"), NONE)
+    if kwargs.keys() - given.keys():
+        raise PythonRaise(TypeError(f"Did not understand the following kwargs: {sorted(kwargs.keys() - given.keys())}"))
+    given.update(kwargs)
+    casting = Static("safe") if is_none(given["casting"]) else given["casting"]
     terms, out, operands = _terms(t, st, args)
+    if not is_none(given["dtype"]):
+        dtype = dtype_argument(t, given["dtype"], None) or "f8"
+        if not all(np.can_cast(np.dtype(a.dtype), np.dtype(dtype), casting.value) for a in operands):
+            raise PythonRaise(TypeError("einsum operands could not be cast to the requested type"))
+        operands = [arrays.materialise(t, a, dtype) for a in operands]
     found = _contracted(t, st, operands, terms, out)
-    return Num(arrays.operand_at(t, found, ()), False) if not out else found
+    result = Num(arrays.operand_at(t, found, ()), False) if not out else found
+    return delivered(t, st, result, given["out"], casting=casting)
 
 
 def _terms(t: Tracer, st: State, args: Args) -> tuple[list[Labels], Labels, list[View]]:
@@ -110,9 +120,11 @@ def _contracted(t: Tracer, st: State, operands: Sequence[View], terms: Sequence[
         y, q = _summed(t, st, y, q, {*wanted, *p})
         work[:2] = [_pair(t, st, x, p, y, q, wanted, dtype)]
     x, p = _summed(t, st, *work[0], set(out))
+    if len(operands) == 1 and set(p) == set(out) and isinstance(x, View):
+        # A view of the operand, as in numpy, unless something was summed.
+        return subscripts.transpose(x, tuple(p.index(label) for label in out))
     if p == out:
-        # Not a view of an operand: writes to one are no writes to the other.
-        return arrays.copy_of(t, x) if isinstance(x, View) and len(operands) == 1 else x
+        return x
     return _arranged(t, x, p, out, sizes)
 
 

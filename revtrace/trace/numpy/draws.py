@@ -36,7 +36,7 @@ from revtrace.trace.values import NONE, Num, Ref, Static, Tup, View, is_numeric
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
-__all__ = ["METHODS", "draw", "fixed", "known"]
+__all__ = ["METHODS", "UNSEEDED", "draw", "fixed", "known"]
 
 
 _WRITTEN_OUT = 64
@@ -64,6 +64,9 @@ _PICKING = frozenset(("choice", "choices", "permutation", "sample", "shuffle"))
 METHODS = tuple(sorted(_WHOLE | _REAL))
 """The methods of generators that are known."""
 
+UNSEEDED = "unseeded"
+"""The field of a generator made while tracing whose seed was not known then."""
+
 
 def draw(t: Tracer, st: State, self: Any, name: str, args: Args, kwargs: Kwargs) -> Any:
     """Call a method of a generator."""
@@ -71,6 +74,12 @@ def draw(t: Tracer, st: State, self: Any, name: str, args: Args, kwargs: Kwargs)
     assert isinstance(box, ObjectBox)
     if not hasattr(box.cls, name):
         raise PythonRaise(AttributeError(f"'{box.cls.__name__}' object has no attribute {name!r}"))
+    if box.get(UNSEEDED) is not None:
+        raise t.unsupported(
+            f"a draw from a random generator without a seed known when tracing ({name})",
+            "each call would draw other numbers, and the compiled function would repeat those of the first",
+            "draw them outside and pass them as an argument",
+        )
     given = _bound(box.cls, name, args, kwargs)
     if name in _PICKING:
         found = _picked(t, st, self, box.cls, name, given)

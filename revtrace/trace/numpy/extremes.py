@@ -12,6 +12,7 @@ from revtrace.program.types import BOOL, INT
 from revtrace.trace import numbers
 from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.ndarray import arrays
+from revtrace.trace.ndarray.complex_order import ahead
 from revtrace.trace.ndarray.elementwise import delivered
 from revtrace.trace.numpy.reductions import (
     all_chosen,
@@ -41,10 +42,6 @@ def extreme(
 ) -> Any:  # fmt: skip
     """``np.max`` or ``np.min``; of equals the first counts in both value and derivative."""
     value = arrays.settle(t, prepared(t, st or t.current, a))
-    if value.dtype[0] == "c":
-        raise t.unsupported(
-            "the largest or least of complex numbers", "numpy orders them by parts", "compare their abs()"
-        )
     axes = reduced_axes(t, st or t.current, axis, value.ndim)
     for k in axes if start is None else ():
         n = value.shape[k]
@@ -67,7 +64,7 @@ def extreme(
             return [t.b.op(name, values[0], x, type=values[0].type)]
         # NaN wins, and the first of equals stays.
         symbol = "gt" if name == "max" else "lt"
-        better = t.b.op("or", t.b.compare(symbol, x, values[0]), t.b.compare("ne", x, x), type=BOOL)
+        better = t.b.op("or", ahead(t, symbol, x, values[0]), t.b.compare("ne", x, x), type=BOOL)
         keep = t.b.compare("ne", values[0], values[0])
         take = t.b.op("and", better, t.b.op("not", keep, type=BOOL), type=BOOL)
         return [t.b.op("select", take, x, values[0], type=x.type)]
@@ -116,10 +113,6 @@ def _ptp(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> 
 def position(t: Tracer, st: State, a: Any, axis: Any, name: str, keepdims: bool = False) -> Any:
     """``np.argmax`` or ``np.argmin``."""
     value = arrays.settle(t, prepared(t, st, a))
-    if value.dtype[0] == "c":
-        raise t.unsupported(
-            "the place of the largest of complex numbers", "numpy orders them by parts", "compare their abs()"
-        )
     ndim = value.ndim
     flat = axis is None or (isinstance(axis, Static) and axis.value is None)
     if flat:
@@ -149,8 +142,8 @@ def position(t: Tracer, st: State, a: Any, axis: Any, name: str, keepdims: bool 
         if value.dtype == "b1":
             better = t.b.compare(symbol, t.b.cast(x, "i8"), t.b.cast(values[0], "i8"))
         else:
-            better = t.b.compare(symbol, x, values[0])
-        if value.dtype[0] == "f":
+            better = ahead(t, symbol, x, values[0])
+        if value.dtype[0] in "fc":
             first_nan = t.b.op("and", t.b.compare("ne", x, x), t.b.compare("eq", values[0], values[0]), type=BOOL)
             better = t.b.op("or", better, first_nan, type=BOOL)
         return [

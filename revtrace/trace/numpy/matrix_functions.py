@@ -280,7 +280,14 @@ def _matrix_rank(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | N
 def _matrix_power(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     a, exponent = given(t, signature("a", "n"), args, kwargs)
     n = as_known_int(t, exponent)
-    view = matrices(t, st, a, square=True)
+    view = as_array(t, a, st)
+    if n < 0 or view.dtype[0] not in "iu":
+        view = matrices(t, st, a, square=True)
+    elif view.ndim < 2:
+        raise PythonRaise(np.linalg.LinAlgError("array must be at least two-dimensional"))
+    else:
+        view = arrays.settle(t, view)
+        arrays.agree(t, view.shape[-2], view.shape[-1], "LinAlgError")
     if n < 0:
         view, n = inv(t, st, view), -n
     if n == 0:

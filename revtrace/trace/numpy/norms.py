@@ -114,7 +114,7 @@ def _vector(
     size = _sizes(t, _floats(t, value))
     if not isinstance(p, Num):
         if p in (np.inf, -np.inf):
-            return extreme(t, size, where, keep, "max" if p > 0 else "min", st=st)
+            return _extreme(t, st, size, where, keep, p)
         if p == 0:
             nonzero = arrays.apply(t, lambda v: counted(t, v, size.dtype), (size,))
             return sum_of(t, st, nonzero, where, None, keep)
@@ -124,6 +124,13 @@ def _vector(
     total = sum_of(t, st, powered, where, None, keep)
     inverse = numbers.binary(t, "/", Static(1.0), order)
     return arrays.apply(t, lambda v: numbers.binary(t, "**", v, inverse), (total,))
+
+
+def _extreme(t: Tracer, st: State, sizes: Any, axis: Any, keep: bool, p: Any) -> Any:
+    """The largest of some sizes, zero where there are none, or for a negative order the least."""
+    if p < 0:
+        return extreme(t, sizes, axis, keep, "min", st=st)
+    return extreme(t, sizes, axis, keep, "max", st=st, start=Num(const(0, sizes.dtype), False))
 
 
 def counted(t: Tracer, v: Any, dtype: str) -> Num:
@@ -147,13 +154,13 @@ def _matrix(t: Tracer, st: State, value: Any, axes: tuple[int, ...], p: Any, kee
     if p in (1, -1, np.inf, -np.inf):
         over = -2 if abs(p) == 1 else -1
         sums = sum_of(t, st, _sizes(t, view), Static(over), None, False)
-        found = extreme(t, sums, Static(-1), False, "max" if p > 0 else "min", st=st)
+        found = _extreme(t, st, sums, Static(-1), False, p)
     elif p in (2, -2, "nuc"):
         values = svd(t, st, view)[1]
         if p == "nuc":
             found = sum_of(t, st, values, Static(-1), None, False)
         else:
-            found = extreme(t, values, Static(-1), False, "max" if p > 0 else "min", st=st)
+            found = _extreme(t, st, values, Static(-1), False, p)
     else:
         raise PythonRaise(ValueError("Invalid norm order for matrices."))
     if not keep:

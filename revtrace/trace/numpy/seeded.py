@@ -22,7 +22,7 @@ from revtrace.program.nodes import Var, const
 from revtrace.program.types import INT
 from revtrace.trace.callables.functions import Args, Kwargs, method_handler, on
 from revtrace.trace.external import external
-from revtrace.trace.numpy.draws import METHODS, draw, fixed, known
+from revtrace.trace.numpy.draws import METHODS, UNSEEDED, draw, fixed, known
 from revtrace.trace.record import Fixed, Global, Input, Source
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import ObjectBox, State
@@ -47,16 +47,20 @@ def of_caller(t: Tracer, value: Any, source: Source) -> ObjectBox:
     return ObjectBox(type(value), (("tape", Num(t.inputs[source][0], True)), ("place", place)), source, value)
 
 
+_CLASSES: dict[Any, type] = {
+    random.Random: random.Random,
+    np.random.default_rng: np.random.Generator,
+    np.random.RandomState: np.random.RandomState,
+}
+
+
 def _make(t: Tracer, st: State, maker: Any, args: Args, kwargs: Kwargs) -> Any:
     positional = [fixed(t, known(t, st, a)) for a in args]
     named = {k: fixed(t, known(t, st, v)) for k, v in kwargs.items()}
     given = [*positional, *named.values()]
     if not given or not all(isinstance(a, Static) and a.value is not None for a in given):
-        raise t.unsupported(
-            f"a random generator without a seed known when tracing ({maker.__name__})",
-            "each call would draw other numbers, and the compiled function would repeat those of the first",
-            "draw them outside and pass them as an argument",
-        )
+        # Refused where it draws: objects that may draw often hold one that they do not need.
+        return st.new(ObjectBox(_CLASSES[maker], ((UNSEEDED, Static(True)),)))
     try:
         generator = maker(*(a.value for a in positional), **{k: a.value for k, a in named.items()})
     except Exception as error:
@@ -78,6 +82,16 @@ def _own(t: Tracer, st: State, kind: type) -> Ref:
     found = external(t, st, *_OWN[kind], "const")
     assert isinstance(found, Ref)
     return found
+
+
+def _seeded_again(t: Tracer, st: State, self: Any, *args: Any, **kwargs: Any) -> Any:
+    """``seed`` of an instance; `numpy.random.Generator` has none."""
+    box = st.box(self)
+    assert isinstance(box, ObjectBox)
+    cls = box.cls
+    if not hasattr(cls, "seed"):
+        raise PythonRaise(AttributeError(f"'{cls.__module__}.{cls.__name__}' object has no attribute 'seed'"))
+    return _seeding_of(cls)(t, st, (self, *args), kwargs, None)
 
 
 def _seeding_of(kind: type) -> Any:
@@ -118,10 +132,11 @@ def _enter() -> None:
     def drawn_by(name: str) -> Any:
         return lambda t, st, self, *args, **kwargs: draw(t, st, self, name, args, kwargs)
 
-    for maker in (random.Random, np.random.default_rng, np.random.RandomState):
+    for maker in _CLASSES:
         on(maker)(made_by(maker))
     for name in METHODS:
         method_handler("generator", name)(drawn_by(name))
+    method_handler("generator", "seed")(_seeded_again)
     for module, kind in ((random, random.Random), (np.random, np.random.RandomState)):
         for name in ("seed", *METHODS):
             if hasattr(module, name):

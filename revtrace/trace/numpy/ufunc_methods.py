@@ -66,13 +66,21 @@ def _accumulate(target: Any) -> Any:
     return handler
 
 
+_AT = {
+    np.add: "add", np.subtract: "sub", np.multiply: "mul", np.divide: "div", np.power: "pow",
+    np.maximum: "maximum", np.minimum: "minimum", np.fmax: "fmax", np.fmin: "fmin",
+    np.hypot: "hypot", np.logaddexp: "logaddexp",
+}  # fmt: skip
+"""The primitives of the ufuncs whose ``at`` is followed."""
+
+
 def _at(f: Any) -> Any:
     def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
         """``np.add.at(a, index, b)``: repeated indices count each time."""
         from revtrace.trace.ndarray.elementwise import primitive
 
         target, index, value = args
-        name = {np.add: "add", np.subtract: "sub", np.multiply: "mul"}[f]
+        name = _AT[f]
         view = arrays.settle(t, target)
         keys = subscripts.keys_of(t, index, view.ndim)
         view, picks, position, shape = subscripts.index_arrays(t, view, keys)
@@ -111,7 +119,7 @@ def _register() -> None:
         on(f.reduce)(_forward(target, 0))
     for f, target in _ACCUMULATE.items():
         on(f.accumulate)(_accumulate(target))
-    for f in (np.add, np.subtract, np.multiply):
+    for f in _AT:
         on(f.at)(_at(f))
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from revtrace.program.nodes import Const, const
 from revtrace.program.types import Scalar, real_dtype
-from revtrace.trace.external import external
+from revtrace.trace.external import external, holds
 from revtrace.trace.ndarray import arrays, assignment, subscripts
-from revtrace.trace.numbers import as_num
 from revtrace.trace.objects.members import (
     STEADY,
     attribute_cell,
@@ -32,7 +32,7 @@ from revtrace.trace.objects.texts import TEXT_METHODS, is_text
 from revtrace.trace.record import Attr, Fixed, Global, Source
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import CellBox, DictBox, Growing, IterBox, ListBox, ObjectBox, SetBox, State
-from revtrace.trace.values import Bound, Elementwise, Num, Ref, Static, Tup, View, is_number
+from revtrace.trace.values import Bound, Num, Ref, Static, Tup, View, is_number
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
@@ -176,11 +176,14 @@ def _of_array(t: Tracer, value: Any, name: str) -> Any:
             return subscripts.transpose(view, tuple(order))
         case "real" | "imag":
             if value.dtype[0] != "c":
-                return value if name == "real" else arrays.new_array(t, value.dtype, value.shape, zeros=True)
-            part = arrays.apply(t, lambda x: _of_number(t, x, name), (value,))
-            return replace(part, shares=value) if isinstance(value, View) and isinstance(part, Elementwise) else part
+                zeros = None if name == "real" else arrays.new_array(t, value.dtype, value.shape, zeros=True)
+                return value if zeros is None else replace(zeros, writeable=const(False))
+            if isinstance(value, View):
+                return replace(value, source=None, part=name)
+            return arrays.apply(t, lambda x: _of_number(t, x, name), (value,))
         case "flags":
-            return Static(_Flags(value.ndim))
+            writeable = value.writeable if isinstance(value, View) else const(True)
+            return Static(_Flags(value.ndim, not isinstance(writeable, Const) or bool(writeable.value)))
         case "strides" | "base" | "data" | "ctypes":
             raise t.unsupported(
                 f"the attribute {name} of an array",
@@ -206,9 +209,9 @@ def _of_array(t: Tracer, value: Any, name: str) -> Any:
 class _Flags:
     """The flags of the arrays that a program computes with: C-contiguous copies of the caller's."""
 
-    def __init__(self, ndim: int) -> None:
-        self.c_contiguous = self.contiguous = self.owndata = self.writeable = self.aligned = self.carray = True
-        self.behaved = self.forc = True
+    def __init__(self, ndim: int, writeable: bool) -> None:
+        self.c_contiguous = self.contiguous = self.owndata = self.aligned = self.forc = True
+        self.writeable = self.carray = self.behaved = writeable
         self.f_contiguous = self.fortran = ndim <= 1
         self.fnc = self.farray = self.writebackifcopy = False
 
@@ -228,11 +231,23 @@ def _of_tuple(t: Tracer, st: State, value: Tup, name: str) -> Any:
     raise PythonRaise(AttributeError(f"'tuple' object has no attribute {name!r}"))
 
 
+def _patched(found: Any) -> bool:
+    """Whether what a library's module holds is a function of the user's."""
+    home = found.__globals__.get("__name__", "") if isinstance(found, types.FunctionType) else "builtins"
+    return home.partition(".")[0] not in (*STEADY, "revtrace")
+
+
 def _of_static(t: Tracer, st: State, value: Static, name: str) -> Any:
     obj = value.value
     if isinstance(obj, Super):
         return super_attribute(t, st, obj.cls, obj.self, name)
     if isinstance(obj, types.ModuleType):
+        if name == "__dict__" and obj.__name__.partition(".")[0] not in STEADY:
+            raise t.unsupported(
+                f"the namespace of the module {obj.__name__}",
+                "all of it would have to be watched",
+                "read the names that are needed: module.name, getattr(module, name)",
+            )
         written = t.global_cells.get((id(vars(obj)), name))
         if written is not None:
             box = st.box(written)
@@ -243,8 +258,9 @@ def _of_static(t: Tracer, st: State, value: Static, name: str) -> Any:
         except AttributeError as error:
             t.guard(Attr(Fixed(obj), name), "absent")
             raise PythonRaise(error) from None
-        if obj.__name__.partition(".")[0] in STEADY:
+        if obj.__name__.partition(".")[0] in STEADY and not _patched(found):
             t.reliance.steady[obj.__name__, name] = found
+            holds(t, obj, name)
             if isinstance(found, (int, float, complex)):
                 return Static(found)
             return external(t, st, found, None, "const") if isinstance(found, np.ndarray) else Static(found)
@@ -252,6 +268,15 @@ def _of_static(t: Tracer, st: State, value: Static, name: str) -> Any:
     written = attribute_cell(t, obj, name)
     if written is not None:
         return written_attribute(st, written)
+    if name in ("__cause__", "__context__") and isinstance(obj, BaseException):
+        before = getattr(obj, name)
+        if type(before).__module__.startswith("revtrace."):
+            raise t.unsupported(
+                f"reading {name} of an exception whose cause is known only when running",
+                "it holds run-time numbers",
+                "keep the first exception in a variable of its own",
+            )
+        return Static(before)
     t.reliance.touch(obj)
     if name in _UNTOLD:
         t.reliance.hide(f"{name} is read")
@@ -343,6 +368,10 @@ def set_attribute(t: Tracer, st: State, target: Any, name: str, value: Any) -> N
             raise PythonRaise(AttributeError(f"'{kind}' object has no attribute {name!r}"))
     from revtrace.trace.callables.traced_function import TracedFunction
 
+    if isinstance(target, Static) and isinstance(target.value, _Flags):
+        raise t.unsupported(
+            "setting an array's flags", "all names of the array would see it", "leave it out, or take a copy (x.copy())"
+        )
     if isinstance(target, Static) and isinstance(target.value, TracedFunction):
         target.value.set_field(t, st, name, value)
         return
@@ -373,14 +402,6 @@ def _set_part(t: Tracer, target: View, name: str, value: Any) -> None:
     if target.dtype[0] != "c":
         if name == "imag":
             raise PythonRaise(TypeError("array does not have imaginary part to set"))
-        assignment.assign(t, target, t.use(value))
-        return
-    real = real_dtype(target.dtype)
-
-    def joined(z: Any, x: Any) -> Num:
-        new = t.b.cast(as_num(t, x).operand, real)
-        kept = t.b.op("imag" if name == "real" else "real", z.operand, type=Scalar(real))
-        parts = (new, kept) if name == "real" else (kept, new)
-        return Num(t.b.op("complex", *parts, type=Scalar(target.dtype)), False)
-
-    assignment.assign(t, target, arrays.apply(t, joined, (target, t.use(value))))
+    else:
+        target = replace(target, part=name)
+    assignment.assign(t, target, t.use(value))

@@ -8,7 +8,7 @@ from revtrace.program.nodes import Const, const
 from revtrace.trace import numbers
 from revtrace.trace.ndarray import arrays, subscripts
 from revtrace.trace.objects import growing, lists
-from revtrace.trace.objects.iterators import drain
+from revtrace.trace.objects.stepping import drain
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, ObjectBox, SetBox, State
 from revtrace.trace.values import Num, Ref, Static, Tup, of_key

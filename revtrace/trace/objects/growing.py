@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Operand, const
 from revtrace.trace import numbers
+from revtrace.trace.loop.hoist import hoist
 from revtrace.trace.loop.lengths import difference
 from revtrace.trace.ndarray import arrays, subscripts
 from revtrace.trace.objects.growing_items import MORE, common, get, holds_arrays, leaves, make, put, room_of
@@ -68,7 +69,12 @@ def settle_here(t: Tracer, st: State, ref: Ref) -> Growing | ListBox:
 
 def note_appended(t: Tracer, id: int, count: Operand | None) -> None:
     """Note that so many items (None: nobody knows) come to a list in the loop body being traced."""
+    if not t.rolling:
+        return
     before = t.appended.get(id, const(0, "i8"))
+    if before is not None:
+        # It may have been counted in an arm of a branch.
+        before = hoist(t, before)
     t.appended[id] = None if before is None or count is None else numbers.fold(t, "add", before, count, "i8")
 
 

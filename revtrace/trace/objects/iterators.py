@@ -1,4 +1,4 @@
-"""Iterators: what ``for`` takes next, one by one or as a function of a loop index."""
+"""Iterators: what ``iter`` makes of a value, and what is left of it after a loop (stepping takes the items)."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from revtrace.errors import UnsupportedError
-from revtrace.program.nodes import Const, const
-from revtrace.trace.ndarray.subscripts import row
-from revtrace.trace.numbers import as_num, binary, fold
-from revtrace.trace.objects import growing
-from revtrace.trace.signals import EndlessError, NeedStatic, PythonRaise
+from revtrace.program.nodes import Const
+from revtrace.trace.signals import EndlessError, PythonRaise
 from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, ObjectBox, SetBox, State
 from revtrace.trace.values import Elementwise, Num, Ref, Static, Tup, View, of_key
 
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
-__all__ = ["advance", "drain", "iterate", "parts_of", "taken", "used_up"]
+__all__ = ["iterate", "known_int", "parts_of", "taken", "used_up"]
 
 
 def iterate(t: Tracer, st: State, value: Any) -> Ref:
@@ -102,14 +99,12 @@ def _by_index(t: Tracer, st: State, value: Ref) -> list[Any]:
 
 
 def known_int(x: Any) -> int | None:
+    """Return the number that a value is in every run, or None."""
     if isinstance(x, Static):
         return int(x.value)
     if isinstance(x, Num) and isinstance(x.operand, Const):
         return int(x.operand.value)  # type: ignore[arg-type]
     return None
-
-
-_WALKED = "a list of unknown length is walked"
 
 
 def taken(t: Tracer, st: State, source: Any) -> Ref:
@@ -145,146 +140,6 @@ def taken(t: Tracer, st: State, source: Any) -> Ref:
     walked = iterate(t, st, made)
     t.early[walked.id] = shared
     return walked
-
-
-def advance(t: Tracer, st: State, ref: Ref) -> Any | None:
-    """Take the next item, or return None at the end; everything needed must be known."""
-    box = st.box(ref)
-    assert isinstance(box, IterBox)
-    if ref.id in t.lists_around:
-        raise NeedStatic((), "an iterator made before a loop is taken from in it", t.b.loc)
-    k = box.position
-    item: Any
-    match box.kind:
-        case "items":
-            if k >= len(box.parts):
-                return None
-            item = box.parts[k]
-        case "list":
-            source = st.box(box.parts[0])  # type: ignore[arg-type]
-            if isinstance(source, Growing):
-                source = growing.settled(t, st, box.parts[0], _WALKED)  # type: ignore[arg-type]
-            assert isinstance(source, ListBox)
-            if k >= len(source.items):
-                return None
-            item = source.items[k]
-        case "range" | "counting":
-            if any(known_int(p) is None for p in box.parts):
-                ends = t.pins.all_known(t, [as_num(t, p).operand for p in box.parts], "the loop's bounds must be known")
-                box = replace(box, parts=tuple(Static(e.value) for e in ends))
-            start, stop, step = (known_int(p) or 0 for p in box.parts)
-            span = range(start, stop, step)
-            if k >= len(span):
-                return None
-            item = Static(span[k])
-        case "array":
-            view = box.parts[0]
-            assert isinstance(view, View)
-            n = view.shape[0]
-            n = t.pins.known(t, n, "the array's length must be known to unroll this loop")
-            if k >= n.value:  # type: ignore[operator]
-                return None
-            item = row(t, view, const(k, "i8"))
-        case "growing":
-            items = growing.settled(t, st, box.parts[0], _WALKED).items  # type: ignore[arg-type]
-            if k >= len(items):
-                return None
-            item = items[k]
-        case "zip":
-            parts = []
-            for part in box.parts:
-                assert isinstance(part, Ref)
-                x = advance(t, st, part)
-                if x is None:
-                    return None
-                parts.append(x)
-            item = Tup(tuple(parts))
-        case "enumerate":
-            inner, first = box.parts
-            assert isinstance(inner, Ref)
-            x = advance(t, st, inner)
-            if x is None:
-                return None
-            start_at = known_int(first)
-            number: Any
-            if start_at is None:
-                assert isinstance(first, Num)
-                number = Num(fold(t, "add", first.operand, const(k, "i8"), "i8"), True)
-            else:
-                number = Static(start_at + k)
-            item = Tup((number, x))
-        case "count":
-            first, by = box.parts
-            item = binary(t, "+", first, binary(t, "*", Static(k), by)) if k else first
-        case "cycle":
-            item = box.parts[k % len(box.parts)]
-        case "map":
-            function, *iterators = box.parts
-            from revtrace.trace.callables.calls import call
-
-            args = []
-            for part in iterators:
-                assert isinstance(part, Ref)
-                x = advance(t, st, part)
-                if x is None:
-                    return None
-                args.append(x)
-            item = call(t, st, function, tuple(args), {})
-        case "generator":
-            from revtrace.trace.steps.suspended import suspend
-
-            suspend(st, ref)
-            return advance(t, st, ref)
-        case "object":
-            from revtrace.trace.callables.calls import call_method
-
-            # Whether it raises StopIteration must be known.
-            decides, t.decides = t.decides, True
-            try:
-                item = call_method(t, st, box.parts[0], "__next__", ())
-            except PythonRaise as signal:
-                if isinstance(signal.error, StopIteration):
-                    return None
-                raise
-            finally:
-                t.decides = decides
-        case "spent":
-            (cond,) = box.parts
-            assert isinstance(cond, Num)
-            raise NeedStatic((cond.operand,), "how far an iterator was taken on one of two ways must be known", t.b.loc)
-        case "left":
-            left = NeedStatic((), "how far a loop went in an iterator that is used again must be known", t.b.loc)
-            left.loops = [p.value for p in box.parts if isinstance(p, Static)]
-            raise left
-        case "suspended":
-            from revtrace.trace.steps.suspended import resume
-
-            return resume(t, st, ref)
-        case _:
-            raise t.unsupported(
-                f"an iterator of kind {box.kind} taken step by step",
-                "it can only be used up at once",
-                "loop over it, or make a list of it first",
-            )
-    walked = st.box(ref)
-    assert isinstance(walked, IterBox)
-    st.set(ref, replace(walked, position=k + 1))
-    return item
-
-
-def drain(t: Tracer, st: State, value: Any) -> list[Any]:
-    """List everything an iterable gives; its length must be known."""
-    ref = iterate(t, st, value)
-    items: list[Any] = []
-    while (item := advance(t, st, ref)) is not None:
-        items.append(item)
-        if len(items) > 100_000:
-            raise t.unsupported(
-                "a very long iterable is used up at once",
-                "each of its items is recorded on its own",
-                "write the loop, or use an array",
-            )
-    return items
 
 
 def parts_of(st: State, ref: Ref) -> list[Ref]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Const, Operand, const
 from revtrace.trace.loop.lengths import not_negative
+from revtrace.trace.ndarray.arrays import ZERO
 from revtrace.trace.ndarray.subscripts import row
 from revtrace.trace.numbers import binary, fold
 from revtrace.trace.objects import growing
@@ -94,6 +95,9 @@ def roll(t: Tracer, st: State, ref: Ref) -> Rolled | None:
         return None
     if span.length is None:
         return Rolled(const(0, "i8"), const(_ENDLESS, "i8"), 1, span.at, True, (), "k", span.table, endless=True)
+    if span.length == ZERO:
+        # A body that never runs may fit no item of this kind: there is none.
+        return None
     bounds = () if isinstance(span.length, Const) else (span.length,)
     return Rolled(const(0, "i8"), span.length, 1, span.at, not bounds, bounds, "k", span.table)
 

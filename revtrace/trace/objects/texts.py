@@ -38,6 +38,9 @@ class RunTimeText:
     def __init__(self, loc: Loc, operands: tuple[Operand, ...] = (), place: Any = None) -> None:
         self.loc, self.operands, self.place = loc, operands, place
 
+    def __str__(self) -> str:
+        return f"(a text made of run-time values in line {self.loc.line})"
+
     def refusal(self, loc: Loc) -> BaseException:
         """Return what to raise at a place where the text itself is needed."""
         if self.operands:

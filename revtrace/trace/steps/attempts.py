@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from revtrace.trace.state import State
 
 __all__ = [
-    "RAISED", "Attempt", "Parting", "answer", "arrive", "attempt", "caught_inside", "leave_by", "part", "raised_to",
-    "ways_of_raising", "ways_out_of_handlers",
+    "RAISED", "Attempt", "Parting", "answer", "arrive", "attempt", "caught_inside", "leave_by", "part",
+    "raised_to", "ways_of_raising", "ways_out_of_handlers",
 ]  # fmt: skip
 
 RAISED = ".raised"
@@ -155,7 +155,8 @@ def ways_of_raising(fr: Frame, header: int, depth: int) -> list[int]:
     flow = fr.flow
     inside = flow.loops[header].blocks
     found = []
-    for block in dict.fromkeys(flow.blocks[k].handler for k in sorted(inside)):
+    around = sorted(inside | _going_back(fr, header).keys())
+    for block in dict.fromkeys(flow.blocks[k].handler for k in around):
         if block is None or block in inside or _leads_into(fr, block, inside):
             continue
         entry = raised_to(fr, block)
@@ -193,6 +194,14 @@ def _ways_on(fr: Frame, block: int) -> tuple[int, ...]:
 def ways_out_of_handlers(fr: Frame, header: int) -> list[int]:
     """List the blocks to which handlers that go back into a loop go out of it: ``break`` in a handler."""
     flow = fr.flow
+    inside, members = flow.loops[header].blocks, _going_back(fr, header)
+    ways = (to for k in members for to in flow.blocks[k].successors)
+    return list(dict.fromkeys(to for to in ways if not {to} & (members.keys() | inside | fr.shape.raising)))
+
+
+def _going_back(fr: Frame, header: int) -> dict[int, None]:
+    """List the blocks that only exceptions reach and that go back into a loop: they are a part of it."""
+    flow = fr.flow
     inside = flow.loops[header].blocks
     members: dict[int, None] = {}
     todo = [flow.blocks[k].handler for k in sorted(inside)]
@@ -201,8 +210,7 @@ def ways_out_of_handlers(fr: Frame, header: int) -> list[int]:
         if k is not None and k not in members and k not in inside and _leads_into(fr, k, inside):
             members[k] = None
             todo += _ways_on(fr, k)
-    ways = (to for k in members for to in flow.blocks[k].successors)
-    return list(dict.fromkeys(to for to in ways if not {to} & (members.keys() | inside | fr.shape.raising)))
+    return members
 
 
 def leave_by(t: Tracer, st: State, signal: PythonRaise) -> None:

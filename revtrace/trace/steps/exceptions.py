@@ -33,10 +33,35 @@ def _raise(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     if instr.arg == 0:
         handled = st.locals.get(HANDLED)
         raise PythonRaise(RuntimeError("No active exception to reraise")) if handled is None else _signal(st, handled)
-    error = pop_n(st, instr.arg)[0]
-    if isinstance(error, Static) and isinstance(error.value, type) and issubclass(error.value, BaseException):
-        error = call(t, st, error, (), {}, fr)
+    error, *cause = (_instance(t, st, fr, given) for given in pop_n(st, instr.arg))
+    if st.locals.get(HANDLED, error) is not error:
+        _chain(st, error, "__context__", st.locals[HANDLED])
+    if cause:
+        _chain(st, error, "__cause__", cause[0])
     raise _signal(st, error)
+
+
+def _instance(t: Tracer, st: State, fr: Frame, error: Value) -> Value:
+    """Return the exception that is raised where a class is named."""
+    if isinstance(error, Static) and isinstance(error.value, type) and issubclass(error.value, BaseException):
+        made: Value = call(t, st, error, (), {}, fr)
+        return made
+    return error
+
+
+class Unknown(Exception):
+    """Stands for an exception known only when running, where another one was raised because of it."""
+
+
+def _chain(st: State, error: Value, name: str, before: Value) -> None:
+    """Note which exception led to another."""
+    if isinstance(error, Ref):
+        if isinstance(st.box(error), ObjectBox):
+            st.learn(error, name, before)
+    elif isinstance(error, Static) and isinstance(error.value, BaseException):
+        known = before.value if isinstance(before, Static) else Unknown()
+        if known is None or (isinstance(known, BaseException) and known is not error.value):
+            setattr(error.value, name, known)
 
 
 @on("RERAISE")

@@ -72,8 +72,8 @@ def _get_iter(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
 @on("FOR_ITER")
 def _for_iter(t: Tracer, fr: Frame, st: State, instr: Instr) -> Any:
     # Only met for a body that always leaves: there is no loop, at most one item is taken.
-    from revtrace.trace.objects.iterators import advance
     from revtrace.trace.objects.rolling import roll
+    from revtrace.trace.objects.stepping import advance
 
     ref = st.stack[-1]
     assert isinstance(ref, Ref)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from revtrace.program.nodes import Const, Operand
 from revtrace.trace.frames import Frame
 from revtrace.trace.inside import references
-from revtrace.trace.objects.iterators import advance, iterate
+from revtrace.trace.objects.iterators import iterate
+from revtrace.trace.objects.stepping import advance
 from revtrace.trace.sameness import fields
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import IterBox, State
@@ -59,6 +60,8 @@ def suspend(st: State, ref: Ref) -> None:
 
 def fails(t: Tracer, st: State, ref: Ref) -> bool:
     """Whether an earlier program of the call ran a generator to an end that it may not have, and failed there."""
+    if not t.failed:
+        return False
     box = st.box(ref)
     assert isinstance(box, IterBox)
     made: Any = box.parts[0].value  # type: ignore[union-attr]

@@ -226,6 +226,14 @@ FUNCTIONS = {
         lambda d: operator.itemgetter("a", "b")(d)[0] * operator.itemgetter(0)([d["b"]]),
         {"a": 2.0, "b": 3.0},
     ),
+    "operators of containers": (
+        lambda x: (
+            sum(functools.reduce(operator.iconcat, [[x, x * x], [2 * x]], []))
+            + sum(operator.concat([x], [x * x])) * len(operator.ior({1}, {2}))
+            + operator.matmul(np.array([x, x]), np.array([x, 1.0])) * operator.iand(7, operator.ixor(2, 1))
+        ),
+        1.5,
+    ),
     "attrgetter": (lambda x: operator.attrgetter("x")(Point(x)) * operator.methodcaller("times", 3)(Point(x)), 2.0),
     "accumulate": (lambda x: list(itertools.accumulate(x))[-1] * list(itertools.accumulate(x, operator.mul))[1], XS),
     "pairwise": (lambda x: sum(b - a * a for a, b in itertools.pairwise(x)), XS),

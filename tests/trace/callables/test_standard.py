@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import revtrace
 from revtrace.trace.definitions import standard
 from tests.trace.agree import agrees, refuses
 
@@ -26,6 +27,21 @@ def sorted_in(x: list[float]) -> float:
     bisect.insort_left(few, x[1])
     bisect.insort_right(few, x[5])
     return sum(k * v for k, v in enumerate(kept)) * few[1] * few[2]
+
+
+TABLE = [(k * 1.0, math.sin(k) + k) for k in range(60)]
+"""Rows, sought by a tuple or by their first entry."""
+
+
+def sought(x: float) -> float:
+    i = bisect.bisect(TABLE, (x, 0))
+    (a, p), (b, q) = TABLE[i - 1], TABLE[i]
+    j = bisect.bisect_left(TABLE, x / 2, lo=3, hi=50, key=lambda row: row[0])
+    return p + (x - a) * (q - p) / (b - a) + x * TABLE[j][1] ** 2
+
+
+def sought_below_zero(x: float) -> float:
+    return bisect.bisect_left([1.0, 2.0], x, -1) * x
 
 
 def bits(x: float, n: int) -> float:
@@ -147,6 +163,7 @@ FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "merged": (merged, X[:4]),
     "locks": (under_locks, 1.3),
     "sorted in": (sorted_in, X),
+    "sought": (sought, 17.3),
     "bits": (bits, 0.7, 11),
     "shortest": (shortest, [1.0, 4.0, 2.0, 5.0, 1.0]),
     "nsmallest": (lambda x: sum(a * b for a, b in zip(heapq.nsmallest(2, x), heapq.nlargest(2, x), strict=True)), X),
@@ -155,6 +172,11 @@ FUNCTIONS: dict[str, tuple[Any, ...]] = {
         X,
     ),
 }
+
+
+def test_bounds_of_a_search_below_zero() -> None:
+    with pytest.raises(ValueError, match="lo must be non-negative"):
+        revtrace.grad(sought_below_zero)(1.2)
 
 
 def test_normal_distribution() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.integrate import solve_ivp
+from scipy.integrate import odeint, solve_ivp
 
 import revtrace
 from revtrace.config import override
@@ -90,6 +90,24 @@ def test_implicit_methods_have_the_derivative_of_the_trajectory(method: str, tim
     assert value == stiff(p)
     slopes = [exact(p + 1e-30j * e).imag / 1e-30 for e in np.eye(4)]
     np.testing.assert_allclose(gradient, slopes, rtol=1e-4, atol=1e-5)
+
+
+def test_stiff_equations_by_odeint() -> None:
+    def relaxed(p: np.ndarray) -> float:
+        found = odeint(lambda y, t: -p[0] * (y - p[1] * t), p[2:], np.array([0.5, 0.6, 1.0]), rtol=1e-6, atol=1e-8)
+        return found[1, 0] + 2 * found[2, 0]
+
+    def exact(p: np.ndarray) -> float:
+        def at(t: float) -> float:
+            return p[1] * (t - 1 / p[0]) + (p[2] - p[1] * (0.5 - 1 / p[0])) * np.exp(-p[0] * (t - 0.5))
+
+        return at(0.6) + 2 * at(1.0)
+
+    p = np.array([2e4, 2.0, 1.1])
+    with override(interpret=True, cache=False):
+        value, gradient = revtrace.value_and_grad(relaxed)(p)
+    assert value == relaxed(p)
+    np.testing.assert_allclose(gradient, [exact(p + 1e-30j * e).imag / 1e-30 for e in np.eye(3)], rtol=1e-4, atol=1e-8)
 
 
 def test_trajectories_that_do_not_come_to_the_end() -> None:

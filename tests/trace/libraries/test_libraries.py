@@ -48,6 +48,12 @@ def of_filters(x, a):
     return forward, sections, np.abs(signal.hilbert(x)), signal.savgol_filter(x, 5, 2)
 
 
+def of_other_rates(x, h):
+    table = np.stack((x, x[::-1] ** 2))
+    both = signal.upfirdn(h, table, 2, 3), signal.upfirdn(h, table, up=3, axis=0)
+    return *both, signal.upfirdn(h, x), signal.resample_poly(x, 3, 2), signal.decimate(x, 2, ftype="fir")
+
+
 def of_images(image, kernel):
     return [
         signal.convolve2d(image, kernel), signal.convolve2d(image, kernel, mode="valid"),
@@ -156,6 +162,21 @@ def of_roots(a, p):
     )  # fmt: skip
 
 
+def of_arrays_of_roots(p):
+    def cubic(s, c):
+        return s**3 + s - c
+
+    def slope(s, c):
+        return 3 * s * s + 1
+
+    start = np.ones_like(p)
+    return (
+        optimize.newton(cubic, start, args=(p,)), optimize.newton(cubic, start[:, None], slope, args=(p[:, None],)),
+        optimize.newton(cubic, start, slope, args=(p,), fprime2=lambda s, c: 6 * s),
+        optimize.newton(lambda s: cubic(s, p[0]), 1.0, lambda s: slope(s, 0), fprime2=lambda s: 6 * s),
+    )  # fmt: skip
+
+
 def of_systems(p):
     def circle(v, r):
         return [v[0] ** 2 + v[1] ** 2 - 4.0 * r, np.exp(v[0]) + v[1] - p[1]]
@@ -238,7 +259,8 @@ def of_given_parameters(x, y, a):
 
 
 CASES = [
-    (of_metrics, (P, Q)), (of_pairs, (P,)), (of_filters, (X, A)), (of_spectra, (X, IMAGE, A)),
+    (of_metrics, (P, Q)), (of_pairs, (P,)), (of_other_rates, (X, W)),
+        (of_filters, (X, A)), (of_spectra, (X, IMAGE, A)),
     (of_neighbours, (X, IMAGE + 0.01 * IMAGE[::-1])), (of_covariances, (S, X)), (of_nodes, (A,)),
     (of_places, (IMAGE, W)), (of_more_functions, (X, Y)), (of_images, (IMAGE, KERNEL)),
     (of_cosines, (X, IMAGE[:3, :4])), (of_splines, (X, W, A)), (of_a_constant_spline, (W,)), (of_a_grid, (IMAGE, W)),
@@ -254,8 +276,14 @@ def test_values_and_gradients(function: Callable[..., Any], args: tuple[Any, ...
 
 @pytest.mark.parametrize(
     ("function", "args"),
-    [(of_systems, (W,)), (of_minima, (W,)), (of_fits, (2.0 - T + 0.05 * X,)), (of_trajectories, (W, T))],
-    ids=["systems", "minima", "fits", "trajectories"],
+    [
+        (of_systems, (W,)),
+        (of_arrays_of_roots, (W + 1.0,)),
+        (of_minima, (W,)),
+        (of_fits, (2.0 - T + 0.05 * X,)),
+        (of_trajectories, (W, T)),
+    ],
+    ids=["systems", "arrays of roots", "minima", "fits", "trajectories"],
 )
 def test_what_solvers_find(function: Callable[..., Any], args: tuple[Any, ...]) -> None:
     # Rounding decides how near to the answer an iteration stops.
@@ -372,7 +400,7 @@ def test_refusals_name_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
         lambda p: optimize.minimize(lambda s: np.sum((s - p) ** 2), p * 0, bounds=[(0, 1)] * 4).x, W, match="bounds"
     )
     refuses(lambda p: optimize.root(lambda s: s * s + p[:1], [1.0]).x, W, match="not solved")
-    refuses(lambda p: integrate.odeint(lambda y, s: -1e6 * (y - np.cos(s)), p, T[:2]), W, match="odeint of .* stiff")
+    refuses(lambda p: optimize.newton(lambda s: s @ s * s - p, W + 1.0), W, match="element by element")
     refuses(lambda p: integrate.odeint(lambda y, s: -y, p, T, full_output=1)[0], W, match="full_output")
     refuses(lambda x: fft.dct(x, 1), X, match="cosine transform of type 1")
     refuses(lambda p: distance.pdist(p, "jaccard"), P, match="jaccard")

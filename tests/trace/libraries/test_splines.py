@@ -98,6 +98,11 @@ def test_by_the_places_of_the_data() -> None:
     like_the_library(lambda t, y: interpolate.splev(W, interpolate.splrep(t, y)), T, Y)
 
 
+@pytest.mark.skipif(not hasattr(interpolate, "_dierckx"), reason="older SciPy's design matrix is compiled")
+def test_smoothing_by_a_given_penalty() -> None:
+    like_the_library(lambda y, s: interpolate.make_smoothing_spline(T[:6], y, lam=s)(W), Y[:6].copy(), 0.3)
+
+
 def test_smoothing_is_refused() -> None:
     refuses(lambda y: interpolate.splev(0.3, interpolate.splrep(T, y, s=0.5)), Y, match="smoothing factor")
     refuses(lambda y: interpolate.UnivariateSpline(T, y)(0.3), Y, match="smoothing factor")

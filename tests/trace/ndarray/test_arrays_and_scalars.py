@@ -71,6 +71,8 @@ FUNCTIONS = {
     "list compared with a numpy scalar": (lambda a: np.where([1.0, 4.0] > a, a * a, a).sum(), np.float64(3.0)),
     "scalar indexed": (lambda x: (np.sum(x * x)[..., None] * 2)[0], X),
     "tolist": (lambda x: sum(sum(v * v for v in row) for row in x.tolist()), np.array([[1.0, 2.0], [3.0, 4.0]])),
+    "tolist of float32": (lambda x: sum(x.tolist()) * 0.1 + sum(x[None].tolist()[0]), X.astype(np.float32)),
+    "item of float32": (lambda x: x.max().item() * 0.1 + x.item(1), X.astype(np.float32)),
     "None as NaN": (lambda x: np.where(np.isnan(np.asarray([None, 2.0], float)), x[0], x[1]).sum(), X),
     "finfo": (lambda x: x * x + np.finfo(x).eps + np.finfo(np.float32).eps, 2.0),
     "polar": (lambda x: cmath.polar(complex(x, 2.0))[0] * cmath.polar(complex(x, 2.0))[1], 0.7),

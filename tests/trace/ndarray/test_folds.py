@@ -129,6 +129,14 @@ def by_out(b):
     return a
 
 
+PLANE = np.arange(6.0).reshape(2, 3)
+
+
+def flat_constants(x):
+    j, _ = np.meshgrid(np.arange(3), np.arange(2))
+    return np.dot(j.flat, x[:6] ** 2) + (np.asarray(PLANE.flat) * x[1:7]).sum() + np.mean(PLANE.flat) * x[0]
+
+
 def laid_out(m):
     a = np.ascontiguousarray(m)
     b = np.ascontiguousarray(m.T)
@@ -149,6 +157,7 @@ CASES = [
     (written_through, X), (written_beside, X), (written_in_a_loop, X), (own_shape, X), (written_and_returned, X),
     (the_argument_itself, X), (flat_assigned, X), (parts_of_parts, B), (kept_in_a_loop, X), (in_two_ways, M),
     (unpacked, X), (computed_first, M), (like_another, M), (by_out, B), (laid_out, M), (copied_by_ravel, M),
+    (flat_constants, np.linspace(0.3, 1.7, 7)),
 ]  # fmt: skip
 
 

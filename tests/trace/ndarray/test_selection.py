@@ -8,6 +8,8 @@ import math
 import numpy as np
 import pytest
 
+import revtrace
+from revtrace.config import override
 from tests.trace.agree import agrees
 
 X = np.array([0.7, 1.3, 2.1, 0.4])
@@ -106,3 +108,12 @@ FUNCTIONS = {
 def test_function(name: str) -> None:
     function, *args = FUNCTIONS[name]
     agrees(function, *args)
+
+
+def test_a_side_that_numbers_decide() -> None:
+    def f(x: float) -> float:
+        return np.searchsorted(np.array([0.0, 1.0, 2.0]), 1.0, side="left" if x > 0.5 else "right") * x
+
+    with override(interpret=True, cache=False):
+        gradient = revtrace.grad(f)
+        assert [gradient(0.7), gradient(0.3)] == [1.0, 2.0]

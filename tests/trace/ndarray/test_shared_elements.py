@@ -129,6 +129,65 @@ def write_through_real(x: Any) -> Any:
     return np.abs(z).sum()
 
 
+def parts_of_views(x: Any) -> Any:
+    z = x + 1j * x[::-1]
+    z[1:].imag += x[1:]
+    z.real[z.real > 0] *= 2
+    z[0].real[1:] = x[0, 0]
+    np.multiply(z.real, 2.0, out=z.imag[::-1])
+    z.imag.T[0] -= x[:, 1]
+    np.add.at(z.real, ([0, 0], [1, 1]), x[0, 0])
+    return (z.real * z.imag).sum() + np.abs(z).sum()
+
+
+def parts_of_one_of_two(x: Any) -> Any:
+    z = x + 1j * x[::-1]
+    part = z.real if x[0, 0] > 0 else z.imag
+    part[1:] = x[0, 1]
+    return (z.real * z.imag**2).sum() + part.reshape(-1)[2]
+
+
+def parts_in_a_loop(x: Any) -> Any:
+    z = x + 1j * x[::-1]
+    part = z.real
+    total = 0.0
+    for k in range(3):
+        part[k] *= x[0, k]
+        z.imag[k:] += part[k]
+        total = total + part.sum()
+    return total * np.abs(z).sum()
+
+
+def ravelled_with_gaps(x: Any) -> Any:
+    flat = x.copy().ravel()
+    copied, shared = flat[::2].ravel(), flat[1:].ravel()
+    copied[0] = 3.0
+    shared[0] = 5.0
+    flat[::2].flat[1] = x[0, 0]
+    return (flat * flat).sum() + copied.sum()
+
+
+def diagonal_by_einsum(x: Any) -> Any:
+    y = x[:, :3] * 2.0
+    np.einsum("ii->i", y)[:] = x[0, :3] ** 2
+    np.einsum("ij->ji", y)[0] += 1.0
+    np.einsum("ij,j->i", x, x[0], out=y[0])
+    return (y * y).sum()
+
+
+def copied_in_fortran_order(x: Any) -> Any:
+    y = np.outer(x[0], x[1]).copy(order="F")
+    z = y.reshape(-1)
+    z[0] = 0.0
+    return y.sum() * (z * z).sum()
+
+
+def repeated_rows_flattened(x: Any) -> Any:
+    y = np.broadcast_to(x[0], (3, 4)).reshape(12)
+    y[0] = 2.0
+    return (y * y).sum() + x.sum()
+
+
 def astype_without_a_copy(x: Any) -> Any:
     y = x.astype(float, copy=False)
     y[0] *= 2
@@ -162,8 +221,9 @@ FOLLOWED = (
     overlapping_parts, columns_unpacked, shifted_onto_itself, out_into_views, views_with_new_axes, halves,
     parts_assigned, rows_exchanged, flat_write, reshaped_write,
     reshaped_in_one_branch, astype_without_a_copy, nan_to_num_in_place, first_part_squeezed,
+    real_part_sees_writes, write_through_real, parts_of_views, parts_of_one_of_two, ravelled_with_gaps,
+    parts_in_a_loop, diagonal_by_einsum, repeated_rows_flattened,
 )  # fmt: skip
-REFUSED = (real_part_sees_writes, write_through_real)
 
 
 @pytest.mark.parametrize("function", FOLLOWED, ids=lambda f: f.__name__)
@@ -176,6 +236,5 @@ def test_copied_as_an_argument_says(copy: bool) -> None:
     agrees(astype_as_asked, M, copy)
 
 
-@pytest.mark.parametrize("function", REFUSED, ids=lambda f: f.__name__)
-def test_refused(function: Callable[..., Any]) -> None:
-    refuses(function, M, match="writing")
+def test_refused() -> None:
+    refuses(copied_in_fortran_order, M, match="writing")

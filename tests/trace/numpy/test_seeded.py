@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import revtrace
 from tests.trace.agree import agrees, refuses
 
 
@@ -128,6 +129,41 @@ def test_function(name: str) -> None:
 def test_without_a_seed() -> None:
     refuses(lambda x: x * np.random.default_rng().normal(), 1.0, match="without a seed known when tracing")
     refuses(lambda x: x * random.Random().random(), 1.0, match="without a seed known when tracing")
+
+
+class Process:
+    """Holds a generator that not each of its methods needs."""
+
+    def __init__(self, mean: float, seed: int | None = None) -> None:
+        self.mean, self.rng, self.other = mean, np.random.default_rng(seed), random.Random()
+
+    def moment(self) -> float:
+        return self.mean**2
+
+    def step(self) -> float:
+        return self.mean * self.rng.normal()
+
+
+def test_a_generator_without_a_seed_that_does_not_draw() -> None:
+    agrees(lambda x: Process(x).moment(), 1.5)
+    agrees(lambda x: Process(x, 3).step(), 1.5)
+    refuses(lambda x: Process(x).step(), 1.5, match="without a seed known when tracing")
+
+
+def test_seeded_after_it_was_made() -> None:
+    def scaled(x: np.ndarray[Any, Any]) -> Any:
+        rng, other = np.random.RandomState(), random.Random(1)
+        rng.seed(3)
+        other.seed(5)
+        return (x * rng.rand(3)).sum() * other.random()
+
+    agrees(scaled, np.array([0.3, 1.2, 0.7]))
+    with pytest.raises(AttributeError, match="object has no attribute 'seed'"):
+        revtrace.grad(lambda x: x * np.random.default_rng(1).seed(2))(1.0)
+
+
+def test_a_generator_is_no_result() -> None:
+    refuses(lambda x: (x, np.random.default_rng(3)), 1.5, match="returning an instance of Generator")
 
 
 def test_distributions_known_when_running() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 import revtrace
 from revtrace import testing
+from revtrace.config import override
 
 CASES = []
 
@@ -248,10 +249,27 @@ def downs(x, n):
     return sum(out) + out[5] * out[-1]
 
 
+@case(X, 6)
+def appended_in_arms(x, n):
+    items = [v + x[0] for v in x]
+    for _ in range(2):
+        items.sort()
+        if x[1] < 0.5:
+            items.append(math.tanh(x[2]))
+    for i in range(n):
+        if x[0] > x[i]:
+            for j in range(int(x[i] * 3)):
+                items.append(x[1] * j)
+        if i > 2:
+            items.append(x[i])
+    return sum(items) * items[0]
+
+
 @pytest.mark.parametrize(("f", "args"), CASES)
 def test_values_and_gradients(f, args):
     expected = f(*copy.deepcopy(args))
-    value, gradient = revtrace.value_and_grad(f)(*args)
+    with override(verify=True):
+        value, gradient = revtrace.value_and_grad(f)(*args)
     assert value == pytest.approx(expected, rel=1e-13)
     assert gradient.shape == args[0].shape
     assert testing.check_grad(f, args, argnums=0).worst < 1e-7

@@ -383,3 +383,26 @@ def test_a_generator_run_early_that_the_loop_changes_is_refused() -> None:
         return total
 
     refuses(f, X, match="change the same things")
+
+
+def pairs_of_nothing(x: Any) -> Any:
+    total = x[0, 0]
+    for k in range(3):
+        for a, b in x[0, 3:]:
+            total += a * b * k
+    return total
+
+
+def rows_so_far(x: Any) -> Any:
+    rows: list[Any] = []
+    total = 0.0
+    for row in x:
+        for a, b, c in np.array(rows):
+            total += a * b * c
+        rows.append(row * row)
+    return total
+
+
+@pytest.mark.parametrize("function", [pairs_of_nothing, rows_so_far])
+def test_a_body_that_never_runs_need_not_fit(function: Any) -> None:
+    agrees(function, np.array([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6], [0.7, 0.2, 0.1]]))
