@@ -61,7 +61,7 @@ def problem(name: str, small: bool) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """Return the arguments to differentiate by, and the rest."""
     if name in KERNELS:
         return kernels.problem(name, small=small)  # type: ignore[no-any-return,no-untyped-call]
-    _, args, numbers = programs.programs()[name]
+    _, (args, *_), numbers = programs.programs()[name]
     count = 1 if isinstance(numbers, int) else len(numbers)
     return args[:count], args[count:]
 

@@ -84,7 +84,7 @@ class Large:
         self.derive()
 
     def derive(self):
-        return self.handle.table(2).traced((0.3, 0.7), {})[0].program
+        return self.handle.table(2).maker.traced((0.3, 0.7), {})[0].program
 
     def time_gradient_program(self, name):
         self.derive()

@@ -21,7 +21,7 @@ def _deriving(name):
     active, rest = kernels.problem(name, small=True)
     args = (*active, *rest)
     handle = revtrace.value_and_grad(kernels.FUNCTIONS[name], argnums=tuple(range(len(active))))
-    return lambda: handle.table(len(args)).traced(args, {})[0].program
+    return lambda: handle.table(len(args)).maker.traced(args, {})[0].program
 
 
 class Trace:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from revtrace.passes.scopes import is_array
-from revtrace.program.nodes import Block, If, Operand, Program, Stmt, Var, const
+from revtrace.program.nodes import Block, If, Operand, Program, Stmt, Var, const, defined, walk
 from revtrace.program.rebuild import map_all
 from revtrace.program.types import BOOL
 
@@ -18,7 +18,7 @@ __all__ = ["choices"]
 
 
 def choices(program: Program) -> Program:
-    """Return the program with no array handed out of two branches at once; results are the same."""
+    """Return the program with no array from before two branches handed out of both at once; results are the same."""
     return Program(program.name, program.inputs, _block(program.body))
 
 
@@ -34,8 +34,21 @@ def _flat(stmt: If) -> list[Stmt]:
     """Return a branch that hands out numbers only where an arm chooses an array, and the choices after it."""
     arms = (stmt.then, stmt.orelse)
     made = [_choices(arm) for arm in arms]
+    inside = {v for arm in arms for each in walk(arm) for v in defined(each)}
+
+    def known(side: int, x: Operand) -> bool:
+        """Tell whether what an arm hands on is, whichever way it goes, an array from before the branch."""
+        inner = made[side].get(x)
+        if inner is None:
+            return x not in inside
+        k = inner.outs.index(x)
+        return all(known(side, arm.results[k]) for arm in (inner.then, inner.orelse))
+
     at = [
-        k for k, out in enumerate(stmt.outs) if any(arm.results[k] in own for arm, own in zip(arms, made, strict=True))
+        k
+        for k in range(len(stmt.outs))
+        if any(arm.results[k] in own for arm, own in zip(arms, made, strict=True))
+        and all(known(side, arm.results[k]) for side, arm in enumerate(arms))
     ]
     if not at:
         return [stmt]

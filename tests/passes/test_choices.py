@@ -46,6 +46,20 @@ def handled(x: Any) -> Any:
     return s + a.sum() + 2 * b.sum()
 
 
+def lengthened(x: Any) -> Any:
+    """Raise a polynomial to a power met at run time."""
+    power = int(x[4] * 3)
+    if power == 0:
+        a = np.ones(1)
+    elif power == 1:
+        a = x
+    else:
+        a = x
+        for _ in range(power - 1):
+            a = np.convolve(a, x)
+    return (a * a).sum()
+
+
 def three(x: Any) -> Any:
     a, b, c = x.copy(), x * 2, x + 1
     for n in range(50):
@@ -73,7 +87,7 @@ def nested(x: Any) -> Any:
     return a.sum() - 2 * b.sum() + 3 * (c * x).sum()
 
 
-@pytest.mark.parametrize("function", [left, handled, three, nested])
+@pytest.mark.parametrize("function", [left, handled, three, nested, lengthened])
 def test_arrays_that_branches_exchange(function: Callable[[Any], Any]) -> None:
     agrees(function, X, rtol=1e-6, approx=1e-14)
 

@@ -43,6 +43,8 @@ class Storage:
         """The arrays that storage stands for in the first iteration."""
         self._made: set[Var] = set()
         self._resized: set[Var] = set()
+        self._growth: dict[Var, tuple[int | None, ...]] = {}
+        """By how much an iteration may lengthen an axis, as the room was made for; None: to a length that was bounded."""
         self._promoted: set[Var] = set()
         """Storage of floats that holds integers in the first iteration."""
 
@@ -63,6 +65,7 @@ class Storage:
                 if m in self.carried.mine:
                     assert isinstance(m, Var)
                     found[m] = n
+            self._check_growth(h, b)
         if not resized or not same(h, b):
             self.copies.append((h.root, b))
         return True
@@ -185,10 +188,11 @@ class Storage:
         """Storage for arrays whose lengths change from one iteration to the next, holding the entry value."""
         t, trips = self.t, self.carried.trips
         spans = self.carried.spans()
-        shape, sizes = [], []
+        shape, sizes, growth = [], [], []
         for m, n, changes in zip(h.shape, b.shape, changing, strict=True):
             most = [m]
             by = difference(t, n, m)
+            growth.append(by)
             if changes and by is None:
                 top = bound(t, n, spans)
                 if top is None:
@@ -204,8 +208,25 @@ class Storage:
         out = arrays.new_array(t, h.dtype, shape, hint=hint)
         assert isinstance(out.root, Var)
         self._resized.add(out.root)
+        self._growth[out.root] = tuple(growth)
         arrays.resize_into(t, out.root, h)
         return arrays.part(out, sizes)
+
+    def _check_growth(self, h: View, b: View) -> None:
+        """Refuse to roll a loop in which an array outgrows its storage, which was made for what the first iteration does.
+
+        The length on entry and what is added to it can be one value then (``a = x``, ``a = np.convolve(a, x)``).
+        """
+        t = self.t
+        assert isinstance(h.root, Var)
+        for m, n, by in zip(h.shape, b.shape, self._growth.get(h.root, (None,) * h.ndim), strict=True):
+            if m not in self.carried.mine:
+                continue
+            later = difference(t, n, m)
+            if later is None and by is None and m not in t.origins((n,)):
+                continue
+            if later is None or later > max(by or 0, 0):
+                raise NeedStatic((n,), "an array gets another length in each iteration", t.b.loc)
 
     def _also_aliased(self, storage: Operand, standing_for: set[Operand]) -> None:
         """Storage of an array that has a second name must not be written to either."""

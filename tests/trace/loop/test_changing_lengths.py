@@ -104,6 +104,22 @@ def conv_chain(x, n):
     return x.sum() * x[0]
 
 
+@case(X[:3], 4)
+def polynomial_power(x, n):
+    a = x
+    for _ in range(n):
+        a = np.convolve(a, x)
+    return (a * a).sum()
+
+
+@case(np.abs(X[:4]) + 0.5)
+def repeated_by_its_numbers(x):
+    a = x
+    for _ in range(int(x[1] * 3)):
+        a = np.concatenate([a, x * a[0]])
+    return (a * a).sum()
+
+
 @pytest.mark.parametrize(("f", "args"), CASES)
 def test_values_and_gradients(f, args):
     expected = f(*copy.deepcopy(args))
