@@ -44,7 +44,7 @@ class Storage:
         self._made: set[Var] = set()
         self._resized: set[Var] = set()
         self._growth: dict[Var, tuple[int | None, ...]] = {}
-        """By how much an iteration may lengthen an axis, as the room was made for; None: to a length that was bounded."""
+        """By how much an iteration may lengthen each axis, as room was made for; None: to a length that was bounded."""
         self._promoted: set[Var] = set()
         """Storage of floats that holds integers in the first iteration."""
 
@@ -213,7 +213,7 @@ class Storage:
         return arrays.part(out, sizes)
 
     def _check_growth(self, h: View, b: View) -> None:
-        """Refuse to roll a loop in which an array outgrows its storage, which was made for what the first iteration does.
+        """Refuse to roll a loop whose array outgrows its storage, which was made for what the first iteration does.
 
         The length on entry and what is added to it can be one value then (``a = x``, ``a = np.convolve(a, x)``).
         """
