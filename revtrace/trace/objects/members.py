@@ -84,7 +84,8 @@ def of_object(t: Tracer, st: State, ref: Ref, box: ObjectBox, name: str) -> Any:
     written = attribute_cell(t, cls, name)
     if written is not None:
         return written_attribute(st, written)
-    if in_class is not None and not isinstance(in_class, types.MemberDescriptorType):
+    there = any(name in vars(base) for base in cls.__mro__)  # It may be None.
+    if there and not isinstance(in_class, types.MemberDescriptorType):
         return class_attribute(t, st, cls, ref, name)
     if hasattr(cls, "__getattr__"):
         from revtrace.trace.callables.calls import call

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+import revtrace
 from tests.trace.agree import agrees, refuses
 
 SCALE = 3.0
@@ -232,3 +233,35 @@ def of_either_arm(x: Any, y: float) -> float:
 def test_an_instance_made_in_either_arm_and_arms_after_it() -> None:
     agrees(of_either_arm, np.array([0.3, 0.4]), 0.7)
     agrees(of_either_arm, np.array([-0.3, 0.4]), 0.7)
+
+
+class Hooked:
+    hook: Any = None
+    last: float | None = None
+
+    def run(self, x: float) -> float:
+        change = 0.0 if self.last is None else x - self.last
+        self.last = x
+        return (self.hook(x) if self.hook else x) + change * x
+
+
+class Squared(Hooked):
+    def hook(self, x: float) -> float:
+        return x * x
+
+
+class Unhooked(Squared):
+    hook = None
+
+
+def none_in_a_class(x: float, given: Hooked) -> float:
+    total = x
+    for made in (Hooked(), Squared(), Unhooked(), given):
+        total += made.run(x) * made.run(total)
+    return total
+
+
+def test_attributes_of_a_class_that_are_none() -> None:
+    agrees(none_in_a_class, 0.7, Squared())
+    with pytest.raises(AttributeError, match="'Hooked' object has no attribute 'missing'"):
+        revtrace.grad(lambda x: x * Hooked().missing)(0.7)  # type: ignore[attr-defined]
