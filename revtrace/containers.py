@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from revtrace.calls.draws import GENERATORS, put_back, state_of
+from revtrace.trace.builtin_classes import builtin_of
 from revtrace.trace.record import (
     Attr,
     Cell,
@@ -38,6 +39,7 @@ __all__ = [
     "is_float",
     "leaves",
     "map_leaves",
+    "new_container",
     "new_instance",
     "overlap",
     "slots",
@@ -62,7 +64,7 @@ def fields_of(value: Any) -> tuple[tuple[Any, Any], ...] | None:
     """Return the keys and entries of a container, or None for a leaf."""
     if isinstance(value, (tuple, list)):
         return tuple(enumerate(value))
-    if type(value) is dict:
+    if type(value) is dict or builtin_of(type(value)) is dict:
         return tuple(value.items())
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return tuple((f.name, getattr(value, f.name)) for f in dataclasses.fields(value) if hasattr(value, f.name))
@@ -97,7 +99,7 @@ def structure_guards(source: Source, value: Any) -> Iterator[Guard]:
     if entries is None:
         return
     yield Guard(source, "type", type(value))
-    if type(value) is dict:
+    if isinstance(value, dict):
         yield Guard(source, "keys", tuple(value))
     elif isinstance(value, (tuple, list)):
         yield Guard(source, "len", len(value))
@@ -175,6 +177,16 @@ def new_instance(kind: type, names: tuple[str, ...], values: tuple[Any, ...]) ->
     return instance
 
 
+def new_container(kind: type, held: Any) -> Any:
+    """Return a list or dict of a user's class, without running its ``__init__``."""
+    builtin = builtin_of(kind)
+    if builtin is None:
+        return kind(held)
+    made: Any = builtin.__new__(kind)
+    builtin.__init__(made, held)
+    return made
+
+
 def build(tree: Any, leaf: Callable[[Any], Any]) -> Any:
     """Return the Python object that a tree of `Made` describes."""
     if not isinstance(tree, Made):
@@ -189,8 +201,9 @@ def build(tree: Any, leaf: Callable[[Any], Any]) -> Any:
         return values
     if issubclass(tree.kind, tuple):
         return tuple.__new__(tree.kind, values)
-    if issubclass(tree.kind, list):
-        return tree.kind(values)
+    if issubclass(tree.kind, (list, dict)):
+        held = values if issubclass(tree.kind, list) else dict(zip(keys, values, strict=True))
+        return new_container(tree.kind, held)
     return new_instance(tree.kind, keys, values)
 
 

@@ -7,6 +7,7 @@ holds at other leaves (integers, strings, None) is not looked at.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 from revtrace.containers import build, describe, is_float, tree_of
 from revtrace.errors import TypeMismatchError
 from revtrace.loc import Loc
+from revtrace.trace.builtin_classes import builtin_of
 from revtrace.trace.record import Arg
 
 __all__ = ["copied", "flatten", "floats_in", "zero_tangent", "zeros"]
@@ -167,6 +169,11 @@ def copied(value: Any) -> Any:
         return [copied(entry) for entry in value]
     if type(value) is dict:
         return {key: copied(entry) for key, entry in value.items()}
+    builtin = builtin_of(type(value))
+    if builtin is not None:
+        made = copy.copy(value)
+        builtin.__init__(made, copied(builtin(value)))
+        return made
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         new = object.__new__(type(value))
         slots = [name for cls in type(value).__mro__ for name in getattr(cls, "__slots__", ())]

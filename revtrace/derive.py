@@ -91,7 +91,7 @@ def _refuse_constant(slot: Slot, traced: Traced, asked: Request) -> None:
         source = source.base
         above.add(source)
     for guard in traced.guards:
-        if guard.kind not in ("equal", "is") or guard.value is None:
+        if guard.kind not in ("equal", "is", "contents", "data") or guard.value is None:
             continue
         if canonical(guard.source, asked.arguments) in above:
             raise UnsupportedError(

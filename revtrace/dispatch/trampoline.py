@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from revtrace.containers import leaves, new_instance, overlap
+from revtrace.containers import leaves, new_container, new_instance, overlap
 from revtrace.dispatch.checks import Checks
 from revtrace.dispatch.signature import ABSENT, EXTRA, commas, is_name, make, packed, signature
 from revtrace.errors import InternalError
@@ -301,7 +301,7 @@ class _Writer(Checks):
                     return f"{self.constant(tuple.__new__, 'new_tuple')}({cls}, ({commas(entries)}))"
                 if issubclass(kind, (list, dict)):
                     inner = Made(list if issubclass(kind, list) else dict, fields)
-                    return f"{cls}({self.result(inner)})"
+                    return f"{self.constant(new_container)}({cls}, {self.result(inner)})"
                 names = self.constant(tuple(key for key, _ in fields), "names")
                 return f"{self.constant(new_instance)}({cls}, {names}, ({commas(entries)}))"
         raise InternalError(f"unknown result {result!r}")

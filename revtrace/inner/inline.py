@@ -23,6 +23,7 @@ from revtrace.program.nodes import Block, Operand, Program, Var, walk
 from revtrace.program.rebuild import clone_block
 from revtrace.program.types import Array, Scalar
 from revtrace.request import Request, request
+from revtrace.trace.builtin_classes import builtin_of
 from revtrace.trace.callables.calls import call
 from revtrace.trace.entry import result_of
 from revtrace.trace.machine import Tracer
@@ -30,6 +31,7 @@ from revtrace.trace.ndarray import arrays
 from revtrace.trace.numbers import as_num
 from revtrace.trace.objects import containers, growing
 from revtrace.trace.objects.attributes import get_attribute
+from revtrace.trace.objects.held import make
 from revtrace.trace.record import Arg, Input, Item, Leaf, Made, Result, StaticLeaf, Traced
 from revtrace.trace.state import DictBox, Growing, ListBox, ObjectBox, State
 from revtrace.trace.values import Num, Ref, Static, Tup, View, is_number
@@ -288,6 +290,9 @@ def _value(t: Tracer, st: State, result: Result, outputs: Sequence[Operand]) -> 
                 return st.new(DictBox(parts))
             if issubclass(kind, tuple):
                 return Tup(tuple(v for _, v in parts), None if kind is tuple else kind)
+            if builtin_of(kind) is not None:
+                held = ListBox(tuple(v for _, v in parts)) if issubclass(kind, list) else DictBox(parts)
+                return make(st, kind, held)
             return st.new(ObjectBox(kind, parts))
     raise AssertionError(result)
 

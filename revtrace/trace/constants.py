@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections import deque
+from collections import defaultdict, deque
 from decimal import Decimal
 from fractions import Fraction
 from itertools import chain
@@ -63,7 +63,7 @@ def contents(x: Any) -> Any:
         case array():
             parts = (x.typecode, *x)
         case dict():
-            parts = (getattr(x, "default_factory", None), *x, *x.values())
+            parts = (x.default_factory if isinstance(x, defaultdict) else None, *x, *x.values())
         case list() | tuple():
             parts = tuple(x)
         case _:

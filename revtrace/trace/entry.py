@@ -26,6 +26,7 @@ from revtrace.trace.external import external, guard_apart
 from revtrace.trace.frames import shape_of
 from revtrace.trace.machine import Tracer
 from revtrace.trace.objects import growing
+from revtrace.trace.objects.held import held
 from revtrace.trace.pins import Oracle, Pins, numeric
 from revtrace.trace.record import Arg, Fixed, Item, Leaf, Made, Result, Source, StaticLeaf, Traced
 from revtrace.trace.signals import NeedSharing, NeedSizes, NeedStatic, NeedTapes, PythonRaise
@@ -364,6 +365,15 @@ def result_of(t: Tracer, st: State, value: Any, outputs: list[Operand], seen: se
                         "only numbers, arrays and containers are returned",
                         "return what it draws",
                     )
+                inner = held(st, value)
+                if inner is not None:
+                    if len(box.fields) > 1:
+                        raise t.unsupported(
+                            f"returning a {box.cls.__name__} with attributes of its own",
+                            "of lists and dicts only what they hold is returned",
+                            "return its items and its attributes in a tuple",
+                        )
+                    return Made(box.cls, result_of(t, st, inner, outputs, seen).fields)  # type: ignore[union-attr]
                 return Made(box.cls, tuple((k, result_of(t, st, v, outputs, seen)) for k, v in box.fields))
             what = "a generator" if isinstance(box, IterBox) and box.kind == "generator" else t.describe(value)
             raise t.unsupported(

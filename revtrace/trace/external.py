@@ -18,10 +18,13 @@ import numpy as np
 
 from revtrace.calls import users
 from revtrace.calls.draws import GENERATORS
+from revtrace.errors import UnsupportedError
 from revtrace.program.nodes import Var, const
 from revtrace.program.types import Array, Scalar
+from revtrace.trace.builtin_classes import builtin_of
 from revtrace.trace.constants import frozen, is_data
 from revtrace.trace.numbers import SUPPORTED, dtype_of
+from revtrace.trace.objects.held import HELD
 from revtrace.trace.record import Attr, Fixed, Guard, Input, Item, Source, lengths_fixed, rendered
 from revtrace.trace.state import DictBox, ListBox, ObjectBox, SetBox, State
 from revtrace.trace.values import Along, Num, Ref, Static, Tup, Value, View, is_number
@@ -272,6 +275,26 @@ def _container(t: Tracer, st: State, value: Any, source: Source | None, role: st
     if known is not None:
         return known
     t.guard(source, "type", type(value))
+    if isinstance(value, (list, dict)):
+        ref = _contents(t, st, value, source, role)
+    elif isinstance(value, frozenset):
+        t.guard(source, "members", value)
+        return Static(value, source)
+    else:
+        t.guard(source, "members", frozenset(value))
+        ref = _known_as(t, st, SetBox(frozenset(value)))
+    t.externals[id(value)] = (value, ref)
+    return ref
+
+
+def _known_as(t: Tracer, st: State, box: Any) -> Ref:
+    ref = st.new(box)
+    t.originals[ref.id] = box
+    return ref
+
+
+def _contents(t: Tracer, st: State, value: list[Any] | dict[Any, Any], source: Source | None, role: str) -> Ref:
+    """Return what a list or dict holds."""
     box: Any
     if isinstance(value, list):
         t.guard(source, "len", len(value))
@@ -279,7 +302,7 @@ def _container(t: Tracer, st: State, value: Any, source: Source | None, role: st
             tuple(external(t, st, v, None if source is None else Item(source, k), role) for k, v in enumerate(value)),
             source,
         )
-    elif isinstance(value, dict):
+    else:
         for k in value:
             if not isinstance(k, _KEYS):
                 raise t.unsupported(
@@ -292,15 +315,7 @@ def _container(t: Tracer, st: State, value: Any, source: Source | None, role: st
             tuple((k, external(t, st, v, None if source is None else Item(source, k), role)) for k, v in value.items()),
             source,
         )
-    else:
-        t.guard(source, "members", frozenset(value))
-        if isinstance(value, frozenset):
-            return Static(value, source)
-        box = SetBox(frozenset(value))
-    ref = st.new(box)
-    t.originals[ref.id] = box
-    t.externals[id(value)] = (value, ref)
-    return ref
+    return _known_as(t, st, box)
 
 
 def _met_before(t: Tracer, value: Any, source: Source | None) -> Ref | None:
@@ -379,19 +394,38 @@ def _object(t: Tracer, st: State, value: Any, source: Source | None) -> Value:
 
         box = of_caller(t, value, source)
     else:
-        box = ObjectBox(type(value), (), source, value)
+        box = ObjectBox(type(value), _held(t, st, value, source), source, value)
     ref = st.new(box)
     t.originals[ref.id] = box
     t.externals[id(value)] = (value, ref)
     return ref
 
 
+def _held(t: Tracer, st: State, value: Any, source: Source) -> tuple[tuple[str, Value], ...]:
+    """Return what an instance of a subclass of ``list`` or ``dict`` holds, as the attribute it is kept in."""
+    if builtin_of(type(value)) is None:
+        return ()
+    role = _role(source)
+    try:
+        found = _contents(t, st, value, source, role)
+    except UnsupportedError:
+        if role == "arg":
+            raise
+        # A library's table of anything: what is read from it is read when tracing.
+        return ()
+    # Of some dicts the entries are the attributes.
+    return ((HELD, found), ("__dict__", found)) if getattr(value, "__dict__", None) is value else ((HELD, found),)
+
+
 def attribute_of(t: Tracer, st: State, box: ObjectBox, name: str) -> Value:
     """Read an attribute of one of the caller's objects."""
     assert box.source is not None
     value = getattr(box.original, name)
-    role = "arg" if _from_argument(box.source) else "const"
-    return external(t, st, value, Attr(box.source, name), role)
+    return external(t, st, value, Attr(box.source, name), _role(box.source))
+
+
+def _role(source: Source) -> str:
+    return "arg" if _from_argument(source) else "const"
 
 
 def _from_argument(source: Source) -> bool:

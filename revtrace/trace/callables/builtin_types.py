@@ -16,6 +16,7 @@ from revtrace.trace.callables.functions import Args, Kwargs, on
 from revtrace.trace.ndarray import arrays
 from revtrace.trace.objects import containers
 from revtrace.trace.objects.attributes import Super, delete_attribute, get_attribute, set_attribute
+from revtrace.trace.objects.held import held
 from revtrace.trace.objects.members import store_field
 from revtrace.trace.objects.texts import is_message, pinned, run_time_text
 from revtrace.trace.signals import NeedStatic, PythonRaise
@@ -290,7 +291,8 @@ def copied(t: Tracer, st: State, value: Any, deep: bool, memo: dict[int, Ref] | 
         from revtrace.trace.sameness import fields, rebuild
 
         box = st.box(value)
-        values = [copied(t, st, v, deep, memo) if deep else v for v in fields(box) or []]
+        own_items = held(st, value)
+        values = [copied(t, st, v, deep, memo) if deep or v == own_items else v for v in fields(box) or []]
         made = rebuild(box, values)
         if isinstance(made, (ListBox, DictBox, ObjectBox)) and made.source is not None:
             from dataclasses import replace

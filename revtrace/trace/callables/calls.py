@@ -23,6 +23,7 @@ from revtrace.trace.callables.traced_function import TracedFunction
 from revtrace.trace.external import external, is_annotation
 from revtrace.trace.ndarray import elementwise
 from revtrace.trace.ndarray.arrays import is_array, kept
+from revtrace.trace.objects import held
 from revtrace.trace.objects.attributes import Method, get_attribute
 from revtrace.trace.objects.members import class_source
 from revtrace.trace.record import Cell, Fixed, Item
@@ -167,6 +168,11 @@ def _vectorized(t: Tracer, st: State, c: _Call) -> Any:
     return None
 
 
+def _inherited(t: Tracer, st: State, c: _Call) -> Any:
+    """Methods of ``list`` and ``dict`` of instances of their subclasses."""
+    return held.call_inherited(t, st, c.target, c.args, c.kwargs)
+
+
 def _by_rule(t: Tracer, st: State, c: _Call) -> Any:
     """What the tracer knows by itself, and the rows of `revtrace.rules`."""
     if users.is_opted_out(c.target):
@@ -279,6 +285,7 @@ _WAYS: tuple[Callable[[Tracer, State, _Call], Any], ...] = (
     _partial,
     _getter,
     _vectorized,
+    _inherited,
     _by_rule,
     _by_type_of_first,
     _stand_in,

@@ -7,7 +7,9 @@ import inspect
 import types
 from typing import TYPE_CHECKING, Any
 
+from revtrace.trace.builtin_classes import builtin_of
 from revtrace.trace.callables.evaluate import evaluate
+from revtrace.trace.objects import held
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.state import ObjectBox, State
 from revtrace.trace.values import Num, Ref, Static, Tup
@@ -41,6 +43,10 @@ def construct(t: Tracer, st: State, cls: type, args: tuple[Any, ...], kwargs: di
             return call(t, st, Static(cls.__new__), (Static(cls), *args), kwargs)
         made = _named_tuple(t, st, base, args, kwargs)
         return Tup(made.items, cls)
+    if builtin_of(cls) is not None and type(cls).__call__ is type.__call__:
+        ref = held.make(st, cls)
+        call(t, st, Static(cls.__init__, class_source(cls, "__init__")), (ref, *args), kwargs)
+        return ref
     new = cls.__new__
     plain_new = new is object.__new__
     init = cls.__init__

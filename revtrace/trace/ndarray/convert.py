@@ -12,6 +12,7 @@ from revtrace.program.nodes import Const, Operand, const
 from revtrace.trace import numbers
 from revtrace.trace.ndarray import arrays
 from revtrace.trace.objects import growing
+from revtrace.trace.objects.held import held
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import Growing, ListBox, ObjectBox, State
 from revtrace.trace.values import Num, Ref, Static, Tup, View, is_numeric
@@ -106,6 +107,7 @@ def as_array(t: Tracer, value: Any, st: State | None = None, dtype: str | None =
     """Return ``np.asarray(value)``; containers become new arrays."""
     st = st or t.current
     value = t.use(value)
+    value = held(st, value) or value
     if arrays.is_array(value):
         if dtype is not None and dtype != value.dtype:
             return arrays.materialise(t, value, dtype)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from revtrace.calls.draws import GENERATORS
 from revtrace.trace.external import attribute_of, external, lacks
+from revtrace.trace.objects.held import held
 from revtrace.trace.record import Attr, Fixed, Item, Source
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import CellBox, DictBox, ObjectBox, State
@@ -51,6 +52,8 @@ def of_object(t: Tracer, st: State, ref: Ref, box: ObjectBox, name: str) -> Any:
 
         return Bound(Static(Method("generator", name)), ref)
     if name == "__dict__":
+        if (replaced := box.get(name)) is not None:
+            return replaced
         if box.source is not None:
             t.guard(Attr(box.source, "__dict__"), "keys", tuple(vars(box.original)))
             for key in vars(box.original):
@@ -68,6 +71,10 @@ def of_object(t: Tracer, st: State, ref: Ref, box: ObjectBox, name: str) -> Any:
     )
     if not data:
         found = box.get(name)
+        if found is None and (replaced := box.get("__dict__")) is not None:
+            # ``self.__dict__ = self`` of a dict whose entries are its attributes.
+            entries = st.box(held(st, replaced) or replaced)  # type: ignore[arg-type]
+            found = entries.get(name) if isinstance(entries, DictBox) else None
         if found is not None:
             return found
         if box.source is not None:
@@ -209,7 +216,11 @@ def store_field(t: Tracer, st: State, target: Ref, name: str, value: Any) -> Non
     assert isinstance(box, ObjectBox)
     if box.source is not None:
         t.side_effects = t.side_effects or t.b.loc
-    st.set_field(target, name, value)
+    replaced = box.get("__dict__")
+    if isinstance(replaced, Ref) and name != "__dict__":
+        st.set_item(held(st, replaced) or replaced, name, value)
+    else:
+        st.set_field(target, name, value)
 
 
 def super_attribute(t: Tracer, st: State, cls: Any, self: Any, name: str) -> Any:
