@@ -26,7 +26,7 @@ from revtrace.trace.record import Attr, Fixed, Item
 from revtrace.trace.sameness import DEAD
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import CellBox, DictBox, ListBox, ObjectBox, State
-from revtrace.trace.values import NONE, Num, Ref, Static, Tup, Undef
+from revtrace.trace.values import NONE, Bound, Num, Ref, Static, Tup, Undef
 
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
@@ -257,6 +257,12 @@ def _deque(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -
 @on(types.SimpleNamespace)
 def _namespace(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     return st.new(ObjectBox(types.SimpleNamespace, tuple(kwargs.items())))
+
+
+@on(types.MethodType)
+def _method(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    function, owner = args
+    return Bound(function, owner)
 
 
 @on(logging.getLogger)

@@ -6,6 +6,7 @@ import cmath
 import dataclasses
 import enum
 import math
+import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -265,3 +266,13 @@ def test_attributes_of_a_class_that_are_none() -> None:
     agrees(none_in_a_class, 0.7, Squared())
     with pytest.raises(AttributeError, match="'Hooked' object has no attribute 'missing'"):
         revtrace.grad(lambda x: x * Hooked().missing)(0.7)  # type: ignore[attr-defined]
+
+
+def method_of_one_instance(x: float) -> float:
+    made = Hooked()
+    made.hook = types.MethodType(lambda self, v: v * v * (self.last or 1.0), made)
+    return made.run(x) + made.run(3.0 * x)
+
+
+def test_a_method_bound_by_hand() -> None:
+    agrees(method_of_one_instance, 0.7)
