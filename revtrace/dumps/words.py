@@ -70,6 +70,7 @@ def explained(
     ]
     free = [answer for answer in answers if not answer.bytes and answer.answer not in ("keep", "restore")]
     for word, sentence in (
+        ("forward", "differentiated as its loop runs, by the one number that enters it: nothing of it runs backward"),
         ("walk", "handed from iteration to iteration on the way back, nothing is kept for them"),
         ("checkpoint", "stored where each segment of the loop begins; its iterations are run again from there"),
         ("undo", "counted back"),

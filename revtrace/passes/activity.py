@@ -158,6 +158,9 @@ def flows(op: Op) -> list[tuple[Operand, Operand]]:
         case "call":
             outs, ins = parts(op)
             return [(x, out) for x in ins for out in outs] if passed_on(op) else []
+        case "linearised":
+            assert op.out is not None
+            return [(op.args[0], op.out)]
     if not differentiable(op):
         return []
     assert op.out is not None

@@ -19,6 +19,8 @@ restore
     and put back on the way.
 keep
     Pushed in the forward sweep; out of branches at the top, handed out as a result.
+forward
+    Not read at all: a loop's derivative, computed as it runs (see `revtrace.passes.preaccumulate`).
 checkpoint
     Of a loop whose segments are run again: stored where each begins (see `revtrace.passes.checkpoint`).
 """
@@ -56,7 +58,7 @@ class Answer:
         The value's name in dumps; may be empty.
     loc : Loc
         What computes it.
-    answer : {"live", "recompute", "walk", "undo", "restore", "keep", "checkpoint"}
+    answer : {"live", "recompute", "walk", "undo", "restore", "keep", "forward", "checkpoint"}
     bytes : int
         Kept per run of the block that computes it.
     loops : int

@@ -19,7 +19,7 @@ from revtrace.rules import formula
 from revtrace.rules.core import RULES, Rule
 from revtrace.rules.formula import Expr, operand
 
-__all__ = ["Pullback", "argument", "pruned", "pullback", "refused", "rule_of"]
+__all__ = ["Pullback", "argument", "linearised", "pruned", "pullback", "refused", "rule_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,8 @@ def _cotangent(op: Op, b: Builder, g: Expr, args: Sequence[Any], k: int) -> Any:
     match op.name:
         case "accum":
             return g
+        case "linearised":
+            return linearised(g, args) if k == 0 else None
         case "select":
             zero = const(0, g.dtype)
             sides = (g.operand, zero) if k == 1 else (zero, g.operand)
@@ -117,6 +119,12 @@ def _cotangent(op: Op, b: Builder, g: Expr, args: Sequence[Any], k: int) -> Any:
         return formula.pullback(rule_of(op), k, g, args, Expr(b, op.out))
     except formula.NoDerivativeError as error:
         raise refused(op, error) from None
+
+
+def linearised(g: Any, args: Sequence[Any]) -> Any:
+    """Return a derivative times the slope that a loop has found, see `revtrace.passes.preaccumulate`."""
+    _, _, slope, *varies = args
+    return formula.where(varies[0], g * slope, 0.0) if varies else g * slope
 
 
 def _is_not_finite(x: Operand) -> bool:

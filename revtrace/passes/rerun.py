@@ -69,7 +69,7 @@ class Rerun:
                     return self.visible(_var(stmt.args[0]), self.where.home[stmt.out])
                 if stmt.out is None or not isinstance(stmt.out.type, Scalar):
                     return False
-                if stmt.name in ("select", "cast", "accum"):
+                if stmt.name in ("select", "cast", "accum", "linearised"):
                     return True
                 rule = RULES.get(stmt.name)
                 return rule is not None and (rule.cheap or _by_roots(stmt))

@@ -23,6 +23,7 @@ from revtrace.passes.fuse import schedule
 from revtrace.passes.independent import candidates
 from revtrace.passes.origins import numbered
 from revtrace.passes.plan import Plan, plan
+from revtrace.passes.preaccumulate import answers, plain, preaccumulate
 from revtrace.passes.residuals import Sites, residuals
 from revtrace.passes.restoring import restorable
 from revtrace.passes.scopes import TOP, Scopes, scopes
@@ -73,6 +74,8 @@ def reverse(
     program = choices(selection(program))
     inputs = [program.inputs[k] for k in active_inputs]
     outputs = [program.body.results[k] for k in active_outputs]
+    if not apart:
+        program = preaccumulate(program, inputs, outputs)
     program = numbered(program)
     where = scopes(program)
     classes = buffers(program, where)
@@ -84,6 +87,7 @@ def reverse(
         if segments:
             found = _reversed(fresh(cut), inputs, active_outputs, sites, segments, apart)
             found.plan.answers[:0] = stored
+    found.plan.answers[:0] = answers(where)
     found.plan.program = found.source
     return found.made, found.plan
 
@@ -160,5 +164,5 @@ def _reversed(
         if not stuck:
             made, stuck = schedule(made, sweeps.first, set(where.home))
         if not stuck:
-            return _Reversed(made, chosen, program, demand.scopes, classes, fused)
+            return _Reversed(plain(made), chosen, program, demand.scopes, classes, fused)
         refused |= stuck

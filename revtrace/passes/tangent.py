@@ -24,7 +24,7 @@ from revtrace.program.types import Array, Scalar, is_inexact
 from revtrace.rules import formula
 from revtrace.rules.formula import Expr, operand
 
-__all__ = ["tangent"]
+__all__ = ["Tangents", "tangent"]
 
 
 def tangent(program: Program, active_inputs: Sequence[int]) -> Program:
@@ -48,7 +48,7 @@ def tangent(program: Program, active_inputs: Sequence[int]) -> Program:
     inputs = [program.inputs[k] for k in active_inputs]
     where = scopes(program)
     classes = buffers(program, where)
-    writer = _Writer(varied(program, classes, inputs))
+    writer = Tangents(varied(program, classes, inputs))
     dots = [Var(v.type, f"{v.name}_dot") for v in inputs]
     for var, dot in zip(inputs, dots, strict=True):
         # A tangent that is handed out, or written along with its array, is the program's own.
@@ -67,8 +67,17 @@ def tangent(program: Program, active_inputs: Sequence[int]) -> Program:
     return Program(f"{program.name}_tangent", (*program.inputs, *dots), writer.b.close(*results))
 
 
-class _Writer:
-    """Writes statements together with their tangents."""
+class Tangents:
+    """Writes statements together with their tangents.
+
+    Attributes
+    ----------
+    b : Builder
+    on : Activity
+        What varies.
+    dot : dict
+        By value, its tangent; by array, the buffer of its elements'.
+    """
 
     def __init__(self, on: Activity) -> None:
         self.b = Builder()
@@ -76,6 +85,7 @@ class _Writer:
         self.dot: dict[Var, Operand] = {}
 
     def varies(self, x: Operand) -> bool:
+        """Return whether a value has a tangent."""
         return self.on.is_active(x)
 
     def number(self, x: Operand) -> Operand:
@@ -85,6 +95,7 @@ class _Writer:
         return const(0, x.type.dtype) if found is None else found
 
     def twin(self, var: Var) -> Var:
+        """Return a new tangent of a value."""
         dot = Var(var.type, f"{var.name}_dot" if var.name else "dot")
         self.dot[var] = dot
         return dot
@@ -97,27 +108,35 @@ class _Writer:
         return [*xs[: len(of)], *extra, *xs[len(of) :]]
 
     def doubled(self, variables: Sequence[Var]) -> tuple[Var, ...]:
+        """Return values, then new tangents of those that vary."""
         return (*variables, *(self.twin(v) for v in variables if self.varies(v)))
 
     def block(self, block: Block) -> None:
+        """Write a block's statements."""
         for stmt in block.stmts:
             self.b.loc = stmt.loc
             match stmt:
                 case Op():
                     self.op(stmt)
                 case If():
-                    arms = [self.nest(x, stmt.outs) for x in (stmt.then, stmt.orelse)]
-                    self.b.append(If(stmt.cond, arms[0], arms[1], self.doubled(stmt.outs), stmt.loc))
+                    self.branch(stmt)
                 case For() | While():
                     self.loop(stmt)
 
+    def branch(self, stmt: If) -> None:
+        """Write a branch."""
+        arms = [self.nest(x, stmt.outs) for x in (stmt.then, stmt.orelse)]
+        self.b.append(If(stmt.cond, arms[0], arms[1], self.doubled(stmt.outs), stmt.loc))
+
     def nest(self, block: Block, outs: Sequence[Var]) -> Block:
+        """Write a nested block, whose results are given to ``outs``."""
         with self.b.block() as stmts:
             self.block(block)
             results = self.both(block.results, outs)
         return Block(tuple(stmts), tuple(results))
 
     def loop(self, stmt: For | While) -> None:
+        """Write a loop."""
         inits = tuple(self.both(stmt.inits, stmt.params))
         params = self.doubled(stmt.params)
         body = self.nest(stmt.body, stmt.params)
@@ -125,6 +144,7 @@ class _Writer:
         self.b.append(replace(stmt, params=params, inits=inits, body=body, outs=outs))
 
     def op(self, op: Op) -> None:
+        """Write an operation."""
         b = self.b
         if op.name in ("store", "addto", "fill", "copyto", "push"):
             # Before the operation itself: both may read what it is about to write.
@@ -135,9 +155,12 @@ class _Writer:
         b.append(op)
         if op.name == "call":
             self.called(op)
-        if op.out is None or not self.varies(op.out):
-            return
-        out = op.out
+        if op.out is not None and self.varies(op.out):
+            self.along(op, op.out)
+
+    def along(self, op: Op, out: Var) -> None:
+        """Write the tangent of an operation's result."""
+        b = self.b
         match op.name:
             case "copy" if not self.varies(op.args[0]):
                 self.dot[out] = memory.zeros_like(b, out, f"{out.name}_dot")
@@ -188,6 +211,7 @@ class _Writer:
         write_program(b, text, values, targets, adds=False)
 
     def write(self, op: Op) -> None:
+        """Write the tangent of a write."""
         target = self.dot[_var(op.args[0])]
         value = op.args[1]
         if op.name == "copyto":
@@ -202,6 +226,7 @@ class _Writer:
             self.b.append(Op(op.name, (target, dot, *op.args[2:]), None, op.attrs, op.loc))
 
     def scalar(self, op: Op, out: Var) -> None:
+        """Write the tangent of an operation that a rule describes."""
         b = self.b
         dots = [Expr(b, self.dot[x]) if isinstance(x, Var) and x in self.dot else None for x in op.args]
         args = [argument(b, x) for x in op.args]

@@ -108,6 +108,12 @@ def _accum(op: Op, types: Sequence[Type]) -> str | None:
     return "takes two numbers of one dtype"
 
 
+def _linearised(op: Op, types: Sequence[Type]) -> str | None:
+    if len(types) in (3, 4) and all(isinstance(t, Scalar) for t in types) and types[3:] in ([], [BOOL], (), (BOOL,)):
+        return None if types[1] == types[2] else "takes a value and a slope of one dtype"
+    return "takes a number, a value, its slope and whether it varies"
+
+
 def _check(op: Op, types: Sequence[Type]) -> str | None:
     return None if list(types) == [BOOL] else "takes a b1"
 
@@ -171,6 +177,7 @@ STRUCTURAL: dict[str, Signature] = {
     "select": Signature(_select, lambda op, types: types[1]),
     "cast": Signature(_cast, _own),
     "accum": Signature(_accum, lambda op, types: types[0], ("blocks",)),
+    "linearised": Signature(_linearised, lambda op, types: types[1]),
     "check": Signature(_check, _nothing, ("kind", "soft")),
     "stack": Signature(_stack, _own, writes=True),
     "call": Signature(_call, _nothing, ("row", "outs", "settings", "adds", "again", "site"), writes=True),

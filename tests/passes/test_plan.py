@@ -90,7 +90,7 @@ def test_a_linear_stencil_keeps_nothing() -> None:
 
 
 BRANCH = """
-f(x: f8, n: i8) {
+f(x: f8, z: f8, n: i8) {
   for t in range(0, n, 1) carry (h: f8 = x) -> (h1: f8) {
     big: b1 = gt h, 1.0
     if big -> (y: f8) {
@@ -100,7 +100,8 @@ f(x: f8, n: i8) {
       b: f8 = mul h, 3.0
       yield b
     }
-    yield y
+    w: f8 = add y, z
+    yield w
   }
   return h1
 }
@@ -108,7 +109,7 @@ f(x: f8, n: i8) {
 
 
 def test_of_a_branch_a_bit_is_kept_where_the_arms_are_linear() -> None:
-    assert kept(BRANCH) == [1]
+    assert kept(BRANCH, (0, 1)) == [1]
 
 
 MAXIMUM = """
@@ -163,7 +164,7 @@ def test_a_buffer_read_more_often_than_written_is_restored() -> None:
 
 
 COUNTER = """
-f(x: f8, tol: f8) {
+f(x: f8, z: f8, tol: f8) {
   while carry (s: f8 = x, k: i8 = 0) -> (s1: f8, k1: i8) {
     a: f8 = abs s
     b: b1 = gt a, tol
@@ -171,7 +172,7 @@ f(x: f8, tol: f8) {
   } do {
     m: i8 = add k, 1
     c: f8 = cast m
-    d: f8 = div x, c
+    d: f8 = div z, c
     e: f8 = mul s, d
     yield e, m
   }
@@ -181,8 +182,13 @@ f(x: f8, tol: f8) {
 
 
 def test_a_counter_is_undone() -> None:
-    assert kept(COUNTER) == [8]
-    assert "undo" in {a.answer for a in answers(COUNTER, (0,))}
+    assert kept(COUNTER, (0, 1)) == [8]
+    assert "undo" in {a.answer for a in answers(COUNTER, (0, 1))}
+
+
+def test_nothing_is_kept_of_a_loop_that_one_number_enters() -> None:
+    assert kept(COUNTER) == kept(BRANCH) == []
+    assert "forward" in {a.answer for a in answers(COUNTER, (0,))}
 
 
 TABLE = """
