@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Const, Operand, const
+from revtrace.trace.loop.lengths import difference
 from revtrace.trace.ndarray import arrays, subscripts
 from revtrace.trace.objects import growing, growing_items
 from revtrace.trace.sameness import alike, same_operand
@@ -135,9 +136,18 @@ def put(t: Tracer, st: State, buffer: Any, form: Lists, index: Operand, value: A
 
 
 def _of_length(t: Tracer, form: Lists, found: Operand, length: Operand) -> None:
-    if isinstance(found, Const) and isinstance(form.width, Const) and found.value != form.width.value:
+    by = difference(t, found, form.width)
+    # Rows that become longer with each iteration: Pascal's triangle, Romberg's table.
+    differ = by != 0 if by is not None else _changes(t, found) and not _changes(t, form.width)
+    if differ:
         raise t.pins.need(t, (length,), "a list holds lists of different lengths")
     t.check(t.b.compare("eq", found, form.width), "unsupported: lists of different lengths in a list that grows")
+
+
+def _changes(t: Tracer, x: Operand) -> bool:
+    """Whether an integer is computed from what changes in a loop that is being walked."""
+    inputs = {var for var, _ in t.inputs.values()}
+    return any(v not in t.b.defs and v not in inputs for v in t.origins((x,)))
 
 
 def _copy(t: Tracer, old: View, new: View, shape: tuple[Operand, ...]) -> None:
