@@ -13,6 +13,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Const, Operand, const
+from revtrace.trace import numbers
+from revtrace.trace.aliases import Stale
+from revtrace.trace.definitions.register import traced
+from revtrace.trace.definitions.tables import held_once
 from revtrace.trace.loop.lengths import difference
 from revtrace.trace.ndarray import arrays, subscripts
 from revtrace.trace.objects import growing, growing_items
@@ -242,10 +246,35 @@ def set_item(t: Tracer, st: State, ref: Ref, index: Operand, value: Any) -> None
     assert isinstance(box, Growing)
     place = _place(t, st, box, value)
     if place is None:
-        raise itemwise(t, box, "a list in a list is replaced")
+        _replace(t, st, box, index, value)
+        return
     box = ordered(t, st, ref)
     at = arrays._normal(t, index, growing.length_of(box))
     arrays.store_at(t, box.order, (at,), place)  # type: ignore[arg-type]
+
+
+def _replace(t: Tracer, st: State, box: Growing, index: Operand, value: Any) -> None:
+    """Put a new list in the place of one: its numbers are copied there, and its name stands for the item.
+
+    Other names for items may mean the list that was there: they are not to be used any more.
+    """
+    need = itemwise(t, box, "a list in a list is replaced")
+    roots = {r for leaf in leaves(box.buffer) for r in arrays.roots(t, leaf.root)}
+    row = st.box(value) if isinstance(value, Ref) else None
+    if not isinstance(row, (ListBox, Growing)) or not isinstance(box.form, Lists) or roots & set(t.aliases):
+        raise need
+    length = growing.length_of(box)
+    at = arrays._normal(t, index, length)
+    if box.order is not None:
+        at = arrays.load_at(t, box.order, (at,))
+        once = traced(t, st, held_once, (box.order, Num(at, True), Num(length, True)), {})
+        t.check(numbers.to_bool(t, once), "unsupported: a list is replaced that another holds twice")
+    for id, other in st.heap.items():
+        if not isinstance(other, Growing) or not other.within or id == value.id:
+            continue
+        if any(roots & arrays.roots(t, leaf.root) for leaf in leaves(other.buffer)):
+            st.heap[id] = Stale(need)
+    put(t, st, box.buffer, box.form, at, value, length)
 
 
 def _place(t: Tracer, st: State, box: Growing, value: Any) -> Operand | None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.trace.agree import agrees
+from tests.trace.agree import agrees, refuses
 
 
 def product(a: list[list[float]], b: list[list[float]]) -> list[list[float]]:
@@ -256,3 +256,47 @@ def one_deleted(x: float, n: int) -> float:
 def test_an_item_deleted_by_a_number_of_the_run() -> None:
     agrees(one_deleted, 2.3, 4)
     agrees(one_deleted, 3.3, 4)
+
+
+def eliminated(x: Any) -> Any:
+    """Gauss-Jordan with rows found by numbers: they trade places and are replaced."""
+    a = x.tolist()
+    n = len(a)
+    scale = 1.0
+    for c in range(n):
+        p = max(range(c, n), key=lambda r: abs(a[r][c]))
+        if p != c:
+            a[c], a[p] = a[p], a[c]
+        scale *= a[c][c]
+        chosen = max(range(n), key=lambda r: abs(a[r][c]))
+        row = a[chosen]
+        a[chosen] = [v * 1.5 for v in row]
+        for r in range(c + 1, n):
+            f = a[r][c] / a[c][c]
+            a[r] = [u - f * v for u, v in zip(a[r], a[c])]
+    return scale + a[0][1] * a[1][2]
+
+
+def replaced_under_a_name(x: Any) -> Any:
+    a = x.tolist()
+    j = max(range(3), key=lambda k: abs(a[k][0]))
+    made = [v * 2.0 for v in a[j]]
+    a[j] = made
+    made[1] = 5.0 * x[0, 0]
+    return a[0][0] * a[1][1] - a[j][1] * a[1][0] + a[2][2]
+
+
+def read_by_an_old_name(x: Any) -> Any:
+    a = x.tolist()
+    first = a[0]
+    j = max(range(3), key=lambda k: abs(a[k][0]))
+    a[j] = [v * 2.0 for v in a[j]]
+    return a[0][0] * first[0]
+
+
+def test_rows_replaced_where_a_number_says() -> None:
+    x = np.array([[1.2, 0.7, 0.5], [0.3, 2.0, 0.1], [0.4, 0.6, 0.8]])
+    for m in (x, x[::-1].copy()):
+        agrees(eliminated, m)
+        agrees(replaced_under_a_name, m)
+    refuses(read_by_an_old_name, x, match="a list in a list is replaced")
