@@ -266,7 +266,7 @@ def _replace(t: Tracer, st: State, box: Growing, index: Operand, value: Any) -> 
     length = growing.length_of(box)
     at = arrays._normal(t, index, length)
     if box.order is not None:
-        at = arrays.load_at(t, box.order, (at,))
+        at = arrays.load_at(t, box.order, (at,))  # type: ignore[arg-type]
         once = traced(t, st, held_once, (box.order, Num(at, True), Num(length, True)), {})
         t.check(numbers.to_bool(t, once), "unsupported: a list is replaced that another holds twice")
     for id, other in st.heap.items():
