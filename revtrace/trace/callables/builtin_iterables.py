@@ -154,6 +154,21 @@ def _send(t: Tracer, st: State, self: Ref, value: Any) -> Any:
     return item
 
 
+@method_handler("generator", "throw")
+def _throw(t: Tracer, st: State, self: Ref, error: Any, *older: Any) -> Any:
+    from revtrace.trace.steps.exceptions import instance_of, signal_of
+    from revtrace.trace.steps.suspended import resume, suspend
+
+    if is_generator(st, self):
+        suspend(st, self)
+    # Before Python 3.12: type, value, traceback.
+    given = older[0] if older and older[0] is not NONE else error
+    item = resume(t, st, self, thrown=signal_of(st, instance_of(t, st, given)))
+    if item is None:
+        raise PythonRaise(StopIteration())
+    return item
+
+
 @method_handler("generator", "close")
 def _close(t: Tracer, st: State, self: Ref) -> Any:
     # What is left of it is not run; a finally clause in it computes nothing that is used.

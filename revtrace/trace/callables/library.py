@@ -149,6 +149,12 @@ def _setitem(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None)
     return NONE
 
 
+@on(operator.delitem)
+def _delitem(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    indexing.delete_item(t, st, *args)
+    return NONE
+
+
 @on(operator.index)
 def _index(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     value = t.use(args[0])

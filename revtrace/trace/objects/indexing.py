@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -237,7 +238,7 @@ def _set_list_item(t: Tracer, st: State, target: Ref, box: ListBox, key: Any, va
         for k, old in enumerate(items):
             items[k] = numbers.select(t, t.b.compare("eq", at, const(k, "i8")), value, old)
         if len(items) <= 8:
-            st.set(target, ListBox(tuple(items), box.source))
+            st.set(target, replace(box, items=tuple(items)))
             return
     known = t.pins.known(t, index, "an index into a list that is written must be known when tracing")
     set_item(t, st, target, Static(known.value), value)
@@ -261,13 +262,22 @@ def delete_item(t: Tracer, st: State, target: Any, key: Any) -> None:
                 del items[known.value]
             except IndexError as error:
                 raise PythonRaise(error) from None
-            st.set(target, ListBox(tuple(items), box.source))
+            st.set(target, replace(box, items=tuple(items)))
             return
     if isinstance(box, DictBox):
         known = known_key(t, st, key)
         if box.get(known) is None:
             raise PythonRaise(KeyError(known))
-        st.set(target, DictBox(tuple((k, v) for k, v in box.items if k != known), box.source))
+        if box.owner is not None:
+            from revtrace.trace.objects.attributes import delete_attribute
+
+            delete_attribute(t, st, box.owner, known)
+        st.set(target, replace(box, items=tuple((k, v) for k, v in box.items if k != known)))
+        return
+    if isinstance(box, ObjectBox) and hasattr(box.cls, "__delitem__"):
+        from revtrace.trace.callables.calls import call_method
+
+        call_method(t, st, target, "__delitem__", (key,))
         return
     raise t.unsupported(
         f"deleting an item of {t.describe(target)}",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
     from revtrace.trace.machine import Tracer
 
-__all__: list[str] = []
+__all__ = ["instance_of", "signal_of"]
 
 HANDLED = ".handled"
 """Where a frame's state holds the exception that is being handled."""
@@ -32,16 +32,16 @@ def _load_assertion(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
 def _raise(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     if instr.arg == 0:
         handled = st.locals.get(HANDLED)
-        raise PythonRaise(RuntimeError("No active exception to reraise")) if handled is None else _signal(st, handled)
-    error, *cause = (_instance(t, st, fr, given) for given in pop_n(st, instr.arg))
+        raise PythonRaise(RuntimeError("No active exception to reraise")) if handled is None else signal_of(st, handled)
+    error, *cause = (instance_of(t, st, given, fr) for given in pop_n(st, instr.arg))
     if st.locals.get(HANDLED, error) is not error:
         _chain(st, error, "__context__", st.locals[HANDLED])
     if cause:
         _chain(st, error, "__cause__", cause[0])
-    raise _signal(st, error)
+    raise signal_of(st, error)
 
 
-def _instance(t: Tracer, st: State, fr: Frame, error: Value) -> Value:
+def instance_of(t: Tracer, st: State, error: Value, fr: Frame | None = None) -> Value:
     """Return the exception that is raised where a class is named."""
     if isinstance(error, Static) and isinstance(error.value, type) and issubclass(error.value, BaseException):
         made: Value = call(t, st, error, (), {}, fr)
@@ -66,10 +66,10 @@ def _chain(st: State, error: Value, name: str, before: Value) -> None:
 
 @on("RERAISE")
 def _reraise(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
-    raise _signal(st, st.stack.pop())
+    raise signal_of(st, st.stack.pop())
 
 
-def _signal(st: State, error: Value) -> PythonRaise:
+def signal_of(st: State, error: Value) -> PythonRaise:
     """Return what to raise for a traced exception."""
     if isinstance(error, Static) and isinstance(error.value, BaseException):
         return PythonRaise(error.value)

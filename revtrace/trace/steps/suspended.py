@@ -69,12 +69,17 @@ def fails(t: Tracer, st: State, ref: Ref) -> bool:
     return any(i.name == "YIELD_VALUE" and i.loc in t.failed for i in instrs)
 
 
-def resume(t: Tracer, st: State, ref: Ref, sent: Any = NONE) -> Any | None:
-    """Walk a suspended generator to its next ``yield`` and return what it yields, or None at its end."""
+def resume(t: Tracer, st: State, ref: Ref, sent: Any = NONE, thrown: PythonRaise | None = None) -> Any | None:
+    """Walk a suspended generator to its next ``yield`` and return what it yields, or None at its end.
+
+    What is ``thrown`` is raised by the ``yield`` at which it waits.
+    """
     box = st.box(ref)
     assert isinstance(box, IterBox)
     kept: Any = box.parts[0].value  # type: ignore[union-attr]
-    if kept.frame is None:
+    if kept.frame is None or (thrown is not None and not kept.started):
+        if thrown is not None:
+            raise thrown
         return None
     if ref.id in t.lists_around:
         raise NeedStatic((), "a generator made before a loop is taken from in it", t.b.loc)
@@ -85,7 +90,7 @@ def resume(t: Tracer, st: State, ref: Ref, sent: Any = NONE) -> Any | None:
     loc, pinned = t.b.loc, t.pinned
     t.frames.append(frame)
     try:
-        found = _walk(t, frame, inner, kept.block, kept.at)
+        found = _walk(t, frame, inner, kept.block, kept.at, thrown)
     finally:
         t.frames.pop()
         t.b.loc, t.pinned = loc, pinned
@@ -175,7 +180,9 @@ class _Returned:
     value: Any
 
 
-def _walk(t: Tracer, fr: Frame, st: State, block: int, at: int) -> tuple[int, int, Any] | _Returned:
+def _walk(
+    t: Tracer, fr: Frame, st: State, block: int, at: int, thrown: PythonRaise | None = None
+) -> tuple[int, int, Any] | _Returned:
     """Walk from an instruction; returns where it yielded and what, or what it returned."""
     from revtrace.trace.steps.instructions import step
 
@@ -187,6 +194,9 @@ def _walk(t: Tracer, fr: Frame, st: State, block: int, at: int) -> tuple[int, in
         outcome: Any = None
         t.decides = decides or fr.trying
         try:
+            if thrown is not None:
+                instr, signal, thrown = instrs[at - 1], thrown, None
+                raise signal
             while at < len(instrs):
                 instr = instrs[at]
                 t.b.loc = t.pinned or instr.loc

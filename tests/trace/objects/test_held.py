@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import defaultdict
 from typing import Any, NoReturn
 
 import numpy as np
@@ -132,7 +133,28 @@ def copies(x: float) -> Any:
     return sum(a) + 2.0 * sum(b) + 3.0 * sum(c) + f(*a, **Config(u=x * x))
 
 
-@pytest.mark.parametrize("function", [operators, methods, stack, entries, attributes, copies])
+def deletions(x: float) -> Any:
+    class Noting(dict[str, Any]):
+        def __delitem__(self, key: str) -> None:
+            super().__delitem__(key)
+            self["n"] = self.get("n", 0) + 1
+
+    class Own:
+        def __init__(self) -> None:
+            self.p, self.q = x, x * 2.0
+            self.pairs = [("a", x), ("b", x * x)]
+
+        def __delitem__(self, key: str) -> None:
+            self.pairs = [p for p in self.pairs if p[0] != key]
+
+    d, h, own = Noting(a=x, b=2.0 * x), History([x, 2.0, x * x, 3.0]), Own()
+    missing: dict[str, float] = defaultdict(float, a=x, b=x * x)
+    del d["a"], h[0], h[-1:], own["a"], own.__dict__["p"], missing["a"]
+    missing["c"] += x
+    return d["b"] * d["n"] + sum(h) + own.pairs[0][1] + own.q + hasattr(own, "p") + missing["c"] + missing["zz"]
+
+
+@pytest.mark.parametrize("function", [operators, methods, stack, entries, attributes, copies, deletions])
 @pytest.mark.parametrize("x", [0.4, 1.3])
 def test_instances_made_inside(function: Any, x: float) -> None:
     agrees(function, x)
