@@ -37,7 +37,7 @@ def recurrence(x: Any, a: Any) -> Any:
 def growing(x: Any, y: Any) -> Any:
     s = x * y
     while s < 1e5:
-        s = s * s + math.sin(s)
+        s = y * s * s + math.sin(s)
     return s
 
 

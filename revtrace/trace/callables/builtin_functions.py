@@ -12,7 +12,7 @@ from revtrace.trace.ndarray import arrays
 from revtrace.trace.ndarray.elementwise import as_float
 from revtrace.trace.objects import containers
 from revtrace.trace.signals import NeedStatic, PythonRaise
-from revtrace.trace.state import IterBox, State
+from revtrace.trace.state import IterBox, ObjectBox, State
 from revtrace.trace.values import NONE, Num, Ref, Static, Tup, is_number
 
 if TYPE_CHECKING:
@@ -49,14 +49,25 @@ def scalar_of(t: Tracer, st: State, value: Any) -> Num:
     return numbers.as_num(t, value)
 
 
+def _asked(t: Tracer, st: State, value: Any, *names: str) -> Any:
+    """Return what an instance says that it is as a number; other values as they are."""
+    from revtrace.trace.callables.calls import call_method
+
+    value = t.use(value)
+    box = st.box(value) if isinstance(value, Ref) else None
+    known = (name for name in names if isinstance(box, ObjectBox) and hasattr(box.cls, name))
+    name = next(known, None)
+    return value if name is None else t.use(call_method(t, st, value, name, ()))
+
+
 @on(int)
 def _int(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     if not args:
         return Static(0)
-    value = t.use(args[0])
+    value = _asked(t, st, args[0], "__int__", "__index__", "__trunc__")
     if isinstance(value, Static) or len(args) > 1:
         try:
-            return Static(int(*(a.value for a in args)))
+            return Static(int(value.value, *(a.value for a in args[1:])))
         except (TypeError, ValueError, OverflowError) as error:
             raise PythonRaise(error) from None
     number = scalar_of(t, st, value)
@@ -74,7 +85,7 @@ def _bool(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
 
 @on(complex)
 def _complex(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    parts = [t.use(a) for a in (*args, *kwargs.values())]
+    parts = [_asked(t, st, a, "__complex__", "__float__", "__index__") for a in (*args, *kwargs.values())]
     if all(isinstance(p, Static) for p in parts):
         return Static(complex(*(p.value for p in parts)))
     nums = [scalar_of(t, st, p) for p in parts]

@@ -43,6 +43,11 @@ def construct(t: Tracer, st: State, cls: type, args: tuple[Any, ...], kwargs: di
             return call(t, st, Static(cls.__new__), (Static(cls), *args), kwargs)
         made = _named_tuple(t, st, base, args, kwargs)
         return Tup(made.items, cls)
+    if inspect.isabstract(cls):
+        try:
+            object.__new__(cls)
+        except TypeError as error:
+            raise PythonRaise(error) from None
     if builtin_of(cls) is not None and type(cls).__call__ is type.__call__:
         ref = held.make(st, cls)
         call(t, st, Static(cls.__init__, class_source(cls, "__init__")), (ref, *args), kwargs)

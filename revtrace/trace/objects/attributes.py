@@ -388,6 +388,12 @@ def set_attribute(t: Tracer, st: State, target: Any, name: str, value: Any) -> N
 def delete_attribute(t: Tracer, st: State, target: Any, name: str) -> None:
     """``del target.name``, of an instance made while tracing."""
     box = st.box(target) if isinstance(target, Ref) else None
+    in_class = lookup(box.cls, name) if isinstance(box, ObjectBox) else None
+    if isinstance(in_class, property) and in_class.fdel is not None:
+        from revtrace.trace.callables.calls import call
+
+        call(t, st, Static(in_class.fdel), (target,), {})
+        return
     if not isinstance(box, ObjectBox) or box.source is not None or "__delattr__" in own_names(box.cls):
         raise t.unsupported(
             f"deleting the attribute {name!r}", "it is known only of instances made in the function", "set it to None"

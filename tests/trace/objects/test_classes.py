@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import cmath
 import dataclasses
 import enum
@@ -276,3 +277,52 @@ def method_of_one_instance(x: float) -> float:
 
 def test_a_method_bound_by_hand() -> None:
     agrees(method_of_one_instance, 0.7)
+
+
+class Operation(abc.ABC):
+    @abc.abstractmethod
+    def at(self, v: float) -> float: ...
+
+
+class Square(Operation):
+    def at(self, v: float) -> float:
+        return v * v
+
+
+def abstract(x: float) -> float:
+    try:
+        made: Any = Operation()  # type: ignore[abstract]
+    except TypeError:
+        made = Square()
+    return made.at(x) * isinstance(made, Operation)
+
+
+class Measured:
+    def __init__(self, v: float) -> None:
+        self._v = v
+
+    @property
+    def v(self) -> float:
+        return self._v
+
+    @v.deleter
+    def v(self) -> None:
+        self._v = 1.0
+
+    def __int__(self) -> int:
+        return 3
+
+    def __complex__(self) -> complex:
+        return complex(self._v, 2.0)
+
+
+def as_numbers(x: float) -> float:
+    made = Measured(x)
+    total = int(made) * made.v + abs(complex(made))
+    del made.v
+    return total * made.v
+
+
+def test_abstract_classes_deleters_and_conversions() -> None:
+    agrees(abstract, 0.7)
+    agrees(as_numbers, 0.7)
