@@ -16,6 +16,7 @@ import numpy as np
 from revtrace.program.nodes import Const, Operand, const
 from revtrace.program.types import BOOL, Scalar
 from revtrace.trace.exact import TOO_LARGE
+from revtrace.trace.ndarray.complex_order import in_order
 from revtrace.trace.signals import NeedStatic, PythonRaise
 from revtrace.trace.values import Maybe, Num, Static, is_number
 
@@ -108,7 +109,21 @@ def promote(t: Tracer, a: Num, b: Num) -> tuple[Operand, Operand, str, bool]:
             "it is not supported",
             "convert the numbers: np.float64(x), x.astype(float)",
         )
-    return t.b.cast(a.operand, dtype), t.b.cast(b.operand, dtype), dtype, weak
+    return _into(t, a, dtype), _into(t, b, dtype), dtype, weak
+
+
+def _into(t: Tracer, x: Num, dtype: str) -> Operand:
+    """Return a number in another dtype; numpy refuses a Python int that its integers do not hold."""
+    if dtype[0] in "iu" and dtype != "i8" and x.weak and x.dtype == "i8":
+        ends = np.iinfo(dtype)
+        if isinstance(x.operand, Const):
+            if not ends.min <= int(x.operand.value) <= ends.max:  # type: ignore[arg-type]
+                raise PythonRaise(OverflowError(f"Python integer {x.operand.value} out of bounds for {ends.dtype}"))
+        else:
+            t.check(t.b.compare("ge", x.operand, const(int(ends.min), "i8")), "OverflowError")
+            if ends.max < np.iinfo(np.int64).max:
+                t.check(t.b.compare("le", x.operand, const(int(ends.max), "i8")), "OverflowError")
+    return t.b.cast(x.operand, dtype)
 
 
 def wide(dtype: str) -> str:
@@ -158,6 +173,13 @@ def binary(t: Tracer, symbol: str, x: Any, y: Any) -> Any:
             dtype = "i8"
         elif symbol in "+*":
             return Num(t.b.op("or" if symbol == "+" else "and", left, right, type=BOOL), False)
+        elif symbol == "-":
+            raise PythonRaise(
+                TypeError(
+                    "numpy boolean subtract, the `-` operator, is not supported, use the bitwise_xor, the `^` "
+                    "operator, or the logical_xor function instead."
+                )
+            )
         else:
             dtype = "i1"
         left, right = t.b.cast(left, dtype), t.b.cast(right, dtype)
@@ -342,14 +364,24 @@ def compare(t: Tracer, symbol: str, x: Any, y: Any) -> Any:
         # One is larger or smaller than all that 64 bits hold.
         signs = ((v.value > 0) - (v.value < 0) if _beyond(v) else 0 for v in (x, y))
         return Static(bool(PYTHON[symbol](*signs)))
+    mixed = a.weak != b.weak
+    if mixed and {a.dtype[0], b.dtype[0]} <= {"i", "u"}:
+        # numpy compares a Python int as what it is, also beyond what the other's dtype holds.
+        whole, other = (a, b) if a.weak else (b, a)
+        if other.dtype != "u8":
+            a, b = (Num(t.b.cast(n.operand, "i8"), True) for n in (a, b))
+        elif isinstance(whole.operand, Const) and whole.operand.value < 0:  # type: ignore[operator]
+            return Static(bool(PYTHON[symbol](-1, 0) if a.weak else PYTHON[symbol](0, -1)))
     left, right, dtype, weak = promote(t, a, b)
     if dtype == "b1" and symbol not in ("==", "!="):
         left, right = t.b.cast(left, "i8"), t.b.cast(right, "i8")
     if dtype[0] == "c" and symbol not in ("==", "!="):
-        raise PythonRaise(TypeError(f"'{symbol}' not supported between instances of 'complex'"))
+        if weak:
+            raise PythonRaise(TypeError(f"'{symbol}' not supported between instances of 'complex'"))
+        return Num(in_order(t, COMPARE[symbol], left, right), False)
     if isinstance(left, Const) and isinstance(right, Const):
         return Static(bool(PYTHON[symbol](left.value, right.value)))
-    return Num(t.b.compare(COMPARE[symbol], left, right), weak)
+    return Num(t.b.compare(COMPARE[symbol], left, right), weak and not mixed)
 
 
 def negate(t: Tracer, x: Any) -> Any:
@@ -357,6 +389,13 @@ def negate(t: Tracer, x: Any) -> Any:
     if isinstance(x, Static):
         return _python(t, operator.neg, x)
     if x.dtype == "b1":
+        if not x.weak:
+            raise PythonRaise(
+                TypeError(
+                    "The numpy boolean negative, the `-` operator, is not supported, use the `~` operator or the "
+                    "logical_not function instead."
+                )
+            )
         x = Num(t.b.cast(x.operand, "i8"), x.weak)
     return Num(python_int(t, "neg", x.operand, dtype=x.dtype) if x.weak else t.b.op("neg", x.operand), x.weak)
 
@@ -369,7 +408,11 @@ def unary(t: Tracer, symbol: str, x: Any) -> Any:
     if symbol == "-":
         return negate(t, x)
     if symbol == "+":
-        return Num(t.b.cast(x.operand, "i8"), x.weak) if x.dtype == "b1" and x.weak else x
+        if x.dtype != "b1":
+            return x
+        if not x.weak:
+            raise PythonRaise(TypeError("ufunc 'positive' did not contain a loop with signature matching types bool"))
+        return Num(t.b.cast(x.operand, "i8"), x.weak)
     if x.dtype == "b1" and not x.weak:
         return Num(t.b.op("not", x.operand, type=BOOL), False)
     if x.dtype[0] not in "iub":

@@ -11,7 +11,7 @@ from revtrace.trace.values import Num
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
-__all__ = ["ahead", "chosen"]
+__all__ = ["ahead", "chosen", "in_order"]
 
 
 def ahead(t: Tracer, symbol: str, a: Operand, b: Operand) -> Operand:
@@ -25,6 +25,12 @@ def ahead(t: Tracer, symbol: str, a: Operand, b: Operand) -> Operand:
         level = t.b.op("and", t.b.compare("eq", x, y), found, type=BOOL)
         found = t.b.op("or", t.b.compare(symbol, x, y), level, type=BOOL)
     return found
+
+
+def in_order(t: Tracer, symbol: str, a: Operand, b: Operand) -> Operand:
+    """Whether complex numbers are in an order (``"lt"``, ``"le"``, ``"gt"``, ``"ge"``); what is NaN is in none."""
+    found = ahead(t, symbol[0] + "t", a, b)
+    return t.b.op("or", found, t.b.compare("eq", a, b), type=BOOL) if symbol[1] == "e" else found
 
 
 def chosen(t: Tracer, name: str, a: Operand, b: Operand) -> Num:

@@ -113,16 +113,16 @@ def call_entry(
             )
             for a in args
         )
-    if f in (np.rint, np.fabs):
-        # Of integers these two give floats, unlike the operations they are made of.
-        args = tuple(arrays.apply(t, lambda x: _as_floats(t, x), (as_array_or_number(t, st, a),)) for a in args)
-    result = ufunc(t, st, entry.primitive, args)
+    kind = None
     if dtype is not None:
         from revtrace.trace.ndarray.convert import dtype_argument
 
         kind = dtype_argument(t, dtype, None)
-        if kind is not None:
-            result = arrays.apply(t, lambda x: Num(t.b.cast(numbers.as_num(t, x).operand, kind), False), (result,))
+    if isinstance(f, np.ufunc):
+        args = in_loop(t, st, f, args, kind, casting)
+    result = ufunc(t, st, entry.primitive, args)
+    if kind is not None:
+        result = arrays.apply(t, lambda x: Num(t.b.cast(numbers.as_num(t, x).operand, kind), False), (result,))
     if where is not None and not (isinstance(where, Static) and where.value is True):
         mask = as_array_or_number(t, st, where)
         # Without ``out`` NumPy leaves what is not computed as it finds the memory, which means nothing: zeros here.
@@ -134,9 +134,49 @@ def call_entry(
     return delivered(t, st, result, out, False, casting)
 
 
-def _as_floats(t: Tracer, value: Any) -> Num:
-    number = numbers.as_num(t, value)
-    return Num(t.b.cast(number.operand, "f8" if number.dtype[0] in "iub" else number.dtype), number.weak)
+def in_loop(
+    t: Tracer, st: State, f: np.ufunc, args: tuple[Any, ...], dtype: str | None = None, casting: Any = None
+) -> tuple[Any, ...]:
+    """Return the arguments of a ufunc in the dtypes of the loop that numpy (or SciPy) runs for them.
+
+    Which loop that is the ufunc says itself, as it raises TypeError where it has none.
+    """
+    values = [as_array_or_number(t, st, a) for a in args]
+    kinds: list[Any] = []
+    for v in values:
+        if isinstance(v, Static) and isinstance(v.value, int) and not -(2**63) <= v.value < 2**63:
+            return args
+        number = None if arrays.is_array(v) else numbers.as_num(t, v)
+        weak = number is not None and number.weak and number.dtype != "b1"
+        kinds.append(_PYTHON[number.dtype] if number and weak else np.dtype((number or v).dtype))
+    rest = (None,) * (f.nargs - len(kinds))
+    wanted: dict[str, Any] = {} if dtype is None else {"signature": (None,) * f.nin + (np.dtype(dtype),) * f.nout}
+    if isinstance(casting, Static) and casting.value is not None:
+        wanted["casting"] = casting.value
+    try:
+        loop = f.resolve_dtypes((*kinds, *rest), **wanted)
+    except TypeError as error:
+        raise PythonRaise(TypeError(str(error))) from None
+    if np.dtype(np.float16) in loop:
+        given = ", ".join(str(np.dtype(k)) for k in kinds)
+        raise t.unsupported(
+            f"np.{f.__name__} of {given}, which numpy computes in float16",
+            "dtype float16 is not supported",
+            "convert the numbers: x.astype(float)",
+        )
+
+    def converted(v: Any, given: Any, to: np.dtype[Any]) -> Any:
+        # Python's numbers stay so: what they are converted to, the other numbers say.
+        if to.kind not in "biufc" or to == given or (not isinstance(given, np.dtype) and dtype is None):
+            return v
+        code = to.str[1:]
+        return arrays.apply(t, lambda x: Num(t.b.cast(numbers.as_num(t, x).operand, code), False), (v,))
+
+    return tuple(converted(v, k, to) for v, k, to in zip(values, kinds, loop, strict=False))
+
+
+_PYTHON = {"i8": int, "f8": float, "c16": complex}
+"""The types of Python's numbers, which in numpy take the dtype of others."""
 
 
 def delivered(t: Tracer, st: State, result: Any, out: Any, exact: bool = True, casting: Any = None) -> Any:
@@ -317,8 +357,6 @@ def primitive(t: Tracer, name: str, *xs: Any) -> Any:
         return numbers.integer_reciprocal(t, nums[0])
     if dtype[0] in "iu" and name == "square":
         return numbers.binary(t, "*", nums[0], nums[0])
-    if dtype[0] in "iu" and name == "fmod":
-        dtype = "f8"
     operands = [t.b.cast(x.operand, dtype) for x in nums]
     rule = RULES[name]
     if dtype[0] == "c" and name in ("maximum", "minimum", "fmax", "fmin"):

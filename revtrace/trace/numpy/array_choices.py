@@ -79,13 +79,20 @@ def round_array(t: Tracer, st: State, a: Any, decimals: Any) -> Any:
     """Round as np.round does: scale, round to even, scale back."""
     value = as_array_or_number(t, st, a)
     digits = 0 if is_none(decimals) else containers.as_known_int(t, decimals)
+    if (value.dtype if arrays.is_array(value) else numbers.as_num(t, value).dtype) == "b1" and digits:
+        raise PythonRaise(TypeError("Cannot cast ufunc output from dtype('float64') to dtype('bool')"))
     if digits == 0:
         return ufunc(t, st, "rint", (value,))
     scale = 10.0 ** abs(digits)
 
     def one(x: Any) -> Any:
-        if numbers.as_num(t, x).dtype[0] in "iub":
-            return x
+        given = numbers.as_num(t, x)
+        if given.dtype[0] in "iub":
+            # Of integers only digits before the point are rounded, in floats.
+            if digits > 0:
+                return Num(given.operand, False)
+            tens = primitive(t, "rint", numbers.binary(t, "/", Num(given.operand, False), Static(scale)))
+            return Num(t.b.cast(numbers.as_num(t, numbers.binary(t, "*", tens, Static(scale))).operand, given.dtype), False)
         up, down = ("*", "/") if digits > 0 else ("/", "*")
         return numbers.binary(t, down, primitive(t, "rint", numbers.binary(t, up, x, Static(scale))), Static(scale))
 
@@ -161,7 +168,11 @@ def _truth(t: Tracer, x: Any) -> Any:
 def _allclose(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     from revtrace.trace.numpy.reductions import all_of
 
-    return all_of(t, _isclose(t, st, args, kwargs, fr))
+    return _python_bool(all_of(t, _isclose(t, st, args, kwargs, fr)))
+
+
+def _python_bool(flag: Any) -> Any:
+    return Num(flag.operand, True) if isinstance(flag, Num) else flag
 
 
 @on(np.array_equal)
@@ -181,7 +192,7 @@ def _array_equal(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | N
             raise NeedStatic((m, n), "whether two arrays have the same shape must be known", t.b.loc)
         if isinstance(m, Const) and isinstance(n, Const) and m.value != n.value:
             return Static(False)
-    return all_of(t, comparisons.compare(t, st, "==", a, b))
+    return _python_bool(all_of(t, comparisons.compare(t, st, "==", a, b)))
 
 
 @on(np.interp)

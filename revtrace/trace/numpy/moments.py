@@ -44,7 +44,7 @@ def mean(t: Tracer, st: State, a: Any, axis: Any = None, keepdims: bool = False,
     count: Any = Static(1)
     for k in axes:
         count = numbers.binary(t, "*", count, length_value(value.shape[k]))
-    divisor = Num(t.b.cast(numbers.as_num(t, count).operand, kind if kind[0] == "f" else "f8"), False)
+    divisor = _as_kind(t, count, kind)
     return arrays.apply(t, lambda x: numbers.binary(t, "/", x, divisor), (total,))
 
 
