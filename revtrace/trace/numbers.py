@@ -436,6 +436,15 @@ def integer_reciprocal(t: Tracer, x: Num) -> Num:
     return Num(exact, False)
 
 
+def integer_fmod(t: Tracer, x: Num, y: Num) -> Num:
+    """``np.fmod`` of integers: the rest has the sign of the first."""
+    zero = const(0, x.dtype)
+    rest = t.b.op("mod", x.operand, y.operand, type=Scalar(x.dtype))
+    differ = t.b.compare("ne", t.b.compare("lt", x.operand, zero), t.b.compare("lt", y.operand, zero))
+    wrong = t.b.op("and", differ, t.b.compare("ne", rest, zero), type=BOOL)
+    return Num(t.b.op("select", wrong, t.b.op("sub", rest, y.operand), rest, type=Scalar(x.dtype)), False)
+
+
 def select(t: Tracer, flag: Operand, x: Any, y: Any) -> Any:
     """``x if flag else y``, both computed."""
     a, b = as_num(t, x), as_num(t, y)

@@ -62,7 +62,7 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
 def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: Any = "raise") -> Any:
     """Pick along an axis by indices."""
     a = np.asarray(a)
-    if axis is None:
+    if axis is None or (a.ndim == 0 and axis in (0, -1)):
         a, axis = a.ravel(), 0
     k = as_axis(axis, a.ndim)
     if mode != "raise":

@@ -137,22 +137,24 @@ def nanvar(
     """Variance of the numbers that are not NaN; NaN where too few are left."""
     a = np.asarray(a)
     _inexact(a, dtype)
-    if dtype is not None:
-        a = a.astype(dtype)
     if correction is not None:
         ddof = correction
     if not _has_nans(a):
-        return np.var(a, axis=axis, out=out, ddof=ddof, keepdims=keepdims, where=where, mean=mean)
+        return np.var(a, axis=axis, dtype=dtype, out=out, ddof=ddof, keepdims=keepdims, where=where, mean=mean)
     missing = np.isnan(a)
     filled = np.where(missing, 0, a)
     count = np.sum(~missing, axis=axis, keepdims=True, where=where)
     if mean is None:
-        mean = np.sum(filled, axis=axis, keepdims=True, where=where) / count.astype(a.real.dtype)
-    gap = np.where(missing, 0, filled - mean)
+        sums = np.sum(filled, axis=axis, dtype=dtype, keepdims=True, where=where)
+        mean = sums / count.astype(sums.real.dtype)
+    if a.dtype.kind == "f" and np.iscomplexobj(mean):
+        mean = mean.real
+    # The gaps are rounded to the dtype of the numbers; the sums have the one that is asked for.
+    gap = np.where(missing, 0, filled - mean).astype(a.dtype)
     square = gap * gap if a.dtype.kind == "f" else (gap * np.conj(gap)).real
-    total = np.sum(square, axis=axis, keepdims=keepdims, where=where)
+    total = np.sum(square, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
     freedom = np.sum(~missing, axis=axis, keepdims=keepdims, where=where) - ddof
-    divisor = np.where(freedom > 0, freedom, 1).astype(total.dtype)
+    divisor = np.where(freedom > 0, freedom, 1).astype(total.real.dtype)
     return finish(np.where(freedom > 0, total / divisor, np.nan)[()].astype(total.dtype), out, True)
 
 

@@ -24,11 +24,16 @@ def reduce(
         lines = np.moveaxis(found, k, 0)
         n = lines.shape[0]
         if initial is None:
-            if n == 0:
+            if n == 0 and f in (np.logaddexp, np.logaddexp2):
+                total = np.full(lines.shape[1:], -np.inf, dtype=array.dtype)
+            elif n == 0 and f is np.hypot:
+                total = np.zeros(lines.shape[1:], dtype=array.dtype)
+            elif n == 0:
                 raise ValueError("zero-size array to reduction operation which has no identity")
-            total = f(lines[0], lines[0]) * 0 + lines[0] if f in (np.logaddexp, np.logaddexp2) else lines[0]
-            for i in range(1, n):
-                total = f(total, lines[i])
+            elif n == 1 and f is np.hypot:
+                total = np.abs(lines[0])
+            else:
+                total = _folded(f, lines, n)
         else:
             total = f(initial, lines[0]) if n else initial + 0 * lines.sum(axis=0)
             for i in range(1, n):
@@ -37,6 +42,14 @@ def reduce(
         if keepdims:
             found = np.expand_dims(found, k)
     return finish(found[()], out)
+
+
+def _folded(f: Any, lines: Any, n: Any) -> Any:
+    """Fold one or more lines, from the first on."""
+    total = f(lines[0], lines[0]) * 0 + lines[0] if f in (np.logaddexp, np.logaddexp2) else lines[0]
+    for i in range(1, n):
+        total = f(total, lines[i])
+    return total
 
 
 def accumulate(f: Any, array: Any, axis: Any = 0, dtype: Any = None, out: Any = None) -> Any:

@@ -41,7 +41,13 @@ def _transformed(x: Any, type: Any, n: Any, axis: Any, norm: Any, orthogonalize:
     if norm not in (None, "backward", "ortho", "forward"):
         raise ValueError("Invalid norm value")
     forward = (type == 2) != inverse
-    found = _cosines(x, n, axis, norm, forward)
+    x = np.asarray(x)
+    kind = x.dtype if x.dtype.kind in "fc" else np.dtype(float)
+    if kind.kind == "c":
+        found = _cosines(x.real, n, axis, norm, forward) + 1j * _cosines(x.imag, n, axis, norm, forward)
+    else:
+        found = _cosines(x, n, axis, norm, forward)
+    found = found.astype(kind)
     # Both transforms, one after the other, multiply by twice the length.
     divided = norm != "ortho" and (norm == "forward") != inverse
     return found / (2.0 * found.shape[axis]) if divided else found

@@ -99,7 +99,7 @@ def set_subscript(t: Tracer, value: Any, key: Any, new: Any) -> None:
 
         place(t, view, mask, new)
         return
-    keys = keys_of(t, key, view.ndim)
+    keys = keys_of(t, key, view.shape)
     if any(is_array(k) for k in keys):
         scatter(t, view, keys, new)
         return

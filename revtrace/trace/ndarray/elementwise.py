@@ -357,6 +357,8 @@ def primitive(t: Tracer, name: str, *xs: Any) -> Any:
         return numbers.integer_reciprocal(t, nums[0])
     if dtype[0] in "iu" and name == "square":
         return numbers.binary(t, "*", nums[0], nums[0])
+    if dtype[0] in "iu" and name == "fmod":
+        return numbers.integer_fmod(t, *(Num(t.b.cast(x.operand, dtype), False) for x in nums))
     operands = [t.b.cast(x.operand, dtype) for x in nums]
     rule = RULES[name]
     if dtype[0] == "c" and name in ("maximum", "minimum", "fmax", "fmin"):

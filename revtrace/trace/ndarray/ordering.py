@@ -211,6 +211,9 @@ def _lines(t: Tracer, st: State, value: Any, axis: Any, kind: str) -> View:
     if isinstance(axis, Static) and axis.value is None:
         view, k = arrays.settle(t, ravel(t, view)), 0
     else:
+        if view.ndim == 0 and kind == "order":
+            # Of one number numpy takes its only place.
+            view = subscripts.new_axis(view, 0)
         (k,) = axes_of(t, st, axis, view.ndim)
     out = arrays.new_array(t, view.dtype if kind == "sort" else "i8", view.shape)
     outer = [n for j, n in enumerate(view.shape) if j != k]

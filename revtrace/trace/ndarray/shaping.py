@@ -189,8 +189,16 @@ def _transpose(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | Non
     view = arrays.settle(t, array_of(t, st, a))
     if isinstance(axes, Static) and axes.value is None:
         return subscripts.transpose(view, tuple(range(view.ndim))[::-1])
-    order = [containers.as_known_int(t, x) % view.ndim for x in containers.items_of(t, st, axes)]
-    return subscripts.transpose(view, tuple(order))
+    axes = [containers.as_known_int(t, x) for x in containers.items_of(t, st, axes)]
+    if len(axes) != view.ndim:
+        raise PythonRaise(ValueError("axes don't match array"))
+    for k in axes:
+        if not -view.ndim <= k < view.ndim:
+            raise PythonRaise(np.exceptions.AxisError(k, view.ndim))
+    order = tuple(k % view.ndim for k in axes)
+    if len(set(order)) != len(order):
+        raise PythonRaise(ValueError("repeated axis in transpose"))
+    return subscripts.transpose(view, order)
 
 
 @on(np.squeeze)
@@ -342,13 +350,17 @@ def _triangles(lower: bool) -> Any:
         m, k = signature("m", k=Static(0))(args, kwargs)
         view = arrays.settle(t, array_of(t, st, m))
         offset = numbers.integer(t, t.use(k))
+        if view.ndim == 0:
+            raise PythonRaise(TypeError("tri() missing 1 required positional argument: 'N'"))
+        # numpy makes a square of a line, each of whose rows is the line.
+        shape = view.shape * 2 if view.ndim == 1 else view.shape
 
         def at(ix: tuple[Operand, ...]) -> Operand:
             line = numbers.fold(t, "add", ix[-2], offset, "i8")
             keep = t.b.compare("le" if lower else "ge", ix[-1], line)
-            return t.b.op("select", keep, arrays.load_at(t, view, ix), const(0, view.dtype), type=Scalar(view.dtype))
+            return t.b.op("select", keep, arrays.load_at(t, view, ix[-view.ndim :]), const(0, view.dtype), type=Scalar(view.dtype))
 
-        return Elementwise(view.shape, view.dtype, at, (view,))
+        return Elementwise(shape, view.dtype, at, (view,))
 
     return handler
 

@@ -142,10 +142,12 @@ def _positive(t: Tracer, start: Operand, stop: Operand, step: int) -> Operand:
     return span if start is ZERO else t.b.op("max", span, ZERO)
 
 
-def keys_of(t: Tracer, key: Any, ndim: int) -> list[Any]:
-    """Return the items of a subscript, ellipsis written out."""
+def keys_of(t: Tracer, key: Any, shape: tuple[Operand, ...]) -> list[Any]:
+    """Return the items of a subscript of an array of a shape, ellipsis written out."""
+    ndim = len(shape)
     items = [_plain_index(t, x) for x in _items(t, key)]
     if any(_is_mask(x) for x in items):
+        _fit_masks(t, items, shape)
         items = [y for x in items for y in (_places(t, x) if _is_mask(x) else (x,))]
     real = sum(1 for x in items if not (isinstance(x, Static) and (x.value is None or x.value is Ellipsis)))
     if real > ndim:
@@ -164,6 +166,32 @@ def keys_of(t: Tracer, key: Any, ndim: int) -> list[Any]:
     if not seen:
         out += [full] * (ndim - real)
     return out
+
+
+def _fit_masks(t: Tracer, items: list[Any], shape: tuple[Operand, ...]) -> None:
+    """Check that each mask is as long as the axes that it selects from."""
+    taken = [0 if _is_ellipsis(x) else _axes(x) for x in items]
+    axis = 0
+    for x, count in zip(items, taken, strict=True):
+        if _is_ellipsis(x):
+            axis += len(shape) - sum(taken)
+        elif _is_mask(x):
+            for n, m in zip(x.shape, shape[axis : axis + count], strict=False):
+                if isinstance(n, Const) and isinstance(m, Const):
+                    if n.value != m.value:
+                        raise PythonRaise(
+                            IndexError(
+                                f"boolean index did not match indexed array along axis {axis}; size of axis is "
+                                f"{m.value} but size of corresponding boolean axis is {n.value}"
+                            )
+                        )
+                elif n is not m:
+                    t.check(t.b.compare("eq", n, m), "IndexError")
+        axis += count
+
+
+def _is_ellipsis(x: Any) -> bool:
+    return isinstance(x, Static) and x.value is Ellipsis
 
 
 def _items(t: Tracer, key: Any) -> list[Any]:
@@ -210,7 +238,7 @@ def subscript(t: Tracer, value: Any, key: Any) -> Any:
         from revtrace.trace.ndarray.masks import compress
 
         return compress(t, view, mask)
-    keys = keys_of(t, key, view.ndim)
+    keys = keys_of(t, key, view.shape)
     if any(is_array(k) for k in keys):
         return gather(t, view, keys)
     scalars = [k for k in keys if not is_slice(k) and not is_none(k)]

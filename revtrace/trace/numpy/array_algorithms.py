@@ -41,6 +41,12 @@ def _slider(flip: bool, default: str) -> Any:
             raise PythonRaise(ValueError("object too deep for desired array"))
         x, y = (w if w.ndim else subscripts.new_axis(w, 0) for w in (x, y))
         n, m = x.shape[0], y.shape[0]
+        for length, name in ((n, "a"), (m, "v")):
+            if isinstance(length, Const):
+                if length.value == 0:
+                    raise PythonRaise(ValueError(f"{name} cannot be empty"))
+            else:
+                t.check(t.b.compare("gt", length, const(0, "i8")), "ValueError")
         if any(isinstance(k, Const) and k.value == 0 for k in (n, m)):
             raise PythonRaise(ValueError("an argument cannot be empty"))
         if mode.value != "full":
@@ -190,8 +196,11 @@ def _of_elements(t: Tracer, st: State, f: Vectorized, args: Args, kwargs: Kwargs
 
     values = [as_array_or_number(t, st, given[k]) for k in varied]
     sizes = [n for v in values if arrays.is_array(v) for n in v.shape]
-    if not f.otypes and any(isinstance(n, Const) and n.value == 0 for n in sizes):
-        raise PythonRaise(ValueError("cannot call `vectorize` on size 0 inputs unless `otypes` is set"))
+    for n in () if f.otypes else sizes:
+        if not isinstance(n, Const):
+            t.check(t.b.compare("gt", n, const(0, "i8")), "ValueError")
+        elif n.value == 0:
+            raise PythonRaise(ValueError("cannot call `vectorize` on size 0 inputs unless `otypes` is set"))
 
     def result(place: int) -> Any:
         found = arrays.apply(t, functools.partial(one, place), values)

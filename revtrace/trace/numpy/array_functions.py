@@ -301,7 +301,10 @@ def _scalar_types() -> None:
                 return as_array(t, value, st, code)
             from revtrace.trace.callables.builtin_functions import scalar_of
 
-            return Num(t.b.cast(scalar_of(t, st, value).operand, code), False)
+            number = scalar_of(t, st, value)
+            if number.dtype[0] == "c" and code[0] in "f" and number.weak:
+                raise PythonRaise(TypeError("float() argument must be a string or a real number, not 'complex'"))
+            return Num(t.b.cast(number.operand, code), False)
 
         on(cls)(handler)
 

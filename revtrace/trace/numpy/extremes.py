@@ -11,12 +11,11 @@ from revtrace.program.nodes import Const, Operand, const
 from revtrace.program.types import BOOL, INT
 from revtrace.trace import numbers
 from revtrace.trace.callables.functions import Args, Kwargs, on, signature
-from revtrace.trace.ndarray import arrays
+from revtrace.trace.ndarray import arrays, subscripts
 from revtrace.trace.ndarray.complex_order import ahead
 from revtrace.trace.ndarray.elementwise import delivered
 from revtrace.trace.numpy.reductions import (
     all_chosen,
-    axes_of,
     chosen,
     flag_of,
     fold_axes,
@@ -122,7 +121,10 @@ def position(t: Tracer, st: State, a: Any, axis: Any, name: str, keepdims: bool 
             value = arrays.settle(t, ravel(t, value))
         axes: tuple[int, ...] = (0,)
     else:
-        axes = axes_of(t, st, axis, value.ndim)
+        axes = reduced_axes(t, st, axis, value.ndim)
+        if not axes:
+            value, axes = subscripts.new_axis(value, 0), (0,)
+            keepdims = False
         if len(axes) != 1 or isinstance(axis, (Tup, Ref)) or isinstance(getattr(axis, "value", 0), tuple):
             raise PythonRaise(TypeError("'tuple' object cannot be interpreted as an integer"))
     n = value.shape[axes[0]]

@@ -194,7 +194,9 @@ def dot(t: Tracer, st: State, x: Any, y: Any) -> Any:
     """``np.dot``."""
     a, b = as_array_or_number(t, st, x), as_array_or_number(t, st, y)
     if not arrays.is_array(a) or not arrays.is_array(b) or a.ndim == 0 or b.ndim == 0:
-        return arrays.apply(t, lambda p, q: numbers.binary(t, "*", p, q), (a, b))
+        # numpy makes arrays of both: Python's numbers count with their own dtype.
+        factors = [v if arrays.is_array(v) else Num(numbers.as_num(t, v).operand, False) for v in (a, b)]
+        return arrays.apply(t, lambda p, q: numbers.binary(t, "*", p, q), factors)
     return contract(t, a, b, (a.ndim - 1,), (max(b.ndim - 2, 0),))
 
 

@@ -82,7 +82,7 @@ def _at(f: Any) -> Any:
         target, index, value = args
         name = _AT[f]
         view = arrays.settle(t, target)
-        keys = subscripts.keys_of(t, index, view.ndim)
+        keys = subscripts.keys_of(t, index, view.shape)
         view, picks, position, shape = subscripts.index_arrays(t, view, keys)
         rest = view.shape[len(picks) :]
         full = (*rest[:position], *shape, *rest[position:])

@@ -76,8 +76,21 @@ def signal_of(st: State, error: Value) -> PythonRaise:
     if isinstance(error, Ref):
         box = st.box(error)
         if isinstance(box, ObjectBox) and issubclass(box.cls, BaseException):
-            return PythonRaise(box.cls.__new__(box.cls), error)
+            return PythonRaise(_blank(box.cls), error)
     return PythonRaise(TypeError("exceptions must derive from BaseException"))
+
+
+def _blank(cls: type[BaseException]) -> BaseException:
+    """Return an exception of a class that knows nothing yet; classes that need their arguments get a message."""
+    blank = cls.__new__(cls)
+    try:
+        str(blank)
+    except Exception:
+        try:
+            return cls(cls.__name__)
+        except TypeError:
+            return blank
+    return blank
 
 
 def _class_of(st: State, error: Value) -> type:
