@@ -358,7 +358,9 @@ def _triangles(lower: bool) -> Any:
         def at(ix: tuple[Operand, ...]) -> Operand:
             line = numbers.fold(t, "add", ix[-2], offset, "i8")
             keep = t.b.compare("le" if lower else "ge", ix[-1], line)
-            return t.b.op("select", keep, arrays.load_at(t, view, ix[-view.ndim :]), const(0, view.dtype), type=Scalar(view.dtype))
+            return t.b.op(
+                "select", keep, arrays.load_at(t, view, ix[-view.ndim :]), const(0, view.dtype), type=Scalar(view.dtype)
+            )
 
         return Elementwise(shape, view.dtype, at, (view,))
 

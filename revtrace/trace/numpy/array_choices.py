@@ -92,7 +92,9 @@ def round_array(t: Tracer, st: State, a: Any, decimals: Any) -> Any:
             if digits > 0:
                 return Num(given.operand, False)
             tens = primitive(t, "rint", numbers.binary(t, "/", Num(given.operand, False), Static(scale)))
-            return Num(t.b.cast(numbers.as_num(t, numbers.binary(t, "*", tens, Static(scale))).operand, given.dtype), False)
+            return Num(
+                t.b.cast(numbers.as_num(t, numbers.binary(t, "*", tens, Static(scale))).operand, given.dtype), False
+            )
         up, down = ("*", "/") if digits > 0 else ("/", "*")
         return numbers.binary(t, down, primitive(t, "rint", numbers.binary(t, up, x, Static(scale))), Static(scale))
 

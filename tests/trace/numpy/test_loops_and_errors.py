@@ -41,10 +41,12 @@ def same(f: Callable[..., Any], *args: Any) -> None:
     "f",
     [
         lambda u: scipy.special.expit(u), lambda u: np.square(u > 3), lambda u: np.fmod(u, 7),
-        lambda u: np.fmod(u.astype(int) - 5, -3), lambda u: np.rint(u.astype(np.int32)), lambda u: np.exp(np.int16(3) * u),
+        lambda u: np.fmod(u.astype(int) - 5, -3), lambda u: np.rint(u.astype(np.int32)),
+        lambda u: np.exp(np.int16(3) * u),
         lambda u: scipy.special.expn(2, u.astype(np.float32)), lambda u: np.add(u, 1.5, dtype=np.float32),
         lambda u: u > -5, lambda u: u < 300, lambda u: 300 < u, lambda u: u == -1, lambda u: np.greater(u, 300),
-        lambda u: np.around(u.astype(int) - 90, -1), lambda u: np.round(u, -1), lambda u: np.mean(u.astype(np.complex64)),
+        lambda u: np.around(u.astype(int) - 90, -1), lambda u: np.round(u, -1),
+        lambda u: np.mean(u.astype(np.complex64)),
         lambda u: np.std(u.astype(np.complex64)), lambda u: np.dot(u.astype(np.float32), 2.0),
         lambda u: np.allclose(u, u), lambda u: np.argmax(np.array(2.0), axis=0), lambda u: np.argsort(np.array(2.0)),
         lambda u: np.tril(u), lambda u: np.triu(u, 1), lambda u: scipy.fft.dct(u.astype(np.float32)),
@@ -60,7 +62,8 @@ def test_dtypes(f: Callable[..., Any]) -> None:
 @pytest.mark.parametrize(
     "f",
     [
-        lambda u: u - 300, lambda u: -(u > 3), lambda u: +(u > 3), lambda u: (u > 3) - (u > 5), lambda u: np.gcd(u * 1.0, 6),
+        lambda u: u - 300, lambda u: -(u > 3), lambda u: +(u > 3), lambda u: (u > 3) - (u > 5),
+        lambda u: np.gcd(u * 1.0, 6),
         lambda u: np.cbrt(u * 1j), lambda u: np.fabs(u * 1j), lambda u: np.add(u * 1j, 1, dtype=np.float32),
         lambda u: np.float64(u[0] * 1.0 + 1j).real * np.float64(complex(2.0, 1.0)), lambda u: np.transpose(u, (1, 0)),
         lambda u: u[np.array([True, False])], lambda u: np.eye(4)[[True, False, True], 1],
