@@ -269,9 +269,12 @@ class Recorder:
         """Note a copy that stands for numpy's view of a buffer."""
         # Made again in a loop, it would be copied from what was not written through it.
         here = base in self.b.defs and any(self.b.defs[base] is stmt for stmt in self.b.stmts)
-        events: set[str] = set() if here or self.b.stmts is self.top else {f"used {id(base)}"}
-        self.twins.setdefault(base, []).append((copy, events))
-        self.twins.setdefault(copy, []).append((base, events))
+        used = not here and self.b.stmts is not self.top
+        # What the base stands for itself is seen through the copy, too.
+        for other in {base: None, **{o: None for o, _ in self.twins.get(base, ()) if o is not copy}}:
+            events: set[str] = {f"used {id(other)}"} if used else set()
+            self.twins.setdefault(other, []).append((copy, events))
+            self.twins.setdefault(copy, []).append((other, events))
 
     def touch(self, root: Operand, written: bool = False) -> None:
         """Note that a buffer is read or written; refuse what its twin should have seen."""

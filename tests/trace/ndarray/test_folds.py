@@ -216,3 +216,25 @@ def turned(m):
 def test_where_memory_decides_it_is_refused() -> None:
     refuses(raveled, np.asfortranarray(M), match="using another shape")
     refuses(turned, M, match="using another shape")
+
+
+def reshaped_back(x):
+    v = x.reshape(2, 2).reshape(-1)
+    v += 0.5
+    return np.sum(x * x)
+
+
+def raveled_back(x):
+    v = x.reshape(2, 2).ravel()
+    for k in range(3):
+        v[k] *= 1.5
+    return np.sum(x * x)
+
+
+@pytest.mark.parametrize("f", [reshaped_back, raveled_back], ids=lambda f: f.__name__)
+def test_a_reshape_of_a_reshape_shares(f: Callable[..., Any]) -> None:
+    agrees(f, X)
+    x, plain = X.copy(), X.copy()
+    with override(interpret=True, cache=False):
+        assert revtrace.wrap(f)(x) == f(plain)
+    np.testing.assert_array_equal(x, plain)
