@@ -171,8 +171,19 @@ def _throw(t: Tracer, st: State, self: Ref, error: Any, *older: Any) -> Any:
 
 @method_handler("generator", "close")
 def _close(t: Tracer, st: State, self: Ref) -> Any:
-    # What is left of it is not run; a finally clause in it computes nothing that is used.
-    st.set(self, IterBox("items", ()))
+    from revtrace.trace.steps.suspended import ended, resume
+
+    box = st.box(self)
+    if isinstance(box, IterBox) and box.kind == "suspended":
+        try:
+            item = resume(t, st, self, thrown=PythonRaise(GeneratorExit()))
+        except PythonRaise as left:
+            if not isinstance(left.error, (GeneratorExit, StopIteration)):
+                raise
+        else:
+            if item is not None:
+                raise PythonRaise(RuntimeError("generator ignored GeneratorExit"))
+    st.set(self, ended())
     return NONE
 
 

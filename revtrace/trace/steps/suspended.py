@@ -24,7 +24,7 @@ from revtrace.trace.values import NONE, Ref, Static, Tup, View
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
-__all__ = ["Shared", "Suspended", "fails", "resume", "returned", "returns", "suspend"]
+__all__ = ["Shared", "Suspended", "ended", "fails", "resume", "returned", "returns", "suspend"]
 
 MAX_BLOCKS = 20_000
 
@@ -56,6 +56,11 @@ def suspend(st: State, ref: Ref) -> None:
     assert isinstance(box, IterBox)
     made: Any = box.parts[0].value  # type: ignore[union-attr]
     st.set(ref, IterBox("suspended", (Static(Suspended(made.frame, 0, 0, dict(made.locals), ())),)))
+
+
+def ended() -> IterBox:
+    """Return the record of a generator that has been closed."""
+    return IterBox("suspended", (Static(Suspended(None, 0, 0, {}, (NONE,))),))
 
 
 def fails(t: Tracer, st: State, ref: Ref) -> bool:
@@ -210,7 +215,7 @@ def _walk(
                 else:
                     outcome = step(t, fr, st, instr)
         except PythonRaise as signal:
-            if current.handler is None or isinstance(signal.error, GeneratorExit):
+            if current.handler is None:
                 raise
             t.enter_handler(fr, st, instr, signal)
             block, at = current.handler, 0

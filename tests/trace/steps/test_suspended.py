@@ -83,9 +83,27 @@ def thrown(x: float) -> Any:
     return total
 
 
+def closed(x: float) -> Any:
+    def values(factor: float) -> Iterator[float]:
+        try:
+            while True:
+                yield x * factor
+        finally:
+            log.append(x * x * factor)
+
+    log: list[float] = []
+    first: Any = values(2.0)
+    total = next(first) + next(first)
+    first.close()
+    first.close()
+    unstarted: Any = values(3.0)
+    unstarted.close()
+    return total * sum(log) + len(log) + sum(unstarted)
+
+
 @pytest.mark.parametrize(
     "function",
-    [handled_by_a_manager, raised_where_a_number_says, renamed_by_a_manager, thrown],
+    [handled_by_a_manager, raised_where_a_number_says, renamed_by_a_manager, thrown, closed],
     ids=lambda f: f.__name__,
 )
 def test_exceptions_thrown_into_generators(function: Any) -> None:
