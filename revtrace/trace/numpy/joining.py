@@ -58,19 +58,24 @@ def join(t: Tracer, parts: list[Any], axis: int) -> View:
     return out
 
 
-def _parts(t: Tracer, st: State, value: Any, dtype: Any = None) -> list[Any]:
+def _parts(t: Tracer, st: State, value: Any, dtype: Any = None, casting: Any = None) -> list[Any]:
     kind = dtype_argument(t, dtype, None)
     found = [arrays.settle(t, array_of(t, st, p)) for p in containers.items_of(t, st, value)]
     if not found:
         raise PythonRaise(ValueError("need at least one array to concatenate"))
+    rule: Any = casting.value if isinstance(casting, Static) and casting.value else "same_kind"
+    for p in found if kind is not None else ():
+        if not np.can_cast(np.dtype(p.dtype), np.dtype(kind), rule):
+            what = f"{np.dtype(p.dtype)!r} to {np.dtype(kind)!r}"
+            raise PythonRaise(TypeError(f"Cannot cast array data from {what} according to the rule {rule!r}"))
     return found if kind is None else [p if p.dtype == kind else arrays.materialise(t, p, kind) for p in found]
 
 
 @on(np.concatenate, np.concat if hasattr(np, "concat") else None)
 def _concatenate(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     bind = signature("arrays", axis=Static(0), out=NONE, dtype=NONE, casting=NONE)
-    parts, axis, out, dtype, _ = bind(args, kwargs)
-    found = _parts(t, st, parts, dtype)
+    parts, axis, out, dtype, casting = bind(args, kwargs)
+    found = _parts(t, st, parts, dtype, casting)
     if isinstance(axis, Static) and axis.value is None:
         found = [subscripts.new_axis(p, 0) if p.ndim == 0 else arrays.settle(t, ravel(t, p)) for p in found]
         return delivered(t, st, join(t, found, 0), out)
@@ -82,8 +87,8 @@ def _concatenate(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | N
 @on(np.stack)
 def _stack(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     bind = signature("arrays", axis=Static(0), out=NONE, dtype=NONE, casting=NONE)
-    parts, axis, out, dtype, _ = bind(args, kwargs)
-    found = _parts(t, st, parts, dtype)
+    parts, axis, out, dtype, casting = bind(args, kwargs)
+    found = _parts(t, st, parts, dtype, casting)
     ndim = found[0].ndim + 1
     k = containers.as_known_int(t, axis)
     if not -ndim <= k < ndim:

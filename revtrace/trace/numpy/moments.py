@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from revtrace.program.nodes import Const
+from revtrace.program.nodes import Const, const
 from revtrace.trace import numbers
 from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.ndarray import arrays, assignment, subscripts
@@ -83,15 +83,26 @@ def _average(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None)
         total: Any = Num(t.b.cast(numbers.as_num(t, _items_along(t, st, value, axis)).operand, kind), False)
     else:
         given = prepared(t, st, weights)
+        if value.dtype[0] in "iub":
+            # Integers are multiplied as floats: their own dtype need not hold the products.
+            given = arrays.apply(t, lambda w: numbers.binary(t, "*", w, Static(np.float64(1.0))), (given,))
+        given = arrays.settle(t, given)
         if any(isinstance(n, Const) and n.value == 0 for n in given.shape):
             raise PythonRaise(ZeroDivisionError("Weights sum to zero, can't be normalized"))
         if given.ndim == 1 and value.ndim > 1:
             (k,) = axes_of(t, st, axis, value.ndim)
+            if not isinstance(given.shape[0], Const) or not isinstance(value.shape[k], Const):
+                t.check(t.b.compare("eq", given.shape[0], value.shape[k]), "ValueError")
+            elif given.shape[0].value != value.shape[k].value:
+                raise PythonRaise(
+                    ValueError("Shape of weights must be consistent with shape of a along specified axis.")
+                )
             for _ in range(value.ndim - 1 - k):
                 given = subscripts.new_axis(given, given.ndim)
         total = sum_of(
             t, st, prepared(t, st, binary(t, st, "+", given, binary(t, st, "*", value, Static(0.0)))), axis, None, keep
         )
+        _no_zero(t, total)
         found = binary(
             t, st, "/", sum_of(t, st, prepared(t, st, binary(t, st, "*", value, given)), axis, None, keep), total
         )
@@ -102,6 +113,19 @@ def _average(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None)
         assignment.assign(t, filled, total)
         total = filled
     return Tup((found, total))
+
+
+def _no_zero(t: Tracer, total: Any) -> None:
+    """Append the check behind the error for weights that cancel."""
+
+    def one(ix: tuple[Any, ...]) -> None:
+        x = arrays.operand_at(t, total, ix) if arrays.is_array(total) else numbers.as_num(t, total).operand
+        t.check(t.b.compare("ne", x, const(0, x.type.dtype)), "ZeroDivisionError", soft=True)
+
+    if arrays.is_array(total):
+        arrays.for_each(t, total.shape, one)
+    else:
+        one(())
 
 
 def _items_along(t: Tracer, st: State, value: Any, axis: Any) -> Any:

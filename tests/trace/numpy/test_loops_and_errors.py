@@ -52,6 +52,7 @@ def same(f: Callable[..., Any], *args: Any) -> None:
         lambda u: np.tril(u), lambda u: np.triu(u, 1), lambda u: scipy.fft.dct(u.astype(np.float32)),
         lambda u: np.nanvar(u * np.float32(0.1), dtype=np.float64), lambda u: np.nanvar(u * 0.1, dtype=complex),
         lambda u: np.nanstd(u, dtype=np.float32), lambda u: np.hypot.reduce(u[:1] * -1.0),
+        lambda u: np.average(u, weights=u), lambda u: np.average(np.stack([u, u]), axis=1, weights=[1, 2, 3]),
         lambda u: np.logaddexp.reduce(u[:0] * 1.0), lambda u: np.take(2.0, [0], axis=0),
     ],
 )  # fmt: skip
@@ -63,7 +64,9 @@ def test_dtypes(f: Callable[..., Any]) -> None:
     "f",
     [
         lambda u: u - 300, lambda u: -(u > 3), lambda u: +(u > 3), lambda u: (u > 3) - (u > 5),
-        lambda u: np.gcd(u * 1.0, 6),
+        lambda u: np.gcd(u * 1.0, 6), lambda u: np.average(u, weights=u * 0),
+        lambda u: np.average(u[:1, None], axis=1, weights=[1.0, 2.0]),
+        lambda u: np.concatenate([u, u * 1j], dtype=np.float32), lambda u: np.stack([u * 1.0, u], dtype=int),
         lambda u: np.cbrt(u * 1j), lambda u: np.fabs(u * 1j), lambda u: np.add(u * 1j, 1, dtype=np.float32),
         lambda u: np.float64(u[0] * 1.0 + 1j).real * np.float64(complex(2.0, 1.0)), lambda u: np.transpose(u, (1, 0)),
         lambda u: u[np.array([True, False])], lambda u: np.eye(4)[[True, False, True], 1],
