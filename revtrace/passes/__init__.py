@@ -24,6 +24,7 @@ from revtrace.passes.inline import inline
 from revtrace.passes.lengths import lengths
 from revtrace.passes.merge import merge
 from revtrace.passes.refill import refill
+from revtrace.passes.relay import relay
 from revtrace.passes.reverse import reverse
 from revtrace.passes.rotate import rotate
 from revtrace.passes.safe import safe
@@ -54,6 +55,7 @@ __all__ = [
     "merge",
     "prepared",
     "refill",
+    "relay",
     "reverse",
     "rotate",
     "safe",
@@ -101,6 +103,7 @@ CLEANUP: tuple[tuple[str, Pass], ...] = (
     ("firsttouch", firsttouch),
     ("refill", refill),
     ("gather", gather),
+    ("relay", relay),
     ("ascend", ascend),
     ("again", simplify),
     ("prune", dce),
