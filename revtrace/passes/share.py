@@ -47,7 +47,12 @@ def share(program: Program) -> Program:
     if not made:
         return program
     # An element may now be put back where it was taken from.
-    return dce(elements(Program(program.name, program.inputs, _block(program.body, made))))
+    # What is stored to inputs is the caller's to see here: they are results, while the passes run.
+    body, count = _block(program.body, made), len(program.body.results)
+    arrays = tuple(x for x in program.inputs if is_array(x))
+    wide = Program(program.name, program.inputs, Block(body.stmts, (*body.results, *arrays)))
+    found = dce(elements(wide))
+    return Program(found.name, found.inputs, Block(found.body.stmts, found.body.results[:count]))
 
 
 def _block(block: Block, made: Mapping[int, _Shared]) -> Block:

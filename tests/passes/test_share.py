@@ -154,3 +154,21 @@ def test_a_loop_that_exchanges_ends_lives():
     for m in range(4):
         for a, b in zip(run(program, [X, m]), run(shared, [X, m]), strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+WEIGHTS = np.array([0.3, -0.2, 0.9, 0.4])
+
+
+def written_twice(x):
+    x -= np.roll(x, 1)
+    x += x @ np.outer(WEIGHTS, WEIGHTS)
+    return x[0]
+
+
+@pytest.mark.parametrize("interpret", [True, False])
+def test_what_is_written_to_arguments_stays(interpret: bool) -> None:
+    x, plain = X[:4].copy(), X[:4].copy()
+    with override(interpret=interpret, cache=False):
+        value = revtrace.wrap(written_twice)(x)
+    assert value == pytest.approx(written_twice(plain), rel=1e-14)
+    np.testing.assert_allclose(x, plain, rtol=1e-14)
