@@ -51,8 +51,8 @@ def share(program: Program) -> Program:
     body, count = _block(program.body, made), len(program.body.results)
     arrays = tuple(x for x in program.inputs if is_array(x))
     wide = Program(program.name, program.inputs, Block(body.stmts, (*body.results, *arrays)))
-    found = dce(elements(wide))
-    return Program(found.name, found.inputs, Block(found.body.stmts, found.body.results[:count]))
+    out = dce(elements(wide))
+    return Program(out.name, out.inputs, Block(out.body.stmts, out.body.results[:count]))
 
 
 def _block(block: Block, made: Mapping[int, _Shared]) -> Block:
