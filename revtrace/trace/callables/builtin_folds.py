@@ -103,10 +103,15 @@ def _extreme_if_any(t: Tracer, st: State, source: Any, name: str, default: Any) 
 
 def two(t: Tracer, name: str, a: Any, b: Any) -> Any:
     """Python's max and min: the first of equals, and of the type of the one returned."""
-    left, right, dtype, weak = numbers.promote(t, numbers.as_num(t, a), numbers.as_num(t, b))
+    x, y = numbers.as_num(t, a), numbers.as_num(t, b)
+    left, right, dtype, weak = numbers.promote(t, x, y)
     if dtype == "b1":
         dtype = "i8"
         left, right = t.b.cast(left, dtype), t.b.cast(right, dtype)
+    elif dtype == "f4" and "f8" in (x.dtype, y.dtype):
+        # Nothing is computed, so that a float that is the one returned is not rounded.
+        dtype = "f8"
+        left, right = t.b.cast(x.operand, dtype), t.b.cast(y.operand, dtype)
     return Num(t.b.op(name, left, right, type=Scalar(dtype)), weak)
 
 

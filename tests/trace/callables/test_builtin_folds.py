@@ -1,0 +1,28 @@
+"""``max``, ``min`` and sums of numbers of several types give what Python gives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import revtrace
+from revtrace.config import override
+
+X = np.array([0.3, 0.4])
+
+
+def least(a, x):
+    return min(0.5, np.sum(x.astype(np.float32)), a) * 2.0
+
+
+def largest(a, x):
+    return max(np.float32(x[0]), a) + x[1]
+
+
+@pytest.mark.parametrize(("f", "a"), [(least, -0.57), (least, 0.1), (largest, 0.7)])
+@pytest.mark.parametrize("interpret", [True, False])
+def test_a_float_among_singles_is_not_rounded(f, a, interpret: bool) -> None:  # type: ignore[no-untyped-def]
+    with override(interpret=interpret, cache=False):
+        value, slope = revtrace.value_and_grad(f)(a, X)
+    assert value == f(a, X)
+    assert slope == (2.0 if f is least else 1.0)
