@@ -282,17 +282,46 @@ def newton_of_array(func: Any, x0: Any, fprime: Any, args: Any, fprime2: Any, x1
 # minima --------------------------------------------------------------------------------------------------
 
 
+def _between(slope: Any, found: Any, bounds: Any) -> Any:
+    """The equations of a minimum between bounds: variables that press on an end stay there, others are level."""
+    if hasattr(bounds, "lb"):
+        low, high = 0.0 * found + np.asarray(bounds.lb), 0.0 * found + np.asarray(bounds.ub)
+    else:
+        low = np.array([-np.inf if pair[0] is None else pair[0] for pair in bounds]) * 1.0
+        high = np.array([np.inf if pair[1] is None else pair[1] for pair in bounds]) * 1.0
+    push = held(slope(found))
+    # Some solvers stop a rounding away from an end.
+    near = 1e-9 * (1.0 + np.abs(found))
+    at_low, at_high = found - held(low) <= near, held(high) - found <= near
+    free, size = ~(at_low | at_high), 1.0 + np.max(np.abs(push))
+    require(
+        np.all(~free | (np.abs(push) <= 1e-3 * size)),
+        "a minimum of scipy.optimize.minimize between bounds that is not level where it is free",
+    )
+    require(
+        np.all(free | (np.abs(push) > 1e-6 * size)),
+        "a minimum of scipy.optimize.minimize that touches a bound without pressing on it, where it has no derivative",
+    )
+    # What a variable that is not held is compared with does not matter, but must be finite.
+    floor, ceiling = np.where(at_low, low, 0.0), np.where(at_high, high, 0.0)
+
+    def equations(z: Any) -> Any:
+        return np.where(at_low, z - floor, np.where(at_high, z - ceiling, slope(z)))
+
+    return equations
+
+
 @stands_for("scipy.optimize.minimize")
 def minimize(
     fun: Any, x0: Any, args: Any = (), method: Any = None, jac: Any = None, hess: Any = None, hessp: Any = None,
     bounds: Any = None, constraints: Any = (), tol: Any = None, callback: Any = None, options: Any = None,
 ) -> Any:  # fmt: skip
-    """A minimum without constraints; derivatives that are given are not used."""
+    """A minimum, also between bounds; derivatives that are given are not used."""
     import revtrace
 
-    if bounds is not None or constraints:
+    if constraints:
         refuse(
-            "scipy.optimize.minimize with bounds or constraints inside of the function",
+            "scipy.optimize.minimize with constraints inside of the function",
             "which of them hold decides the derivative",
             "substitute variables that have none, such as x = exp(z)",
         )
@@ -305,8 +334,9 @@ def minimize(
         return np.ravel(np.asarray(y[0] if both else y))[0] * 1.0
 
     slope = revtrace.grad(value)
-    given = _given(method=method, tol=tol, options=None if options is None else dict(options))
-    x = implicit(slope, answer(_minimize, value, start, given))
+    given = _given(method=method, tol=tol, bounds=bounds, options=None if options is None else dict(options))
+    found = answer(_minimize, value, start, given)
+    x = implicit(slope if bounds is None else _between(slope, held(found), bounds), found)
     return Result(x=x, fun=value(x), success=True, status=0, message="Optimization terminated successfully.")
 
 

@@ -203,6 +203,32 @@ def of_minima(p):
     return smooth.x, smooth.fun, one.x, bounded.x
 
 
+BOUNDED = {
+    "L-BFGS-B": ([(0.3, None), (None, 0.5), (0, 1), (-1.0, 0.4)], {"options": {"gtol": 1e-11, "ftol": 1e-15}}),
+    "SLSQP": ([(0.3, None)] * 4, {"tol": 1e-13}),
+    "TNC": ([(0.0, 0.4)] * 4, {"tol": 1e-13}),
+}
+
+
+@pytest.mark.parametrize("method", BOUNDED)
+def test_minima_between_bounds(method):
+    bounds, more = BOUNDED[method]
+
+    def f(p):
+        def energy(s):
+            return 0.5 * np.sum(s * s) + 0.1 * np.sum(s) ** 2 - p @ s
+
+        found = optimize.minimize(energy, np.full(4, 0.35), method=method, bounds=bounds, **more)
+        return found.x @ np.arange(1.0, 5.0) + found.fun
+
+    agrees(f, W, rtol=1e-5, approx=1e-6)
+
+
+def test_a_minimum_that_only_touches_a_bound_is_refused():
+    with override(interpret=True, cache=False), pytest.raises(revtrace.UnsupportedError, match="touches a bound"):
+        revtrace.vjp(lambda p: optimize.minimize(lambda s: np.sum((s - p) ** 2), p, bounds=[(0, 1)] * 4).x, 0 * W)
+
+
 def of_trajectories(p, t):
     def pendulum(y, s, b):
         return [y[1], -b * y[1] - p[1] * np.sin(y[0])]
@@ -397,8 +423,10 @@ def test_refusals_name_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("revtrace.trace.libraries.trajectories._MOST", 64)
     refuses(lambda p: optimize.linprog(p, bounds=[(0, 1)] * 4).x, W, match="solver of scipy.optimize")
     refuses(
-        lambda p: optimize.minimize(lambda s: np.sum((s - p) ** 2), p * 0, bounds=[(0, 1)] * 4).x, W, match="bounds"
-    )
+        lambda p: optimize.minimize(
+            lambda s: np.sum((s - p) ** 2), p * 0, constraints={"type": "eq", "fun": lambda s: s[0] - 1.0}
+        ).x, W, match="constraints",
+    )  # fmt: skip
     refuses(lambda p: optimize.root(lambda s: s * s + p[:1], [1.0]).x, W, match="not solved")
     refuses(lambda p: optimize.newton(lambda s: s + 0.1 * s[::-1] - p, W + 1.0), W, match="element by element")
     refuses(lambda p: integrate.odeint(lambda y, s: -y, p, T, full_output=1)[0], W, match="full_output")
