@@ -71,7 +71,10 @@ def _map(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> 
 @on(filter)
 def _filter(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     from revtrace.trace.callables.calls import call
+    from revtrace.trace.steps.suspended import Shared
 
+    # All items are tested here, before the loop over them: it must not change what the tests read.
+    shared = Shared(t, st, *args)
     out = []
     for item in containers.items_of(t, st, args[1]):
         keep = item if isinstance(args[0], Static) and args[0].value is None else call(t, st, args[0], (item,), {})
@@ -80,7 +83,10 @@ def _filter(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) 
             flag = Static(t.pins.known(t, flag.operand, "how many items a filter keeps must be known").value)
         if flag.value:
             out.append(item)
-    return iterate(t, st, st.new(ListBox(tuple(out))))
+    shared.ran(st)
+    walked = iterate(t, st, st.new(ListBox(tuple(out))))
+    t.early[walked.id] = shared
+    return walked
 
 
 @on(reversed)

@@ -131,10 +131,10 @@ def returns(st: State, ref: Ref) -> bool:
 class Shared:
     """What a generator that is run to its end first shares with the loop over it, which must not change it."""
 
-    def __init__(self, t: Tracer, st: State, ref: Ref) -> None:
+    def __init__(self, t: Tracer, st: State, *held: Any) -> None:
         self.t = t
         self.before = dict(st.heap)
-        self.ids, self.roots = _held(st, [ref])
+        self.ids, self.roots = _held(st, list(held))
         self.others = _held(st, [*st.locals.values(), *(Ref(k) for k in st.heap)])[1]
         self.writes = len(t.writes)
         self.effects = t.side_effects

@@ -26,3 +26,26 @@ def test_a_float_among_singles_is_not_rounded(f, a, interpret: bool) -> None:  #
         value, slope = revtrace.value_and_grad(f)(a, X)
     assert value == f(a, X)
     assert slope == (2.0 if f is least else 1.0)
+
+
+def kept_while_changing(x, a):
+    for _ in filter(lambda t: t > a, x):
+        a += 1.5
+    return a * x[0]
+
+
+def kept(x, a):
+    total = 0.0
+    for t in filter(lambda t: t > a, x):
+        total += t * a
+    return total
+
+
+def test_a_filter_is_not_asked_before_the_loop_changes_what_it_reads() -> None:
+    x = np.array([-0.61, 0.43, 0.12, 1.57])
+    with override(interpret=True, cache=False):
+        with pytest.raises(revtrace.UnsupportedError, match="the same things"):
+            revtrace.value_and_grad(kept_while_changing)(x, -0.57)
+        value, slope = revtrace.value_and_grad(kept)(x, -0.57)
+    assert value == kept(x, -0.57)
+    np.testing.assert_allclose(slope, [0.0, -0.57, -0.57, -0.57])
