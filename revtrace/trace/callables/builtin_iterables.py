@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from revtrace.program.nodes import Const, const
@@ -70,23 +70,36 @@ def _map(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> 
 
 @on(filter)
 def _filter(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    from revtrace.trace.callables.calls import call
+    return tested_early(t, st, args, lambda: _kept(t, st, *args))
+
+
+def tested_early(t: Tracer, st: State, given: Args, take: Callable[[], Iterable[Any]]) -> Ref:
+    """Return an iterator over items that are tested here, before the loop over them.
+
+    The loop must not change what the tests read, which is noted.
+    """
     from revtrace.trace.steps.suspended import Shared
 
-    # All items are tested here, before the loop over them: it must not change what the tests read.
-    shared = Shared(t, st, *args)
+    shared = Shared(t, st, *given)
+    items = tuple(take())
+    shared.ran(st)
+    walked = iterate(t, st, st.new(ListBox(items)))
+    t.early[walked.id] = shared
+    return walked
+
+
+def _kept(t: Tracer, st: State, test: Any, source: Any) -> list[Any]:
+    from revtrace.trace.callables.calls import call
+
     out = []
-    for item in containers.items_of(t, st, args[1]):
-        keep = item if isinstance(args[0], Static) and args[0].value is None else call(t, st, args[0], (item,), {})
+    for item in containers.items_of(t, st, source):
+        keep = item if isinstance(test, Static) and test.value is None else call(t, st, test, (item,), {})
         flag = comparisons.truth(t, st, keep)
         if not isinstance(flag, Static):
             flag = Static(t.pins.known(t, flag.operand, "how many items a filter keeps must be known").value)
         if flag.value:
             out.append(item)
-    shared.ran(st)
-    walked = iterate(t, st, st.new(ListBox(tuple(out))))
-    t.early[walked.id] = shared
-    return walked
+    return out
 
 
 @on(reversed)

@@ -6,7 +6,7 @@ import itertools
 import operator
 from typing import TYPE_CHECKING, Any
 
-from revtrace.trace.callables.builtin_iterables import unknown_length
+from revtrace.trace.callables.builtin_iterables import tested_early, unknown_length
 from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.comparisons import compare, truth
 from revtrace.trace.definitions import iterating
@@ -119,8 +119,7 @@ for _function in (itertools.dropwhile, itertools.filterfalse):
 
     def _some(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None, choose: Any = _function) -> Any:
         items = containers.items_of(t, st, args[1])
-        found = choose(lambda item: _decided(t, st, args[0], item), items)
-        return iterate(t, st, Tup(tuple(found)))
+        return tested_early(t, st, args, lambda: choose(lambda item: _decided(t, st, args[0], item), items))
 
     on(_function)(_some)
 
@@ -129,13 +128,15 @@ for _function in (itertools.dropwhile, itertools.filterfalse):
 def _takewhile(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     source = iterate(t, st, t.use(args[1]))
     items = iter(lambda: advance(t, st, source), None)
-    return iterate(t, st, Tup(tuple(itertools.takewhile(lambda item: _decided(t, st, args[0], item), items))))
+    return tested_early(t, st, args, lambda: itertools.takewhile(lambda item: _decided(t, st, args[0], item), items))
 
 
 @on(itertools.compress)
 def _compress(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     items, flags = (containers.items_of(t, st, a) for a in args)
-    return iterate(t, st, Tup(tuple(x for x, f in zip(items, flags, strict=False) if _decided(t, st, NONE, f))))
+    return tested_early(
+        t, st, args, lambda: (x for x, f in zip(items, flags, strict=False) if _decided(t, st, NONE, f))
+    )
 
 
 @on(itertools.groupby)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,18 @@ def kept_while_changing(x, a):
     return a * x[0]
 
 
+def dropped_while_changing(x, a):
+    for _ in itertools.filterfalse(lambda t: t <= a, x):
+        a += 1.5
+    return a * x[0]
+
+
+def taken_while_changing(x, a):
+    for _ in itertools.takewhile(lambda t: t != a, x):
+        a += 1.0
+    return a * x[0]
+
+
 def kept(x, a):
     total = 0.0
     for t in filter(lambda t: t > a, x):
@@ -44,8 +58,9 @@ def kept(x, a):
 def test_a_filter_is_not_asked_before_the_loop_changes_what_it_reads() -> None:
     x = np.array([-0.61, 0.43, 0.12, 1.57])
     with override(interpret=True, cache=False):
-        with pytest.raises(revtrace.UnsupportedError, match="the same things"):
-            revtrace.value_and_grad(kept_while_changing)(x, -0.57)
+        for changing in (kept_while_changing, dropped_while_changing, taken_while_changing):
+            with pytest.raises(revtrace.UnsupportedError, match="the same things"):
+                revtrace.value_and_grad(changing)(x, -0.57)
         value, slope = revtrace.value_and_grad(kept)(x, -0.57)
     assert value == kept(x, -0.57)
     np.testing.assert_allclose(slope, [0.0, -0.57, -0.57, -0.57])
