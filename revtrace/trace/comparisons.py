@@ -5,6 +5,8 @@ from __future__ import annotations
 import operator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from revtrace.program.nodes import Var, const
 from revtrace.program.types import BOOL
 from revtrace.trace import numbers
@@ -91,8 +93,18 @@ def _equal(t: Tracer, st: State, x: Any, y: Any) -> Any:
 def _all_equal(t: Tracer, st: State, pairs: Iterable[tuple[Any, Any]]) -> Any:
     result: Any = Static(True)
     for p, q in pairs:
+        if _one_of_arrays(t, st, p, q):
+            continue
         result = both(t, result, truth(t, st, compare(t, st, "==", p, q)))
     return result
+
+
+def _one_of_arrays(t: Tracer, st: State, x: Any, y: Any) -> bool:
+    """Whether two items are one array: containers do not compare what is one object."""
+    x, y = t.use(x), t.use(y)
+    arrays_ = all(isinstance(v, View) or (isinstance(v, Static) and isinstance(v.value, np.ndarray)) for v in (x, y))
+    same = identical(t, st, x, y) if arrays_ else None
+    return isinstance(same, Static) and bool(same.value)
 
 
 def _order(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
