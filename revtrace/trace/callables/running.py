@@ -58,7 +58,8 @@ def bind(
             raise PythonRaise(TypeError(f"{code.co_name}() got an unexpected keyword argument '{k}'"))
     if code.co_flags & VARKW:
         bound[names[at]] = st.new(DictBox(tuple(extra.items())))
-    for name, value in zip(params[n - len(defaults) :], defaults, strict=True):
+    # From the last on: made by hand there may be more defaults than parameters.
+    for name, value in zip(reversed(params[:n]), reversed(defaults), strict=False):
         bound.setdefault(name, value)
     for name in keyword_only:
         if name not in bound and name in kwdefaults:

@@ -64,8 +64,9 @@ def of_object(t: Tracer, st: State, ref: Ref, box: ObjectBox, name: str) -> Any:
     if issubclass(cls, BaseException) and box.get(name) is not None:
         return box.get(name)
     in_class = lookup(cls, name)
+    # What only has ``__set__`` does not stand in the way of what an instance holds.
     data = (
-        in_class is not None
+        hasattr(type(in_class), "__get__")
         and hasattr(type(in_class), "__set__")
         and not isinstance(in_class, types.MemberDescriptorType)
     )

@@ -326,3 +326,39 @@ def as_numbers(x: float) -> float:
 def test_abstract_classes_deleters_and_conversions() -> None:
     agrees(abstract, 0.7)
     agrees(as_numbers, 0.7)
+
+
+class Noted:
+    """A descriptor without ``__get__``: what an instance holds is seen."""
+
+    def __set__(self, owner: Any, value: Any) -> None:
+        owner.__dict__["held"] = value
+        owner.__dict__["times"] = owner.__dict__.get("times", 0) + 1
+
+
+class Holder:
+    held: Any = Noted()
+
+
+HOLDER = Holder()
+HOLDER.held = {"a": 2.0}
+
+
+def set_only(x: float) -> float:
+    made = Holder()
+    made.held = x * 3.0
+    made.held = made.held * x
+    times: int = made.times  # type: ignore[attr-defined]
+    return made.held * times + (x if "a" in HOLDER.held else 5.0 * x) + HOLDER.held["a"] * x  # type: ignore[no-any-return]
+
+
+def more_defaults(b: float, c: float = 2.0) -> float:
+    return b * c
+
+
+more_defaults.__defaults__ = (7.0, 3.0, 4.0)
+
+
+def test_descriptors_that_only_set_and_defaults_by_hand() -> None:
+    agrees(set_only, 0.7)
+    agrees(lambda x: x * more_defaults() + more_defaults(x), 0.7)  # type: ignore[call-arg]
