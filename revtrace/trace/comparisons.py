@@ -174,7 +174,9 @@ def truth(t: Tracer, st: State, x: Any) -> Any:
 
             for name in ("__bool__", "__len__"):
                 if hasattr(box.cls, name):
-                    return truth(t, st, call_method(t, st, x, name, ()))
+                    found = t.use(call_method(t, st, x, name, ()))
+                    _check_answer(t, st, name, found)
+                    return truth(t, st, found)
             return Static(True)
         from revtrace.trace.sameness import fields
 
@@ -189,6 +191,18 @@ def truth(t: Tracer, st: State, x: Any) -> Any:
             ValueError("The truth value of an array with more than one element is ambiguous. Use a.any() or a.all()")
         )
     return Static(True)
+
+
+def _check_answer(t: Tracer, st: State, method: str, found: Any) -> None:
+    """Raise as Python does where ``__bool__`` gives anything but its own bool, or ``__len__`` no integer."""
+    from revtrace.trace.callables.builtin_types import python_type
+
+    cls = python_type(t, st, found)
+    name = cls.__name__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__name__}"
+    if method == "__bool__" and cls is not bool:
+        raise PythonRaise(TypeError(f"__bool__ should return bool, returned {name}"))
+    if method == "__len__" and not hasattr(cls, "__index__"):
+        raise PythonRaise(TypeError(f"'{name}' object cannot be interpreted as an integer"))
 
 
 def _one(t: Tracer, x: Ref, y: Ref) -> Static:

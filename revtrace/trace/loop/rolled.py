@@ -12,7 +12,7 @@ from revtrace.program.nodes import Block, For, Operand, Stmt, Var, While, const
 from revtrace.program.types import INT
 from revtrace.trace.loop.carry import Carried
 from revtrace.trace.loop.rotate import tested_first
-from revtrace.trace.loop.ways import Loop
+from revtrace.trace.loop.ways import Loop, leave_by_handlers
 from revtrace.trace.objects.rolling import Rolled
 from revtrace.trace.signals import EndlessError, Growth, NeedStatic
 from revtrace.trace.state import State
@@ -32,10 +32,29 @@ class NotALoopError(Exception):
     """The body is always left before it repeats."""
 
 
+class _LeftByHandlerError(Exception):
+    """An instruction of the body always raises, and its handler leads out of the loop."""
+
+
 def rolled_loop(t: Tracer, fr: Frame, loop: Loop, st: State, rolled: Rolled | None) -> State | None:
     """Record a loop; None where every way through its body raises."""
     if rolled is not None and rolled.endless:
         loop.ways[:] = [way for way in loop.ways if way[0] != 0]
+    saved, entry = t.save(), st.fork()
+    try:
+        return _carrying(t, fr, loop, st, rolled)
+    except _LeftByHandlerError:
+        # That handler is one of the ways out.
+        t.restore(saved)
+        leave_by_handlers(fr, loop)
+        try:
+            return _carrying(t, fr, loop, entry, rolled)
+        except _LeftByHandlerError:
+            raise NeedStatic((), "an exception that leaves the loop must be known", t.b.loc) from None
+
+
+def _carrying(t: Tracer, fr: Frame, loop: Loop, st: State, rolled: Rolled | None) -> State | None:
+    """Record a loop with what it carries."""
     trips = None if rolled is None or rolled.endless else functools.partial(rolled.trips, t)
     around = t.lists_around
     after = frozenset[str]().union(*(fr.shape.live[target] for _, target in loop.ways))
@@ -142,6 +161,8 @@ def _walked(t: Tracer, fr: Frame, loop: Loop, carried: Carried, rolled: Rolled |
         if not exits:
             body.settled, body.yields = True, carried.params
             return body
+        if any(e.label != "end" for e in exits):
+            raise _LeftByHandlerError
         (end,) = exits
         body.settled, body.yields = carried.fits(end.state), carried.yields
         tag = end.state.tag

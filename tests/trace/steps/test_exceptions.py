@@ -200,6 +200,25 @@ def jittered(a: np.ndarray) -> Any:
     return np.sum(c)
 
 
+def always_raised_in_a_loop(y: Any, a: float) -> Any:
+    def scaled() -> Any:
+        return a * y[-1]
+
+    try:
+        for _ in y:
+            a = max(y[:0])
+    except ValueError:
+        pass
+    return scaled()
+
+
+def test_an_instruction_that_always_raises_leaves_its_loop() -> None:
+    agrees(always_raised_in_a_loop, X, 0.5)
+    agrees(always_raised_in_a_loop, list(X), 0.5)
+    with pytest.raises(IndexError):
+        revtrace.grad(always_raised_in_a_loop, argnums=1)(X[:0], 0.5)
+
+
 @pytest.mark.parametrize(
     ("f", "points"),
     [
