@@ -12,7 +12,7 @@ from revtrace.trace.kinds import constant_array, is_list, is_moment, is_object, 
 from revtrace.trace.ndarray import arrays, assignment
 from revtrace.trace.objects.texts import is_text, run_time_text
 from revtrace.trace.signals import PythonRaise
-from revtrace.trace.state import DictBox, ListBox, ObjectBox, SetBox, State
+from revtrace.trace.state import DictBox, Growing, ListBox, ObjectBox, SetBox, State
 from revtrace.trace.values import Keys, Num, Ref, Static, Tup, View, is_numeric
 
 if TYPE_CHECKING:
@@ -96,7 +96,16 @@ def _object_binary(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
     from revtrace.trace.callables.calls import call_method
 
     name = DUNDER[symbol]
-    for value, other, method in ((x, y, f"__{name}__"), (y, x, f"__r{name}__")):
+    ways = [(x, y, f"__{name}__"), (y, x, f"__r{name}__")]
+    if is_object(st, x) and is_object(st, y):
+        left, right = type_of(st, x), type_of(st, y)
+        reflected = [getattr(cls, f"__r{name}__", None) for cls in (left, right)]
+        if left is right:
+            ways.pop()
+        elif issubclass(right, left) and reflected[0] is not reflected[1]:
+            # A subclass that has its own answer is asked first.
+            ways.reverse()
+    for value, other, method in ways:
         if not is_object(st, value):
             continue
         cls = type_of(st, value)
@@ -135,7 +144,8 @@ def _containers(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
     if symbol == "|" and isinstance(x, Ref) and isinstance(y, Ref):
         a, b = st.box(x), st.box(y)
         if isinstance(a, DictBox) and isinstance(b, DictBox):
-            return st.new(DictBox(tuple({**dict(a.items), **dict(b.items)}.items())))
+            default = b.default if a.default is None else a.default
+            return st.new(DictBox(tuple({**dict(a.items), **dict(b.items)}.items()), default=default))
     if symbol in "-|&^":
         left, right = members(st, x), members(st, y)
         if left is not None and right is not None:
@@ -181,18 +191,42 @@ def inplace(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
         return x
     if isinstance(x, Ref):
         box = st.box(x)
-        if isinstance(box, ListBox) and symbol == "+":
-            from revtrace.trace.objects.containers import extend
-
-            extend(t, st, x, y)
-            return x
         if isinstance(box, ObjectBox):
             name = f"__i{DUNDER[symbol]}__"
             if hasattr(box.cls, name):
                 from revtrace.trace.callables.calls import call_method
 
-                return call_method(t, st, x, name, (y,))
+                found = call_method(t, st, x, name, (y,))
+                if not (isinstance(found, Static) and found.value is NotImplemented):
+                    return found
+        elif _changed(t, st, symbol, x, y):
+            return x
     return binary(t, st, symbol, x, y)
+
+
+def _changed(t: Tracer, st: State, symbol: str, x: Ref, y: Any) -> bool:
+    """Whether ``x symbol= y`` changes a container, which it then has done."""
+    from revtrace.trace.objects import containers
+
+    box = st.box(x)
+    if isinstance(box, (ListBox, Growing)) and symbol == "+":
+        containers.extend(t, st, x, y)
+        return True
+    if isinstance(box, ListBox) and symbol == "*":
+        containers.own(t, box)
+        st.set(x, ListBox(tuple(containers.items_of(t, st, _containers(t, st, symbol, x, y))), box.source))
+        return True
+    if isinstance(box, DictBox) and symbol == "|":
+        if box.source is not None:
+            t.side_effects = t.side_effects or t.b.loc
+        containers.update(t, st, x, y)
+        return True
+    if isinstance(box, SetBox) and symbol in "-|&^":
+        other = members(st, y)
+        if other is not None:
+            st.set(x, SetBox(numbers.PYTHON[symbol](box.items, other)))
+            return True
+    return False
 
 
 def unary(t: Tracer, st: State, symbol: str, x: Any) -> Any:

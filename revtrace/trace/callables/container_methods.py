@@ -332,7 +332,15 @@ def _set_methods() -> None:
 _set_methods()
 
 
-@method_handler("set", "discard", "remove")
+@method_handler("set", "remove")
+def _set_remove(t: Tracer, st: State, self: Any, value: Any) -> Any:
+    key = containers.known_key(t, st, t.use(value))
+    if key not in _members(t, st, self):
+        raise PythonRaise(KeyError(key))
+    return _discard(t, st, self, value)
+
+
+@method_handler("set", "discard")
 def _discard(t: Tracer, st: State, self: Any, value: Any) -> Any:
     return _changed(t, st, self, _members(t, st, self) - {containers.known_key(t, st, t.use(value))})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 __all__ = ["TracedCounter"]
@@ -101,16 +101,44 @@ class TracedCounter:
         return len(self.counts)
 
     def __add__(self, other: TracedCounter) -> TracedCounter:
-        return self._combined(1, other)
+        return self._combined(lambda a, b: a + b, other)
 
     def __sub__(self, other: TracedCounter) -> TracedCounter:
-        return self._combined(-1, other)
+        return self._combined(lambda a, b: a - b, other)
 
-    def _combined(self, sign: int, other: TracedCounter) -> TracedCounter:
+    def __or__(self, other: TracedCounter) -> TracedCounter:
+        return self._combined(max, other)
+
+    def __and__(self, other: TracedCounter) -> TracedCounter:
+        return self._combined(min, other)
+
+    def __iadd__(self, other: TracedCounter) -> TracedCounter:
+        return self._become(self + other)
+
+    def __isub__(self, other: TracedCounter) -> TracedCounter:
+        return self._become(self - other)
+
+    def __ior__(self, other: TracedCounter) -> TracedCounter:
+        return self._become(self | other)
+
+    def __iand__(self, other: TracedCounter) -> TracedCounter:
+        return self._become(self & other)
+
+    def __pos__(self) -> TracedCounter:
+        return self + TracedCounter()
+
+    def __neg__(self) -> TracedCounter:
+        return TracedCounter() - self
+
+    def _combined(self, of_two: Callable[[Any, Any], Any], other: TracedCounter) -> TracedCounter:
         made = TracedCounter()
         for counter in (self, other):
             for key in counter.counts:
-                count = self[key] + sign * other[key]
+                count = of_two(self[key], other[key])
                 if count > 0:
                     made[key] = count
         return made
+
+    def _become(self, other: TracedCounter) -> TracedCounter:
+        self.counts = other.counts
+        return self

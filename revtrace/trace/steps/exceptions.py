@@ -128,7 +128,7 @@ def _pop_except(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
 @on("CHECK_EXC_MATCH")
 def _check_exc_match(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     kind = containers.as_static(t, st, st.stack.pop())
-    error = st.stack[-1]
+    error = t.use(st.stack[-1])
     if not isinstance(kind, Static):
         raise t.unsupported(
             "an except clause decided while running", "what it catches must be known", "name the exceptions"

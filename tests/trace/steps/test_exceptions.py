@@ -200,6 +200,38 @@ def jittered(a: np.ndarray) -> Any:
     return np.sum(c)
 
 
+class Late(Exception):
+    def __init__(self, v: float) -> None:
+        super().__init__("late")
+        self.v = v
+
+
+def in_bounds(v: float) -> float:
+    if v < 0:
+        raise Late(v * 2)
+    if v > 1.8:
+        raise KeyError
+    return v**3
+
+
+def objects_and_classes_caught(x: Any) -> Any:
+    s = 0.0
+    for v in x:
+        try:
+            s += in_bounds(v)
+        except Late as e:
+            s += e.v * 5
+        except (KeyError, IndexError):
+            s += v
+            break
+    return s
+
+
+def test_an_exception_that_may_be_one_of_several_kinds() -> None:
+    agrees(objects_and_classes_caught, X)
+    agrees(objects_and_classes_caught, X[1:])
+
+
 def always_raised_in_a_loop(y: Any, a: float) -> Any:
     def scaled() -> Any:
         return a * y[-1]
