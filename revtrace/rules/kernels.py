@@ -248,11 +248,39 @@ def stirling(z: float) -> float:
     )
 
 
+def at_pole(x: float) -> bool:
+    """Whether the gamma function has a pole."""
+    return x <= 0.0 and x == math.floor(x) if x > -math.inf else x == -math.inf
+
+
+def beta_at_pole(a: float, b: float) -> float:
+    """Beta function where the gamma function of ``a`` has a pole: finite if that of ``a + b`` has one too.
+
+    Reflection (DLMF 5.12.1, 5.5.3) turns the ratio of both into one of positive arguments.
+    """
+    top = 1.0 - a - b
+    if a > -math.inf and abs(b) < math.inf and b == math.floor(b) and top > 0.0:
+        size = math.inf if b <= 0.0 else math.exp(betaln(top, b))
+        return size if b % 2.0 == 0.0 else -size
+    return math.inf
+
+
 def betaln(a: float, b: float) -> float:
     """Logarithm of the beta function (DLMF 5.12.1); Stirling's terms cancelled by hand for large operands."""
     if b > a:
         a, b = b, a
+    if at_pole(b) or at_pole(a):
+        # The logarithm of what `beta_at_pole` gives.
+        if not (b > -math.inf and 0.0 < a < math.inf and a == math.floor(a) and 1.0 - a - b > 0.0):
+            return math.inf
+        b = 1.0 - a - b
+        if b > a:
+            a, b = b, a
+    if a == math.inf and abs(b) < math.inf:
+        return -math.inf if b > 0.0 else math.inf
     if not a >= 10.0 or b <= 0.0 or a == math.inf:
+        if at_pole(a + b):
+            return -math.inf
         return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
     ratio = b / a
     if b < 10.0:
@@ -268,9 +296,19 @@ def beta(a: float, b: float) -> float:
     """Beta function."""
     # in double precision also for single operands, whose gamma overflows early
     a, b = 1.0 * a, 1.0 * b
-    if 0.0 < a < 80.0 and 0.0 < b < 80.0:
+    if at_pole(a):
+        return beta_at_pole(a, b)
+    if at_pole(b):
+        return beta_at_pole(b, a)
+    if at_pole(a + b):
+        return 0.0
+    if abs(a) < 80.0 and abs(b) < 80.0:
         return math.gamma(a) / math.gamma(a + b) * math.gamma(b)
-    return math.exp(betaln(a, b))
+    # Between its poles left of zero the gamma function changes its sign at each.
+    turns = (math.floor(a) if a < 0.0 else 0.0) + (math.floor(b) if b < 0.0 else 0.0)
+    turns += math.floor(a + b) if a + b < 0.0 else 0.0
+    size = math.exp(betaln(a, b))
+    return size if turns % 2.0 == 0.0 else -size
 
 
 def lambertw0(x: float) -> float:

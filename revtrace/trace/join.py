@@ -12,6 +12,8 @@ from itertools import compress
 from operator import is_not
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from revtrace.program.nodes import Const, Operand, Stmt, Var, const
 from revtrace.program.types import BOOL, INT, Scalar
 from revtrace.trace.aliases import Stale
@@ -90,6 +92,15 @@ class Joiner:
             self._known[key] = out
         return self._known[key]
 
+    def _note_kind(self, found: Operand, *arms: Num) -> None:
+        """Note which dtype a number has that had another one in each arm."""
+        kinds = self.t.kinds
+        if kinds is None or isinstance(found, Const):
+            return
+        left, right = (kinds.get(x.operand, const(np.dtype(x.dtype).num, "i8")) for x in arms)
+        if not same_operand(left, right):
+            kinds[found] = self.operand(left, right, Scalar("i8"))
+
     def _cast(self, stmts: list[Stmt], x: Operand, dtype: str) -> Operand:
         with self.t.b.into(stmts):
             return self.t.b.cast(x, dtype)
@@ -111,15 +122,11 @@ class Joiner:
             dtype, weak = promoted((x.dtype, x.weak), (y.dtype, y.weak))
             if x.dtype == "b1" and y.dtype == "b1":
                 weak = x.weak and y.weak
-            return Num(
-                self.operand(
-                    self._cast(self.left, x.operand, dtype),
-                    self._cast(self.right, y.operand, dtype),
-                    Scalar(dtype),
-                    hint,
-                ),
-                weak,
+            found = self.operand(
+                self._cast(self.left, x.operand, dtype), self._cast(self.right, y.operand, dtype), Scalar(dtype), hint
             )
+            self._note_kind(found, x, y)
+            return Num(found, weak)
         for missing in (UNDEF, Static(None)):
             if either_misses(a, b, missing):
                 (va, fa), (vb, fb) = _present(a, missing), _present(b, missing)

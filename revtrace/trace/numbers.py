@@ -449,7 +449,17 @@ def select(t: Tracer, flag: Operand, x: Any, y: Any) -> Any:
     """``x if flag else y``, both computed."""
     a, b = as_num(t, x), as_num(t, y)
     left, right, dtype, weak = promote(t, a, b)
-    return Num(t.b.op("select", flag, left, right, type=Scalar(dtype)), weak)
+    found = t.b.op("select", flag, left, right, type=Scalar(dtype))
+    if a.dtype != b.dtype:
+        note_kind(t, found, flag, a, b)
+    return Num(found, weak)
+
+
+def note_kind(t: Tracer, found: Operand, flag: Operand, a: Num, b: Num) -> None:
+    """Note the dtype of what was chosen among numbers of two, where that is asked for (see `Recorder.kinds`)."""
+    if t.kinds is not None and not isinstance(found, Const):
+        left, right = (t.kinds.get(x.operand, const(np.dtype(x.dtype).num, "i8")) for x in (a, b))
+        t.kinds[found] = t.b.op("select", flag, left, right, type=Scalar("i8"))
 
 
 def integer(t: Tracer, value: Any) -> Operand:

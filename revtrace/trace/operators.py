@@ -66,8 +66,16 @@ def binary(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
             from revtrace.trace.numpy.linalg import matmul
 
             return matmul(t, x, y)
+        if symbol == "**" and arrays.is_array(x) and x.dtype == "b1" and _is_two(y):
+            # NumPy squares, in the narrowest integers; other powers are as those of integers.
+            x = arrays.apply(t, lambda a: Num(t.b.cast(a.operand, "i1"), False), (x,))
         return arrays.apply(t, lambda a, b: numbers.binary(t, symbol, a, b), (x, y))
     return _containers(t, st, symbol, x, y)
+
+
+def _is_two(y: Any) -> bool:
+    """Whether a value is Python's integer 2."""
+    return isinstance(y, Static) and type(y.value) is int and y.value == 2
 
 
 def _for_moments(t: Tracer, x: Any) -> Any:

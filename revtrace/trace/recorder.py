@@ -107,6 +107,8 @@ class Recorder:
         """What memoised functions returned, by the function and its arguments."""
         self.rolling: list[Any] = []
         """The loops being rolled, outermost first."""
+        self.kinds: dict[Operand, Operand] | None = None
+        """Numbers of different dtypes where two arms meet: which one the arm taken gives (as ``np.dtype.num``)."""
         self.callers_lists: set[Operand] = set()
         """Buffers that hold lists of the caller's."""
         self.covered = False

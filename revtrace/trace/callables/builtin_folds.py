@@ -112,7 +112,10 @@ def two(t: Tracer, name: str, a: Any, b: Any) -> Any:
         # Nothing is computed, so that a float that is the one returned is not rounded.
         dtype = "f8"
         left, right = t.b.cast(x.operand, dtype), t.b.cast(y.operand, dtype)
-    return Num(t.b.op(name, left, right, type=Scalar(dtype)), weak)
+    found = t.b.op(name, left, right, type=Scalar(dtype))
+    if x.dtype != y.dtype and t.kinds is not None:
+        numbers.note_kind(t, found, t.b.compare("gt" if name == "max" else "lt", right, left), y, x)
+    return Num(found, weak)
 
 
 def choose(t: Tracer, flag: Any, a: Any, b: Any) -> Any:

@@ -55,7 +55,9 @@ def matvec(x1: Any, x2: Any, /, out: Any = None) -> Any:
 @define(getattr(np, "vecmat", None))
 def vecmat(x1: Any, x2: Any, /, out: Any = None) -> Any:
     """Products of conjugated vectors and matrices."""
-    return finish(np.matmul(np.conj(np.asarray(x1))[..., np.newaxis, :], x2)[..., 0, :], out)
+    x1 = np.asarray(x1)
+    x1 = np.conj(x1) if x1.dtype.kind == "c" else x1
+    return finish(np.matmul(x1[..., np.newaxis, :], x2)[..., 0, :], out)
 
 
 @define(np.vecdot if hasattr(np, "vecdot") else None)
@@ -65,7 +67,10 @@ def vecdot(x1: Any, x2: Any, /, out: Any = None, *, axis: Any = -1) -> Any:
     a, b = np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1)
     if a.shape[-1] != b.shape[-1]:
         raise ValueError("vecdot: input operands have a mismatch in their core dimension")
-    return np.sum(np.conj(a) * b, axis=-1, out=out)
+    kind = np.result_type(a, b)
+    if kind.kind == "b":
+        return np.any(a & b, axis=-1, out=out)
+    return np.sum((np.conj(a) if a.dtype.kind == "c" else a) * b, axis=-1, dtype=kind, out=out)
 
 
 def periodic(x: Any, xp: Any, fp: Any, period: Any) -> Any:

@@ -31,14 +31,19 @@ def _shaped(found: Any, a: Any, axis: Any, shape: Any, keepdims: Any, leading: A
     if keepdims:
         gone = as_axes(axis, a.ndim)
         shape = [1 if k in gone else a.shape[k] for k in range(a.ndim)]
+        return found.reshape([*leading, *shape])
     return found.reshape([*leading, *shape])[()]
 
 
-def _floating(a: Any) -> Any:
+def _parts(percents: Any) -> Any:
+    return percents / 100 if type(percents) in (int, float) else np.asarray(percents) / 100
+
+
+def _ordered(a: Any) -> Any:
     a = np.asarray(a)
     if a.dtype.kind == "c":
         refuse("the median or a quantile of complex numbers", "they have no order", "take real and imaginary parts")
-    return a if a.dtype.kind == "f" else a.astype(float)
+    return a
 
 
 @define(np.median)
@@ -81,22 +86,37 @@ _PLACES = {
     "linear": (-1.0, 0.0), "interpolated_inverted_cdf": (0.0, -1.0), "hazen": (0.0, -0.5), "weibull": (1.0, -1.0),
     "median_unbiased": (1.0 / 3.0, -2.0 / 3.0), "normal_unbiased": (0.25, -0.625),
 }  # fmt: skip
-#: Those that choose a neighbour of the linear one's place.
-_CHOSEN = ("lower", "higher", "midpoint", "nearest")
+#: Those that choose one of the numbers: the result has their dtype.
+_CHOSEN = ("lower", "higher", "nearest", "inverted_cdf", "closest_observation")
+#: Those whose value is a neighbour or the mean of both.
+_AVERAGED = ("midpoint", "averaged_inverted_cdf")
+
+
+def _choice(n: Any, q: Any, method: Any) -> Any:
+    """The place of the q-quantile among n sorted numbers, for methods that choose one of these."""
+    if method in ("lower", "higher", "nearest"):
+        at = q * (n - 1)
+        return int(np.floor(at) if method == "lower" else np.ceil(at) if method == "higher" else np.rint(at))
+    at = n * q - 1.0 if method == "inverted_cdf" else n * q - 1.5
+    low = np.floor(at)
+    stays = at == low if method == "inverted_cdf" else at == low and low % 2 == 1
+    return max(int(low if stays else low + 1), 0)
 
 
 def _between(line: Any, n: Any, q: Any, method: Any) -> Any:
-    """The q-quantile of n sorted numbers, between its neighbours."""
+    """The q-quantile of n sorted numbers, of which one is chosen or two are averaged."""
     if method in _CHOSEN:
+        return line[_choice(n, q, method)]
+    if method == "midpoint":
         at = q * (n - 1)
-        if method == "nearest":
-            at = np.rint(at)
-        low, high = int(np.floor(at)), int(np.ceil(at))
-        if method == "midpoint":
-            return 0.5 * (line[low] + line[high])
-        return line[high] if method == "higher" else line[low]
-    more, less = _PLACES[method]
-    at = min(max(q * (n + more) + less, 0.0), n - 1.0)
+        at = 0.5 * (np.floor(at) + np.ceil(at))
+    elif method == "averaged_inverted_cdf":
+        at = n * q - 1
+        low = np.floor(at)
+        at = min(max(low + 0.5 if at == low else low + 1, 0.0), n - 1.0)
+    else:
+        more, less = _PLACES[method]
+        at = min(max(q * (n + more) + less, 0.0), n - 1.0)
     low = int(np.floor(at))
     high = min(low + 1, n - 1)
     part = at - low
@@ -105,31 +125,81 @@ def _between(line: Any, n: Any, q: Any, method: Any) -> Any:
     return a + step * part if part < 0.5 else b - step * (1 - part)
 
 
+def _weighed(line: Any, weights: Any, n: Any, q: Any) -> Any:
+    """The least of n sorted numbers up to which their weights make up at least the part q of all."""
+    total = 0.0
+    for k in range(n):
+        total += weights[k]
+    require(0 < total < np.inf, "a quantile whose weights are zero or not finite")
+    part, at = 0.0, n - 1
+    for k in range(n):
+        part += weights[k]
+        if part > 0 and part / total >= q:
+            at = k
+            break
+    return line[at]
+
+
+def _weights_of(a: Any, axis: Any, weights: Any) -> Any:
+    """The weight of each number; they may be given for one line, and hold for all."""
+    weights = np.asarray(weights)
+    if weights.shape != a.shape:
+        if axis is None:
+            raise TypeError("Axis must be specified when shapes of a and weights differ.")
+        gone = as_axes(axis, a.ndim)
+        if weights.shape != tuple([a.shape[k] for k in gone]):
+            raise ValueError("Shape of weights must be consistent with shape of a along specified axis.")
+        weights = np.transpose(weights, sorted(range(len(gone)), key=lambda i: gone[i]))
+        weights = weights[tuple([slice(None) if k in gone else None for k in range(a.ndim)])]
+        weights = np.broadcast_to(weights, a.shape)
+    if np.any(weights < 0):
+        raise ValueError("Weights must be non-negative.")
+    return weights.astype(float)
+
+
 def _quantiles(
     a: Any, q: Any, axis: Any, out: Any, keepdims: Any, leave_out: bool, method: Any, weights: Any, interpolation: Any
 ) -> Any:
-    if weights is not None:
-        refuse("a quantile with the argument 'weights'")
     method = method if interpolation is None else interpolation
-    if method not in _PLACES and method not in _CHOSEN:
-        refuse(f"a quantile with method={method!r}", "its value jumps between neighbours", "use another method")
-    a, q = _floating(a), np.asarray(q)
+    if weights is not None and method != "inverted_cdf":
+        raise ValueError(f"Only method 'inverted_cdf' supports weights. Got: {method}.")
+    if method not in _PLACES and method not in _CHOSEN and method not in _AVERAGED:
+        raise ValueError(f"{method!r} is not a valid method.")
+    # A number of Python's has the dtype of the others.
+    weak = type(q) in (int, float)
+    a, q = _ordered(a), np.asarray(q)
     points = q.ravel()
     if not np.all((points >= 0) & (points <= 1)):
         raise ValueError("Quantiles must be in the range [0, 1]")
+    if a.dtype.kind != "f" and method not in _CHOSEN:
+        a = a.astype(float)
     rows, shape = _rows(a, axis)
     count, n = rows.shape
     if not leave_out:
         require(n > 0, "a quantile of nothing")
-    lines = np.sort(rows, axis=1)
-    sizes = np.sum(~np.isnan(rows), axis=1)
-    found = np.full((points.shape[0], count), np.nan, dtype=np.result_type(a, q) if q.ndim else a.dtype)
+    if weights is None:
+        lines, shares = np.sort(rows, axis=1), None
+    else:
+        order = np.argsort(rows, axis=1)
+        lines = np.take_along_axis(rows, order, axis=1)
+        shares = np.take_along_axis(_rows(_weights_of(a, axis, weights), axis)[0].reshape(rows.shape), order, axis=1)
+    kind = a.dtype if weak or method in _CHOSEN else np.result_type(a, q)
+    if a.dtype.kind == "f":
+        sizes = np.sum(~np.isnan(rows), axis=1)
+        found = np.full((points.shape[0], count), np.nan, dtype=kind)
+    else:
+        sizes = np.full(count, n)
+        found = np.zeros((points.shape[0], count), dtype=kind)
     for j in range(points.shape[0]):
         for i in range(count):
             m = sizes[i]
             if m > 0 and (leave_out or m == n):
-                found[j, i] = _between(lines[i], m, points[j], method)
-    return finish(_shaped(found, a, axis, shape, keepdims, q.shape), out)
+                if shares is None:
+                    found[j, i] = _between(lines[i], m, points[j], method)
+                else:
+                    found[j, i] = _weighed(lines[i], shares[i], m, points[j])
+    found = _shaped(found, a, axis, shape, keepdims, q.shape)
+    return finish(found if weights is None else np.asarray(found), out)
 
 
 @define(np.quantile)
@@ -147,7 +217,17 @@ def percentile(
     keepdims: Any = False, *, weights: Any = None, interpolation: Any = None,
 ) -> Any:  # fmt: skip
     """Quantiles given in hundredths."""
-    return _quantiles(a, np.asarray(q) / 100, axis, out, keepdims, False, method, weights, interpolation)
+    return _quantiles(
+        a,
+        _parts(q),
+        axis,
+        out,
+        keepdims,
+        False,
+        method,
+        weights,
+        interpolation,
+    )
 
 
 @define(np.nanquantile)
@@ -165,7 +245,17 @@ def nanpercentile(
     keepdims: Any = False, *, weights: Any = None, interpolation: Any = None,
 ) -> Any:  # fmt: skip
     """Quantiles of the numbers that are not NaN, given in hundredths."""
-    return _quantiles(a, np.asarray(q) / 100, axis, out, keepdims, True, method, weights, interpolation)
+    return _quantiles(
+        a,
+        _parts(q),
+        axis,
+        out,
+        keepdims,
+        True,
+        method,
+        weights,
+        interpolation,
+    )
 
 
 # counting ---------------------------------------------------------------------------------------

@@ -67,7 +67,12 @@ def accumulate(f: Any, array: Any, axis: Any = 0, dtype: Any = None, out: Any = 
 
 def reduceat(f: Any, array: Any, indices: Any, axis: Any = 0, dtype: Any = None, out: Any = None) -> Any:
     """``f.reduceat``: folds of the stretches between places."""
-    array = np.asarray(array) if dtype is None else np.asarray(array).astype(dtype)
+    array = np.asarray(array)
+    if dtype is None and array.dtype.kind in "biu" and array.dtype.itemsize < 8 and f in (np.add, np.multiply):
+        # Sums and products of narrow integers are wide ones, as those of `np.sum`.
+        dtype = np.uint64 if array.dtype.kind == "u" else np.int64
+    if dtype is not None:
+        array = array.astype(dtype)
     places = np.asarray(indices)
     lines = np.moveaxis(array, as_axis(axis, array.ndim), 0)
     m, n = places.shape[0], lines.shape[0]

@@ -119,9 +119,27 @@ def eigh_tridiagonal(
 @stands_for("scipy.linalg.circulant")
 def circulant(c: Any) -> Any:
     """The matrix whose columns are turns of the first one."""
-    c = np.ravel(c)
-    k = np.arange(c.shape[0])
-    return c[(k[:, None] - k) % c.shape[0]]
+    c = np.atleast_1d(c)
+    k = np.arange(c.shape[-1])
+    return np.take(c, (k[:, None] - k) % c.shape[-1], axis=-1)
+
+
+@stands_for("scipy.linalg.block_diag")
+def block_diag(*arrs: Any) -> Any:
+    """Matrices along the diagonal of one, for each part of a batch."""
+    blocks = [np.atleast_2d(a) for a in arrs] if arrs else [np.zeros((1, 0))]
+    batch = np.broadcast_shapes(*[b.shape[:-2] for b in blocks])
+    rows, columns = 0, 0
+    for b in blocks:
+        rows += b.shape[-2]
+        columns += b.shape[-1]
+    found = np.zeros((*batch, rows, columns), np.result_type(*blocks))
+    row, column = 0, 0
+    for b in blocks:
+        below, right = row + b.shape[-2], column + b.shape[-1]
+        found[..., row:below, column:right] = b
+        row, column = below, right
+    return found
 
 
 @stands_for("scipy.linalg.hankel")

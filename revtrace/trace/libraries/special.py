@@ -16,13 +16,14 @@ __all__: list[str] = []
 @stands_for("scipy.special.logsumexp")
 def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: Any = False, return_sign: Any = False) -> Any:
     """The logarithm of a sum of exponentials."""
-    a = np.asarray(a)
+    a = np.atleast_1d(a)
     if return_sign and np.iscomplexobj(a):
         refuse("scipy.special.logsumexp of complex numbers with return_sign", instead="use np.log and np.sum")
     if b is not None:
         a, b = np.broadcast_arrays(a, b)
     size = np.real(a)
-    top = np.max(size if b is None else np.where(np.equal(b, 0), -np.inf, size), axis=axis, keepdims=True)
+    counted = size if b is None else np.where(np.equal(b, 0), -np.inf, size)
+    top = np.max(counted, axis=axis, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, 0.0)
     terms = np.exp(a - top)
     if b is not None:

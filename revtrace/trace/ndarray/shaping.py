@@ -375,6 +375,8 @@ on(np.triu)(_triangles(False))
 def _repeat(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     a, repeats, axis = signature("a", "repeats", axis=NONE)(args, kwargs)
     view = arrays.settle(t, array_of(t, st, a))
+    if view.ndim == 0:
+        view = subscripts.new_axis(view, 0)
     given = t.use(repeats)
     if not isinstance(given, Num) and not (isinstance(given, Static) and is_number(given.value)):
         from revtrace.trace.definitions.joining import repeated

@@ -68,6 +68,9 @@ def fix_axis(t: Tracer, view: View, axis: int, i: Operand, inside: bool = False)
             maps.append(m)
         elif m.axis == axis:
             if m.whole:
+                if isinstance(i, Const) and not inside and view.ndim > 1:
+                    # Elements are tested where they are read, but there may be none.
+                    _normal(t, i, view.shape[axis])
                 maps.append(At(i))
             else:
                 j = i if inside else _normal(t, i, view.shape[axis])

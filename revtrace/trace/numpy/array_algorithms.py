@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["call_vectorized"]
 
+_NARROW = ("i1", "i2", "i4", "u1", "u2", "u4", "u8", "f4", "c8")
+
 ZERO, ONE = const(0, "i8"), const(1, "i8")
 
 
@@ -183,8 +185,14 @@ def _of_elements(t: Tracer, st: State, f: Vectorized, args: Args, kwargs: Kwargs
     given.update(kwargs)
     varied = [k for k in given if k not in f.excluded]
     several: list[int] = []
+    mixed: set[int] = set()
+    around, kinds = t.kinds, dict[Operand, Operand]()
+    t.kinds = kinds
 
     def one(place: int, *xs: Any) -> Any:
+        return raw(place, *(_as_python(t, x) for x in xs))
+
+    def raw(place: int, *xs: Any) -> Any:
         each = {**given, **dict(zip(varied, xs, strict=True))}
         named = {k: v for k, v in each.items() if k in kwargs}
         found = _at_an_element(t, st, f.function, tuple(each[k] for k in range(len(args))), named)
@@ -192,10 +200,14 @@ def _of_elements(t: Tracer, st: State, f: Vectorized, args: Args, kwargs: Kwargs
             several[:] = [len(found.items)]
             found = found.items[place]
         found = _number(t, found)
-        return Num(t.b.cast(found.operand, np.dtype(f.otypes[place]).str[1:]), False) if f.otypes else found
+        if f.otypes:
+            return Num(t.b.cast(found.operand, np.dtype(f.otypes[place]).str[1:]), False)
+        mixed.update({place} if kinds.get(found.operand) is not None else ())
+        return found
 
     values = [as_array_or_number(t, st, given[k]) for k in varied]
     sizes = [n for v in values if arrays.is_array(v) for n in v.shape]
+    narrow = any(v.dtype in _NARROW for v in values if isinstance(v, Num) or arrays.is_array(v))
     for n in () if f.otypes else sizes:
         if not isinstance(n, Const):
             t.check(t.b.compare("gt", n, const(0, "i8")), "ValueError")
@@ -204,10 +216,42 @@ def _of_elements(t: Tracer, st: State, f: Vectorized, args: Args, kwargs: Kwargs
 
     def result(place: int) -> Any:
         found = arrays.apply(t, functools.partial(one, place), values)
-        return arrays.settle(t, found) if arrays.is_array(found) else as_array(t, found, st)
+        found = arrays.settle(t, found) if arrays.is_array(found) else as_array(t, found, st)
+        if place in mixed or (narrow and not f.otypes):
+            return _as_the_first(t, found, kinds, functools.partial(raw, place), values)
+        return found
 
-    first = result(0)
-    return Tup((first, *(result(k) for k in range(1, several[0])))) if several else first
+    try:
+        first = result(0)
+        return Tup((first, *(result(k) for k in range(1, several[0])))) if several else first
+    finally:
+        t.kinds = around
+
+
+def _as_python(t: Tracer, x: Any) -> Any:
+    """Return a number as Python's: each element but the first comes to the function in an array of objects."""
+    if not isinstance(x, Num):
+        return x
+    wide = {"f": "f8", "c": "c16", "i": "i8", "u": "i8", "b": "b1"}[x.dtype[0]]
+    return x if x.dtype == "u8" else Num(t.b.cast(x.operand, wide), True)
+
+
+def _as_the_first(t: Tracer, found: View, kinds: dict[Operand, Operand], one: Any, values: Any) -> View:
+    """Give results the dtype of the first one, which is found by calling the function with NumPy's number."""
+    zero = (const(0, "i8"),) * found.ndim
+    items = (Num(arrays.at_broadcast(t, v, zero, found.shape), False) if arrays.is_array(v) else v for v in values)
+    first = one(*items)
+    kind = kinds.get(first.operand, const(np.dtype(first.dtype).num, "i8"))
+    if not isinstance(kind, Const):
+        kind = t.pins.known(t, kind, "the dtype of what np.vectorize gives is that of its first result (or set otypes)")
+    chosen = next(k for k in ("b1", "i8", "f8", "c16", *_NARROW) if np.dtype(k).num == kind.value)
+    if found.dtype[0] == "c" and chosen[0] != "c":
+        raise t.unsupported(
+            "np.vectorize of a function whose first result is real and others may be complex",
+            "NumPy raises where one is complex",
+            "set otypes=[complex]",
+        )
+    return found if chosen == found.dtype else arrays.materialise(t, found, chosen)
 
 
 def _at_an_element(t: Tracer, st: State, function: Any, args: Args, kwargs: Kwargs) -> Any:

@@ -238,7 +238,8 @@ def _array_maker(makes_one: bool, order: str | None = None) -> Any:
                 out = laid_out(t, out, how)
         else:
             out = note_order(t, arrays.settle(t, as_array(t, value, st, kind)))
-        ndmin = containers.as_known_int(t, kwargs.get("ndmin", Static(0)))
+        # np.ascontiguousarray and np.asfortranarray give at least one axis.
+        ndmin = containers.as_known_int(t, kwargs.get("ndmin", Static(int(order is not None))))
         while out.ndim < ndmin:
             out = subscripts.new_axis(out, 0)
         return out

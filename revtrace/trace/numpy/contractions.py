@@ -101,7 +101,10 @@ def _contracted(t: Tracer, st: State, operands: Sequence[View], terms: Sequence[
     """Combine the operands two by two, from the left."""
     sizes: dict[str, Operand] = {}
     for a, term in zip(operands, terms, strict=True):
-        for n, label in zip(a.shape, term, strict=True):
+        for k, (n, label) in enumerate(zip(a.shape, term, strict=True)):
+            if label in term[:k]:
+                # Axes of one operand along whose diagonal it goes are not broadcast.
+                arrays.agree(t, a.shape[term.index(label)], n)
             have = sizes.get(label)
             if have is None or arrays.is_one(have):
                 sizes[label] = n

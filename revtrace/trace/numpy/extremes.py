@@ -154,7 +154,7 @@ def position(t: Tracer, st: State, a: Any, axis: Any, name: str, keepdims: bool 
         ]
 
     found = fold_axes(t, value, axes, inits, step, lambda v: v[1], "i8", keepdims and not flat)
-    if keepdims and flat:
+    if keepdims and flat and ndim:
         out = arrays.new_array(t, "i8", (const(1, "i8"),) * ndim)
         t.b.do("fill", out.root, found.operand)
         return out

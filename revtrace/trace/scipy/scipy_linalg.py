@@ -12,7 +12,7 @@ from revtrace.program.nodes import Const, Operand, const
 from revtrace.program.types import Scalar
 from revtrace.trace import numbers
 from revtrace.trace.callables.functions import Args, Kwargs, on, signature
-from revtrace.trace.ndarray import arrays, subscripts
+from revtrace.trace.ndarray import arrays
 from revtrace.trace.ndarray.convert import as_array
 from revtrace.trace.ndarray.rows import call_row
 from revtrace.trace.numpy.matrix_arguments import conjugated, flag, given, matrices, swapped
@@ -272,33 +272,6 @@ on(L.pinv)(_same_as(np.linalg.pinv, "rtol"))
 
 
 # matrices put together ----------------------------------------------------------------------------------
-
-
-@on(L.block_diag)
-def _block_diag(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    blocks = []
-    for x in args:
-        view = as_array(t, x, st)
-        while view.ndim < 2:
-            view = subscripts.new_axis(view, 0)
-        blocks.append(view)
-    dtype = blocks[0].dtype
-    for v in blocks:
-        dtype = numbers.promoted((dtype, False), (v.dtype, False))[0]
-    rows_: list[Operand] = [const(0)]
-    columns: list[Operand] = [const(0)]
-    for v in blocks:
-        rows_.append(numbers.fold(t, "add", rows_[-1], v.shape[0], "i8"))
-        columns.append(numbers.fold(t, "add", columns[-1], v.shape[1], "i8"))
-    out = arrays.new_array(t, dtype, (rows_[-1], columns[-1]), zeros=True)
-    for v, i, j in zip(blocks, rows_, columns, strict=False):
-
-        def put(ix: tuple[Operand, ...], v: View = v, i: Operand = i, j: Operand = j) -> None:
-            at = numbers.fold(t, "add", ix[0], i, "i8"), numbers.fold(t, "add", ix[1], j, "i8")
-            arrays.store_at(t, out, at, t.b.cast(arrays.load_at(t, v, ix), dtype))
-
-        arrays.for_each(t, v.shape, put)
-    return out
 
 
 @on(L.toeplitz)
