@@ -15,7 +15,7 @@ from revtrace.trace.ndarray import arrays
 from revtrace.trace.objects.texts import is_text
 from revtrace.trace.operators import DUNDER_COMPARE, REFLECTED, binary
 from revtrace.trace.signals import PythonRaise
-from revtrace.trace.state import DictBox, Growing, ListBox, ObjectBox, SetBox, State
+from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, ObjectBox, SetBox, State
 from revtrace.trace.values import Bound, Maybe, Num, Ref, Static, Tup, Undef, View, is_number, is_numeric
 
 if TYPE_CHECKING:
@@ -262,6 +262,11 @@ def contains(t: Tracer, st: State, x: Any, container: Any) -> Any:
             key = _static_key(t, st, x)
             keys = [k for k, _ in box.items] if isinstance(box, DictBox) else list(box.items)
             return Static(any(k == key for k in keys))
+        if isinstance(box, IterBox):
+            from revtrace.trace.definitions.iterating import found_in
+            from revtrace.trace.definitions.register import traced
+
+            return traced(t, st, found_in, (container, x), {})
         if isinstance(box, ObjectBox):
             from revtrace.trace.callables.calls import call_method
 

@@ -29,35 +29,42 @@ def _extreme(t: Tracer, st: State, args: Args, kwargs: Kwargs, name: str) -> Any
     default = kwargs.get("default")
     symbol = ">" if name == "max" else "<"
 
-    def rank(x: Any) -> Any:
-        if isinstance(key, Static) and key.value is None:
+    plain = isinstance(key, Static) and key.value is None
+
+    def ranked(state: State, x: Any) -> Any:
+        """Return an item beside its rank, for which a key is asked once."""
+        if plain:
             return x
         from revtrace.trace.callables.calls import call
 
-        return call(t, st, key, (x,), {})
+        return Tup((call(t, state, key, (x,), {}), x))
 
     def better(state: State, best: Any, x: Any) -> Any:
+        return best_of(state, best, ranked(state, x))
+
+    def best_of(state: State, best: Any, x: Any) -> Any:
         if isinstance(best, Static) and best.value is None:
             return x
         if isinstance(best, Maybe):
-            inner = better(state, best.value, x)
-            return choose(t, best.flag, inner, x)
-        plain = isinstance(key, Static) and key.value is None
+            return choose(t, best.flag, best_of(state, best.value, x), x)
         if plain and is_numeric(best) and is_numeric(x) and not (isinstance(best, Static) and isinstance(x, Static)):
             return two(t, name, best, x)
-        wins = comparisons.truth(t, state, comparisons.compare(t, state, symbol, rank(x), rank(best)))
+        ranks = (x, best) if plain else (x.items[0], best.items[0])
+        wins = comparisons.truth(t, state, comparisons.compare(t, state, symbol, *ranks))
         if isinstance(wins, Static):
             return x if wins.value else best
         return choose(t, wins.operand, x, best)
 
+    def unranked(found: Any) -> Any:
+        return found if plain else found.items[1]
+
     if len(args) == 1:
         source = t.use(args[0])
-        by_itself = isinstance(key, Static) and key.value is None
         if is_generator(st, source):
             from revtrace.trace.callables.running import fold_generator
 
             found = fold_generator(t, st, source, NONE, better)
-        elif by_itself and (
+        elif plain and (
             arrays.is_array(source)
             or (isinstance(source, Ref) and isinstance(getattr(st.box(source), "form", None), Numbers))
         ):
@@ -82,12 +89,12 @@ def _extreme(t: Tracer, st: State, args: Args, kwargs: Kwargs, name: str) -> Any
                 return default
             raise PythonRaise(ValueError(f"{name}() iterable argument is empty"))
         if isinstance(found, Maybe) and default is not None:
-            return choose(t, found.flag, found.value, t.use(default))
-        return t.use(found)
-    found = t.use(args[0])
+            return choose(t, found.flag, unranked(found.value), t.use(default))
+        return unranked(t.use(found))
+    found = ranked(st, t.use(args[0]))
     for x in args[1:]:
         found = better(st, found, t.use(x))
-    return found
+    return unranked(found)
 
 
 def _extreme_if_any(t: Tracer, st: State, source: Any, name: str, default: Any) -> Any:
@@ -224,11 +231,14 @@ def fold(t: Tracer, st: State, source: Any, init: Any, combine: Any) -> Any:
         assert isinstance(view, View)
         length = box.length.operand if isinstance(box, Growing) and isinstance(box.length, Num) else view.shape[0]
         span = Span(length, lambda t, st, k: Num(arrays.load_at(t, view, (k,)), weak))
-        return _fold_span(t, st, span, init, combine)
+        found = _fold_span(t, st, span, init, combine)
+        return _fold_each(t, st, source, init, combine) if found is None else found
     if isinstance(box, IterBox) and isinstance(source, Ref):
         rolled = _span_of(t, st, source)
         if rolled is not None:
             found = _fold_span(t, st, rolled, init, combine)
+            if found is None:
+                return _fold_each(t, st, source, init, combine)
             used_up(st, source)
             return found
     acc = init
@@ -244,8 +254,20 @@ def _span_of(t: Tracer, st: State, ref: Ref) -> Any:
     return span if span is not None and not isinstance(span.length, Const) else None
 
 
+def _fold_each(t: Tracer, st: State, source: Any, init: Any, combine: Any) -> Any:
+    """Fold items by a loop in which what they are computed by may change anything."""
+    from revtrace.trace.callables.running import fold_generator
+    from revtrace.trace.definitions.iterating import each
+    from revtrace.trace.definitions.register import traced
+
+    return fold_generator(t, st, traced(t, st, each, (source,), {}), init, combine)
+
+
 def _fold_span(t: Tracer, st: State, span: Any, init: Any, combine: Any) -> Any:
-    """Fold items given as a function of an index; the first rounds find the types of the result's parts."""
+    """Fold items given as a function of an index; None where computing one changes something.
+
+    The first rounds find the types of the result's parts.
+    """
 
     def parts(acc: Any) -> list[Num]:
         return [numbers.as_num(t, x) for x in (acc.items if isinstance(acc, Tup) else (acc,))]
@@ -258,14 +280,18 @@ def _fold_span(t: Tracer, st: State, span: Any, init: Any, combine: Any) -> Any:
     for _ in range(4):
         saved = t.save()
         found: list[tuple[str, bool]] = []
+        inner = st.fork()
 
-        def body(ix: Any, values: Any, kinds: Any = tuple(kinds), found: Any = found) -> Any:
-            out = parts(combine(st, whole(values, kinds), span.at(t, st, ix[0])))
+        def body(ix: Any, values: Any, kinds: Any = tuple(kinds), found: Any = found, inner: Any = inner) -> Any:
+            out = parts(combine(inner, whole(values, kinds), span.at(t, inner, ix[0])))
             found += [numbers.promoted((x.dtype, x.weak), kind) for x, kind in zip(out, kinds, strict=True)]
             return [t.b.cast(x.operand, dtype) for x, (dtype, _) in zip(out, kinds, strict=True)]
 
         first = [t.b.cast(x.operand, dtype) for x, (dtype, _) in zip(parts(init), kinds, strict=True)]
         outs = arrays.reduce(t, (span.length,), first, body)
+        if any(inner.heap[id] is not box for id, box in st.heap.items()):
+            t.restore(saved)
+            return None
         if found == kinds:
             return whole(outs, kinds)
         t.restore(saved)
@@ -278,6 +304,14 @@ def _fold_span(t: Tracer, st: State, span: Any, init: Any, combine: Any) -> Any:
 
 
 def _all_any(t: Tracer, st: State, args: Args, stop_on: bool) -> Any:
+    source = t.use(args[0])
+    if isinstance(source, Ref) and isinstance(st.box(source), IterBox):
+        # What comes after the item that decides is not computed, and left to others.
+        from revtrace.trace.definitions.iterating import found_out
+        from revtrace.trace.definitions.register import traced
+
+        return traced(t, st, found_out, (source, Static(stop_on)), {})
+
     def combine(state: State, acc: Any, x: Any) -> Any:
         flag = comparisons.truth(t, state, x)
         return comparisons.either(t, acc, flag) if stop_on else comparisons.both(t, acc, flag)

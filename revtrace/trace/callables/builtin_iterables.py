@@ -70,22 +70,31 @@ def _map(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> 
 
 @on(filter)
 def _filter(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    return tested_early(t, st, args, lambda: _kept(t, st, *args))
+    return run_early(t, st, args, lambda: iterate(t, st, Tup(tuple(_kept(t, st, *args)))), iterating.kept, {})
 
 
-def tested_early(t: Tracer, st: State, given: Args, take: Callable[[], Iterable[Any]]) -> Ref:
-    """Return an iterator over items that are tested here, before the loop over them.
+def run_early(
+    t: Tracer, st: State, given: Args, take: Callable[[], Any], definition: Callable[..., Any], kwargs: Kwargs
+) -> Any:
+    """Return an iterator whose items are computed here, before they are asked for.
 
-    The loop must not change what the tests read, which is noted.
+    Where that changes something, or a loop has been found to leave or change what they are computed from, they are
+    computed one by one instead, by a definition in plain Python.
     """
     from revtrace.trace.steps.suspended import Shared
 
-    shared = Shared(t, st, *given)
-    items = tuple(take())
-    shared.ran(st)
-    walked = iterate(t, st, st.new(ListBox(items)))
-    t.early[walked.id] = shared
-    return walked
+    shared = Shared(t, st, *given, *kwargs.values())
+    if shared.place not in t.unroll:
+        saved, before = t.save(), dict(st.heap)
+        walked = take()
+        if not shared.ran(st):
+            if isinstance(walked, Ref):
+                t.early[walked.id] = shared
+            return walked
+        t.restore(saved)
+        st.heap = before
+        t.current = st
+    return traced(t, st, definition, given, kwargs)
 
 
 def _kept(t: Tracer, st: State, test: Any, source: Any) -> list[Any]:
@@ -144,10 +153,14 @@ def _iter(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) ->
 @on(next)
 def _next(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     from revtrace.trace.objects.stepping import advance
+    from revtrace.trace.steps.suspended import run_before
 
     ref = t.use(args[0])
     if isinstance(ref, Ref) and isinstance(st.box(ref), ObjectBox):
         ref = st.new(IterBox("object", (ref,)))
+    if isinstance(ref, Ref):
+        for shared in run_before(t, st, ref):
+            shared.left(st, shared.place)
     item = advance(t, st, ref)
     if item is None:
         if len(args) > 1:
@@ -308,7 +321,10 @@ def _itertools() -> None:
         on(f)(handler)
 
     def chain(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-        return iterate(t, st, Tup(tuple(x for a in args for x in containers.items_of(t, st, a))))
+        def take() -> Any:
+            return iterate(t, st, Tup(tuple(x for a in args for x in containers.items_of(t, st, a))))
+
+        return run_early(t, st, (Tup(args),), take, iterating.chained, {})
 
     on(itertools.chain)(chain)
 

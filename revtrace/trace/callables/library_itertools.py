@@ -6,7 +6,7 @@ import itertools
 import operator
 from typing import TYPE_CHECKING, Any
 
-from revtrace.trace.callables.builtin_iterables import tested_early, unknown_length
+from revtrace.trace.callables.builtin_iterables import run_early, unknown_length
 from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.comparisons import compare, truth
 from revtrace.trace.definitions import iterating
@@ -34,13 +34,18 @@ def _accumulate(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | No
         function = Static(operator.add)
     if unknown_length(t, st, source):
         return traced(t, st, iterating.accumulated, (source, function, kwargs.get("initial", NONE)), {})
-    found: list[Any] = []
-    items = containers.items_of(t, st, source)
-    if "initial" in kwargs and kwargs["initial"] is not NONE:
-        items = [kwargs["initial"], *items]
-    for item in items:
-        found.append(call(t, st, function, (found[-1], item), {}) if found else item)
-    return iterate(t, st, Tup(tuple(found)))
+
+    def take() -> Any:
+        found: list[Any] = []
+        items = containers.items_of(t, st, source)
+        if "initial" in kwargs and kwargs["initial"] is not NONE:
+            items = [kwargs["initial"], *items]
+        for item in items:
+            found.append(call(t, st, function, (found[-1], item), {}) if found else item)
+        return iterate(t, st, Tup(tuple(found)))
+
+    given = (source, function, kwargs.get("initial", NONE))
+    return run_early(t, st, given, take, iterating.accumulated_one_by_one, {})
 
 
 @on(itertools.pairwise)
@@ -50,16 +55,26 @@ def _pairwise(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None
 
         rest = indexing.get_item(t, st, args[0], Static(slice(1, None)))
         return call(t, st, Static(zip), (args[0], rest), {})
-    items = containers.items_of(t, st, args[0])
-    return iterate(t, st, Tup(tuple(Tup(pair) for pair in itertools.pairwise(items))))
+
+    def take() -> Any:
+        items = containers.items_of(t, st, args[0])
+        return iterate(t, st, Tup(tuple(Tup(pair) for pair in itertools.pairwise(items))))
+
+    return run_early(t, st, args, take, iterating.neighbours, kwargs)
 
 
 @on(itertools.islice)
 def _islice(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     ends = [None if is_none(a) else containers.as_known_int(t, a) for a in args[1:]]
-    source = iterate(t, st, t.use(args[0]))
-    items = iter(lambda: advance(t, st, source), None)
-    return iterate(t, st, Tup(tuple(itertools.islice(items, *ends))))
+
+    def take() -> Any:
+        source = iterate(t, st, t.use(args[0]))
+        items = iter(lambda: advance(t, st, source), None)
+        return iterate(t, st, Tup(tuple(itertools.islice(items, *ends))))
+
+    wanted = slice(*ends)
+    parts = tuple(Static(end) for end in (wanted.start or 0, wanted.stop, wanted.step or 1))
+    return run_early(t, st, (args[0], *parts), take, iterating.sliced, kwargs)
 
 
 @on(itertools.tee)
@@ -73,16 +88,24 @@ def _tee(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> 
 def _starmap(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     from revtrace.trace.callables.calls import call
 
-    items = containers.items_of(t, st, args[1])
-    found = [call(t, st, args[0], tuple(containers.items_of(t, st, item)), {}) for item in items]
-    return iterate(t, st, Tup(tuple(found)))
+    def take() -> Any:
+        items = containers.items_of(t, st, args[1])
+        found = [call(t, st, args[0], tuple(containers.items_of(t, st, item)), {}) for item in items]
+        return iterate(t, st, Tup(tuple(found)))
+
+    return run_early(t, st, args, take, iterating.called_with, kwargs)
 
 
 @on(itertools.zip_longest)
 def _zip_longest(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    parts = [containers.items_of(t, st, a) for a in args]
-    rows = itertools.zip_longest(*parts, fillvalue=kwargs.get("fillvalue", NONE))
-    return iterate(t, st, Tup(tuple(Tup(tuple(row)) for row in rows)))
+    fill = kwargs.get("fillvalue", NONE)
+
+    def take() -> Any:
+        parts = [containers.items_of(t, st, a) for a in args]
+        rows = itertools.zip_longest(*parts, fillvalue=fill)
+        return iterate(t, st, Tup(tuple(Tup(tuple(row)) for row in rows)))
+
+    return run_early(t, st, (fill, *args), take, iterating.filled_up, {})
 
 
 @on(itertools.repeat)
@@ -115,28 +138,33 @@ def _decided(t: Tracer, st: State, function: Any, item: Any) -> bool:
     return bool(flag.value)
 
 
-for _function in (itertools.dropwhile, itertools.filterfalse):
+def _chosen(function: Any, definition: Any) -> None:
+    """Enter a function that gives those of some items of which a predicate holds, or does not."""
 
-    def _some(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None, choose: Any = _function) -> Any:
-        items = containers.items_of(t, st, args[1])
-        return tested_early(t, st, args, lambda: choose(lambda item: _decided(t, st, args[0], item), items))
+    def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+        def take() -> Any:
+            source = iterate(t, st, t.use(args[1]))
+            items = iter(lambda: advance(t, st, source), None)
+            return iterate(t, st, Tup(tuple(function(lambda item: _decided(t, st, args[0], item), items))))
 
-    on(_function)(_some)
+        return run_early(t, st, args, take, definition, kwargs)
+
+    on(function)(handler)
 
 
-@on(itertools.takewhile)
-def _takewhile(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    source = iterate(t, st, t.use(args[1]))
-    items = iter(lambda: advance(t, st, source), None)
-    return tested_early(t, st, args, lambda: itertools.takewhile(lambda item: _decided(t, st, args[0], item), items))
+_chosen(itertools.dropwhile, iterating.after_first)
+_chosen(itertools.filterfalse, iterating.not_kept)
+_chosen(itertools.takewhile, iterating.before_first)
 
 
 @on(itertools.compress)
 def _compress(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    items, flags = (containers.items_of(t, st, a) for a in args)
-    return tested_early(
-        t, st, args, lambda: (x for x, f in zip(items, flags, strict=False) if _decided(t, st, NONE, f))
-    )
+    def take() -> Any:
+        items, flags = (containers.items_of(t, st, a) for a in args)
+        chosen = (x for x, f in zip(items, flags, strict=False) if _decided(t, st, NONE, f))
+        return iterate(t, st, Tup(tuple(chosen)))
+
+    return run_early(t, st, args, take, iterating.flagged, kwargs)
 
 
 @on(itertools.groupby)
@@ -158,5 +186,8 @@ def _groupby(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None)
 
 @on(itertools.chain.from_iterable)
 def _chain(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    parts = [containers.items_of(t, st, part) for part in containers.items_of(t, st, args[0])]
-    return iterate(t, st, Tup(tuple(x for part in parts for x in part)))
+    def take() -> Any:
+        parts = [containers.items_of(t, st, part) for part in containers.items_of(t, st, args[0])]
+        return iterate(t, st, Tup(tuple(x for part in parts for x in part)))
+
+    return run_early(t, st, args, take, iterating.chained, kwargs)

@@ -19,14 +19,14 @@ from revtrace.trace.frames import Exit, Stop
 from revtrace.trace.loop.rolled import NotALoopError, rolled_loop
 from revtrace.trace.loop.unrolled import unrolled
 from revtrace.trace.loop.ways import Loop, leave, leave_by_handlers, way_out
-from revtrace.trace.objects.iterators import parts_of, taken, used_up
+from revtrace.trace.objects.iterators import taken, used_up
 from revtrace.trace.objects.rolling import roll
 from revtrace.trace.signals import EndlessError, NeedStatic, PythonRaise
 from revtrace.trace.state import IterBox, State
 from revtrace.trace.steps.attempts import (
     caught_inside,
 )
-from revtrace.trace.steps.suspended import suspend
+from revtrace.trace.steps.suspended import Shared, run_before, suspend
 from revtrace.trace.values import Ref
 
 if TYPE_CHECKING:
@@ -103,29 +103,54 @@ def _generated(t: Tracer, fr: Frame, loop: Loop, st: State, ref: Ref, key: Any) 
     """Walk a loop over a generator: over what it yields, unless the two work on the same things."""
     why = "a generator and the loop over it change the same things"
     if key in t.unroll:
+        sources = run_before(t, st, ref)
         suspend(st, ref)
-        return _taking(t, fr, loop, st, ref, key)
+        after = _taking(t, fr, loop, st, ref, key)
+        if len(loop.ways) > 1:
+            _left(after, sources, None)
+        return after
     loc = t.b.loc
+    sources = run_before(t, st, ref)
     walked = st.stack[-1] = taken(t, st, ref)
     after = _taking(t, fr, loop, st, walked, key)
     shared = t.early.get(walked.id)
-    if shared is not None and isinstance(after, State) and shared.looped(after):
+    if shared is not None and (shared.acted or isinstance(after, State) and shared.looped(after)):
         need = NeedStatic((), why, loc)
         need.loops = [key]
         raise need
+    if shared is not None and len(loop.ways) > 1:
+        _left(after, [shared], key)
+    if len(loop.ways) > 1:
+        _left(after, sources, None)
     return after
+
+
+def _left(after: State | Exit | None, shared: list[Shared], loop: Any) -> None:
+    """Note that a loop may have left items of generators that were run to their end."""
+    if after is None:
+        return
+    state = after.state if isinstance(after, Exit) else after
+    for each in shared:
+        each.left(state, loop or each.place)
 
 
 def _known_parts(t: Tracer, fr: Frame, loop: Loop, st: State, ref: Ref, key: Any) -> State | Exit | None:
     """Walk a loop over an iterator that may take from generators, which were run to their end when it was made."""
-    shared = [t.early[p.id] for p in parts_of(st, ref) if p.id in t.early]
+    shared = run_before(t, st, ref)
     after = _taking(t, fr, loop, st, ref, key)
+    for s in shared:
+        if s.place not in t.unroll and (s.acted or isinstance(after, State) and s.looped(after)):
+            need = NeedStatic((), "a generator and the loop over it change the same things", t.b.loc)
+            need.loops = [s.place]
+            raise need
     if isinstance(after, State) and any(s.looped(after) for s in shared):
         raise t.unsupported(
             "a generator and the loop over it change the same things",
             "the generator was run to its end before the loop",
             "loop over the generator itself, or collect what it yields in a list first",
         )
+    if len(loop.ways) > 1:
+        _left(after, shared, None)
     return after
 
 

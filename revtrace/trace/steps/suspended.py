@@ -24,7 +24,7 @@ from revtrace.trace.values import NONE, Ref, Static, Tup, View
 if TYPE_CHECKING:
     from revtrace.trace.machine import Tracer
 
-__all__ = ["Shared", "Suspended", "ended", "fails", "resume", "returned", "returns", "suspend"]
+__all__ = ["Shared", "Suspended", "ended", "fails", "resume", "returned", "returns", "run_before", "suspend"]
 
 MAX_BLOCKS = 20_000
 
@@ -138,14 +138,35 @@ class Shared:
         self.others = _held(st, [*st.locals.values(), *(Ref(k) for k in st.heap)])[1]
         self.writes = len(t.writes)
         self.effects = t.side_effects
+        self.place = t.frames[-1].shape.code, t.b.loc
+        """Where it was run; were it taken item by item, the loop over it might be left at any."""
+        self.acted = False
+        """Whether running it changed something that was there before it."""
+        self.advanced: list[int] = []
+        """The iterators from which it took items."""
 
     def ran(self, st: State) -> bool:
         """Whether running the generator changed something that was there before it."""
         written = any(root in self.others for root in self.t.writes[self.writes :])
         self.writes = len(self.t.writes)
         changed = any(self._changed(st, k) for k in self.before if not isinstance(self.before[k], IterBox))
+        iterators = [k for k, box in self.before.items() if isinstance(box, IterBox)]
+        self.advanced = [k for k in iterators if st.heap.get(k) is not self.before[k]]
         self.before = dict(st.heap)
-        return written or changed
+        self.acted = written or changed
+        return self.acted
+
+    def left(self, st: State, loop: Any) -> None:
+        """Note that a loop may not have taken all items: how far it went is known where it is unrolled."""
+        if self.acted:
+            need = NeedStatic(
+                (), "how far a loop went in a generator that changes something must be known", self.t.b.loc
+            )
+            need.loops = [loop]
+            raise need
+        for k in self.advanced:
+            if k in st.heap:
+                st.set(Ref(k), IterBox("left", (Static(loop),)))
 
     def looped(self, st: State) -> bool:
         """Whether the loop changed something that the generator refers to."""
@@ -158,6 +179,11 @@ class Shared:
             return False
         # Attributes of the caller's objects are entered when they are first read.
         return getattr(now, "source", None) is None or self.t.side_effects is not self.effects
+
+
+def run_before(t: Tracer, st: State, ref: Ref) -> list[Shared]:
+    """Return what iterators share that one is or takes from, and that were run to their end."""
+    return [t.early[k] for k in _held(st, [ref])[0] if k in t.early] if t.early else []
 
 
 def _held(st: State, values: list[Any]) -> tuple[set[int], set[Operand]]:

@@ -15,7 +15,7 @@ import pytest
 
 import revtrace
 from revtrace.config import override
-from tests.trace.agree import agrees, refuses
+from tests.trace.agree import agrees
 
 X = np.array([0.5, 1.5, -0.7, 2.0])
 
@@ -368,7 +368,7 @@ def test_a_series_of_terms_without_end() -> None:
     agrees(without_end_until_small, 0.3)
 
 
-def test_a_generator_run_early_that_the_loop_changes_is_refused() -> None:
+def test_a_generator_run_early_that_the_loop_changes_is_taken_one_by_one() -> None:
     def f(x: np.ndarray) -> Any:
         seen = [1.0]
 
@@ -382,7 +382,7 @@ def test_a_generator_run_early_that_the_loop_changes_is_refused() -> None:
             total += v
         return total
 
-    refuses(f, X, match="change the same things")
+    agrees(f, X)
 
 
 def pairs_of_nothing(x: Any) -> Any:
