@@ -22,9 +22,9 @@ def as_axes(axis: Any, ndim: int) -> Any:
     """Return one axis, several or None (for all) as a list of axes counted from the front."""
     if axis is None:
         return list(range(ndim))
-    if not isinstance(axis, (tuple, list, range)):
+    if not isinstance(axis, (tuple, list, range)) and np.ndim(axis) == 0:
         return [as_axis(axis, ndim)]
-    found = []
+    found: list[int] = []
     for a in axis:
         k = as_axis(a, ndim)
         if k in found:

@@ -14,11 +14,11 @@ from revtrace.trace.callables.functions import Args, Kwargs, on, signature
 from revtrace.trace.ndarray import arrays, assignment, folds, subscripts
 from revtrace.trace.ndarray.arrays import flat_index, split_index
 from revtrace.trace.ndarray.convert import as_array, as_array_or_number, shape_argument
-from revtrace.trace.numpy.reductions import axes_of, reduced_axes
+from revtrace.trace.numpy.reductions import axes_of, listed_axes, reduced_axes
 from revtrace.trace.objects import containers
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import State
-from revtrace.trace.values import NONE, Along, At, Elementwise, Num, Ref, Static, Tup, View, is_number
+from revtrace.trace.values import NONE, Along, At, Elementwise, Num, Static, Tup, View, is_number
 
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
@@ -287,23 +287,20 @@ on(np.fliplr)(_flipper(1))
 def _roll(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     a, shift, axis = signature("a", "shift", axis=NONE)(args, kwargs)
     view = arrays.settle(t, array_of(t, st, a))
-    known = containers.as_static(t, st, axis)
-    if isinstance(known, Static) and isinstance(known.value, (tuple, list)):
-        shifts = containers.items_of(t, st, shift) if isinstance(t.use(shift), (Tup, Ref)) else [shift]
-        if isinstance(shift, Static) and isinstance(shift.value, (tuple, list)):
-            shifts = [Static(x) for x in shift.value]
-        if len(shifts) == 1:
-            shifts *= len(known.value)
-        axes = [axes_of(t, st, Static(k), view.ndim)[0] for k in known.value]
-        for one, k in zip(shifts, axes, strict=len(shifts) == len(axes)):
-            view = arrays.settle(t, _rolled(t, view, numbers.integer(t, t.use(one)), k))
-        return view
-    by = numbers.integer(t, t.use(shift))
+    shifts = list(shape_argument(t, st, shift))
     if isinstance(axis, Static) and axis.value is None:
         flat = view if view.ndim == 1 else arrays.settle(t, ravel(t, view))
-        rolled = _rolled(t, flat, by, 0)
-        return rolled if view.ndim == 1 else reshape(t, rolled, view.shape)
-    return _rolled(t, view, by, axes_of(t, st, axis, view.ndim)[0])
+        for by in shifts:
+            flat = arrays.settle(t, _rolled(t, flat, by, 0))
+        return flat if view.ndim == 1 else reshape(t, flat, view.shape)
+    # Shifts and axes broadcast against each other; an axis may come twice.
+    axes = [axes_of(t, st, k, view.ndim)[0] for k in listed_axes(t, st, axis)]
+    count = max(len(shifts), len(axes)) if shifts and axes else 0
+    if any(len(some) not in (1, count) for some in (shifts, axes)):
+        raise PythonRaise(ValueError("shape mismatch: objects cannot be broadcast to a single shape"))
+    for n in range(count):
+        view = arrays.settle(t, _rolled(t, view, shifts[n % len(shifts)], axes[n % len(axes)]))
+    return view
 
 
 def _rolled(t: Tracer, view: View, by: Operand, k: int) -> Elementwise:

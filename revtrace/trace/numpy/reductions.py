@@ -17,7 +17,7 @@ from revtrace.trace.ndarray.elementwise import delivered
 from revtrace.trace.objects import containers
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import IterBox, ListBox, State
-from revtrace.trace.values import NONE, Elementwise, Num, Ref, Static
+from revtrace.trace.values import NONE, Elementwise, Num, Ref, Static, Tup
 
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
@@ -33,15 +33,8 @@ def axes_of(t: Tracer, st: State, axis: Any, ndim: int) -> tuple[int, ...]:
     """Return an axis argument as a tuple of axes."""
     if axis is None or (isinstance(axis, Static) and axis.value is None):
         return tuple(range(ndim))
-    axis = t.use(axis)
-    items = (
-        [axis]
-        if not isinstance(containers.as_static(t, st, axis), Static)
-        or not isinstance(containers.as_static(t, st, axis).value, (tuple, list))
-        else containers.items_of(t, st, axis)
-    )
     found = []
-    for item in items:
+    for item in listed_axes(t, st, axis):
         k = containers.as_known_int(t, item)
         if not -ndim <= k < ndim:
             raise PythonRaise(np.exceptions.AxisError(k, ndim))
@@ -49,6 +42,16 @@ def axes_of(t: Tracer, st: State, axis: Any, ndim: int) -> tuple[int, ...]:
     if len(set(found)) != len(found):
         raise PythonRaise(ValueError("duplicate value in 'axis'"))
     return tuple(sorted(found))
+
+
+def listed_axes(t: Tracer, st: State, axis: Any) -> list[Any]:
+    """List the axes that an argument names, which is an integer or holds some."""
+    axis = t.use(axis)
+    if arrays.is_array(axis):
+        return [axis] if axis.ndim == 0 else containers.items_of(t, st, axis)
+    if isinstance(axis, (Tup, Ref)) or (isinstance(axis, Static) and isinstance(axis.value, (tuple, list))):
+        return containers.items_of(t, st, axis)
+    return [axis]
 
 
 def reduced_axes(t: Tracer, st: State, axis: Any, ndim: int) -> tuple[int, ...]:
