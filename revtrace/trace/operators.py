@@ -10,7 +10,7 @@ import numpy as np
 from revtrace.trace import numbers
 from revtrace.trace.kinds import constant_array, is_list, is_moment, is_object, is_tuple, members, spread, type_of
 from revtrace.trace.ndarray import arrays, assignment
-from revtrace.trace.objects.texts import is_text, run_time_text
+from revtrace.trace.objects.texts import is_message, is_text, pinned, run_time_text
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import DictBox, Growing, ListBox, ObjectBox, SetBox, State
 from revtrace.trace.values import Keys, Num, Ref, Static, Tup, View, is_numeric
@@ -142,11 +142,14 @@ def _containers(t: Tracer, st: State, symbol: str, x: Any, y: Any) -> Any:
             return _repeat(t, st, x, y)
         if is_tuple(x):
             return Tup(tuple(items_of(t, st, x)) * as_known_int(t, y))
+        if isinstance(x, Static) and isinstance(x.value, str):
+            count = pinned(t, y)
+            return run_time_text(t, y) if isinstance(count, Num) else numbers._python(t, operator.mul, x, count)
     if symbol == "%" and isinstance(x, Static) and isinstance(x.value, str):
         from revtrace.trace.objects.containers import as_static
 
-        values = as_static(t, st, y)
-        if isinstance(values, Static):
+        values = as_static(t, st, Tup(tuple(pinned(t, v) for v in y.items)) if isinstance(y, Tup) else pinned(t, y))
+        if isinstance(values, Static) and not is_message(values):
             return numbers._python(t, operator.mod, x, values)
         return run_time_text(t, *(y.items if isinstance(y, Tup) else (y,)))
     if symbol == "|" and isinstance(x, Ref) and isinstance(y, Ref):

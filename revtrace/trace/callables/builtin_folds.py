@@ -263,22 +263,35 @@ def _fold_each(t: Tracer, st: State, source: Any, init: Any, combine: Any) -> An
     return fold_generator(t, st, traced(t, st, each, (source,), {}), init, combine)
 
 
-def _fold_span(t: Tracer, st: State, span: Any, init: Any, combine: Any) -> Any:
-    """Fold items given as a function of an index; None where computing one changes something.
+class _NotNumbersError(Exception):
+    """What is folded into is no number, nor a tuple of as many as before."""
 
-    The first rounds find the types of the result's parts.
+
+def _fold_span(t: Tracer, st: State, span: Any, init: Any, combine: Any) -> Any:
+    """Fold items given as a function of an index into numbers; None where computing one changes something.
+
+    The first rounds find the types of the result's parts.  None also where the result is something else than numbers.
     """
 
     def parts(acc: Any) -> list[Num]:
-        return [numbers.as_num(t, x) for x in (acc.items if isinstance(acc, Tup) else (acc,))]
+        found = acc.items if isinstance(acc, Tup) else (acc,)
+        if not all(is_numeric(x) and not arrays.is_array(x) for x in found) or isinstance(acc, Tup) != many:
+            raise _NotNumbersError
+        return [numbers.as_num(t, x) for x in found]
 
     def whole(values: Sequence[Operand], kinds: Sequence[tuple[str, bool]]) -> Any:
         found = tuple(Num(v, weak) for v, (_, weak) in zip(values, kinds, strict=True))
-        return Tup(found) if isinstance(init, Tup) else found[0]
+        return Tup(found) if many else found[0]
 
-    kinds = [(x.dtype, x.weak) for x in parts(init)]
+    if isinstance(init, Static) and isinstance(init.value, tuple):
+        init = Tup(tuple(Static(x) for x in init.value))
+    many = isinstance(init, Tup)
+    saved = t.save()
+    try:
+        kinds = [(x.dtype, x.weak) for x in parts(init)]
+    except _NotNumbersError:
+        return None
     for _ in range(4):
-        saved = t.save()
         found: list[tuple[str, bool]] = []
         inner = st.fork()
 
@@ -288,7 +301,11 @@ def _fold_span(t: Tracer, st: State, span: Any, init: Any, combine: Any) -> Any:
             return [t.b.cast(x.operand, dtype) for x, (dtype, _) in zip(out, kinds, strict=True)]
 
         first = [t.b.cast(x.operand, dtype) for x, (dtype, _) in zip(parts(init), kinds, strict=True)]
-        outs = arrays.reduce(t, (span.length,), first, body)
+        try:
+            outs = arrays.reduce(t, (span.length,), first, body)
+        except _NotNumbersError:
+            t.restore(saved)
+            return None
         if any(inner.heap[id] is not box for id, box in st.heap.items()):
             t.restore(saved)
             return None

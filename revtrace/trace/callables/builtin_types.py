@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from revtrace.trace.callables.as_text import own_text
 from revtrace.trace.callables.functions import Args, Kwargs, on
 from revtrace.trace.ndarray import arrays
 from revtrace.trace.objects import containers
@@ -221,15 +222,26 @@ def _super(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -
     return Static(Super(cell.value, self))
 
 
+@on(print)
+def _print(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    # What making the texts changes stays changed.
+    for value in args:
+        own_text(t, st, "__str__", value)
+    return NONE
+
+
 @on(
-    print, pprint.pprint, warnings.warn, logging.debug, logging.info, logging.warning, logging.error, logging.exception,
+    pprint.pprint, warnings.warn, logging.debug, logging.info, logging.warning, logging.error, logging.exception,
     logging.critical, logging.log, logging.Logger.debug, logging.Logger.info, logging.Logger.warning,
     logging.Logger.error, logging.Logger.exception, logging.Logger.critical, logging.Logger.log,
 )  # fmt: skip
-def _print(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+def _message(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
     # What is printed is no part of the value; the compiled function is silent.
     return NONE
 
+
+#: Those by which instances give texts of their own.
+_OWN = (str, repr, format)
 
 _OF_ARRAYS = (np.array2string, np.array_repr, np.array_str, pprint.pformat)
 
@@ -238,6 +250,11 @@ def _texts() -> None:
     for f in (str, repr, ascii, format, hash, ord, chr, bin, hex, oct, bytes, *_OF_ARRAYS):
 
         def handler(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None, f: Any = f) -> Any:
+            if args and f in _OWN:
+                spec = args[1].value if len(args) > 1 and isinstance(args[1], Static) else ""
+                text = own_text(t, st, f"__{f.__name__}__", args[0], spec)
+                if text is not None:
+                    return text
             known = [pinned(t, containers.as_static(t, st, a)) for a in args]
             named = {k: containers.as_static(t, st, v) for k, v in kwargs.items()}
             if any(is_message(k) or not isinstance(k, Static) for k in (*known, *named.values())):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from revtrace.trace.constants import contents, same
-from revtrace.trace.objects.texts import is_message, run_time_text
+from revtrace.trace.objects.texts import is_message, pinned, run_time_text
 from revtrace.trace.record import Source, rendered
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import ObjectBox, State
@@ -91,6 +91,8 @@ def evaluate(t: Tracer, st: State, f: Any, args: tuple[Any, ...], kwargs: dict[s
         if any(is_message(part) or not isinstance(part, Static) for part in joined):
             return run_time_text(t, Static(self), *joined)
         args = (Joined(tuple(joined)),)
+    if isinstance(self, str) and f.__name__ == "format":
+        args, kwargs = tuple(pinned(t, a) for a in args), {k: pinned(t, v) for k, v in kwargs.items()}
     watched: list[tuple[Any, Source, Any]] = []
     known = [as_static(t, st, _static_instance(t, st, a, watched)) for a in args]
     named = {k: as_static(t, st, _static_instance(t, st, v, watched)) for k, v in kwargs.items()}

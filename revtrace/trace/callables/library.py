@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from revtrace.program.nodes import Const
 from revtrace.trace.callables.builtin_folds import fold
 from revtrace.trace.callables.evaluate import evaluate
-from revtrace.trace.callables.functions import Args, Kwargs, on, refused
+from revtrace.trace.callables.functions import Args, Kwargs, on, refused, signature
 from revtrace.trace.external import external
 from revtrace.trace.ndarray import arrays
 from revtrace.trace.ndarray.subscripts import is_none
 from revtrace.trace.numbers import integer
 from revtrace.trace.objects import containers, indexing
-from revtrace.trace.objects.attributes import get_attribute
+from revtrace.trace.objects.attributes import get_attribute, set_attribute
 from revtrace.trace.operators import binary, inplace
 from revtrace.trace.record import Attr, Fixed, Item
 from revtrace.trace.sameness import DEAD
@@ -77,14 +77,45 @@ def call_partial(t: Tracer, st: State, box: ObjectBox, args: Args, kwargs: Kwarg
     return call(t, st, function, (*first.items, *args), {**dict(known.items), **kwargs}, fr)
 
 
-@on(functools.wraps, functools.update_wrapper)
+@on(functools.wraps)
 def _wraps(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
-    # Names and docstrings are no part of what is computed.
-    return Static(_same) if len(args) == 1 else args[0]
+    keywords = st.new(DictBox((("wrapped", args[0]), *kwargs.items())))
+    fields = (("func", Static(functools.update_wrapper)), ("args", Tup(())), ("keywords", keywords))
+    return st.new(ObjectBox(functools.partial, fields))
 
 
-def _same(function: Any) -> Any:
-    return function
+_UPDATE = signature(
+    "wrapper",
+    "wrapped",
+    assigned=Static(functools.WRAPPER_ASSIGNMENTS),
+    updated=Static(functools.WRAPPER_UPDATES),
+)
+
+
+@on(functools.update_wrapper)
+def _update_wrapper(t: Tracer, st: State, args: Args, kwargs: Kwargs, fr: Frame | None) -> Any:
+    wrapper, wrapped, names, parts = _UPDATE(args, kwargs)
+    for name in (x.value for x in containers.items_of(t, st, names)):
+        # Annotations are no part of what is computed.
+        value = None if name in ("__annotations__", "__type_params__") else _found(t, st, wrapped, name)
+        if value is not None:
+            set_attribute(t, st, wrapper, name, value)
+    for part in (x.value for x in containers.items_of(t, st, parts)):
+        value = _found(t, st, wrapped, part)
+        held = st.box(value) if isinstance(value, Ref) else None
+        for name, item in held.items if isinstance(held, DictBox) else ():
+            set_attribute(t, st, wrapper, name, item)
+    set_attribute(t, st, wrapper, "__wrapped__", wrapped)
+    return wrapper
+
+
+def _found(t: Tracer, st: State, value: Any, name: str) -> Any:
+    try:
+        return t.use(get_attribute(t, st, value, name))
+    except PythonRaise as error:
+        if isinstance(error.error, AttributeError):
+            return None
+        raise
 
 
 # operator ---------------------------------------------------------------------------------------

@@ -305,9 +305,7 @@ def _of_static(t: Tracer, st: State, value: Static, name: str) -> Any:
     from revtrace.trace.callables.traced_function import TracedFunction
 
     if isinstance(obj, TracedFunction):
-        found = obj.get_field(st, name)
-        if found is not None:
-            return found
+        return obj.attribute(t, st, name)
     try:
         got = getattr(obj, name)
     except AttributeError as error:
@@ -373,7 +371,7 @@ def set_attribute(t: Tracer, st: State, target: Any, name: str, value: Any) -> N
             "setting an array's flags", "all names of the array would see it", "leave it out, or take a copy (x.copy())"
         )
     if isinstance(target, Static) and isinstance(target.value, TracedFunction):
-        target.value.set_field(t, st, name, value)
+        target.value.set_attribute(t, st, name, value)
         return
     if isinstance(target, Static) and isinstance(target.value, (type, types.FunctionType)):
         write_attribute(t, st, target.value, name, value)

@@ -53,7 +53,7 @@ def settled(t: Tracer, st: State, ref: Ref, why: str) -> ListBox:
         length = int(t.pins.known(t, length_of(box), why).value)  # type: ignore[arg-type]
         items = tuple(get_item(t, st, box, const(k, "i8")) for k in range(length))
         if box.within:
-            return ListBox(items, borrowed=True)
+            return ListBox(items, borrowed=True, made=box.made)
         box = ListBox(items)
         st.set(ref, box)
     assert isinstance(box, ListBox)

@@ -60,8 +60,9 @@ def run_time_text(t: Tracer, *parts: Any) -> Static:
     for part in parts:
         if isinstance(part, Num) and part.dtype[0] in "iub":
             operands.append(part.operand)
-        elif is_text(part):
-            operands += part.value.operands
+        elif is_text(part) and part.value.operands:
+            # It becomes known where it was made itself.
+            return Static(RunTimeText(t.b.loc, part.value.operands, part.value.place))
         elif is_message(part):
             return Static(RunTimeText(t.b.loc, ()))
         elif not isinstance(part, Static):
@@ -85,9 +86,13 @@ def is_text(value: Any) -> bool:
 
 
 def is_message(value: Any) -> bool:
-    """Whether a traced value is such a string, or an exception whose message is one."""
-    return is_text(value) or (
-        isinstance(value, Static)
-        and isinstance(value.value, BaseException)
-        and any(isinstance(x, RunTimeText) for x in value.value.args)
-    )
+    """Whether a traced value is such a string, or holds one, as an exception does whose message it is."""
+    return isinstance(value, Static) and _holds_text(value.value)
+
+
+def _holds_text(x: Any) -> bool:
+    if isinstance(x, BaseException):
+        x = x.args
+    elif isinstance(x, dict):
+        x = (*x, *x.values())
+    return isinstance(x, RunTimeText) or (isinstance(x, (tuple, list, set)) and any(_holds_text(e) for e in x))

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from revtrace.decode import Instr
+from revtrace.trace.callables.as_text import own_text
+from revtrace.trace.kinds import is_object
 from revtrace.trace.objects import containers, indexing
 from revtrace.trace.objects.texts import is_message, is_text, pinned, run_time_text
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import ListBox, State
 from revtrace.trace.steps.handlers import keep, on, pop_n
-from revtrace.trace.values import NONE, Slice, Static, Tup
+from revtrace.trace.values import NONE, Ref, Slice, Static, Tup
 
 if TYPE_CHECKING:
     from revtrace.trace.frames import Frame
@@ -85,30 +87,44 @@ def _build_string(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
 
 
 _CONVERSIONS: dict[str, Callable[[Any], str]] = {"s": str, "r": repr, "a": ascii}
+_OWN = {None: "__format__", "s": "__str__", "r": "__repr__"}
 
 
 @on("FORMAT")
 def _format(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
     conversion, has_spec = instr.arg
     spec = st.stack.pop() if has_spec else Static("")
-    value = pinned(t, containers.as_static(t, st, st.stack.pop()))
+    given = st.stack.pop()
+    value = _converted(t, st, given, conversion, spec)
+    if conversion is None and isinstance(given, Ref) and is_object(st, given):
+        st.stack.append(value if isinstance(value, Static) else run_time_text(t, value))
+        return
     if not isinstance(value, Static) or not isinstance(spec, Static) or is_message(value) or is_text(spec):
         st.stack.append(run_time_text(t, value, spec))
         return
-    converted = value.value if conversion is None else _CONVERSIONS[conversion](value.value)
     try:
-        st.stack.append(Static(format(converted, spec.value)))
+        st.stack.append(Static(format(value.value, spec.value)))
     except Exception as error:
         raise PythonRaise(error) from None
 
 
 @on("CONVERT")
 def _convert(t: Tracer, fr: Frame, st: State, instr: Instr) -> None:
-    value = pinned(t, containers.as_static(t, st, st.stack.pop()))
-    if not isinstance(value, Static) or is_message(value):
-        st.stack.append(run_time_text(t, value))
-        return
-    st.stack.append(Static(_CONVERSIONS[instr.arg](value.value)))
+    value = _converted(t, st, st.stack.pop(), instr.arg, Static(""))
+    st.stack.append(value if isinstance(value, Static) and not is_message(value) else run_time_text(t, value))
+
+
+def _converted(t: Tracer, st: State, value: Any, conversion: str | None, spec: Any) -> Any:
+    """Return what is to be formatted, as a known value or text where it can be one."""
+    own = _OWN.get(conversion)
+    if own is not None:
+        text = own_text(t, st, own, value, spec.value if isinstance(spec, Static) else "")
+        if text is not None:
+            return text
+    value = pinned(t, containers.as_static(t, st, value))
+    if conversion is None or not isinstance(value, Static) or is_message(value):
+        return value
+    return Static(_CONVERSIONS[conversion](value.value))
 
 
 @on("LIST_APPEND")

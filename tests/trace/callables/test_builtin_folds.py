@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,3 +63,22 @@ def test_a_filter_is_not_asked_before_the_loop_changes_what_it_reads() -> None:
     x = np.array([-0.61, 0.43, 0.12, 1.57])
     for f in (kept_while_changing, dropped_while_changing, taken_while_changing, kept):
         agrees(f, x, -0.57)
+
+
+@dataclasses.dataclass
+class Total:
+    value: Any
+
+    def __add__(self, x: Any) -> Total:
+        return Total(self.value * 0.5 + x)
+
+
+def test_what_is_folded_into_may_be_anything() -> None:
+    def f(x):
+        pair = functools.reduce(lambda s, v: (s[0] + v, s[1] * v), x, (0, 1.0))
+        table = functools.reduce(lambda s, v: {"a": s["a"] + v * s["n"], "n": s["n"] + 1}, x, {"a": 0.0, "n": 0})
+        kept = functools.reduce(lambda s, v: [*s, v] if v > 0.1 else s, x, [])
+        total = functools.reduce(lambda s, v: s + v, x, Total(1.0)).value + sum(x, Total(0.0)).value
+        return pair[0] * pair[1] + table["a"] + sum(kept) * len(kept) + total
+
+    agrees(f, np.array([0.3, 1.4, -0.5, 0.8]))

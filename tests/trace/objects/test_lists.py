@@ -300,3 +300,14 @@ def test_rows_replaced_where_a_number_says() -> None:
         agrees(eliminated, m)
         agrees(replaced_under_a_name, m)
     refuses(read_by_an_old_name, x, match="a list in a list is replaced")
+
+
+def test_a_row_that_a_comprehension_copies_is_lengthened() -> None:
+    def f(x):
+        row = [x[0]] * 3
+        table = [list(row) for _ in range(2)]
+        table[0][0] = x[2]
+        table[1].insert(1, x[3])
+        return sum(table[0]) + sum(table[1]) * len(table[1])
+
+    agrees(f, np.array([0.4, 1.5, -0.7, 2.0]))

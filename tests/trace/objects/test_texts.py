@@ -8,6 +8,7 @@ import re
 import sys
 import textwrap
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -106,3 +107,31 @@ def test_texts_are_taken_apart() -> None:
     re.purge()
     with override(interpret=True, cache=False):
         assert revtrace.grad(molar_mass)(0.5, "H2O") == pytest.approx(2 * 1.008 + 15.999)
+
+
+def lengths(x: np.ndarray) -> Any:
+    n, m = int(abs(x[0]) * 10), int(abs(x[1]) * 10)
+    found = len("%d|%03d" % (n, n)) + len("{}-{:04d}".format(n, m)) + len(f"{n}{m}{n!r:>5}")  # noqa: UP031, UP032
+    s = str(n)
+    found += len("-".join([s, str(m)])) + len("ab" * n) + len(s.zfill(5)) + len(s + "a")
+    return found * x[1] + sum(int(c) for c in s) * x[2] + (s == "4") * x[3]
+
+
+def held(x: np.ndarray) -> Any:
+    s = str(int(abs(x[0]) * 10))
+    return len("%s" % (s,)) * x[0] + len(f"{[s]}") * x[1] + len(str((s, "a"))) * x[2] + len(repr({s: 1}))  # noqa: UP031
+
+
+def keys_of_several_kinds(x: np.ndarray) -> Any:
+    n = int(abs(x[0]) * 10)
+    d = {}
+    d["k%d" % n] = x[1]  # noqa: UP031
+    d["k{}".format(n + 1)] = x[2]  # noqa: UP032
+    d["k" + str(n + 2)] = x[3]
+    return d[f"k{n}"] * d[f"k{n + 1}"] + d[f"k{n + 2}"]
+
+
+@pytest.mark.parametrize("f", [lengths, held, keys_of_several_kinds])
+def test_texts_made_of_run_time_integers(f: Any) -> None:
+    for x in (np.array([0.42, 1.53, -0.7, 2.0]), np.array([-3.14, 0.21, 0.5, 1.5])):
+        agrees(f, x)
