@@ -56,6 +56,8 @@ class Recorder:
         self.written: set[Var] = set()
         self.early: dict[int, Any] = {}
         """What generators that were run to their end share with the loops over what they yielded."""
+        self.instance_keys: list[Any] = []
+        """Instances that were keys, of classes that say which are equal."""
         self.writes: list[Operand] = []
         """The buffers written to, in order."""
         self.fork_mark = 0
@@ -105,6 +107,10 @@ class Recorder:
         self.tables: dict[Any, View] = {}
         self.memo: dict[Any, Any] = {}
         """What memoised functions returned, by the function and its arguments."""
+        self.remembered: set[Any] = set()
+        """Memoised functions that change something when they run."""
+        self.guessed: set[Any] = set()
+        """Memoised functions of which it is known only when running whether a call runs them."""
         self.rolling: list[Any] = []
         """The loops being rolled, outermost first."""
         self.kinds: dict[Operand, Operand] | None = None

@@ -26,6 +26,7 @@ from revtrace.trace.values import (
     At,
     Bound,
     Fold,
+    InstanceKey,
     Maybe,
     Num,
     Ref,
@@ -34,6 +35,8 @@ from revtrace.trace.values import (
     Undef,
     Value,
     View,
+    of_key,
+    same_key,
 )
 
 if TYPE_CHECKING:
@@ -258,13 +261,15 @@ def same_shape(a: Any, b: Any) -> bool:
         case ListBox():
             return len(a.items) == len(b.items)
         case DictBox():
-            return [k for k, _ in a.items] == [k for k, _ in b.items]
+            return len(a.items) == len(b.items) and all(
+                same_key(k, other) for (k, _), (other, _) in zip(a.items, b.items, strict=True)
+            )
         case ObjectBox():
             return a.cls is b.cls and [k for k, _ in a.fields] == [k for k, _ in b.fields]
         case IterBox():
             return a.kind == b.kind and a.position == b.position and len(a.parts) == len(b.parts)
         case SetBox():
-            return bool(a.items == b.items)
+            return bool(a.items == b.items) and _instances(a) == _instances(b)
         case Growing():
             return (
                 bool(a.within == b.within)
@@ -273,6 +278,10 @@ def same_shape(a: Any, b: Any) -> bool:
                 and kinds(a.form) == kinds(b.form)
             )
     return True
+
+
+def _instances(box: SetBox) -> frozenset[Any]:
+    return frozenset(of_key(k) for k in box.items if isinstance(k, (tuple, InstanceKey)))
 
 
 def same_origin(a: Any, b: Any) -> bool:

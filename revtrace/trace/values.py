@@ -8,7 +8,7 @@ stand for.  Mutable Python objects live in the state's heap and are named by `Re
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from revtrace.program.nodes import Const, Operand, const
@@ -24,6 +24,7 @@ __all__ = [
     "Conflict",
     "Elementwise",
     "Fold",
+    "InstanceKey",
     "Keys",
     "Maybe",
     "Null",
@@ -36,6 +37,8 @@ __all__ = [
     "Value",
     "Vectorized",
     "View",
+    "of_key",
+    "same_key",
 ]
 
 
@@ -244,11 +247,34 @@ NULL = Null()
 NONE = Static(None)
 
 
+@dataclass(frozen=True, slots=True)
+class InstanceKey:
+    """An instance as a key, where its class says which are equal: equal ones have one number."""
+
+    ref: Ref = field(compare=False)
+    number: int
+    hash: int
+
+    def __hash__(self) -> int:
+        return self.hash
+
+
 def of_key(key: Any) -> Value:
     """Return the value of a key of a dict, or of an item of a set: instances are their own keys."""
-    if isinstance(key, tuple) and any(isinstance(k, Ref) for k in key):
+    if isinstance(key, tuple) and _holds_instance(key):
         return Tup(tuple(of_key(k) for k in key))
+    if isinstance(key, InstanceKey):
+        return key.ref
     return key if isinstance(key, Ref) else Static(key)
+
+
+def _holds_instance(key: tuple[Any, ...]) -> bool:
+    return any(isinstance(k, (Ref, InstanceKey)) or (isinstance(k, tuple) and _holds_instance(k)) for k in key)
+
+
+def same_key(a: Any, b: Any) -> bool:
+    """Whether two keys are equal and what was entered as them is one."""
+    return bool(a == b) and (not isinstance(a, (tuple, InstanceKey)) or of_key(a) == of_key(b))
 
 
 def is_number(value: object) -> bool:

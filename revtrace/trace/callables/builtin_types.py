@@ -18,6 +18,7 @@ from revtrace.trace.ndarray import arrays
 from revtrace.trace.objects import containers
 from revtrace.trace.objects.attributes import Super, delete_attribute, get_attribute, set_attribute
 from revtrace.trace.objects.held import held
+from revtrace.trace.objects.instance_keys import by_hash, instance_key
 from revtrace.trace.objects.members import store_field
 from revtrace.trace.objects.texts import is_message, pinned, run_time_text
 from revtrace.trace.signals import NeedStatic, PythonRaise
@@ -255,12 +256,15 @@ def _texts() -> None:
                 text = own_text(t, st, f"__{f.__name__}__", args[0], spec)
                 if text is not None:
                     return text
+            if f is hash and isinstance(args[0], Ref) and by_hash(st, args[0]):
+                return Static(instance_key(t, st, args[0]).hash)
             known = [pinned(t, containers.as_static(t, st, a)) for a in args]
             named = {k: containers.as_static(t, st, v) for k, v in kwargs.items()}
             if any(is_message(k) or not isinstance(k, Static) for k in (*known, *named.values())):
                 if f in (str, repr, ascii, format, *_OF_ARRAYS):
                     return run_time_text(t, *known)
-                integers = tuple(k.operand for k in known if isinstance(k, Num) and k.dtype[0] in "iub")
+                parts = [x for k in known for x in (k.items if isinstance(k, Tup) else (k,))]
+                integers = tuple(k.operand for k in parts if isinstance(k, Num) and k.dtype[0] in "iub")
                 if integers:
                     raise NeedStatic(integers, f"{f.__name__}() needs a number known when tracing", t.b.loc)
                 raise t.unsupported(

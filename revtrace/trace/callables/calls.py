@@ -66,7 +66,7 @@ def call(
 
                 return call_partial(t, st, box, args, kwargs, fr)
             if box.cls is memo.Memoised:
-                return memo.call_memoised(t, st, function.id, box.get("__wrapped__"), args, kwargs)
+                return memo.call_memoised(t, st, function.id, box.get("__wrapped__"), memo.size_of(box), args, kwargs)
             return call_method(t, st, function, "__call__", args, kwargs)
         raise PythonRaise(TypeError("object is not callable"))
     if not isinstance(function, Static):
@@ -228,7 +228,7 @@ def _wrapped(t: Tracer, st: State, c: _Call) -> Any:
     if not isinstance(wrapped, types.FunctionType):
         return None
     if isinstance(c.target, functools._lru_cache_wrapper):
-        return memo.call_memoised(t, st, c.target, Static(wrapped), c.args, c.kwargs)
+        return memo.call_memoised(t, st, c.target, Static(wrapped), memo.UNKNOWN, c.args, c.kwargs)
     if type(c.target).__name__ == "_ArrayFunctionDispatcher":
         return _plain(t, st, wrapped, Static(wrapped), c.args, c.kwargs)
     return None

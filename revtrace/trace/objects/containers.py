@@ -8,6 +8,7 @@ from revtrace.program.nodes import Const, const
 from revtrace.trace import numbers
 from revtrace.trace.ndarray import arrays, subscripts
 from revtrace.trace.objects import growing, lists
+from revtrace.trace.objects.instance_keys import by_hash, instance_key
 from revtrace.trace.objects.stepping import drain
 from revtrace.trace.signals import PythonRaise
 from revtrace.trace.state import DictBox, Growing, IterBox, ListBox, ObjectBox, SetBox, State
@@ -211,11 +212,13 @@ def known_key(t: Tracer, st: State, key: Any) -> Any:
     if isinstance(known, Static):
         return known.value
     items = [as_static(t, st, v) for v in key.items] if isinstance(key, Tup) else [known]
-    if any(_by_identity(st, v) for v in items):
-        for v in items:
-            if isinstance(v, Ref):
-                t.aliased_objects.told_apart(v.id)
-        return tuple(known_key(t, st, t.use(v)) for v in items) if isinstance(key, Tup) else key
+    if isinstance(key, Tup) and any(isinstance(v, (Ref, Tup)) for v in items):
+        return tuple(known_key(t, st, t.use(v)) for v in key.items)
+    if isinstance(known, Ref) and isinstance(st.box(known), ObjectBox):
+        if by_hash(st, known):
+            return instance_key(t, st, known)
+        t.aliased_objects.told_apart(known.id)
+        return known
     if any(isinstance(v, Num) and v.dtype[0] in "fc" for v in items):
         raise t.unsupported(
             "a run-time float as a key of a dict or an item of a set",
@@ -227,13 +230,6 @@ def known_key(t: Tracer, st: State, key: Any) -> Any:
         found = tuple(v.value if isinstance(v, Static) else t.pins.known(t, v.operand, why).value for v in items)
         return found if isinstance(key, Tup) else found[0]
     raise t.unsupported("a key made of run-time values", "keys must be known when tracing", "use an array")
-
-
-def _by_identity(st: State, value: Any) -> bool:
-    """Whether a value is an instance that is equal to itself only."""
-    box = st.box(value) if isinstance(value, Ref) else None
-    cls: Any = box.cls if isinstance(box, ObjectBox) else int
-    return cls.__eq__ is object.__eq__ and cls.__hash__ is object.__hash__
 
 
 def own(t: Tracer, box: ListBox) -> None:
